@@ -1,0 +1,31 @@
+# Host programs: tests, fuzzers, benchmarks and simulators over the same headers as the kernel.
+
+set(kidney_host_flags "")
+if(KIDNEY_SANITIZE)
+    list(APPEND kidney_host_flags -fsanitize=${KIDNEY_SANITIZE} -fno-sanitize-recover=all
+                                  -fno-omit-frame-pointer)
+endif()
+if(KIDNEY_COVERAGE)
+    list(APPEND kidney_host_flags -fprofile-instr-generate -fcoverage-mapping)
+endif()
+add_compile_options(${kidney_host_flags})
+add_link_options(${kidney_host_flags} -fuse-ld=lld)
+if(CMAKE_CROSSCOMPILING)
+    add_link_options(-static)  # runs on any x86-64 host without 32-bit libraries
+endif()
+
+# GoogleTest is built with our flags, so that sanitizers and -m32 reach it.
+set(INSTALL_GTEST OFF)
+set(gtest_disable_pthreads OFF)
+add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
+include(GoogleTest)
+
+# kidney_host_test(mm_tests LABELS mm SOURCES a.cpp b.cpp [LIBRARIES lib...])
+# One executable, one CTest entry per TEST().
+function(kidney_host_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES;LABELS")
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE kidney_headers kidney_test_support ${arg_LIBRARIES} gtest_main)
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+                         PROPERTIES LABELS "host;${arg_LABELS}" TIMEOUT 300)
+endfunction()

@@ -1,0 +1,141 @@
+/// Fallible results: `Result<T>` carries a value or an `Errc`, never both, and must be looked at.
+///
+/// Every function that the outside world can make fail (memory, disk, user pointer, path) returns
+/// one. A caller's bug is an assertion instead (assert.hpp). POSIX numbers appear only at the
+/// system call boundary (kernel/syscall/errno_map.hpp).
+#pragma once
+
+#include <tl/expected.hpp>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace kidney {
+
+/// Why an operation failed. One enumerator per POSIX error that a user program can be told.
+enum class Errc : std::uint8_t {
+    not_permitted,       ///< EPERM
+    not_found,           ///< ENOENT
+    no_process,          ///< ESRCH
+    interrupted,         ///< EINTR: a signal ended the wait
+    io_error,            ///< EIO
+    no_device,           ///< ENXIO / ENODEV
+    argument_list_long,  ///< E2BIG
+    not_executable,      ///< ENOEXEC
+    bad_descriptor,      ///< EBADF
+    no_child,            ///< ECHILD
+    would_block,         ///< EAGAIN
+    no_memory,           ///< ENOMEM
+    permission_denied,   ///< EACCES
+    bad_address,         ///< EFAULT
+    busy,                ///< EBUSY
+    exists,              ///< EEXIST
+    cross_device,        ///< EXDEV
+    not_directory,       ///< ENOTDIR
+    is_directory,        ///< EISDIR
+    invalid_argument,    ///< EINVAL
+    too_many_files,      ///< EMFILE
+    not_a_terminal,      ///< ENOTTY
+    file_too_big,        ///< EFBIG
+    no_space,            ///< ENOSPC
+    not_seekable,        ///< ESPIPE
+    read_only,           ///< EROFS
+    too_many_links,      ///< EMLINK
+    broken_pipe,         ///< EPIPE
+    out_of_range,        ///< ERANGE
+    name_too_long,       ///< ENAMETOOLONG
+    not_implemented,     ///< ENOSYS
+    not_empty,           ///< ENOTEMPTY
+    too_many_symlinks,   ///< ELOOP
+    value_overflow,      ///< EOVERFLOW
+    not_supported,       ///< EOPNOTSUPP
+    timed_out,           ///< ETIMEDOUT
+    corrupted,           ///< EUCLEAN: an on-disk structure contradicts itself
+    restart,  ///< never leaves the kernel: run the system call again after the signal handler
+};
+
+/// The enumerator's own name, for logs and test messages.
+[[nodiscard]] constexpr std::string_view to_string(Errc e) noexcept {
+    constexpr std::string_view names[] = {
+        "not_permitted",
+        "not_found",
+        "no_process",
+        "interrupted",
+        "io_error",
+        "no_device",
+        "argument_list_long",
+        "not_executable",
+        "bad_descriptor",
+        "no_child",
+        "would_block",
+        "no_memory",
+        "permission_denied",
+        "bad_address",
+        "busy",
+        "exists",
+        "cross_device",
+        "not_directory",
+        "is_directory",
+        "invalid_argument",
+        "too_many_files",
+        "not_a_terminal",
+        "file_too_big",
+        "no_space",
+        "not_seekable",
+        "read_only",
+        "too_many_links",
+        "broken_pipe",
+        "out_of_range",
+        "name_too_long",
+        "not_implemented",
+        "not_empty",
+        "too_many_symlinks",
+        "value_overflow",
+        "not_supported",
+        "timed_out",
+        "corrupted",
+        "restart",
+    };
+    static_assert(std::size(names) == static_cast<std::size_t>(Errc::restart) + 1);
+    return names[static_cast<std::size_t>(e)];
+}
+
+/// `tl::expected` behind our name; it has std::expected's interface and becomes it one day.
+template <class T>
+using Result = tl::expected<T, Errc>;
+using Status = Result<void>;
+
+/// `return fail(Errc::no_memory);`
+[[nodiscard]] constexpr tl::unexpected<Errc> fail(Errc e) noexcept {
+    return tl::unexpected<Errc>(e);
+}
+
+/// Drops an error on purpose, with the reason beside it.
+template <class T>
+constexpr void ignore_error(const Result<T>&, const char* /*why*/) noexcept {}
+
+}  // namespace kidney
+
+/// Value of a `Result` expression, or return its error from the enclosing function.
+#define TRY(expression)                                                                         \
+    ({                                                                                          \
+        auto&& kidney_try_result = (expression);                                                \
+        if (!kidney_try_result.has_value()) [[unlikely]] {                                      \
+            return ::kidney::fail(kidney_try_result.error());                                   \
+        }                                                                                       \
+        ::kidney::detail::unwrap(std::forward<decltype(kidney_try_result)>(kidney_try_result)); \
+    })
+
+namespace kidney::detail {
+template <class T>
+constexpr T unwrap(Result<T>&& r) noexcept {
+    return std::move(*r);
+}
+template <class T>
+constexpr T unwrap(Result<T>& r) noexcept {
+    return std::move(*r);
+}
+constexpr void unwrap(Status&&) noexcept {}
+constexpr void unwrap(Status&) noexcept {}
+}  // namespace kidney::detail

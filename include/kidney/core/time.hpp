@@ -1,0 +1,73 @@
+/// Time as a value: `Instant` (nanoseconds since boot) and `Duration` (nanoseconds).
+///
+/// Portable code never reads a clock. It is handed an `Instant`, so a simulator can hand it any.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace kidney {
+
+/// A signed span of time in nanoseconds; +-292 years.
+class Duration {
+public:
+    constexpr Duration() noexcept = default;
+    [[nodiscard]] static constexpr Duration nanoseconds(std::int64_t n) noexcept {
+        return Duration(n);
+    }
+    [[nodiscard]] static constexpr Duration microseconds(std::int64_t n) noexcept {
+        return Duration(n * 1000);
+    }
+    [[nodiscard]] static constexpr Duration milliseconds(std::int64_t n) noexcept {
+        return Duration(n * 1'000'000);
+    }
+    [[nodiscard]] static constexpr Duration seconds(std::int64_t n) noexcept {
+        return Duration(n * 1'000'000'000);
+    }
+    [[nodiscard]] constexpr std::int64_t count() const noexcept { return nanoseconds_; }
+
+    friend constexpr Duration operator+(Duration a, Duration b) noexcept {
+        return Duration(a.nanoseconds_ + b.nanoseconds_);
+    }
+    friend constexpr Duration operator-(Duration a, Duration b) noexcept {
+        return Duration(a.nanoseconds_ - b.nanoseconds_);
+    }
+    constexpr Duration& operator+=(Duration d) noexcept {
+        nanoseconds_ += d.nanoseconds_;
+        return *this;
+    }
+    constexpr Duration& operator-=(Duration d) noexcept {
+        nanoseconds_ -= d.nanoseconds_;
+        return *this;
+    }
+    friend constexpr auto operator<=>(Duration, Duration) noexcept = default;
+
+private:
+    explicit constexpr Duration(std::int64_t n) noexcept : nanoseconds_(n) {}
+    std::int64_t nanoseconds_ = 0;
+};
+
+/// A point on the monotonic clock: nanoseconds since boot.
+class Instant {
+public:
+    constexpr Instant() noexcept = default;
+    explicit constexpr Instant(std::uint64_t nanoseconds) noexcept : nanoseconds_(nanoseconds) {}
+    [[nodiscard]] static constexpr Instant never() noexcept { return Instant(~std::uint64_t{0}); }
+    [[nodiscard]] constexpr std::uint64_t nanoseconds() const noexcept { return nanoseconds_; }
+
+    friend constexpr Instant operator+(Instant t, Duration d) noexcept {
+        return Instant(t.nanoseconds_ + static_cast<std::uint64_t>(d.count()));
+    }
+    friend constexpr Instant operator-(Instant t, Duration d) noexcept {
+        return Instant(t.nanoseconds_ - static_cast<std::uint64_t>(d.count()));
+    }
+    friend constexpr Duration operator-(Instant a, Instant b) noexcept {
+        return Duration::nanoseconds(static_cast<std::int64_t>(a.nanoseconds_ - b.nanoseconds_));
+    }
+    friend constexpr auto operator<=>(Instant, Instant) noexcept = default;
+
+private:
+    std::uint64_t nanoseconds_ = 0;
+};
+
+}  // namespace kidney

@@ -1,0 +1,48 @@
+/// The `BlockDevice` contract: numbered blocks of bytes, with an explicit flush.
+#pragma once
+
+#include "kidney/core/result.hpp"
+
+#include <compare>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace kidney::fs {
+
+/// Number of a block on a device; 0 is the first.
+class BlockIndex {
+public:
+    constexpr BlockIndex() noexcept = default;
+    explicit constexpr BlockIndex(std::uint64_t value) noexcept : value_(value) {}
+    [[nodiscard]] constexpr std::uint64_t value() const noexcept { return value_; }
+    friend constexpr BlockIndex operator+(BlockIndex a, std::uint64_t n) noexcept {
+        return BlockIndex(a.value_ + n);
+    }
+    friend constexpr auto operator<=>(BlockIndex, BlockIndex) noexcept = default;
+
+private:
+    std::uint64_t value_ = 0;
+};
+
+/// Random access storage.
+///   B1 read() returns what the last successful write() of that block stored
+///   B2 buffers are whole blocks: size % block_size() == 0, one call may cover many consecutive
+///   blocks B3 a range outside the device fails with out_of_range and transfers nothing B4 after
+///   flush() returns success, every earlier successful write survives loss of power;
+///      before that, any subset of the writes since the last flush may be lost
+///   B5 a failed write leaves each of its blocks either old or new; other blocks never change
+/// block_size() is a power of two, 512 .. 4096 bytes, constant. May sleep. Errors: io_error,
+/// out_of_range, read_only. Concurrency: stated by each model.
+template <class D>
+concept BlockDevice = requires(D& device, const D& cdevice, BlockIndex first,
+                               std::span<std::byte> to, std::span<const std::byte> from) {
+    { device.read(first, to) } noexcept -> std::same_as<Status>;
+    { device.write(first, from) } noexcept -> std::same_as<Status>;
+    { device.flush() } noexcept -> std::same_as<Status>;
+    { cdevice.block_size() } noexcept -> std::same_as<std::uint32_t>;
+    { cdevice.block_count() } noexcept -> std::same_as<std::uint64_t>;
+};
+
+}  // namespace kidney::fs

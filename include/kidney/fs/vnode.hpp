@@ -1,0 +1,251 @@
+/// Files as the VFS sees them: `Vnode` (an object of a file system) and `File` (an open file
+/// description).
+///
+/// Both are virtual interfaces, because many kinds are in use at once. Every operation has a
+/// default that says "not here" with the POSIX error, so a file system grows one method at a time.
+#pragma once
+
+#include "kidney/core/ref.hpp"
+#include "kidney/core/result.hpp"
+#include "kidney/core/time.hpp"
+#include "kidney/fs/transfer.hpp"
+#include "kidney/mm/page_source.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace kidney::fs {
+
+enum class NodeType : std::uint8_t { regular, directory, symlink, character, block, fifo, socket };
+
+inline constexpr std::size_t max_name = 255;   ///< bytes of one path component
+inline constexpr std::size_t max_path = 4096;  ///< bytes of a path with its terminating NUL
+
+/// Permission bits 07777 (set-id, sticky, rwx x 3); the type is separate.
+class Permissions {
+public:
+    constexpr Permissions() noexcept = default;
+    explicit constexpr Permissions(std::uint16_t bits) noexcept : bits_(bits & 07777U) {}
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+    friend constexpr bool operator==(Permissions, Permissions) noexcept = default;
+
+private:
+    std::uint16_t bits_ = 0;
+};
+
+/// Major and minor number of a device file.
+struct DeviceNumber {
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    friend constexpr bool operator==(const DeviceNumber&, const DeviceNumber&) noexcept = default;
+};
+
+/// Wall-clock time of a file event: seconds since 1970-01-01 UTC and nanoseconds (0 .. 999 999
+/// 999).
+struct FileTime {
+    std::int64_t seconds = 0;
+    std::uint32_t nanoseconds = 0;
+    friend constexpr auto operator<=>(const FileTime&, const FileTime&) noexcept = default;
+};
+
+struct Attributes {
+    std::uint64_t inode = 0;
+    std::uint32_t device = 0;  ///< number of the mounted file system
+    NodeType type = NodeType::regular;
+    Permissions permissions;
+    std::uint32_t links = 1;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint64_t size = 0;  ///< bytes
+    std::uint32_t block_size = 4096;
+    std::uint64_t blocks = 0;  ///< 512-byte units in use
+    DeviceNumber rdev;
+    FileTime accessed, modified, changed;
+};
+
+/// What chmod, chown, utimes and truncate change; absent members stay.
+struct AttributeChange {
+    std::optional<Permissions> permissions;
+    std::optional<std::uint32_t> uid, gid;
+    std::optional<std::uint64_t> size;
+    std::optional<FileTime> accessed, modified;
+};
+
+/// What a new directory entry shall be.
+struct NewNode {
+    NodeType type = NodeType::regular;
+    Permissions permissions;
+    std::uint32_t uid = 0, gid = 0;
+    DeviceNumber rdev;
+    std::string_view target;  ///< of a symbolic link
+};
+
+struct DirectoryEntry {
+    std::uint64_t inode = 0;
+    NodeType type = NodeType::regular;
+    std::string_view name;
+    std::uint64_t next_cookie = 0;  ///< position to continue behind this entry
+};
+
+/// Receives directory entries; returns false when it has no room for this one.
+class DirectorySink {
+public:
+    [[nodiscard]] virtual bool accept(const DirectoryEntry& entry) noexcept = 0;
+
+protected:
+    ~DirectorySink() = default;
+};
+
+struct FileSystemStatus {
+    std::uint32_t magic = 0;  ///< statfs f_type
+    std::uint32_t block_size = 4096;
+    std::uint64_t blocks = 0, free_blocks = 0, nodes = 0, free_nodes = 0;
+    bool read_only = false;
+};
+
+class File;
+class FileSystem;
+
+/// How a file is opened; the VFS has already dealt with O_CREAT, O_EXCL and O_TRUNC.
+struct OpenMode {
+    bool read = false, write = false, append = false, non_blocking = false;
+};
+
+/// One object of a file system. Names passed in are single components: non-empty, no '/', at most
+/// max_name bytes, never "." or "..". Concurrency: any thread; each file system locks itself. May
+/// sleep.
+class Vnode : public RefCounted {
+public:
+    [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
+    [[nodiscard]] virtual NodeType type() const noexcept = 0;
+    [[nodiscard]] virtual FileSystem& file_system() const noexcept = 0;
+    [[nodiscard]] virtual Status set_attributes(const AttributeChange&) noexcept {
+        return fail(Errc::read_only);
+    }
+
+    // Directories.
+    [[nodiscard]] virtual Result<Ref<Vnode>> lookup(std::string_view) noexcept {
+        return fail(Errc::not_directory);
+    }
+    /// The directory that contains this one; itself at the root of a file system.
+    [[nodiscard]] virtual Result<Ref<Vnode>> parent() noexcept { return fail(Errc::not_directory); }
+    /// Errors: exists, no_space, no_memory, read_only.
+    [[nodiscard]] virtual Result<Ref<Vnode>> create(std::string_view, const NewNode&) noexcept {
+        return fail(Errc::read_only);
+    }
+    [[nodiscard]] virtual Status link(std::string_view, Vnode&) noexcept {
+        return fail(Errc::read_only);
+    }
+    /// Removes a name. `directory` says which kind the caller expects (rmdir or unlink).
+    [[nodiscard]] virtual Status unlink(std::string_view, bool /*directory*/) noexcept {
+        return fail(Errc::read_only);
+    }
+    /// Atomically moves `name` to `new_name` in `new_parent` (same file system), replacing what is
+    /// there.
+    [[nodiscard]] virtual Status rename(std::string_view, Vnode& /*new_parent*/,
+                                        std::string_view /*new_name*/) noexcept {
+        return fail(Errc::read_only);
+    }
+    /// Feeds entries from `cookie` (0 = start, "." and ".." included) until the sink is full or the
+    /// end.
+    [[nodiscard]] virtual Status read_directory(std::uint64_t, DirectorySink&) noexcept {
+        return fail(Errc::not_directory);
+    }
+
+    // Symbolic links: copies the target, returns its length.
+    [[nodiscard]] virtual Result<std::size_t> read_link(std::span<char>) noexcept {
+        return fail(Errc::invalid_argument);
+    }
+
+    // Data. Short counts only at the end of the file or on a fault after some progress.
+    [[nodiscard]] virtual Result<std::size_t> read(std::uint64_t, ReadBuffer&) noexcept {
+        return fail(Errc::invalid_argument);
+    }
+    [[nodiscard]] virtual Result<std::size_t> write(std::uint64_t, WriteBuffer&) noexcept {
+        return fail(Errc::invalid_argument);
+    }
+    [[nodiscard]] virtual Status sync() noexcept { return {}; }
+    /// Pages for mmap and exec. Error: no_device where the object has no pages.
+    [[nodiscard]] virtual Result<Ref<mm::PageSource>> pages() noexcept {
+        return fail(Errc::no_device);
+    }
+
+    /// Devices and pipes answer with their own File; nullopt-like null Ref: the VFS makes a plain
+    /// one.
+    [[nodiscard]] virtual Result<Ref<File>> open(OpenMode) noexcept { return Ref<File>(); }
+
+    virtual void dispose() noexcept = 0;
+
+protected:
+    Vnode() noexcept = default;
+    ~Vnode() = default;
+};
+
+/// A mounted file system.
+class FileSystem {
+public:
+    [[nodiscard]] virtual Ref<Vnode> root() noexcept = 0;
+    [[nodiscard]] virtual FileSystemStatus status() noexcept = 0;
+    [[nodiscard]] virtual Status sync() noexcept = 0;
+    [[nodiscard]] virtual const char* type_name() const noexcept = 0;
+
+protected:
+    ~FileSystem() = default;
+};
+
+enum class Whence : std::uint8_t { start, current, end };
+
+/// Readiness of a File, for poll.
+struct Readiness {
+    bool readable = false, writable = false, hung_up = false, error = false;
+};
+
+/// Somebody who waits for a File to become ready; registered with every File that a poll names.
+class PollWaiter;
+
+/// An open file description: what dup() and fork() share. Concurrency: any thread.
+class File : public RefCounted {
+public:
+    [[nodiscard]] virtual Result<std::size_t> read(ReadBuffer&) noexcept {
+        return fail(Errc::bad_descriptor);
+    }
+    [[nodiscard]] virtual Result<std::size_t> write(WriteBuffer&) noexcept {
+        return fail(Errc::bad_descriptor);
+    }
+    /// Like read/write at a position, leaving the file's own position alone.
+    [[nodiscard]] virtual Result<std::size_t> read_at(std::uint64_t, ReadBuffer&) noexcept {
+        return fail(Errc::not_seekable);
+    }
+    [[nodiscard]] virtual Result<std::size_t> write_at(std::uint64_t, WriteBuffer&) noexcept {
+        return fail(Errc::not_seekable);
+    }
+    [[nodiscard]] virtual Result<std::uint64_t> seek(std::int64_t, Whence) noexcept {
+        return fail(Errc::not_seekable);
+    }
+    [[nodiscard]] virtual Status read_directory(DirectorySink&) noexcept {
+        return fail(Errc::not_directory);
+    }
+    /// `request` and `argument` as in Linux; the argument may be a user address.
+    [[nodiscard]] virtual Result<std::uint32_t> control(std::uint32_t, std::uint32_t) noexcept {
+        return fail(Errc::not_a_terminal);
+    }
+    /// Current readiness; if `waiter` is given it is also told about the next change.
+    [[nodiscard]] virtual Readiness poll(PollWaiter* /*waiter*/) noexcept {
+        return {true, true, false, false};
+    }
+    /// The object behind it, or null (pipes).
+    [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
+    [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
+    [[nodiscard]] virtual OpenMode mode() const noexcept = 0;
+    virtual void set_non_blocking(bool) noexcept {}
+    virtual void set_append(bool) noexcept {}
+    virtual void dispose() noexcept = 0;
+
+protected:
+    File() noexcept = default;
+    ~File() = default;
+};
+
+}  // namespace kidney::fs

@@ -1,8 +1,9 @@
 /// The global lock order. A thread takes locks of increasing rank only; debug kernels check it.
 ///
-/// Two families are counted apart: *mutexes* (sleeping, held by a thread) and *spin locks* (held by a
-/// CPU with its interrupts off). A mutex is never taken under a spin lock, so every mutex ranks before
-/// every spin lock. Within a family, a lock ranks after everything that may be held when it is taken.
+/// Two families are counted apart: *mutexes* (sleeping, held by a thread) and *spin locks* (held by
+/// a CPU with its interrupts off). A mutex is never taken under a spin lock, so every mutex ranks
+/// before every spin lock. Within a family, a lock ranks after everything that may be held when it
+/// is taken.
 #pragma once
 
 #include "kidney/core/lock.hpp"
@@ -10,18 +11,20 @@
 namespace kidney::kernel::ranks {
 
 // Mutexes, outermost first.
-inline constexpr LockRank process_tree{10, "process tree"};    // fork, exit and wait look at relatives
-inline constexpr LockRank terminal{14, "terminal"};            // line discipline; blocks its reader
-inline constexpr LockRank file{18, "open file"};               // position of a description
-inline constexpr LockRank address_space{22, "address space"};  // a fault holds it and asks for pages
-inline constexpr LockRank vfs{26, "vfs"};                      // mount table and name cache
-inline constexpr LockRank file_system{30, "file system"};      // one mounted file system
-inline constexpr LockRank page_cache{34, "page cache"};        // filled from within a file system
-inline constexpr LockRank block_device{38, "block device"};    // one request at a time
-inline constexpr LockRank pipe{42, "pipe"};                    // nothing is taken inside
+inline constexpr LockRank process_tree{10,
+                                       "process tree"};  // fork, exit and wait look at relatives
+inline constexpr LockRank terminal{14, "terminal"};      // line discipline; blocks its reader
+inline constexpr LockRank file{18, "open file"};         // position of a description
+inline constexpr LockRank address_space{22,
+                                        "address space"};    // a fault holds it and asks for pages
+inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache
+inline constexpr LockRank file_system{30, "file system"};    // one mounted file system
+inline constexpr LockRank page_cache{34, "page cache"};      // filled from within a file system
+inline constexpr LockRank block_device{38, "block device"};  // one request at a time
+inline constexpr LockRank pipe{42, "pipe"};                  // nothing is taken inside
 
 // Spin locks, outermost first.
-inline constexpr LockRank signals{60, "signals"};        // posted from interrupts; may wake a thread
+inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
 inline constexpr LockRank run_queue{80, "run queue"};    // held across the context switch
 inline constexpr LockRank timers{84, "timers"};          // re-armed from the scheduler

@@ -1,0 +1,103 @@
+/// The kernel's own page tables: the direct map, and the vmap area with its tables allocated for
+/// good.
+///
+/// Built once at boot from a page-table format and a source of zeroed frames; afterwards only leaf
+/// entries of the vmap area change. Not for user mappings: those are mm/page_mapper.hpp's.
+#pragma once
+
+#include "kernel/memory/layout.hpp"
+#include "kidney/core/assert.hpp"
+#include "kidney/hal/page_table_format.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace kidney::kernel {
+
+/// A source of zeroed, direct-mapped frames during boot; running out is fatal there.
+template <class S>
+concept BootFrames = requires(S& source) {
+    { source.take_zeroed() } noexcept -> std::same_as<FrameNumber>;
+};
+
+/// Where the boot code has mapped a direct frame already (the trampoline maps them at kernel_base).
+[[nodiscard]] inline std::byte* direct_pointer(FrameNumber frame) noexcept {
+    return reinterpret_cast<std::byte*>(layout::kernel_base.value() + frame.address().value());
+}
+
+/// Invariants: every table below the vmap area exists after create(); entries of the direct map
+/// never change. Concurrency: set() and clear() on one address are the owner's business (a stack
+/// slot, a CPU's window); different addresses do not interfere. Cost: O(1), no TLB invalidation
+/// (the caller knows who may have seen the address).
+template <hal::PageTableFormat Format>
+class KernelMap {
+public:
+    using Entry = typename Format::Entry;
+    static constexpr std::uint32_t leaf_entries = Format::entries(0);
+    static constexpr std::uint32_t leaf_span = leaf_entries * page_size;
+    static constexpr std::uint32_t leaf_tables = (0U - layout::vmap_base.value()) / leaf_span;
+
+    /// Maps the first `direct_frames` frames at kernel_base and prepares the vmap area.
+    /// `kernel_text` stays writable until protect_text().
+    template <BootFrames S>
+    void create(std::uint32_t direct_frames, S& source) noexcept {
+        root_ = source.take_zeroed();
+        constexpr std::uint32_t large = 1U << Format::large_page_shift;
+        const std::uint32_t direct_bytes = direct_frames << page_shift;
+        for (std::uint32_t at = 0; at < layout::direct_map_size && at < direct_bytes; at += large) {
+            const auto flags = hal::PageFlags{.writable = true, .executable = true, .global = true};
+            *upper_entry(1, layout::kernel_base + at, source) =
+                Format::large_leaf(FrameNumber::containing(PhysAddr(at)), flags);
+        }
+        for (std::uint32_t i = 0; i < leaf_tables; ++i) {
+            const FrameNumber table = source.take_zeroed();
+            leaves_[i] = reinterpret_cast<Entry*>(direct_pointer(table));
+            *upper_entry(1, layout::vmap_base + i * leaf_span, source) = Format::table(table);
+        }
+    }
+
+    [[nodiscard]] FrameNumber root() const noexcept { return root_; }
+
+    void set(VirtAddr page, FrameNumber frame, hal::PageFlags flags) noexcept {
+        Entry& entry = leaf(page);
+        KIDNEY_ASSERT(!Format::is_present(entry));
+        entry = Format::leaf(frame, flags);
+    }
+    /// Gives back what was mapped there.
+    FrameNumber clear(VirtAddr page) noexcept {
+        Entry& entry = leaf(page);
+        KIDNEY_ASSERT(Format::is_present(entry));
+        const FrameNumber frame = Format::frame_of(entry);
+        entry = 0;
+        return frame;
+    }
+    [[nodiscard]] bool is_mapped(VirtAddr page) noexcept { return Format::is_present(leaf(page)); }
+
+private:
+    [[nodiscard]] Entry& leaf(VirtAddr page) noexcept {
+        KIDNEY_ASSERT(page >= layout::vmap_base);
+        const std::uint32_t offset = page - layout::vmap_base;
+        return leaves_[offset / leaf_span][(offset >> page_shift) % leaf_entries];
+    }
+
+    /// The entry of `level` that covers `address`, creating the tables above it.
+    template <BootFrames S>
+    Entry* upper_entry(unsigned level, VirtAddr address, S& source) noexcept {
+        auto* table = reinterpret_cast<Entry*>(direct_pointer(root_));
+        for (unsigned at = Format::levels - 1; at > level; --at) {
+            Entry& entry = table[Format::index(at, address)];
+            if (!Format::is_present(entry)) {
+                entry = Format::table(source.take_zeroed());
+            }
+            table = reinterpret_cast<Entry*>(direct_pointer(Format::frame_of(entry)));
+        }
+        return &table[Format::index(level, address)];
+    }
+
+    FrameNumber root_;
+    std::array<Entry*, leaf_tables> leaves_{};
+};
+
+}  // namespace kidney::kernel

@@ -1,0 +1,94 @@
+/// How a law says that it was broken. Freestanding: the same laws run under GoogleTest and in the
+/// kernel's self-test.
+///
+/// A law is a struct:
+///
+///     template <class A>
+///     struct F3 {
+///         static constexpr const char* text = "F3 free_frames() moves by exactly 2^order";
+///         static void check(Report& report, ...subject...) { LAW_CHECK(report, condition); }
+///     };
+///
+/// and a suite is a TypeList of laws. `run_laws<Suite>(report, ...)` runs them all; a host test
+/// prints `report.failures()`, the self-test counts them.
+#pragma once
+
+#include "kidney/core/type_list.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace kidney::laws {
+
+/// One broken check.
+struct Failure {
+    const char* law = "";         ///< the law's text
+    const char* expression = "";  ///< what did not hold
+    const char* file = "";
+    int line = 0;
+};
+
+/// Collects the outcome of laws; keeps the first few failures, counts all.
+class Report {
+public:
+    static constexpr std::size_t capacity = 8;
+
+    void begin(const char* law) noexcept { law_ = law; }
+    void check(bool held, const char* expression, const char* file, int line) noexcept {
+        ++checks_;
+        if (held) {
+            return;
+        }
+        if (failed_ < capacity) {
+            failures_[failed_] = {law_, expression, file, line};
+        }
+        ++failed_;
+    }
+    [[nodiscard]] bool passed() const noexcept { return failed_ == 0; }
+    [[nodiscard]] std::size_t checks() const noexcept { return checks_; }
+    [[nodiscard]] std::size_t failed() const noexcept { return failed_; }
+    /// The first failures, at most `capacity`.
+    [[nodiscard]] std::span<const Failure> failures() const noexcept {
+        return std::span(failures_).first(failed_ < capacity ? failed_ : capacity);
+    }
+
+private:
+    const char* law_ = "";
+    std::size_t checks_ = 0;
+    std::size_t failed_ = 0;
+    std::array<Failure, capacity> failures_{};
+};
+
+/// Seeded, so that a failing run can be repeated (xorshift, Marsaglia 2003).
+class Random {
+public:
+    explicit constexpr Random(std::uint32_t seed) noexcept : state_(seed == 0 ? 1 : seed) {}
+    constexpr std::uint32_t next() noexcept {
+        state_ ^= state_ << 13;
+        state_ ^= state_ >> 17;
+        state_ ^= state_ << 5;
+        return state_;
+    }
+    /// Uniform enough in [0, bound).
+    constexpr std::uint32_t below(std::uint32_t bound) noexcept { return next() % bound; }
+
+private:
+    std::uint32_t state_;
+};
+
+/// Runs every law of the TypeList `Suite` with the same arguments.
+template <class Suite, class... Args>
+void run_laws(Report& report, Args&&... arguments) noexcept {
+    Suite::for_each([&]<class Law>() {
+        report.begin(Law::text);
+        Law::check(report, arguments...);
+    });
+}
+
+}  // namespace kidney::laws
+
+/// Records whether `condition` holds; the law goes on either way.
+#define LAW_CHECK(report, condition) \
+    (report).check(static_cast<bool>(condition), #condition, __FILE_NAME__, __LINE__)

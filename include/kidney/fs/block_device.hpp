@@ -1,6 +1,7 @@
 /// The `BlockDevice` contract: numbered blocks of bytes, with an explicit flush.
 #pragma once
 
+#include "kidney/core/assert.hpp"
 #include "kidney/core/result.hpp"
 
 #include <compare>
@@ -28,9 +29,9 @@ private:
 
 /// Random access storage.
 ///   B1 read() returns what the last successful write() of that block stored
-///   B2 buffers are whole blocks: size % block_size() == 0, one call may cover many consecutive
-///   blocks B3 a range outside the device fails with out_of_range and transfers nothing B4 after
-///   flush() returns success, every earlier successful write survives loss of power;
+///   B2 buffers are whole blocks: size % block_size() == 0, one call may cover many neighbours
+///   B3 a range outside the device fails with out_of_range and transfers nothing
+///   B4 after flush() returns success, every earlier successful write survives loss of power;
 ///      before that, any subset of the writes since the last flush may be lost
 ///   B5 a failed write leaves each of its blocks either old or new; other blocks never change
 /// block_size() is a power of two, 512 .. 4096 bytes, constant. May sleep. Errors: io_error,
@@ -44,5 +45,26 @@ concept BlockDevice = requires(D& device, const D& cdevice, BlockIndex first,
     { cdevice.block_size() } noexcept -> std::same_as<std::uint32_t>;
     { cdevice.block_count() } noexcept -> std::same_as<std::uint64_t>;
 };
+
+/// A device that can move one run of consecutive blocks from or to scattered buffers in one command:
+/// the page cache reads ahead into frames that are not adjacent. Each buffer is whole blocks.
+template <class D>
+concept ScatterBlockDevice =
+    BlockDevice<D> &&
+    requires(D& device, BlockIndex first, std::span<const std::span<std::byte>> to) {
+        { device.read_scattered(first, to) } noexcept -> std::same_as<Status>;
+    };
+
+/// Law B3 for the models: may `bytes` bytes be moved at `first`? Whole blocks are the caller's duty.
+template <class D>
+[[nodiscard]] constexpr Status check_range(const D& device, BlockIndex first,
+                                           std::size_t bytes) noexcept {
+    KIDNEY_ASSERT(bytes % device.block_size() == 0);
+    const std::uint64_t count = bytes / device.block_size();
+    if (first.value() > device.block_count() || count > device.block_count() - first.value()) {
+        return fail(Errc::out_of_range);
+    }
+    return {};
+}
 
 }  // namespace kidney::fs

@@ -1,0 +1,90 @@
+/// A disk with a volatile write cache that loses power on command.
+#pragma once
+
+#include "kidney/fs/block_device.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace kidney::fakes {
+
+/// Reads see every write; crash() keeps only what was flushed and those unflushed block writes that
+/// the caller picks, in order. That is law B4 at its worst. Concurrency: none.
+class FakeDisk {
+public:
+    FakeDisk(std::uint64_t blocks, std::uint32_t block_size)
+        : block_size_(block_size),
+          durable_(static_cast<std::size_t>(blocks) * block_size),
+          current_(durable_) {}
+    /// A disk that holds `image`, rounded up to whole blocks.
+    FakeDisk(std::span<const std::byte> image, std::uint32_t block_size)
+        : FakeDisk((image.size() + block_size - 1) / block_size, block_size) {
+        std::ranges::copy(image, durable_.begin());
+        current_ = durable_;
+    }
+
+    [[nodiscard]] Status read(fs::BlockIndex first, std::span<std::byte> to) noexcept {
+        TRY(fs::check_range(*this, first, to.size()));
+        ++reads_;
+        std::copy_n(current_.begin() + offset(first), to.size(), to.begin());
+        return {};
+    }
+    [[nodiscard]] Status write(fs::BlockIndex first, std::span<const std::byte> from) noexcept {
+        TRY(fs::check_range(*this, first, from.size()));
+        std::ranges::copy(from, current_.begin() + offset(first));
+        for (std::size_t at = 0; at < from.size(); at += block_size_) {
+            const auto block = from.subspan(at, block_size_);
+            pending_.push_back({offset(first) + static_cast<std::ptrdiff_t>(at),
+                                std::vector<std::byte>(block.begin(), block.end())});
+        }
+        return {};
+    }
+    [[nodiscard]] Status flush() noexcept {
+        durable_ = current_;
+        pending_.clear();
+        return {};
+    }
+    [[nodiscard]] std::uint32_t block_size() const noexcept { return block_size_; }
+    [[nodiscard]] std::uint64_t block_count() const noexcept {
+        return durable_.size() / block_size_;
+    }
+
+    [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
+    /// Block writes since the last flush.
+    [[nodiscard]] std::size_t pending() const noexcept { return pending_.size(); }
+    /// Loses power. `survives(n)` says whether unflushed block write n reached the medium.
+    template <class Survives>
+    void crash(Survives&& survives) {
+        for (std::size_t n = 0; n < pending_.size(); ++n) {
+            if (survives(n)) {
+                std::ranges::copy(pending_[n].bytes, durable_.begin() + pending_[n].offset);
+            }
+        }
+        pending_.clear();
+        current_ = durable_;
+    }
+    /// The bytes as a reader sees them now; a test may damage them.
+    [[nodiscard]] std::span<std::byte> bytes() noexcept { return current_; }
+
+private:
+    struct Write {
+        std::ptrdiff_t offset;
+        std::vector<std::byte> bytes;
+    };
+    [[nodiscard]] std::ptrdiff_t offset(fs::BlockIndex block) const noexcept {
+        return static_cast<std::ptrdiff_t>(block.value() * block_size_);
+    }
+
+    std::uint32_t block_size_;
+    std::vector<std::byte> durable_;
+    std::vector<std::byte> current_;
+    std::vector<Write> pending_;
+    std::uint64_t reads_ = 0;
+};
+
+static_assert(fs::BlockDevice<FakeDisk>);
+
+}  // namespace kidney::fakes

@@ -1,0 +1,126 @@
+/// Every model of `BlockDevice` against every law. A new model is one Subject below and its name in
+/// the list.
+#include "drivers/block/ram_disk.hpp"
+#include "fs/block/any_block_device.hpp"
+#include "fs/block/faulty_block_device.hpp"
+#include "fs/block/recording_block_device.hpp"
+#include "tests/archetypes/block_device.hpp"
+#include "tests/fakes/fake_disk.hpp"
+#include "tests/laws/block_device_laws.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <vector>
+
+// The wrappers need nothing beyond the contract.
+template class kidney::fs::FaultyBlockDevice<kidney::archetypes::BlockDevice>;
+template class kidney::fs::RecordingBlockDevice<kidney::archetypes::BlockDevice>;
+
+namespace kidney {
+namespace {
+
+namespace laws_of = laws::block_device;
+
+template <std::uint32_t BlockSize>
+struct RamDiskSubject {
+    std::vector<std::byte> memory = std::vector<std::byte>(64 * BlockSize + 100);
+    drivers::RamDisk device{memory, BlockSize};
+};
+struct FakeDiskSubject {
+    fakes::FakeDisk device{64, 512};
+};
+struct FaultySubject {
+    fakes::FakeDisk disk{64, 1024};
+    fs::FaultyBlockDevice<fakes::FakeDisk> device{disk};
+};
+struct RecordingSubject {
+    fakes::FakeDisk disk{64, 512};
+    std::array<fs::BlockRecord, 10> log{};
+    fs::RecordingBlockDevice<fakes::FakeDisk> device{disk, log};
+};
+struct AnySubject {
+    fakes::FakeDisk disk{64, 4096};
+    fs::AnyBlockDevice device{disk};
+};
+
+template <class Subject>
+class BlockDeviceLaws : public testing::Test {};
+using Subjects = testing::Types<RamDiskSubject<512>, RamDiskSubject<4096>, FakeDiskSubject,
+                                FaultySubject, RecordingSubject, AnySubject>;
+TYPED_TEST_SUITE(BlockDeviceLaws, Subjects);
+
+TYPED_TEST(BlockDeviceLaws, AllHold) {
+    TypeParam subject;
+    std::vector<std::byte> scratch(laws_of::scratch_bytes(subject.device.block_size()));
+    laws::Report report;
+    laws::run_laws<laws_of::Suite>(report, subject.device, std::span<std::byte>(scratch));
+    for (const laws::Failure& failure : report.failures()) {
+        ADD_FAILURE_AT(failure.file, failure.line) << failure.law << ": " << failure.expression;
+    }
+    EXPECT_GT(report.checks(), 100U);
+}
+
+/// A law is only worth its name if it catches the obvious wrong device.
+class ForgetfulDisk : public fakes::FakeDisk {
+public:
+    using FakeDisk::FakeDisk;
+    [[nodiscard]] Status flush() noexcept { return {}; }  // says yes, does nothing
+};
+
+TEST(BlockDeviceLawsThemselves, CatchAFlushThatLies) {
+    ForgetfulDisk disk(64, 512);
+    std::vector<std::byte> scratch(laws_of::scratch_bytes(512));
+    laws::Report report;
+    laws::run_laws<TypeList<laws_of::B4>>(report, disk, std::span<std::byte>(scratch));
+    EXPECT_FALSE(report.passed());
+}
+
+TEST(FaultyBlockDevice, FailsTheChosenOperation) {
+    fakes::FakeDisk disk(8, 512);
+    fs::FaultyBlockDevice faulty(disk);
+    std::array<std::byte, 512> block{};
+    faulty.fail_operation(1, decltype(faulty)::Mode::one_shot);
+    EXPECT_TRUE(faulty.write(fs::BlockIndex(0), block));
+    EXPECT_EQ(faulty.read(fs::BlockIndex(0), block).error(), Errc::io_error);
+    EXPECT_TRUE(faulty.flush());
+    faulty.fail_operation(0, decltype(faulty)::Mode::from_then_on);
+    EXPECT_FALSE(faulty.flush());
+    EXPECT_FALSE(faulty.flush());
+    faulty.heal();
+    EXPECT_TRUE(faulty.flush());
+    EXPECT_EQ(faulty.operations(), 6U);
+}
+
+TEST(RecordingBlockDevice, KeepsWhatFits) {
+    fakes::FakeDisk disk(8, 512);
+    std::array<fs::BlockRecord, 2> log{};
+    fs::RecordingBlockDevice recording(disk, log);
+    std::array<std::byte, 1024> two{};
+    EXPECT_TRUE(recording.read(fs::BlockIndex(3), two));
+    EXPECT_FALSE(recording.write(fs::BlockIndex(7), two));
+    EXPECT_TRUE(recording.flush());
+    ASSERT_EQ(recording.records().size(), 2U);
+    EXPECT_EQ(recording.operations(), 3U);
+    EXPECT_EQ(recording.records()[0].first, fs::BlockIndex(3));
+    EXPECT_EQ(recording.records()[0].blocks, 2U);
+    EXPECT_FALSE(recording.records()[1].succeeded);
+}
+
+TEST(AnyBlockDevice, ReadsScatteredBuffers) {
+    fakes::FakeDisk disk(8, 512);
+    for (std::size_t i = 0; i < disk.bytes().size(); ++i) {
+        disk.bytes()[i] = static_cast<std::byte>(i / 512);
+    }
+    fs::AnyBlockDevice any(disk);
+    std::array<std::byte, 512> a{};
+    std::array<std::byte, 1024> b{};
+    const std::array<std::span<std::byte>, 2> to{std::span<std::byte>(a), std::span<std::byte>(b)};
+    EXPECT_TRUE(any.read_scattered(fs::BlockIndex(5), to));
+    EXPECT_EQ(a[0], std::byte{5});
+    EXPECT_EQ(b[0], std::byte{6});
+    EXPECT_EQ(b[1023], std::byte{7});
+}
+
+}  // namespace
+}  // namespace kidney

@@ -1,0 +1,60 @@
+/// What time-slicing policies share: a queue of entities in arrival order, and the slice rule.
+#pragma once
+
+#include "kidney/core/assert.hpp"
+#include "kidney/sched/policy.hpp"
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstddef>
+
+namespace kidney::sched {
+
+/// First in, first out, with removal from the middle. Keeps `Entity::queued`. All O(1).
+class EntityQueue {
+public:
+    void append(Entity& entity) noexcept {
+        KIDNEY_INVARIANT(!entity.queued, "enqueued twice");
+        entity.queued = true;
+        list_.push_back(entity);
+    }
+    void remove(Entity& entity) noexcept {
+        KIDNEY_INVARIANT(entity.queued, "removing what is not queued");
+        entity.queued = false;
+        list_.erase(list_.iterator_to(entity));
+    }
+    /// The one that waited longest, with a fresh slice; nullptr if nobody waits.
+    [[nodiscard]] Entity* take_first() noexcept {
+        if (list_.empty()) {
+            return nullptr;
+        }
+        Entity& first = list_.front();
+        list_.pop_front();
+        first.queued = false;
+        first.slice_used = Duration();
+        return &first;
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return list_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return list_.size(); }
+
+private:
+    using Hook = boost::intrusive::member_hook<Entity, decltype(Entity::hook), &Entity::hook>;
+    boost::intrusive::list<Entity, Hook> list_;
+};
+
+/// Adds `ran` to the slice of `running`; at its end, preempts if somebody waits, else starts a new
+/// slice.
+[[nodiscard]] inline TickVerdict charge_slice(Entity& running, Duration ran, Duration quantum,
+                                              bool somebody_waits) noexcept {
+    running.slice_used += ran;
+    if (running.slice_used < quantum) {
+        return TickVerdict::keep_running;
+    }
+    if (somebody_waits) {
+        return TickVerdict::preempt;
+    }
+    running.slice_used = Duration();
+    return TickVerdict::keep_running;
+}
+
+}  // namespace kidney::sched

@@ -1,0 +1,279 @@
+/// The laws S1..S7 of `sched::SchedulerPolicy`, for every policy, on the host and in the kernel.
+///
+/// Each check() works on its own fresh policy, so it asks only for the type. The entities live in
+/// the caller's `Arena`, because a kernel stack is small.
+#pragma once
+
+#include "kidney/sched/policy.hpp"
+#include "tests/laws/report.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace kidney::laws {
+
+/// Entities that the laws play with.
+struct SchedulerArena {
+    static constexpr std::size_t count = 24;
+    std::array<sched::Entity, count> entities;
+    /// The same again for laws that compare two runs, in the opposite order in memory: a policy
+    /// that breaks ties by pointer gives itself away.
+    std::array<sched::Entity, count> twins;
+
+    [[nodiscard]] sched::Entity& entity(std::size_t i) noexcept { return entities[i]; }
+    [[nodiscard]] sched::Entity& twin(std::size_t i) noexcept { return twins[count - 1 - i]; }
+
+    void reset() noexcept {
+        for (std::size_t i = 0; i < count; ++i) {
+            for (sched::Entity* e : {&entity(i), &twin(i)}) {
+                *e = sched::Entity();
+                e->id = static_cast<std::uint32_t>(i + 1);
+                e->priority = sched::Priority(static_cast<std::uint8_t>(i * 7 % 64));
+                e->weight = 1024U + static_cast<std::uint32_t>(i) * 64U;
+            }
+        }
+    }
+};
+
+namespace detail {
+
+inline constexpr std::uint32_t scheduler_seed = 20260101;
+inline constexpr std::size_t scheduler_steps = 400;
+
+inline Instant at(std::size_t step) noexcept {
+    return Instant(static_cast<std::uint64_t>(step) * 1'000'000);
+}
+
+/// One random legal call on entity `i` of the dice. `inside` is the set that the policy must hold.
+/// Returns what was picked, if the call was pick_next.
+template <sched::SchedulerPolicy P>
+sched::Entity* random_step(P& policy, SchedulerArena& arena, bool twin, std::uint32_t& inside,
+                           std::uint32_t dice, std::size_t step) noexcept {
+    const std::size_t i = (dice >> 8) % SchedulerArena::count;
+    const std::uint32_t bit = 1U << i;
+    sched::Entity& entity = twin ? arena.twin(i) : arena.entity(i);
+    switch (dice % 4) {
+        case 0:
+        case 1:
+            if ((inside & bit) == 0) {
+                policy.enqueue(entity, static_cast<sched::EnqueueReason>((dice >> 16) % 5),
+                               at(step));
+                inside |= bit;
+            }
+            return nullptr;
+        case 2:
+            if ((inside & bit) != 0) {
+                policy.remove(entity);
+                inside &= ~bit;
+            }
+            return nullptr;
+        default:
+            return policy.pick_next(at(step));
+    }
+}
+
+inline std::size_t population(std::uint32_t inside) noexcept {
+    return static_cast<std::size_t>(__builtin_popcount(inside));
+}
+
+}  // namespace detail
+
+template <sched::SchedulerPolicy P>
+struct S1 {
+    static constexpr const char* text =
+        "S1 pick_next() returns exactly what was enqueued and not removed, each once";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        arena.reset();
+        P policy;
+        Random random(detail::scheduler_seed);
+        std::uint32_t inside = 0;
+        for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
+            sched::Entity* const picked =
+                detail::random_step(policy, arena, false, inside, random.next(), step);
+            take(report, inside, picked);
+        }
+        for (std::size_t left = detail::population(inside); left != 0; --left) {
+            take(report, inside, policy.pick_next(Instant()));
+        }
+        LAW_CHECK(report, inside == 0);
+        LAW_CHECK(report, policy.pick_next(Instant()) == nullptr);
+    }
+
+private:
+    static void take(Report& report, std::uint32_t& inside, sched::Entity* picked) noexcept {
+        if (picked == nullptr) {
+            return;
+        }
+        const std::uint32_t bit = 1U << (picked->id - 1);
+        LAW_CHECK(report, (inside & bit) != 0);
+        LAW_CHECK(report, !picked->queued);
+        inside &= ~bit;
+    }
+};
+
+template <sched::SchedulerPolicy P>
+struct S2 {
+    static constexpr const char* text =
+        "S2 pick_next() returns nullptr only when nothing is queued";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        arena.reset();
+        P policy;
+        LAW_CHECK(report, policy.pick_next(Instant()) == nullptr);
+        Random random(detail::scheduler_seed + 2);
+        std::uint32_t inside = 0;
+        for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
+            const std::uint32_t dice = random.next();
+            sched::Entity* const picked =
+                detail::random_step(policy, arena, false, inside, dice, step);
+            if (dice % 4 == 3) {
+                LAW_CHECK(report, (picked == nullptr) == (inside == 0));
+            }
+            if (picked != nullptr) {
+                inside &= ~(1U << (picked->id - 1));
+            }
+        }
+    }
+};
+
+template <sched::SchedulerPolicy P>
+struct S3 {
+    static constexpr const char* text = "S3 size() counts the queued entities";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        arena.reset();
+        P policy;
+        LAW_CHECK(report, policy.size() == 0);
+        Random random(detail::scheduler_seed + 3);
+        std::uint32_t inside = 0;
+        for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
+            if (sched::Entity* const picked =
+                    detail::random_step(policy, arena, false, inside, random.next(), step)) {
+                inside &= ~(1U << (picked->id - 1));
+            }
+            LAW_CHECK(report, policy.size() == detail::population(inside));
+        }
+        for (std::size_t i = 0; i < SchedulerArena::count; ++i) {
+            LAW_CHECK(report, arena.entities[i].queued == ((inside >> i & 1U) != 0));
+        }
+    }
+};
+
+template <sched::SchedulerPolicy P>
+struct S4 {
+    static constexpr const char* text =
+        "S4 the same calls give the same answers, wherever the entities live";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        arena.reset();
+        P first;
+        P second;
+        Random random(detail::scheduler_seed + 4);
+        std::uint32_t inside = 0;
+        std::uint32_t inside_twin = 0;
+        for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
+            const std::uint32_t dice = random.next();
+            sched::Entity* const a = detail::random_step(first, arena, false, inside, dice, step);
+            sched::Entity* const b =
+                detail::random_step(second, arena, true, inside_twin, dice, step);
+            LAW_CHECK(report, (a == nullptr) == (b == nullptr));
+            if (a == nullptr || b == nullptr) {
+                continue;
+            }
+            LAW_CHECK(report, a->id == b->id);
+            const Duration ran = Duration::nanoseconds(random.below(20'000'000));
+            LAW_CHECK(report, first.charge(*a, ran, detail::at(step)) ==
+                                  second.charge(*b, ran, detail::at(step)));
+            inside &= ~(1U << (a->id - 1));
+            inside_twin &= ~(1U << (b->id - 1));
+        }
+    }
+};
+
+template <sched::SchedulerPolicy P>
+struct S5 {
+    static constexpr const char* text =
+        "S5 remove() takes out any queued entity and keeps the order of the others";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        for (std::size_t victim = 0; victim < SchedulerArena::count; ++victim) {
+            arena.reset();
+            P whole;
+            P without;
+            for (std::size_t i = 0; i < SchedulerArena::count; ++i) {
+                whole.enqueue(arena.entities[i], sched::EnqueueReason::woken, detail::at(i));
+                without.enqueue(arena.twin(i), sched::EnqueueReason::woken, detail::at(i));
+            }
+            without.remove(arena.twin(victim));
+            LAW_CHECK(report, !arena.twin(victim).queued);
+            while (sched::Entity* const expected = whole.pick_next(Instant())) {
+                if (expected->id == victim + 1) {
+                    continue;
+                }
+                sched::Entity* const other = without.pick_next(Instant());
+                LAW_CHECK(report, other != nullptr && other->id == expected->id);
+            }
+            LAW_CHECK(report, without.size() == 0);
+        }
+    }
+};
+
+template <sched::SchedulerPolicy P>
+struct S6 {
+    static constexpr const char* text = "S6 charge() preempts only if something is queued";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        arena.reset();
+        P policy;
+        sched::Entity& running = arena.entities[0];
+        policy.enqueue(running, sched::EnqueueReason::started, Instant());
+        LAW_CHECK(report, policy.pick_next(Instant()) == &running);
+        for (std::size_t step = 1; step < 100; ++step) {
+            LAW_CHECK(report,
+                      policy.charge(running, Duration::milliseconds(5), detail::at(step * 5)) ==
+                          sched::TickVerdict::keep_running);
+        }
+        // An equal must not wait forever for a thread that never sleeps.
+        sched::Entity& equal = arena.entities[1];
+        equal.priority = running.priority;
+        equal.weight = running.weight;
+        policy.enqueue(equal, sched::EnqueueReason::woken, detail::at(500));
+        bool preempted = false;
+        for (std::size_t step = 100; step < 2000 && !preempted; ++step) {
+            preempted = policy.charge(running, Duration::milliseconds(5), detail::at(step * 5)) ==
+                        sched::TickVerdict::preempt;
+        }
+        LAW_CHECK(report, preempted || is_run_to_completion());
+    }
+
+private:
+    /// A policy without time slices (FIFO, EDF) says so; then equals may wait.
+    static constexpr bool is_run_to_completion() noexcept {
+        if constexpr (requires { P::run_to_completion; }) {
+            return P::run_to_completion;
+        } else {
+            return false;
+        }
+    }
+};
+
+template <sched::SchedulerPolicy P>
+struct S7 {
+    static constexpr const char* text = "S7 preempts() is irreflexive and has no effect";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        arena.reset();
+        P policy;
+        for (std::size_t i = 2; i < SchedulerArena::count; ++i) {
+            policy.enqueue(arena.entities[i], sched::EnqueueReason::started, detail::at(i));
+        }
+        const std::size_t before = policy.size();
+        for (const sched::Entity& e : arena.entities) {
+            LAW_CHECK(report, !policy.preempts(e, e));
+            const bool answer = policy.preempts(e, arena.entities[0]);
+            LAW_CHECK(report, policy.preempts(e, arena.entities[0]) == answer);
+            LAW_CHECK(report, !(answer && policy.preempts(arena.entities[0], e)));
+        }
+        LAW_CHECK(report, policy.size() == before);
+    }
+};
+
+template <sched::SchedulerPolicy P>
+using SchedulerPolicyLaws = TypeList<S1<P>, S2<P>, S3<P>, S4<P>, S5<P>, S6<P>, S7<P>>;
+
+}  // namespace kidney::laws

@@ -1,0 +1,102 @@
+#include "kernel/process/fd_table.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kidney::kernel {
+namespace {
+
+int live_files = 0;
+
+class FakeFile final : public fs::File {
+public:
+    static Ref<fs::File> create() { return Ref<FakeFile>::adopt(new FakeFile); }
+    Result<fs::Attributes> attributes() noexcept override { return fs::Attributes{}; }
+    fs::OpenMode mode() const noexcept override { return {}; }
+    void dispose() noexcept override { delete this; }
+
+private:
+    FakeFile() { ++live_files; }
+    ~FakeFile() { --live_files; }
+};
+
+class FdTableTest : public ::testing::Test {
+protected:
+    void SetUp() override { live_files = 0; }
+    Fd open(bool cloexec = false) { return *table.install(FakeFile::create(), cloexec); }
+    FdTable table;
+};
+
+TEST_F(FdTableTest, GivesTheLowestFreeNumber) {
+    EXPECT_EQ(open().value(), 0U);
+    EXPECT_EQ(open().value(), 1U);
+    EXPECT_EQ(open().value(), 2U);
+    ASSERT_TRUE(table.close(Fd(1)));
+    EXPECT_EQ(open().value(), 1U);
+    EXPECT_EQ(table.duplicate(Fd(0), false, Fd(10))->value(), 10U);
+    EXPECT_EQ(table.duplicate(Fd(0), false, Fd(10))->value(), 11U);
+}
+
+TEST_F(FdTableTest, UnknownNumbersAreBadDescriptors) {
+    for (const std::uint32_t n : {0U, 1023U, 1024U, 0xffff'ffffU}) {
+        EXPECT_EQ(table.get(Fd(n)).error(), Errc::bad_descriptor);
+        EXPECT_EQ(table.close(Fd(n)).error(), Errc::bad_descriptor);
+        EXPECT_EQ(table.duplicate(Fd(n), false).error(), Errc::bad_descriptor);
+    }
+}
+
+TEST_F(FdTableTest, DuplicateToReplacesAndSharesOneFile) {
+    open();
+    open();
+    fs::File* first = *table.get(Fd(0));
+    ASSERT_TRUE(table.duplicate_to(Fd(0), Fd(1), false));
+    EXPECT_EQ(*table.get(Fd(1)), first);
+    EXPECT_EQ(live_files, 1);
+    ASSERT_TRUE(table.close(Fd(0)));
+    EXPECT_EQ(live_files, 1);
+    ASSERT_TRUE(table.close(Fd(1)));
+    EXPECT_EQ(live_files, 0);
+    open();
+    EXPECT_EQ(table.duplicate_to(Fd(0), Fd(FdTable::capacity), false).error(),
+              Errc::bad_descriptor);
+}
+
+TEST_F(FdTableTest, ExecClosesWhatIsMarked) {
+    open(true);
+    open(false);
+    ASSERT_TRUE(table.duplicate(Fd(0), false));  // the flag belongs to the number, not to the file
+    table.close_for_exec();
+    EXPECT_FALSE(table.is_open(Fd(0)));
+    EXPECT_TRUE(table.is_open(Fd(1)));
+    EXPECT_TRUE(table.is_open(Fd(2)));
+}
+
+TEST_F(FdTableTest, ForkSharesAndTheLastCloseDisposes) {
+    open();
+    {
+        FdTable child;
+        child.copy_from(table);
+        table.close_all();
+        EXPECT_EQ(live_files, 1);
+        EXPECT_TRUE(child.is_open(Fd(0)));
+    }
+    EXPECT_EQ(live_files, 0);
+}
+
+TEST_F(FdTableTest, LimitIsKept) {
+    table.set_limit(3);
+    open();
+    open();
+    open();
+    EXPECT_EQ(table.install(FakeFile::create(), false).error(), Errc::too_many_files);
+    EXPECT_EQ(live_files, 3);
+    EXPECT_EQ(table.duplicate(Fd(0), false, Fd(3)).error(), Errc::invalid_argument);
+    table.set_limit(0xffff'ffff);
+    EXPECT_EQ(table.limit(), FdTable::capacity);
+    for (std::uint32_t n = 3; n < FdTable::capacity; ++n) {
+        EXPECT_EQ(table.duplicate(Fd(0), false)->value(), n);
+    }
+    EXPECT_EQ(table.duplicate(Fd(0), false).error(), Errc::too_many_files);
+}
+
+}  // namespace
+}  // namespace kidney::kernel

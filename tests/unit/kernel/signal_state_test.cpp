@@ -1,0 +1,200 @@
+/// The rules of POSIX signals, without a process around them.
+#include "kernel/signal/signal_state.hpp"
+
+#include "kernel/signal/frame.hpp"
+#include "kernel/syscall/errno_map.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kidney::kernel {
+namespace {
+
+using namespace abi;
+
+const SignalCause from_user{.code = si_user, .pid = 7};
+
+Disposition handler(std::uint32_t flags = 0, SignalSet mask = {}) {
+    return {.handler = 0x0804'9000, .flags = flags, .restorer = 0, .mask = mask};
+}
+
+TEST(SignalState, DefaultActionsAreThoseOfThePosixTable) {
+    EXPECT_EQ(default_action(sig_term), DefaultAction::terminate);
+    EXPECT_EQ(default_action(sig_segv), DefaultAction::core);
+    EXPECT_EQ(default_action(sig_chld), DefaultAction::ignore);
+    EXPECT_EQ(default_action(sig_tstp), DefaultAction::stop);
+    EXPECT_EQ(default_action(sig_cont), DefaultAction::resume);
+    EXPECT_EQ(default_action(40), DefaultAction::terminate);
+}
+
+TEST(SignalState, UnhandledSignalEndsTheProcess) {
+    SignalState s;
+    EXPECT_EQ(s.post(sig_term, from_user), PostResult::wake);
+    const auto d = s.choose_next();
+    ASSERT_TRUE(d);
+    EXPECT_EQ(d->kind, Delivery::Kind::terminate);
+    EXPECT_EQ(d->cause.pid, 7);
+    EXPECT_FALSE(s.choose_next());
+}
+
+TEST(SignalState, BlockedSignalWaits) {
+    SignalState s;
+    s.set_blocked(SignalSet::of(sig_int));
+    EXPECT_EQ(s.post(sig_int, from_user), PostResult::pending);
+    EXPECT_FALSE(s.has_deliverable());
+    EXPECT_FALSE(s.choose_next());
+    s.set_blocked({});
+    EXPECT_TRUE(s.choose_next());
+}
+
+TEST(SignalState, KillAndStopCannotBeBlockedOrCaught) {
+    SignalState s;
+    s.set_blocked(SignalSet(~std::uint64_t{0}));
+    EXPECT_FALSE(s.blocked().contains(sig_kill));
+    EXPECT_FALSE(s.blocked().contains(sig_stop));
+    EXPECT_FALSE(s.set_disposition(sig_kill, handler()));
+    EXPECT_FALSE(s.set_disposition(sig_stop, handler()));
+    EXPECT_EQ(s.post(sig_kill, from_user), PostResult::wake);
+}
+
+TEST(SignalState, IgnoredIsDiscardedUnlessBlocked) {
+    SignalState s;
+    ASSERT_TRUE(s.set_disposition(sig_usr1, {.handler = handler_ignore}));
+    EXPECT_EQ(s.post(sig_usr1, from_user), PostResult::discarded);
+    s.set_blocked(SignalSet::of(sig_usr1));
+    EXPECT_EQ(s.post(sig_usr1, from_user), PostResult::pending);
+    ASSERT_TRUE(s.set_disposition(sig_usr1, handler()));
+    s.set_blocked({});
+    const auto d = s.choose_next();
+    ASSERT_TRUE(d);
+    EXPECT_EQ(d->kind, Delivery::Kind::handler);
+}
+
+TEST(SignalState, IgnoringDiscardsWhatIsPending) {
+    SignalState s;
+    s.set_blocked(SignalSet::of(sig_chld));
+    static_cast<void>(s.post(sig_chld, from_user));
+    ASSERT_TRUE(s.set_disposition(sig_chld, {.handler = handler_default}));
+    EXPECT_TRUE(s.pending().is_empty());
+}
+
+TEST(SignalState, HandlerBlocksItselfAndItsMask) {
+    SignalState s;
+    ASSERT_TRUE(s.set_disposition(sig_usr1, handler(0, SignalSet::of(sig_usr2))));
+    static_cast<void>(s.post(sig_usr1, from_user));
+    const auto d = s.choose_next();
+    ASSERT_TRUE(d);
+    s.enter_handler(*d);
+    EXPECT_EQ(s.blocked(), SignalSet::of_all(sig_usr1, sig_usr2));
+}
+
+TEST(SignalState, NoDeferAndResetHand) {
+    SignalState s;
+    ASSERT_TRUE(s.set_disposition(sig_usr1, handler(sa_nodefer | sa_resethand)));
+    static_cast<void>(s.post(sig_usr1, from_user));
+    const auto d = s.choose_next();
+    ASSERT_TRUE(d);
+    EXPECT_EQ(d->kind, Delivery::Kind::handler);
+    s.enter_handler(*d);
+    EXPECT_TRUE(s.blocked().is_empty());
+    EXPECT_TRUE(s.disposition(sig_usr1).is_default());
+}
+
+TEST(SignalState, StopAndContinueCancelEachOther) {
+    SignalState s;
+    static_cast<void>(s.post(sig_tstp, from_user));
+    static_cast<void>(s.post(sig_cont, from_user));
+    EXPECT_FALSE(s.pending().contains(sig_tstp));
+    EXPECT_FALSE(s.choose_next());  // the default of SIGCONT does nothing more here
+    ASSERT_TRUE(s.set_disposition(sig_cont, handler()));
+    static_cast<void>(s.post(sig_cont, from_user));
+    static_cast<void>(s.post(sig_stop, from_user));
+    EXPECT_FALSE(s.pending().contains(sig_cont));
+    const auto d = s.choose_next();
+    ASSERT_TRUE(d);
+    EXPECT_EQ(d->kind, Delivery::Kind::stop);
+}
+
+TEST(SignalState, KillComesBeforeEverythingElse) {
+    SignalState s;
+    ASSERT_TRUE(s.set_disposition(sig_int, handler()));
+    static_cast<void>(s.post(sig_int, from_user));
+    static_cast<void>(s.post(sig_kill, from_user));
+    EXPECT_EQ(s.choose_next()->signal, sig_kill);
+}
+
+TEST(SignalState, FaultInsideItsOwnHandlerEndsTheProcess) {
+    SignalState s;
+    ASSERT_TRUE(s.set_disposition(sig_segv, handler()));
+    s.force(sig_segv, {});
+    const auto first = s.choose_next();
+    ASSERT_TRUE(first);
+    s.enter_handler(*first);
+    s.force(sig_segv, {});
+    const auto second = s.choose_next();
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->kind, Delivery::Kind::core);
+}
+
+TEST(SignalState, SuspendRestoresTheOldMaskAfterTheHandler) {
+    SignalState s;
+    s.set_blocked(SignalSet::of(sig_chld));
+    ASSERT_TRUE(s.set_disposition(sig_chld, handler()));
+    s.suspend({});
+    EXPECT_EQ(s.post(sig_chld, from_user), PostResult::wake);
+    const auto d = s.choose_next();
+    ASSERT_TRUE(d);
+    EXPECT_EQ(s.mask_to_restore(), SignalSet::of(sig_chld));
+    s.enter_handler(*d);
+    EXPECT_TRUE(s.blocked().contains(sig_chld));
+    s.end_suspend();  // harmless: the frame holds the mask now
+    EXPECT_TRUE(s.blocked().contains(sig_chld));
+}
+
+TEST(SignalState, ForkKeepsActionsAndForgetsPending) {
+    SignalState parent;
+    ASSERT_TRUE(parent.set_disposition(sig_int, handler()));
+    parent.set_blocked(SignalSet::of(sig_usr2));
+    static_cast<void>(parent.post(sig_usr2, from_user));
+    SignalState child;
+    child.copy_for_fork(parent);
+    EXPECT_TRUE(child.pending().is_empty());
+    EXPECT_EQ(child.blocked(), parent.blocked());
+    EXPECT_EQ(child.disposition(sig_int).handler, parent.disposition(sig_int).handler);
+    child.reset_for_exec();
+    EXPECT_TRUE(child.disposition(sig_int).is_default());
+}
+
+TEST(SignalState, ExecKeepsIgnored) {
+    SignalState s;
+    ASSERT_TRUE(s.set_disposition(sig_int, {.handler = handler_ignore}));
+    s.reset_for_exec();
+    EXPECT_TRUE(s.disposition(sig_int).is_ignored());
+}
+
+TEST(SignalState, InitSurvivesUnexpectedSignals) {
+    SignalState s;
+    s.become_init();
+    EXPECT_EQ(s.post(sig_kill, from_user), PostResult::discarded);
+    EXPECT_EQ(s.post(sig_term, from_user), PostResult::discarded);
+    ASSERT_TRUE(s.set_disposition(sig_term, handler()));
+    EXPECT_EQ(s.post(sig_term, from_user), PostResult::wake);
+}
+
+TEST(SignalFrame, HandlerIsEnteredWithAnAlignedStack) {
+    for (std::uint32_t sp = 0xbfff'f000; sp < 0xbfff'f020; ++sp) {
+        const std::uint32_t frame = place_frame(sp, sizeof(SignalFrame));
+        EXPECT_EQ((frame + 4) % 16, 0U);
+        EXPECT_LE(frame + sizeof(SignalFrame), sp);
+        EXPECT_EQ((place_fpstate(sp) + offsetof(FpState, fxsave)) % 16, 0U);
+    }
+}
+
+TEST(ErrnoMap, KnowsTheNumbersOfLinux) {
+    EXPECT_EQ(errno_of(Errc::not_permitted), 1);
+    EXPECT_EQ(errno_of(Errc::not_implemented), 38);
+    EXPECT_EQ(errno_of(Errc::not_a_terminal), 25);
+    EXPECT_EQ(errno_of(Errc::too_many_symlinks), 40);
+}
+
+}  // namespace
+}  // namespace kidney::kernel

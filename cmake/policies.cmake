@@ -14,12 +14,20 @@ function(kidney_slot slot)
     set(${arg_VARIABLE} ${arg_DEFAULT} CACHE STRING "Policy of the slot ${slot}")
     set_property(GLOBAL APPEND PROPERTY KIDNEY_SLOTS ${slot})
     set_property(GLOBAL PROPERTY KIDNEY_SLOT_${slot}_VARIABLE ${arg_VARIABLE})
+    set_property(GLOBAL PROPERTY KIDNEY_SLOT_${slot}_DEFAULT ${arg_DEFAULT})
 endfunction()
 
 function(kidney_policy slot name header type)
     set_property(GLOBAL APPEND PROPERTY KIDNEY_SLOT_${slot}_NAMES ${name})
     set_property(GLOBAL PROPERTY KIDNEY_POLICY_${slot}_${name}_HEADER ${header})
     set_property(GLOBAL PROPERTY KIDNEY_POLICY_${slot}_${name}_TYPE ${type})
+endfunction()
+
+# Reads the lines of every folder that has policies.
+function(kidney_read_policies)
+    foreach(folder arch/i686 mm sched fs)
+        include(${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../${folder}/policies.cmake OPTIONAL)
+    endforeach()
 endfunction()
 
 # Checks the choices and writes the generated headers. Called once, after every kidney_policy().

@@ -1,2 +1,4 @@
 # The policies of mm/. A new one is its header and one line here.
 kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT buddy)
+kidney_policy(frame_allocator bitmap_first_fit mm/frames/bitmap_first_fit.hpp mm::BitmapFirstFit)
+kidney_policy(frame_allocator buddy mm/frames/buddy.hpp mm::BuddyAllocator)

@@ -1,0 +1,25 @@
+# The images an emulator boots, and the target that boots them. The work is done by tools/image and ./kidney.
+#
+#   kidney.iso   GRUB 2 and the kernel           target `iso`
+#   root.ext2    the root file system, a disk    target `disk`
+#   run          boots both in this terminal
+set(kidney_image_tools ${PROJECT_SOURCE_DIR}/tools/image)
+
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/kidney.iso
+    COMMAND python3 ${kidney_image_tools}/make_iso.py
+            --kernel $<TARGET_FILE:kernel> --objcopy ${CMAKE_OBJCOPY} --output ${CMAKE_BINARY_DIR}/kidney.iso
+    DEPENDS kernel ${kidney_image_tools}/make_iso.py
+    COMMENT "Making the boot image" VERBATIM)
+add_custom_target(iso ALL DEPENDS ${CMAKE_BINARY_DIR}/kidney.iso)
+
+# Looks at the staged tree each time, and only makes the disk again when something in it has changed.
+add_custom_target(disk ALL
+    COMMAND python3 ${kidney_image_tools}/make_root_disk.py
+            --output ${CMAKE_BINARY_DIR}/root.ext2 ${CMAKE_BINARY_DIR}/rootfs
+    COMMENT "Checking the root disk" VERBATIM)
+add_dependencies(disk rootfs)
+
+add_custom_target(run
+    COMMAND ${PROJECT_SOURCE_DIR}/kidney run --tree ${CMAKE_BINARY_DIR}
+    USES_TERMINAL VERBATIM)
+add_dependencies(run iso disk)

@@ -1,0 +1,15 @@
+# Prints the policy slots as JSON, without a build tree:  cmake -P cmake/list_policies.cmake
+# ./kidney and the CI workflow ask it, so that a new policy is known everywhere from its one line.
+include(${CMAKE_CURRENT_LIST_DIR}/policies.cmake)
+kidney_read_policies()
+get_property(slots GLOBAL PROPERTY KIDNEY_SLOTS)
+set(rows "")
+foreach(slot IN LISTS slots)
+    get_property(variable GLOBAL PROPERTY KIDNEY_SLOT_${slot}_VARIABLE)
+    get_property(default GLOBAL PROPERTY KIDNEY_SLOT_${slot}_DEFAULT)
+    get_property(names GLOBAL PROPERTY KIDNEY_SLOT_${slot}_NAMES)
+    list(JOIN names "\", \"" names)
+    list(APPEND rows "\"${variable}\": {\"slot\": \"${slot}\", \"default\": \"${default}\", \"values\": [\"${names}\"]}")
+endforeach()
+list(JOIN rows ", " rows)
+execute_process(COMMAND ${CMAKE_COMMAND} -E echo "{${rows}}")

@@ -1,0 +1,62 @@
+/// Aligned runs of ones in a 32-bit word: the arithmetic under the bitmap allocators.
+///
+/// Bit i says "unit i is free". A buddy block of 2^k units is a run of 2^k ones that starts at a
+/// multiple of 2^k, so freed buddies merge by themselves: no lists, no merge cascade. The same
+/// functions serve frames in a row (one bit per frame) and rows in a chunk (one bit per free row).
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace kidney::mm {
+
+inline constexpr unsigned row_order = 5;  ///< 2^5 bits in a word
+inline constexpr unsigned row_bits = 1U << row_order;
+
+/// From the starts of aligned runs of 2^order ones to those of 2^(order + 1).
+[[nodiscard]] constexpr std::uint32_t join_runs(std::uint32_t starts, unsigned order) noexcept {
+    constexpr std::uint32_t aligned[] = {0x5555'5555, 0x1111'1111, 0x0101'0101, 0x0001'0001, 1};
+    return starts & starts >> (1U << order) & aligned[order];
+}
+
+/// Bits at which an aligned run of 2^order ones starts.
+[[nodiscard]] constexpr std::uint32_t run_starts(std::uint32_t word, unsigned order) noexcept {
+    for (unsigned k = 0; k < order; ++k) {
+        word = join_runs(word, k);
+    }
+    return word;
+}
+
+/// Order of the longest aligned run; the word must not be zero.
+[[nodiscard]] constexpr unsigned longest_run(std::uint32_t word) noexcept {
+    unsigned order = 0;
+    while (order < row_order && (word = join_runs(word, order)) != 0) {
+        ++order;
+    }
+    return order;
+}
+
+/// A mask of 2^order ones from bit `first`.
+[[nodiscard]] constexpr std::uint32_t run_mask(unsigned first, unsigned order) noexcept {
+    return (~0U >> (row_bits - (1U << order))) << first;
+}
+
+/// Start of an aligned run of 2^order ones: rather one whose buddy is taken than half of a longer
+/// run. There must be one.
+[[nodiscard]] constexpr unsigned best_run(std::uint32_t word, unsigned order) noexcept {
+    const std::uint32_t starts = run_starts(word, order);
+    if (order < row_order) {
+        const std::uint32_t longer = join_runs(starts, order);
+        const std::uint32_t single = starts & ~(longer | longer << (1U << order));
+        if (single != 0) {
+            return static_cast<unsigned>(std::countr_zero(single));
+        }
+    }
+    return static_cast<unsigned>(std::countr_zero(starts));
+}
+
+static_assert(run_starts(0b1111'0110, 1) == 0b0101'0000);
+static_assert(longest_run(0b1111'0110) == 2 && longest_run(~0U) == 5 && longest_run(2) == 0);
+static_assert(best_run(0b1111'0100, 0) == 2 && best_run(0b1111'0000, 0) == 4);
+
+}  // namespace kidney::mm

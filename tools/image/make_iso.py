@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Makes the boot image: a GRUB 2 ISO with the kernel as a Multiboot2 program.
+
+    make_iso.py --kernel build/i686-debug/kernel/kernel.elf --output build/i686-debug/kidney.iso
+
+GRUB reads the image through the BIOS, which is slow, so only what is needed goes in: the kernel without its
+debugging information (GDB reads that from the ELF file in the build tree) and five GRUB modules. There is no
+menu and no wait: arguments reach the kernel through fw_cfg (see docs/running.md), so that one image serves
+every run. On a real machine, edit grub.cfg below to add some.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+MODULES = "multiboot2 normal iso9660 biosdisk part_msdos"
+CONFIG = """\
+# {note}
+multiboot2 /boot/kidney.elf {arguments}
+boot
+"""
+
+
+def run(command):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode != 0:
+        sys.exit(f"make_iso: {command[0]} failed:\n{result.stdout}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Make a bootable ISO from the kernel.")
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--output", required=True)
+    parser.add_argument("--objcopy", default="llvm-objcopy-19")
+    parser.add_argument("--arguments", default="", help="kernel command line of the image")
+    options = parser.parse_args()
+
+    run(["grub-file", "--is-x86-multiboot2", options.kernel])
+    folder = os.path.dirname(os.path.abspath(options.output))
+    with tempfile.TemporaryDirectory(dir=folder, prefix="iso.") as work:
+        grub = os.path.join(work, "tree", "boot", "grub")
+        os.makedirs(grub)
+        run([options.objcopy, "--strip-all", options.kernel, os.path.join(work, "tree/boot/kidney.elf")])
+        with open(os.path.join(grub, "grub.cfg"), "w", encoding="ascii") as config:
+            config.write(CONFIG.format(note="KidneyOS", arguments=options.arguments))
+        image = os.path.join(work, "kidney.iso")
+        run(["grub-mkrescue", "--directory=/usr/lib/grub/i386-pc", f"--output={image}",
+             f"--install-modules={MODULES}", "--locales=", "--themes=", "--fonts=",
+             os.path.join(work, "tree"), "--", "-volid", "KIDNEYOS"])
+        # Replaced in one step: a machine that runs from the old image keeps it.
+        shutil.move(image, options.output)
+
+
+if __name__ == "__main__":
+    main()

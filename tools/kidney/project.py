@@ -1,0 +1,70 @@
+"""Where things are, and how ./kidney speaks to its user."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build")
+
+
+def say(text):
+    """Everything ./kidney says itself goes to standard error: standard output belongs to the guest."""
+    print(f"kidney: {text}", file=sys.stderr, flush=True)
+
+
+class Failure(Exception):
+    """Something a user can act on. Ends the program with a message and an exit status."""
+
+    def __init__(self, text, status=1):
+        super().__init__(text)
+        self.status = status
+
+
+class Arguments(argparse.ArgumentParser):
+    """Like argparse, but a wrong option is answered with the valid ones."""
+
+    def __init__(self, verb, description, **keywords):
+        super().__init__(prog=f"./kidney {verb}", description=description, allow_abbrev=False, **keywords)
+
+    def error(self, message):
+        options = sorted(flag for action in self._actions for flag in action.option_strings if flag != "-h")
+        say(f"{self.prog.split()[-1]}: {message}")
+        say(f"valid options: {' '.join(options)}")
+        sys.exit(2)
+
+
+def integer_between(low, high):
+    def convert(text):
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number from {low} to {high}")
+        return value
+    return convert
+
+
+def policy_slots():
+    """{variable: {"slot", "default", "values"}}, asked from the build description."""
+    result = subprocess.run(["cmake", "-P", os.path.join(ROOT, "cmake", "list_policies.cmake")],
+                            stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(result.stdout)
+
+
+def parse_settings(texts):
+    """["KIDNEY_SCHEDULER=mlfq"] -> {"KIDNEY_SCHEDULER": "mlfq"}; says what is valid if it is not."""
+    settings = {}
+    if not texts:
+        return settings
+    slots = policy_slots()
+    for text in texts:
+        variable, equals, value = text.partition("=")
+        if not equals or variable not in slots:
+            raise Failure(f"--set {text}: not VARIABLE=VALUE with one of the variables: {', '.join(sorted(slots))}", 2)
+        if value not in slots[variable]["values"]:
+            raise Failure(f"--set {text}: {variable} can be: {', '.join(slots[variable]['values'])}", 2)
+        settings[variable] = value
+    return {variable: settings[variable] for variable in sorted(settings)}

@@ -1,0 +1,67 @@
+"""The QEMU command line for one run: which file plays which part of the machine.
+
+  COM1   kernel log and interactive console
+  COM2   standard output of an --exec command      (/dev/ttyS1 in the guest)
+  COM3   its standard error                        (/dev/ttyS2)
+  fw_cfg opt/kidney/append, opt/kidney/exec: words for the kernel, so the ISO need not be made again
+  0xf4   isa-debug-exit: how the kernel leaves after a panic or a self-test
+"""
+import os
+import subprocess
+
+# Exit codes of QEMU after a write of V to isa-debug-exit are 2 V + 1.
+EXIT_PANIC = 2 * 0x2A + 1
+EXIT_SELFTEST_PASSED = 2 * 0x10 + 1
+EXIT_SELFTEST_FAILED = 2 * 0x11 + 1
+
+PROGRAM = "qemu-system-i386"
+
+
+def escape(path):
+    """QEMU separates options by commas; a comma in a value is written twice."""
+    return os.path.abspath(path).replace(",", ",,")
+
+
+def display(gui):
+    if not gui:
+        return ["-display", "none"]
+    known = subprocess.run([PROGRAM, "-display", "help"], stdout=subprocess.PIPE, text=True).stdout.split()
+    for kind in ("gtk", "sdl"):
+        if kind in known:
+            return ["-display", kind]
+    return ["-display", "vnc=localhost:0"]
+
+
+def machine(iso, memory, smp, gui=False):
+    return [PROGRAM, "-nodefaults", "-vga", "std", "-no-reboot", "-no-user-config",
+            "-accel", "tcg,thread=multi", "-m", str(memory), "-smp", str(smp),
+            *display(gui), "-boot", "d", "-cdrom", iso,
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+
+
+def disk(number, path, snapshot):
+    """A virtio disk. With `snapshot`, what the guest writes is forgotten at power-off."""
+    options = f"file={escape(path)},format=raw,if=none,id=disk{number}"
+    if snapshot:
+        options += ",snapshot=on"
+    return ["-drive", options, "-device", f"virtio-blk-pci,drive=disk{number}"]
+
+
+def serial_file(name, path):
+    return ["-chardev", f"file,id={name},path={escape(path)}", "-serial", f"chardev:{name}"]
+
+
+def serial_terminal(log):
+    """Ctrl-C goes to the guest. Ctrl-A X quits, Ctrl-A C is QEMU's monitor."""
+    return ["-chardev", f"stdio,id=console,mux=on,signal=off,logfile={escape(log)}",
+            "-serial", "chardev:console", "-mon", "chardev=console,mode=readline"]
+
+
+def word(folder, name, text):
+    """A fw_cfg file. Through a file on the host, because the command line cannot carry every character."""
+    if not text:
+        return []
+    path = os.path.join(folder, name)
+    with open(path, "wb") as file:
+        file.write(os.fsencode(text))
+    return ["-fw_cfg", f"name=opt/kidney/{name},file={escape(path)}"]

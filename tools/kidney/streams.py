@@ -1,0 +1,51 @@
+"""Carries what the guest writes to COM2 and COM3 to our standard output and error.
+
+QEMU could open /dev/stdout itself, but that would truncate a file and fail on a socket. So it writes into
+pipes, and we copy: byte for byte, as it comes.
+"""
+import fcntl
+import os
+import selectors
+import time
+
+F_SETPIPE_SZ = 1031
+
+
+class Streams:
+    def __init__(self):
+        self._pairs = []  # (read end, write end, target)
+
+    def serial(self, name, target):
+        """Arguments that make the next serial port of QEMU end in the file descriptor `target`."""
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, F_SETPIPE_SZ, 1 << 20)
+        self._pairs.append((reader, writer, target))
+        return ["-chardev", f"file,id={name},path=/dev/fd/{writer}", "-serial", f"chardev:{name}"]
+
+    def inherited(self):
+        return [writer for _, writer, _ in self._pairs]
+
+    def copy(self, process, timeout):
+        """Copies until the machine has closed its ends. False if it took longer than `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            for reader, writer, target in self._pairs:
+                os.close(writer)
+                selector.register(reader, selectors.EVENT_READ, target)
+            while selector.get_map():
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                for key, _ in selector.select(left):
+                    data = os.read(key.fd, 1 << 16)
+                    if not data:
+                        selector.unregister(key.fd)
+                        os.close(key.fd)
+                    else:
+                        self._write(key.data, data)
+        return True
+
+    @staticmethod
+    def _write(target, data):
+        while data:
+            data = data[os.write(target, data):]

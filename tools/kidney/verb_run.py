@@ -1,0 +1,214 @@
+"""./kidney run: builds the images and boots them.
+
+Each run has a folder of its own under the system's temporary directory and leaves the images alone (QEMU's
+snapshot mode), so that any number of them can go on at once.
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import build
+import qemu
+from project import ROOT, Arguments, Failure, integer_between, parse_settings, say
+from streams import Streams
+
+STATUS_PANIC = 125
+STATUS_TIMEOUT = 124
+
+EPILOG = """\
+exit status: that of the guest's command, or of its shell; 124 if the time ran out; 125 after a kernel panic.
+In the interactive terminal Ctrl-C goes to the guest; Ctrl-A X quits QEMU and Ctrl-A C shows its monitor.
+"""
+
+
+def parse(arguments):
+    parser = Arguments("run", "Builds the boot image and the root disk, and boots them in QEMU.", epilog=EPILOG)
+    add = parser.add_argument
+    add("--exec", metavar="CMD", dest="command", help="run /bin/sh -c CMD in the guest, print its output, power off")
+    add("--root", metavar="DIR", action="append", default=[], help="copy this tree over the root file system first")
+    add("--disk", metavar="FILE", action="append", default=[], help="attach this disk image too (writes go to it)")
+    add("--save", metavar="FILE", help="keep the root disk as it is at power-off")
+    add("--smp", metavar="N", type=integer_between(1, 8), default=1, help="number of CPUs (1)")
+    add("--memory", metavar="MiB", type=integer_between(16, 3584), default=256, help="RAM (256)")
+    add("--append", metavar="WORDS", action="append", default=[], help="add to the kernel's command line")
+    add("--set", metavar="VAR=VALUE", action="append", default=[], dest="settings",
+        help="build with another policy, e.g. KIDNEY_SCHEDULER=fixed_priority")
+    add("--release", action="store_true", help="the optimised kernel, without its assertions")
+    add("--timeout", metavar="SECONDS", type=float, help="give up after this long")
+    add("--log", metavar="FILE", help="the kernel log (default: kernel.log in the build tree)")
+    add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
+    add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
+    add("--gdb", action="store_true", help="stop at the kernel's entry, in GDB")
+    add("--tree", metavar="DIR", help="boot the images of this build tree as they are")
+    options = parser.parse_args(arguments)
+    for folder in options.root:
+        if not os.path.isdir(folder):
+            parser.error(f"--root {folder}: not a directory")
+    for path in options.disk:
+        if not os.path.isfile(path):
+            parser.error(f"--disk {path}: no such file")
+    if options.timeout is not None and options.timeout <= 0:
+        parser.error("--timeout wants a number of seconds above 0")
+    if options.bochs and (options.gdb or options.disk or options.save or options.smp > 1):
+        parser.error("--bochs runs alone, with one CPU: not together with --gdb, --disk, --save or --smp")
+    if options.command is not None and options.gdb:
+        parser.error("--gdb is interactive: use it without --exec")
+    if options.tree and (options.settings or options.release):
+        parser.error("--tree boots what is built: not together with --set or --release")
+    return options
+
+
+def make_disk(tree, folders, output):
+    """The root disk with more trees copied over it."""
+    program = os.path.join(ROOT, "tools", "image", "make_root_disk.py")
+    result = subprocess.run([sys.executable, "-IS", program, "--output", output, os.path.join(tree, "rootfs"), *folders],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode != 0:
+        raise Failure(result.stdout.strip())
+
+
+def root_disk(options, tree, folder):
+    """Returns the path of the disk to boot from, and whether writes to it are to be forgotten."""
+    path = os.path.join(tree, "root.ext2")
+    if options.root:
+        path = os.path.join(folder, "root.ext2")
+        make_disk(tree, options.root, path)
+    if not options.save:
+        return path, True
+    # cp keeps the holes of the image.
+    subprocess.run(["cp", "--sparse=always", path, options.save], check=True)
+    return options.save, False
+
+
+def with_parent(command):
+    """The machine must not outlive us, whatever ends us."""
+    return ["setpriv", "--pdeathsig", "KILL", *command] if shutil.which("setpriv") else command
+
+
+def guest_status(log):
+    """What the kernel log says about the end: ("exit", N), ("panic", message) or ("silent", None)."""
+    with open(log, "rb") as file:
+        text = file.read().decode("utf-8", "replace").replace("\r", "")
+    panic = re.search(r"^.*KERNEL PANIC:? *(.*)$", text, re.MULTILINE)
+    if panic:
+        return "panic", panic.group(1)
+    exits = re.findall(r"^(?:.*\] *)?(?:.*: )?init exited with status (\d+)\s*$", text, re.MULTILINE)
+    return ("exit", int(exits[-1])) if exits else ("silent", None)
+
+
+def conclude(code, log, kept_log):
+    """Turns the end of the machine into our exit status."""
+    if code == qemu.EXIT_SELFTEST_PASSED:
+        return 0
+    if code == qemu.EXIT_SELFTEST_FAILED:
+        say(f"the self-test failed; see {kept_log}")
+        return 1
+    kind, detail = guest_status(log)
+    if kind == "panic" or code == qemu.EXIT_PANIC:
+        say(f"kernel panic: {detail or '(no message)'}")
+        say(f"the kernel log is {kept_log}")
+        return STATUS_PANIC
+    if kind == "exit":
+        return detail
+    say(f"the machine stopped (QEMU exit {code}) without a word from init; the kernel log is {kept_log}")
+    return STATUS_PANIC
+
+
+def run_command(command, options, folder):
+    """Runs QEMU with COM2 and COM3 as our standard output and error. Returns its exit code, or None: time ran out."""
+    streams = Streams()
+    command += streams.serial("output", sys.stdout.fileno()) + streams.serial("error", sys.stderr.fileno())
+    complaints = os.path.join(folder, "qemu.stderr")
+    with open(complaints, "wb") as file:
+        process = subprocess.Popen(with_parent(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=file, pass_fds=streams.inherited())
+    try:
+        in_time = streams.copy(process, options.timeout)
+        if not in_time:
+            return None
+        code = process.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    if code == 1:  # QEMU's own refusals
+        with open(complaints, encoding="utf-8", errors="replace") as file:
+            raise Failure(f"QEMU did not start:\n{file.read().strip()}")
+    return code
+
+
+def run_interactive(command, options):
+    """QEMU owns the terminal: it makes it raw, and we make sure that it is put right again."""
+    terminal = sys.stdin.isatty()
+    saved = subprocess.run(["stty", "-g"], stdout=subprocess.PIPE, text=True).stdout.strip() if terminal else None
+    for name in ("SIGINT", "SIGQUIT", "SIGTSTP"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    process = subprocess.Popen(with_parent(command))
+    try:
+        return process.wait(options.timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
+    finally:
+        if saved:
+            subprocess.run(["stty", saved])
+
+
+def boot(options, tree, folder):
+    log = os.path.join(folder, "kernel.log")
+    kept_log = os.path.abspath(options.log or os.path.join(tree, "kernel.log"))
+    if options.log:
+        log = kept_log  # so that it can be watched
+    with open(log, "wb"):
+        pass
+    disk, forget = root_disk(options, tree, folder)
+    command = qemu.machine(os.path.join(tree, "kidney.iso"), options.memory, options.smp, options.gui)
+    command += qemu.disk(0, disk, forget)
+    for number, path in enumerate(options.disk, 1):
+        command += qemu.disk(number, path, snapshot=False)
+    command += qemu.word(folder, "append", " ".join(options.append))
+    if options.command is not None:
+        command += qemu.word(folder, "exec", options.command or ":")
+        command += qemu.serial_file("console", log)
+        code = run_command(command, options, folder)
+    elif options.gdb:
+        import debugger
+        command += qemu.serial_file("console", log)
+        code = debugger.run(command, tree, log)
+    else:
+        if sys.stdin.isatty():
+            say("Ctrl-A X leaves QEMU, exit powers the machine off")
+        command += qemu.serial_terminal(log)
+        code = run_interactive(command, options)
+    if log != kept_log:
+        shutil.move(log, kept_log)
+    if code is None:
+        say(f"timeout: the machine was stopped after {options.timeout:g} s; the kernel log is {kept_log}")
+        return STATUS_TIMEOUT
+    return conclude(code, kept_log, os.path.relpath(kept_log))
+
+
+def main(arguments):
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        if options.tree:
+            tree = os.path.abspath(options.tree)
+        else:
+            preset = "i686-release" if options.release else "i686-debug"
+            tree = build.build(preset, ["iso", "disk"], parse_settings(options.settings))
+        with tempfile.TemporaryDirectory(prefix="kidney-") as folder:
+            if options.bochs:
+                import bochs
+                return bochs.run(options, tree, folder)
+            return boot(options, tree, folder)
+    except Failure as failure:
+        say(failure)
+        return failure.status
+    except KeyboardInterrupt:
+        return 130

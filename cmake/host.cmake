@@ -21,9 +21,13 @@ add_subdirectory(/usr/src/googletest ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM
 include(GoogleTest)
 
 # kidney_host_test(mm_tests LABELS mm SOURCES a.cpp b.cpp [LIBRARIES lib...])
-# One executable, one CTest entry per TEST().
+# One executable, one CTest entry per TEST(). The label `concurrent` marks tests with threads of the host.
 function(kidney_host_test name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES;LABELS")
+    # ThreadSanitizer is for what has threads; the rest would only take time.
+    if(KIDNEY_SANITIZE STREQUAL "thread" AND NOT "concurrent" IN_LIST arg_LABELS)
+        return()
+    endif()
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE kidney_headers kidney_test_support ${arg_LIBRARIES} gtest_main)
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST

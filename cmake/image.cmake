@@ -19,7 +19,14 @@ add_custom_target(disk ALL
     COMMENT "Checking the root disk" VERBATIM)
 add_dependencies(disk rootfs)
 
+# `run` is interactive. `boot` is for the workflow preset of that name: interactive in a terminal, and otherwise
+# a boot that shows that the shell works, and ends.
 add_custom_target(run
     COMMAND ${PROJECT_SOURCE_DIR}/kidney run --tree ${CMAKE_BINARY_DIR}
     USES_TERMINAL VERBATIM)
+add_custom_target(boot
+    COMMAND sh -c "if [ -t 0 ]; then exec \"$0\" run --tree \"$1\"; else exec \"$0\" run --tree \"$1\" --exec 'uname -a'; fi"
+            ${PROJECT_SOURCE_DIR}/kidney ${CMAKE_BINARY_DIR}
+    USES_TERMINAL VERBATIM)
 add_dependencies(run iso disk)
+add_dependencies(boot iso disk)

@@ -1,0 +1,52 @@
+"""./kidney run --gdb: QEMU waits at its first instruction, GDB takes it to the kernel's entry."""
+import os
+import struct
+import subprocess
+import tempfile
+import time
+
+from project import ROOT, Failure, say
+
+COMMANDS = """\
+set confirm off
+set pagination off
+set architecture i386
+source {script}
+target remote {socket}
+hbreak *{entry:#x}
+continue
+delete
+"""
+
+
+def entry_point(elf):
+    with open(elf, "rb") as file:
+        header = file.read(28)
+    return struct.unpack_from("<I", header, 24)[0]
+
+
+def run(command, tree, log):
+    elf = os.path.join(tree, "kernel", "kernel.elf")
+    from verb_run import with_parent
+    with tempfile.TemporaryDirectory(prefix="kidney-gdb-") as folder:
+        socket = os.path.join(folder, "socket")
+        script = os.path.join(folder, "commands")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(COMMANDS.format(script=os.path.join(ROOT, "tools", "gdb", "kidney.py"), socket=socket,
+                                       entry=entry_point(elf)))
+        command = command + ["-S", "-chardev", f"socket,id=gdb,path={socket},server=on,wait=off",
+                             "-gdb", "chardev:gdb"]
+        machine = subprocess.Popen(with_parent(command), stdin=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                if os.path.exists(socket):
+                    break
+                if machine.poll() is not None:
+                    raise Failure(f"QEMU did not start (exit {machine.returncode})")
+                time.sleep(0.05)
+            say(f"the console is in {log}; `kidney` in GDB lists our commands")
+            subprocess.run(["gdb", "-q", "-nx", "-x", script, elf], check=False)
+        finally:
+            machine.kill()
+            machine.wait()
+    return 0

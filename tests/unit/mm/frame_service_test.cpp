@@ -1,0 +1,129 @@
+/// Frames as the kernel uses them: zones, counts, and boot from a memory map.
+#include "mm/frame_service.hpp"
+
+#include "mm/frame_setup.hpp"
+#include "mm/frames/bitmap_first_fit.hpp"
+#include "mm/frames/buddy.hpp"
+#include "tests/archetypes/counted_frames.hpp"
+#include "tests/archetypes/frame_allocator.hpp"
+#include "tests/fakes/faulty_frames.hpp"
+#include "tests/laws/counted_frames_laws.hpp"
+#include "tests/support/law_test.hpp"
+#include "tests/unit/mm/memory_machine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace kidney {
+
+// The engine needs no more of its policy than the contract promises.
+template class mm::FrameService<archetypes::FrameAllocatorArchetype, NullLock>;
+
+namespace {
+
+using test::MemoryMachine;
+
+static_assert(mm::CountedFrames<MemoryMachine::Frames>);
+static_assert(mm::FrameSource<MemoryMachine::Frames> && mm::FrameSink<MemoryMachine::Frames>);
+
+/// The kernel keeps it in one constinit object.
+[[maybe_unused]] constinit MemoryMachine::Frames constinit_frames;
+
+TEST(FrameService, PassesTheLaws) {
+    for (const std::uint32_t direct : {4096U, 1024U}) {
+        MemoryMachine machine(4096, direct);
+        laws::Report report;
+        laws::run_laws<laws::CountedFramesLaws<MemoryMachine::Frames>>(report, machine.frames);
+        test::expect_laws_held(report);
+        EXPECT_EQ(machine.frames.free_frames(), machine.total);
+    }
+}
+
+TEST(FrameService, UserMemoryComesFromOutsideTheDirectMapFirst) {
+    MemoryMachine machine(4096, 1024);
+    const FrameNumber user = *machine.frames.allocate(mm::FrameZone::any);
+    EXPECT_FALSE(machine.ram.is_direct(user));
+    const FrameNumber kernel = *machine.frames.allocate(mm::FrameZone::direct);
+    EXPECT_TRUE(machine.ram.is_direct(kernel));
+    const FrameNumber block = *machine.frames.allocate(FrameOrder(4));
+    EXPECT_TRUE(machine.ram.is_direct(block + 15));
+    machine.frames.release(user);
+    machine.frames.release(kernel);
+    machine.frames.free(block, FrameOrder(4));
+    EXPECT_EQ(machine.frames.free_frames(), machine.total);
+}
+
+TEST(FrameService, UserMemoryLeavesAReserveToTheKernel) {
+    MemoryMachine machine(4096, 1024);
+    while (machine.frames.allocate(mm::FrameZone::any)) {
+    }
+    EXPECT_GE(machine.frames.free_frames(), 1000U / 64);
+    EXPECT_TRUE(machine.frames.allocate(mm::FrameZone::direct));
+}
+
+TEST(FrameServiceDeathTest, CountsMustMatch) {
+    MemoryMachine machine(1024);
+    const FrameNumber frame = *machine.frames.allocate(mm::FrameZone::any);
+    machine.frames.release(frame);
+    EXPECT_DEATH(machine.frames.release(frame), "free frame");
+    EXPECT_DEATH(machine.frames.retain(frame), "free frame");
+    EXPECT_DEATH(machine.frames.retain(FrameNumber(0x50000)), "not a frame of RAM");
+}
+
+TEST(FaultyFrames, FailsOnceAtTheGivenCall) {
+    MemoryMachine machine(1024);
+    fakes::FaultyFrames faulty(machine.frames);
+    static_assert(mm::CountedFrames<decltype(faulty)>);
+    faulty.fail_at(2);
+    EXPECT_TRUE(faulty.allocate(mm::FrameZone::any));
+    EXPECT_FALSE(faulty.allocate(mm::FrameZone::any));
+    EXPECT_TRUE(faulty.has_failed());
+    EXPECT_TRUE(faulty.allocate(mm::FrameZone::any));
+}
+
+TEST(EarlyFrames, SubtractsReservedRangesFromAnyMap) {
+    const FrameRange usable[] = {{FrameNumber(0x200), 0x100}, {FrameNumber(0), 0x9f},
+                                 {FrameNumber(0x100), 0x80},  {FrameNumber(0x180), 0x80},
+                                 {FrameNumber(0x280), 0x100}, {FrameNumber(0x500), 1}};
+    const FrameRange reserved[] = {{FrameNumber(0x110), 0x10},
+                                   {FrameNumber(0x370), 0x20},
+                                   {FrameNumber(0x500), 1},
+                                   {FrameNumber(0x90), 0x80}};
+    mm::EarlyFrames early(usable, reserved);
+    ASSERT_EQ(early.ranges().size(), 2U);
+    EXPECT_EQ(early.ranges()[0], (FrameRange{FrameNumber(1), 0x8f}));
+    EXPECT_EQ(early.ranges()[1], (FrameRange{FrameNumber(0x120), 0x250}));
+    EXPECT_EQ(*early.take(0x90, FrameNumber(0x1000)), FrameNumber(0x120));
+    EXPECT_EQ(*early.take(0x8f, FrameNumber(0x1000)), FrameNumber(1));
+    EXPECT_EQ(early.take(1, FrameNumber(0x100)).error(), Errc::no_memory);
+}
+
+/// From 16 MiB to 3.5 GiB, with the PC's hole below 1 MiB, a kernel image, a module and a device
+/// hole.
+TEST(FrameSetup, BootsWithEveryMemorySize) {
+    for (const std::uint32_t mib : {16U, 128U, 896U, 1024U, 3584U}) {
+        SCOPED_TRACE(testing::Message() << mib << " MiB");
+        const std::uint32_t frames = mib << (20 - page_shift);
+        const FrameNumber direct_end(0x38000);
+        // Only what set-up touches needs to exist: the books lie low.
+        sim::RamArena ram(4096);
+        const FrameRange usable[] = {{FrameNumber(0), 0x9f}, {FrameNumber(0x100), frames - 0x120}};
+        const FrameRange reserved[] = {{FrameNumber(0x100), 0x200}, {FrameNumber(0x400), 7}};
+        mm::EarlyFrames early(usable, reserved);
+        MemoryMachine::Frames service;
+        ASSERT_TRUE(mm::set_up_frames(service, early, ram, direct_end));
+        const mm::FrameCounts counts = service.counts();
+        EXPECT_EQ(counts.total, counts.free);
+        const std::size_t available = 0x9e + frames - 0x120 - 0x200 - 7;
+        // 4 bytes and a bit for each frame.
+        EXPECT_GT(counts.total, available - available / 800 - 4);
+        EXPECT_LT(counts.total, available);
+        EXPECT_EQ(counts.total_direct == counts.total, mib <= 896);
+        EXPECT_TRUE(service.allocate(mm::FrameZone::direct));
+        EXPECT_TRUE(service.allocate(mm::FrameZone::any));
+    }
+}
+
+}  // namespace
+}  // namespace kidney

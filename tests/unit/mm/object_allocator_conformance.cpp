@@ -1,0 +1,114 @@
+/// Every heap policy of the build, and the fake, must pass every law; and what only debug heaps
+/// catch.
+#include "mm/frame_service.hpp"
+#include "mm/frames/buddy.hpp"
+#include "mm/heap/make.hpp"
+#include "policies/heap.hpp"
+#include "sim/ram_arena.hpp"
+#include "tests/fakes/fake_heap.hpp"
+#include "tests/laws/object_allocator_laws.hpp"
+#include "tests/support/law_test.hpp"
+#include "tests/unit/mm/memory_machine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace kidney {
+namespace {
+
+using test::MemoryMachine;
+
+template <class Policy>
+using HeapOf = typename Policy::template Heap<MemoryMachine::Frames, sim::RamArena, NullLock>;
+
+template <class Policy>
+class HeapConformance : public testing::Test {
+protected:
+    MemoryMachine machine_{8192};
+    HeapOf<Policy> heap_{machine_.frames, machine_.ram};
+};
+
+TYPED_TEST_SUITE(HeapConformance, test::AsTestTypes<policies::heap::All>);
+
+TYPED_TEST(HeapConformance, Laws) {
+    static_assert(mm::ObjectAllocator<HeapOf<TypeParam>>);
+    for (std::uint32_t seed = 1; seed <= 5; ++seed) {
+        SCOPED_TRACE(testing::Message() << "seed " << seed);
+        laws::Report report;
+        laws::run_laws<laws::ObjectAllocatorLaws<HeapOf<TypeParam>>>(report, this->heap_, seed);
+        test::expect_laws_held(report);
+    }
+}
+
+TYPED_TEST(HeapConformance, RunsOutCleanly) {
+    std::vector<void*> objects;
+    while (auto object = this->heap_.allocate(1000)) {
+        objects.push_back(*object);
+    }
+    EXPECT_GT(objects.size() * 1000, 8192U * page_size * 8 / 10) << "more than 20 % overhead";
+    EXPECT_EQ(this->heap_.allocate(1000).error(), Errc::no_memory);
+    for (void* object : objects) {
+        this->heap_.free(object, 1000);
+    }
+    EXPECT_EQ(this->heap_.used_bytes(), 0U);
+    EXPECT_GE(this->machine_.frames.free_frames() + 16, this->machine_.total)
+        << "empty slabs go back";
+}
+
+TEST(FakeHeap, PassesTheLaws) {
+    fakes::FakeHeap heap;
+    laws::Report report;
+    laws::run_laws<laws::ObjectAllocatorLaws<fakes::FakeHeap>>(report, heap, 1U);
+    test::expect_laws_held(report);
+}
+
+#ifdef KIDNEY_DEBUG
+class HeapDeathTest : public testing::Test {
+protected:
+    MemoryMachine machine_{1024};
+    HeapOf<mm::SizeClass> heap_{machine_.frames, machine_.ram};
+};
+
+TEST_F(HeapDeathTest, CatchesMisuse) {
+    ASSERT_TRUE(heap_.allocate(1000));  // keeps used_bytes() plausible
+    auto* object = static_cast<char*>(*heap_.allocate(40));
+    object[40] = 0;
+    EXPECT_DEATH(heap_.free(object, 40), "past the end");
+    object = static_cast<char*>(*heap_.allocate(40));
+    EXPECT_DEATH(heap_.free(object, 400), "wrong size");
+    heap_.free(object, 40);
+    EXPECT_DEATH(heap_.free(object, 40), "twice|more freed");
+    object[20] = 1;
+    EXPECT_DEATH(ignore_error(heap_.allocate(40), "dies"), "written after free");
+}
+#endif
+
+class Counted final : public mm::HeapObject<Counted, fakes::FakeHeap> {
+public:
+    explicit Counted(int& alive) noexcept : alive_(alive) { ++alive_; }
+    ~Counted() { --alive_; }
+
+private:
+    int& alive_;
+};
+
+TEST(Make, ObjectsEndWithTheirLastOwner) {
+    fakes::FakeHeap heap;
+    int alive = 0;
+    {
+        Ref<Counted> first = *mm::make_ref<Counted>(heap, alive);
+        const Ref<Counted> second = first;
+        first.reset();
+        EXPECT_EQ(alive, 1);
+        const auto box = *mm::make_box<Counted>(heap, alive);
+        EXPECT_EQ(alive, 2);
+    }
+    EXPECT_EQ(alive, 0);
+    EXPECT_EQ(heap.live_objects(), 0U);
+    heap.fail_at(1);
+    EXPECT_EQ(mm::make_ref<Counted>(heap, alive).error(), Errc::no_memory);
+}
+
+}  // namespace
+}  // namespace kidney

@@ -23,6 +23,17 @@ function(kidney_policy slot name header type)
     set_property(GLOBAL PROPERTY KIDNEY_POLICY_${slot}_${name}_TYPE ${type})
 endfunction()
 
+# kidney_choice(page_table VARIABLE KIDNEY_PAGE_TABLE VALUES two_level pae)
+# A slot whose values are not policies in headers of their own; the first value is the default. The code that
+# depends on it is told by the CMakeLists.txt that reads the variable.
+function(kidney_choice slot)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "VARIABLE" "VALUES")
+    list(GET arg_VALUES 0 default)
+    kidney_slot(${slot} VARIABLE ${arg_VARIABLE} DEFAULT ${default})
+    set_property(GLOBAL PROPERTY KIDNEY_SLOT_${slot}_NAMES ${arg_VALUES})
+    set_property(GLOBAL PROPERTY KIDNEY_SLOT_${slot}_IS_CHOICE TRUE)
+endfunction()
+
 # Reads the lines of every folder that has policies.
 function(kidney_read_policies)
     foreach(folder arch/i686 mm sched fs)
@@ -43,6 +54,10 @@ function(kidney_write_policies)
         if(NOT "${${variable}}" IN_LIST names)
             list(JOIN names ", " valid)
             message(FATAL_ERROR "${variable}=${${variable}} is not a policy. Valid values: ${valid}")
+        endif()
+        get_property(is_choice GLOBAL PROPERTY KIDNEY_SLOT_${slot}_IS_CHOICE)
+        if(is_choice)
+            continue()
         endif()
         set(includes "")
         set(types "")

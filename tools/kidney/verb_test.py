@@ -159,11 +159,15 @@ def summarise(suites):
     return totals
 
 
-def main(arguments):
+def parse(arguments):
     parser = Arguments("test", "Builds and runs the tests: all of them, or those with one of the labels.",
                        epilog="suites: " + "; ".join(f"{name}: {text}" for name, text, _ in SUITES))
     parser.add_argument("label", nargs="*", help="a CTest label (mm, check, boot, ...) or the name of a suite")
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    options = parse(arguments)
     os.makedirs(JUNIT, exist_ok=True)
     suites = []
     for preset, labels in selection(options.label):

@@ -24,10 +24,11 @@ inline constexpr LockRank block_device{38, "block device"};  // one request at a
 inline constexpr LockRank pipe{42, "pipe"};                  // nothing is taken inside
 
 // Spin locks, outermost first.
+inline constexpr LockRank timers{52,
+                                 "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
-inline constexpr LockRank run_queue{80, "run queue"};    // held across the context switch
-inline constexpr LockRank timers{84, "timers"};          // re-armed from the scheduler
+inline constexpr LockRank run_queue{80, "run queue"};    // one rank per CPU: 80 to 87
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty
 inline constexpr LockRank kernel_map{94, "kernel map"};  // kernel stacks and device windows
 inline constexpr LockRank frames{98, "frames"};          // takes nothing

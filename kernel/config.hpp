@@ -1,0 +1,111 @@
+/// The composition root: the one place that names both the hardware and the policies.
+///
+/// A table, no logic. Change a line (or the cache variable behind `policies::...::Selected`), and
+/// this is another kernel. The objects of these types are in kernel/kernel.hpp.
+#pragma once
+
+#include "arch/i686/cpu/cpu.hpp"
+#include "arch/i686/mm/mmu.hpp"
+#include "arch/i686/mm/user_memory.hpp"
+#include "arch/i686/time/clock.hpp"
+#include "arch/i686/time/timer.hpp"
+#include "fs/vfs/vfs.hpp"
+#include "kernel/lock_ranks.hpp"
+#include "kernel/memory/kernel_map.hpp"
+#include "kernel/memory/kernel_stacks.hpp"
+#include "kernel/memory/phys_map.hpp"
+#include "kernel/thread.hpp"
+#include "mm/address_space.hpp"
+#include "mm/frame_service.hpp"
+#include "policies/frame_allocator.hpp"
+#include "policies/heap.hpp"
+#include "policies/scheduler.hpp"
+#include "sched/dispatcher.hpp"
+#include "sched/sync/condition_variable.hpp"
+#include "sched/sync/event.hpp"
+#include "sched/sync/mutex.hpp"
+#include "sched/sync/semaphore.hpp"
+#include "sched/sync/spin_lock.hpp"
+#include "sched/sync/wait_queue.hpp"
+#ifdef KIDNEY_PAE
+#include "arch/i686/mm/pae.hpp"
+#else
+#include "arch/i686/mm/two_level.hpp"
+#endif
+
+namespace kidney::kernel {
+
+// The machine.
+using Cpu = arch::Cpu;
+using Clock = arch::Clock;
+using Timer = arch::Timer;
+using Mmu = arch::Mmu;
+using UserMemory = arch::UserMemory;
+#ifdef KIDNEY_PAE
+using PageFormat = arch::Pae;
+#else
+using PageFormat = arch::TwoLevel;
+#endif
+
+// The policies.
+using FramePolicy = policies::frame_allocator::Selected;
+using SchedulerPolicy = policies::scheduler::Selected;
+using HeapPolicy = policies::heap::Selected;
+
+template <const LockRank& Rank>
+using SpinLock = sched::SpinLock<Rank, Cpu>;
+
+// Threads.
+struct SwitchHooks {
+    static void switching(Thread& from, Thread& to) noexcept;
+    static void exited(Thread& thread) noexcept;
+};
+struct DispatchConfig {
+    using Cpu = kernel::Cpu;
+    using Clock = kernel::Clock;
+    using Timer = kernel::Timer;
+    using Policy = SchedulerPolicy;
+    using Local = kernel::Cpu;
+    using Thread = kernel::Thread;
+    using Hooks = SwitchHooks;
+    static constexpr Duration tick = Duration::milliseconds(10);
+    static constexpr LockRank run_queue_rank = ranks::run_queue;
+    static constexpr LockRank timer_rank = ranks::timers;
+};
+using Dispatcher = sched::Dispatcher<DispatchConfig>;
+struct DispatcherPlace {
+    [[nodiscard]] static Dispatcher& dispatcher() noexcept;
+    static constexpr const LockRank& wait_queue_rank = ranks::wait_queue;
+};
+using Threads = sched::Threads<Dispatcher, DispatcherPlace>;
+template <const LockRank& Rank>
+using Mutex = sched::Mutex<Rank, Threads>;
+using WaitQueue = sched::WaitQueue<Threads>;
+using Semaphore = sched::Semaphore<Threads>;
+using Event = sched::Event<Threads>;
+
+/// Pins a thread to its CPU while it looks through a window at high memory.
+struct Preemption {
+    static void disable() noexcept;
+    static void enable() noexcept;
+};
+
+// Memory.
+using KernelTables = KernelMap<PageFormat>;
+using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption>;
+using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>>;
+using Stacks = KernelStacks<KernelTables, Frames, SpinLock<ranks::kernel_map>>;
+using Heap = HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>;
+using AddressSpace =
+    mm::AddressSpace<PageFormat, Frames, PhysMap, Mmu, Heap, Mutex<ranks::address_space>>;
+
+// Files.
+using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
+
+// What the table must add up to.
+static_assert(hal::PhysMap<PhysMap>, "config: PhysMap must reach every frame");
+static_assert(mm::CountedFrames<Frames>, "config: Frames must count references");
+static_assert(mm::ObjectAllocator<Heap>, "config: Heap must make objects");
+static_assert(hal::UserMemory<UserMemory>, "config: UserMemory must survive faults");
+
+}  // namespace kidney::kernel

@@ -1,0 +1,47 @@
+/// The kernel's objects. Each exists once; only kernel/ touches them, engines are handed
+/// references.
+#pragma once
+
+#include "kernel/boot_object.hpp"
+#include "kernel/config.hpp"
+
+namespace kidney::kernel {
+
+/// In the order in which boot creates them (kernel/boot/): each may use those above it.
+struct Kernel {
+    BootObject<KernelTables> tables;
+    BootObject<PhysMap> phys_map;
+    BootObject<Frames> frames;
+    BootObject<Heap> heap;
+    BootObject<Stacks> stacks;
+    BootObject<Dispatcher> dispatcher;
+    BootObject<Vfs> vfs;
+};
+extern constinit Kernel kernel_objects;
+
+[[nodiscard]] inline KernelTables& kernel_tables() noexcept {
+    return kernel_objects.tables.get();
+}
+[[nodiscard]] inline PhysMap& phys_map() noexcept {
+    return kernel_objects.phys_map.get();
+}
+[[nodiscard]] inline Frames& frames() noexcept {
+    return kernel_objects.frames.get();
+}
+[[nodiscard]] inline Heap& heap() noexcept {
+    return kernel_objects.heap.get();
+}
+[[nodiscard]] inline Stacks& stacks() noexcept {
+    return kernel_objects.stacks.get();
+}
+[[nodiscard]] inline Dispatcher& dispatcher() noexcept {
+    return kernel_objects.dispatcher.get();
+}
+[[nodiscard]] inline Vfs& vfs() noexcept {
+    return kernel_objects.vfs.get();
+}
+[[nodiscard]] inline Thread& current_thread() noexcept {
+    return Dispatcher::current();
+}
+
+}  // namespace kidney::kernel

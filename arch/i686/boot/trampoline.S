@@ -1,0 +1,194 @@
+/* From the boot loader's world (paging off, addresses are physical) to the kernel proper above
+ * 0xC0000000. Everything here lives in the .boot sections, which are linked at their load address;
+ * the rest of the kernel is linked 0xC0000000 higher than it is loaded (kernel.ld).
+ *
+ * Multiboot2 promises (specification 3.2): EAX = magic, EBX = boot information, flat 32-bit segments,
+ * A20 open, paging off, interrupts off. No stack.
+ */
+#include "arch/i686/boot/layout.h"
+
+#define MULTIBOOT2_HEADER_MAGIC 0xE85250D6
+#define MULTIBOOT2_LOADER_MAGIC 0x36D76289
+
+#define CR0_WP (1 << 16)
+#define CR0_PG (1 << 31)
+#define CR4_PSE (1 << 4)
+#define CR4_PAE (1 << 5)
+#define CR4_PGE (1 << 7)
+#define CPUID_PSE (1 << 3)
+#define CPUID_PAE (1 << 6)
+#define CPUID_PGE (1 << 13)
+
+#ifdef KIDNEY_PAE
+#define CPUID_LARGE_PAGES CPUID_PAE
+#define LARGE_PAGE 0x200000
+#define BOOT_ROOT boot_pointer_table
+#else
+#define CPUID_LARGE_PAGES CPUID_PSE
+#define LARGE_PAGE 0x400000
+#define BOOT_ROOT boot_directory
+#endif
+
+#define ENTRY_PRESENT_WRITABLE_LARGE 0x083
+#define ENTRY_GLOBAL 0x100
+
+    .section .boot.header, "a"
+    .balign 8
+header:
+    .long MULTIBOOT2_HEADER_MAGIC
+    .long 0                                                     /* i386, protected mode */
+    .long header_end - header
+    .long -(MULTIBOOT2_HEADER_MAGIC + 0 + (header_end - header))
+    .balign 8
+    .word 6, 0                                                  /* modules start on a page */
+    .long 8
+    .balign 8
+    .word 0, 0                                                  /* end of tags */
+    .long 8
+header_end:
+
+    .section .boot.text, "ax"
+    .globl boot_entry
+boot_entry:
+    cli
+    cld
+    movl $boot_stack_top, %esp
+    cmpl $MULTIBOOT2_LOADER_MAGIC, %eax
+    movl $message_magic, %esi
+    jne boot_failed
+    movl %ebx, %ebp                                             /* CPUID clobbers EBX */
+
+    movl $1, %eax
+    cpuid
+    movl $message_paging, %esi
+    testl $CPUID_LARGE_PAGES, %edx
+    jz boot_failed
+
+    call build_tables
+    movl %edx, %edi                                             /* CPU features */
+    call enable_paging
+    movl $higher_half, %eax
+    jmp *%eax
+
+/* Boot tables: physical 0-896 MiB in large pages, at 0 (identity: this code) and at KERNEL_BASE (the
+ * direct map, global). The kernel drops the identity part when all CPUs are up. */
+#ifdef KIDNEY_PAE
+build_tables:
+    movl $boot_directory_low + 1, boot_pointer_table
+    movl $boot_directory_high + 1, boot_pointer_table + 3 * 8
+    xorl %ecx, %ecx
+    movl $ENTRY_PRESENT_WRITABLE_LARGE, %eax
+1:  movl %eax, boot_directory_low(, %ecx, 8)
+    orl $ENTRY_GLOBAL, %eax
+    movl %eax, boot_directory_high(, %ecx, 8)
+    andl $~ENTRY_GLOBAL, %eax
+    addl $LARGE_PAGE, %eax
+    incl %ecx
+    cmpl $DIRECT_MAP_SIZE / LARGE_PAGE, %ecx
+    jb 1b
+    ret
+#else
+build_tables:
+    xorl %ecx, %ecx
+    movl $ENTRY_PRESENT_WRITABLE_LARGE, %eax
+1:  movl %eax, boot_directory(, %ecx, 4)
+    orl $ENTRY_GLOBAL, %eax
+    movl %eax, boot_directory + (KERNEL_BASE >> 20)(, %ecx, 4)
+    andl $~ENTRY_GLOBAL, %eax
+    addl $LARGE_PAGE, %eax
+    incl %ecx
+    cmpl $DIRECT_MAP_SIZE / LARGE_PAGE, %ecx
+    jb 1b
+    ret
+#endif
+
+/* In: EDI = CPUID features. Also the way of the other CPUs (smp/ap_trampoline.S). */
+    .globl enable_paging
+enable_paging:
+    movl %cr4, %eax
+#ifdef KIDNEY_PAE
+    orl $CR4_PAE, %eax
+#else
+    orl $CR4_PSE, %eax
+#endif
+    testl $CPUID_PGE, %edi
+    jz 1f
+    orl $CR4_PGE, %eax
+1:  movl %eax, %cr4
+    movl $BOOT_ROOT, %eax
+    movl %eax, %cr3
+    movl %cr0, %eax
+    orl $CR0_PG | CR0_WP, %eax
+    movl %eax, %cr0
+    ret
+
+/* In: ESI = message. The only output this early is the serial port, as the firmware left it. */
+#define COM1 0x3F8
+#define LINE_STATUS 5
+#define LINE_STATUS_EMPTY 0x20
+boot_failed:
+    lodsb
+    testb %al, %al
+    jz 3f
+    movb %al, %bl
+    movl $100000, %ecx                                          /* do not hang without a port */
+1:  movw $COM1 + LINE_STATUS, %dx
+    inb %dx, %al
+    testb $LINE_STATUS_EMPTY, %al
+    jnz 2f
+    loop 1b
+2:  movw $COM1, %dx
+    movb %bl, %al
+    outb %al, %dx
+    jmp boot_failed
+3:  hlt
+    jmp 3b
+
+    .section .boot.rodata, "a"
+message_magic:
+    .asciz "KidneyOS: not started by a Multiboot2 loader; halted.\r\n"
+message_paging:
+    .asciz "KidneyOS: this CPU lacks large pages (PSE or, for PAE images, PAE); halted.\r\n"
+
+    .section .boot.bss, "aw", @nobits
+    .balign 4096
+#ifdef KIDNEY_PAE
+    .globl boot_directory_low, boot_directory_high, boot_pointer_table
+boot_directory_low:
+    .skip 4096
+boot_directory_high:
+    .skip 4096
+boot_pointer_table:
+    .skip 4096
+#else
+    .globl boot_directory
+boot_directory:
+    .skip 4096
+#endif
+    .skip 1024
+boot_stack_top:
+
+/* The kernel proper: first instructions at a high address. */
+    .text
+higher_half:
+    movl $kernel_bss_start, %edi                                /* EBX is spent: EBP has the info */
+    movl $kernel_bss_end, %ecx
+    subl %edi, %ecx
+    shrl $2, %ecx
+    xorl %eax, %eax
+    rep stosl
+    movl $boot_cpu_stack_top, %esp
+    pushl %ebp
+    xorl %ebp, %ebp                                             /* ends backtraces */
+    pushl $0
+    jmp kernel_entry                                            /* void kernel_entry(info) */
+
+    .section .bss.boot_stack, "aw", @nobits
+    .balign 4096
+    .globl boot_cpu_stack
+boot_cpu_stack:
+    .skip KERNEL_STACK_SIZE
+    .globl boot_cpu_stack_top
+boot_cpu_stack_top:
+
+    .section .note.GNU-stack, "", @progbits

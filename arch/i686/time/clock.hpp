@@ -1,0 +1,35 @@
+/// The monotonic clock: the time-stamp counter, scaled.
+///
+/// All CPUs' counters start together at reset (QEMU, Bochs, and hardware with an invariant TSC), so
+/// one offset serves all. Before calibrate() the clock stands at 0.
+#pragma once
+
+#include "arch/i686/cpu/instructions.hpp"
+#include "drivers/timer/tick_scale.hpp"
+#include "kidney/hal/clock.hpp"
+
+#include <cstdint>
+
+namespace kidney::arch {
+
+struct ClockState {
+    std::uint64_t tsc_at_zero = 0;
+    std::uint64_t tsc_hertz = 0;
+    drivers::TickScale nanoseconds;
+};
+extern ClockState clock_state;  // time/clock.cpp; written once, at calibration
+
+struct Clock {
+    [[nodiscard]] static Instant now() noexcept {
+        return Instant(clock_state.nanoseconds(rdtsc() - clock_state.tsc_at_zero));
+    }
+};
+static_assert(hal::Clock<Clock>);
+
+/// Notes the time-stamp counter at the kernel's entry: the clock's zero.
+void start_clock() noexcept;
+/// Measures the TSC against the PIT; takes 5 ms. From then on the clock runs. The local
+/// APIC's timer, where there is one, is measured over the same interval.
+void calibrate_clock() noexcept;
+
+}  // namespace kidney::arch

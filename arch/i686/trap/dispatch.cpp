@@ -1,0 +1,153 @@
+/// From the entry code to the upcalls: decodes what the processor reported, no policy.
+#include "arch/i686/cpu/cpu_local.hpp"
+#include "arch/i686/cpu/instructions.hpp"
+#include "arch/i686/smp/messages.hpp"
+#include "arch/i686/time/timer.hpp"
+#include "arch/i686/trap/exception_table.hpp"
+#include "arch/i686/trap/interrupts.hpp"
+#include "arch/i686/trap/trap_frame.hpp"
+#include "arch/i686/trap/vectors.hpp"
+#include "kidney/hal/upcalls.hpp"
+#include "kidney/hal/user_memory.hpp"
+
+namespace kidney::arch {
+
+struct ExceptionTableEntry {
+    std::uint32_t at;
+    std::uint32_t fixup;
+};
+extern "C" const ExceptionTableEntry exception_table_start[];
+extern "C" const ExceptionTableEntry exception_table_end[];
+
+std::uint32_t fixup_for(std::uint32_t eip) noexcept {
+    for (const auto* e = exception_table_start; e != exception_table_end; ++e) {
+        if (e->at == eip) {
+            return e->fixup;
+        }
+    }
+    return 0;
+}
+
+namespace {
+
+/// The error code of a page fault (Intel SDM volume 3, 4.7).
+hal::PageFault decode_page_fault(const hal::TrapFrame& frame, std::uint32_t address) noexcept {
+    constexpr std::uint32_t present = 1U << 0;
+    constexpr std::uint32_t write = 1U << 1;
+    constexpr std::uint32_t user = 1U << 2;
+    constexpr std::uint32_t fetch = 1U << 4;
+    hal::PageFault fault;
+    fault.address = VirtAddr(address);
+    fault.was_present = (frame.error_code & present) != 0;
+    fault.from_user = (frame.error_code & user) != 0;
+    if ((frame.error_code & fetch) != 0) {
+        fault.access = hal::Access::execute;
+    } else if ((frame.error_code & write) != 0) {
+        fault.access = hal::Access::write;
+    }
+    return fault;
+}
+
+/// CR2 must be read before interrupts go on: an interrupt could fault, too.
+void page_fault(hal::TrapFrame& frame) noexcept {
+    const hal::PageFault fault = decode_page_fault(frame, read_cr2());
+    const std::uint32_t fixup = frame.from_user() ? 0 : fixup_for(frame.eip);
+    // A kernel access to a user address that is not a user copy is a bug, not a demand for a page.
+    const bool is_user_copy = fixup != 0 && fault.address < hal::user_end;
+    if ((frame.eflags & eflags::interrupt) != 0) {
+        sti();
+    }
+    if ((frame.from_user() || is_user_copy) && hal::on_page_fault(frame, fault)) {
+        return;
+    }
+    if (fixup != 0) {
+        frame.eip = fixup;
+        return;
+    }
+    hal::on_exception(frame, vector::page_fault);
+}
+
+}  // namespace
+
+// Called by entry.S.
+
+extern "C" void trap_system_call(hal::TrapFrame& frame) noexcept {
+    hal::on_system_call(frame);
+}
+
+extern "C" void trap_return_work(hal::TrapFrame& frame) noexcept {
+    hal::on_return_to_user(frame);
+}
+
+extern "C" void trap_preemption_point() noexcept {
+    hal::on_preemption_point();
+}
+
+extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
+    if (frame.vector == vector::page_fault) {
+        page_fault(frame);
+        return;
+    }
+    if (frame.vector == vector::non_maskable && stop_requested()) {
+        stop_this_cpu();
+    }
+    if (!frame.from_user()) {
+        if (const std::uint32_t fixup = fixup_for(frame.eip); fixup != 0) {
+            frame.eip = fixup;
+            return;
+        }
+    } else if (frame.vector != vector::non_maskable) {
+        sti();  // the program had them on; arranging a signal may sleep
+    }
+    hal::on_exception(frame, frame.vector);
+}
+
+extern "C" void trap_interrupt(hal::TrapFrame& frame) noexcept {
+    switch (frame.vector) {
+        case vector::timer:
+            acknowledge_message();
+            timer_interrupt();
+            return;
+        case vector::reschedule:
+            acknowledge_message();
+            hal::on_reschedule();
+            return;
+        case vector::shoot_down:
+            acknowledge_message();
+            answer_shoot_downs();
+            return;
+        case vector::spurious:
+            return;  // by definition not acknowledged
+        default:
+            line_interrupt(frame.vector);
+            return;
+    }
+}
+
+extern "C" [[noreturn]] void trap_double_fault() noexcept {
+    // The processor has saved the victim's registers in the TSS it left. Rebuild a frame from them.
+    const TaskState& t = this_cpu().task_state;
+    hal::TrapFrame frame;
+    frame.edi = t.edi;
+    frame.esi = t.esi;
+    frame.ebp = t.ebp;
+    frame.ebx = t.ebx;
+    frame.edx = t.edx;
+    frame.ecx = t.ecx;
+    frame.eax = t.eax;
+    frame.ds = t.ds;
+    frame.es = t.es;
+    frame.fs = t.fs;
+    frame.vector = vector::double_fault;
+    frame.eip = t.eip;
+    frame.cs = t.cs;
+    frame.eflags = t.eflags;
+    frame.esp = t.esp;
+    frame.ss = t.ss;
+    hal::on_exception(frame, vector::double_fault);
+    for (;;) {
+        hlt();
+    }
+}
+
+}  // namespace kidney::arch

@@ -1,0 +1,129 @@
+/// The 16550 UART: the serial port of every PC.
+///
+/// Datasheet: National Semiconductor PC16550D. Used for the log, the console and, through the
+/// receive interrupt, the terminal. Output is polled: it must work inside a panic.
+#pragma once
+
+#include "kidney/hal/character_sink.hpp"
+#include "kidney/hal/port_io.hpp"
+#include "kidney/hal/register.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace kidney::drivers {
+
+namespace uart {
+
+struct Data : hal::Register<Data, std::uint8_t> {};
+struct InterruptEnable : hal::Register<InterruptEnable, std::uint8_t> {
+    using ReceivedData = hal::Field<InterruptEnable, 0, 0, bool>;
+};
+struct FifoControl : hal::Register<FifoControl, std::uint8_t> {
+    using Enable = hal::Field<FifoControl, 0, 0, bool>;
+    using ClearReceiver = hal::Field<FifoControl, 1, 1, bool>;
+    using ClearTransmitter = hal::Field<FifoControl, 2, 2, bool>;
+};
+struct LineControl : hal::Register<LineControl, std::uint8_t> {
+    using WordLength = hal::Field<LineControl, 1, 0, std::uint8_t>;  // 3: eight bits
+    using DivisorAccess = hal::Field<LineControl, 7, 7, bool>;
+};
+struct ModemControl : hal::Register<ModemControl, std::uint8_t> {
+    using Ready = hal::Field<ModemControl, 1, 0, std::uint8_t>;    // DTR and RTS
+    using InterruptOutput = hal::Field<ModemControl, 3, 3, bool>;  // OUT2: lets interrupts out
+};
+struct LineStatus : hal::Register<LineStatus, std::uint8_t> {
+    using DataReady = hal::Field<LineStatus, 0, 0, bool>;
+    using TransmitHoldingEmpty = hal::Field<LineStatus, 5, 5, bool>;
+};
+struct Scratch : hal::Register<Scratch, std::uint8_t> {};
+
+using DataPort = hal::At<Data, 0, hal::ReadWrite>;
+using DivisorLow = hal::At<Data, 0, hal::ReadWrite>;  // while DivisorAccess is set
+using Ier = hal::At<InterruptEnable, 1, hal::ReadWrite>;
+using DivisorHigh = hal::At<Data, 1, hal::ReadWrite>;  // while DivisorAccess is set
+using Fcr = hal::At<FifoControl, 2, hal::WriteOnly>;
+using Lcr = hal::At<LineControl, 3, hal::ReadWrite>;
+using Mcr = hal::At<ModemControl, 4, hal::ReadWrite>;
+using Lsr = hal::At<LineStatus, 5, hal::ReadOnly>;
+using Scr = hal::At<Scratch, 7, hal::ReadWrite>;
+
+inline constexpr std::uint16_t com1 = 0x3F8;
+inline constexpr std::uint16_t com2 = 0x2F8;
+inline constexpr std::uint16_t com3 = 0x3E8;
+
+}  // namespace uart
+
+/// Concurrency: none, callers serialise. put() waits until the transmitter has room (Bochs loses
+/// bytes otherwise), but only a bounded number of reads: a stuck port must not stop a panic.
+template <hal::PortIo Io>
+class Uart16550 {
+public:
+    constexpr Uart16550(Io io, std::uint16_t base) noexcept : io_(io), base_(base) {}
+
+    /// 115200 baud, eight bits, no parity, FIFOs on, no interrupts. False: there is no such port.
+    bool initialise() noexcept {
+        using namespace uart;
+        constexpr std::uint8_t probe = 0x5A;
+        Scr::write(io_, base_, Scratch::from(probe));
+        present_ = Scr::read(io_, base_).raw == probe;
+        if (!present_) {
+            return false;
+        }
+        const auto eight_bits = LineControl{}.with<LineControl::WordLength>(3);
+        Ier::write(io_, base_, InterruptEnable{});
+        Lcr::write(io_, base_, eight_bits.with<LineControl::DivisorAccess>(true));
+        DivisorLow::write(io_, base_, Data::from(1));
+        DivisorHigh::write(io_, base_, Data::from(0));
+        Lcr::write(io_, base_, eight_bits);
+        Fcr::write(io_, base_,
+                   FifoControl{}
+                       .with<FifoControl::Enable>(true)
+                       .with<FifoControl::ClearReceiver>(true)
+                       .with<FifoControl::ClearTransmitter>(true));
+        Mcr::write(
+            io_, base_,
+            ModemControl{}.with<ModemControl::Ready>(3).with<ModemControl::InterruptOutput>(true));
+        return true;
+    }
+    [[nodiscard]] bool is_present() const noexcept { return present_; }
+
+    void put(char c) noexcept {
+        using namespace uart;
+        if (!present_) {
+            return;
+        }
+        for (std::uint32_t i = 0; i < patience; ++i) {
+            if (Lsr::read(io_, base_).template get<LineStatus::TransmitHoldingEmpty>()) {
+                break;
+            }
+        }
+        DataPort::write(io_, base_, Data::from(static_cast<std::uint8_t>(c)));
+    }
+
+    /// A received byte, if there is one. Called until empty on the receive interrupt.
+    [[nodiscard]] std::optional<std::uint8_t> receive() noexcept {
+        using namespace uart;
+        if (!present_ || !Lsr::read(io_, base_).template get<LineStatus::DataReady>()) {
+            return std::nullopt;
+        }
+        return DataPort::read(io_, base_).raw;
+    }
+    void enable_receive_interrupt() noexcept {
+        using namespace uart;
+        if (present_) {
+            Ier::write(io_, base_, InterruptEnable{}.with<InterruptEnable::ReceivedData>(true));
+        }
+    }
+
+private:
+    /// At 115200 baud a byte takes 87 us and a port read about 1 us; this is some hundred bytes'
+    /// time.
+    static constexpr std::uint32_t patience = 20'000;
+
+    [[no_unique_address]] Io io_;
+    std::uint16_t base_;
+    bool present_ = false;
+};
+
+}  // namespace kidney::drivers

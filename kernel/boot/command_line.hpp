@@ -1,0 +1,147 @@
+/// The kernel command line: words, each `name` or `name=value`.
+///
+///     console=ttyS0 root=/dev/vda smp=2 panic=halt selftest
+///
+/// A word that the table does not know is kept for the log ("unknown option"), not an error: a
+/// mistyped option must not keep the machine from booting. What follows `--` is for init.
+#pragma once
+
+#include "kernel/boot/boot_info.hpp"
+#include "kidney/core/cpu_id.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace kidney::kernel {
+
+/// What a panic does after its report: leave QEMU, keep the machine for a look, or start it again.
+enum class PanicAction : std::uint8_t { exit, halt };
+
+struct BootOptions {
+    BoundedText<32> console;  ///< empty: serial
+    BoundedText<64> root;     ///< empty: the first disk
+    BoundedText<128> init;    ///< empty: /sbin/init
+    BoundedText<64> log;      ///< least level that is logged: debug, info, warning, error
+    std::uint32_t cpus = max_cpus;
+    PanicAction panic = PanicAction::exit;
+    bool panic_test = false;  ///< `panic=test`: panic once booted, for the tests
+    bool no_apic = false;
+    bool self_test = false;
+    bool trace = false;  ///< record the scheduler's decisions
+    BoundedText<256> init_arguments;
+    BoundedList<BoundedText<48>, 8> unknown;  ///< words nobody understands, or with a bad value
+};
+
+namespace command_line {
+
+/// The next word of `text`, which loses it. Words are separated by blanks; "double quotes" keep
+/// blanks together and stay part of the word.
+[[nodiscard]] constexpr std::string_view next_word(std::string_view& text) noexcept {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
+        text.remove_prefix(1);
+    }
+    std::size_t length = 0;
+    bool quoted = false;
+    while (length < text.size() && (quoted || (text[length] != ' ' && text[length] != '\t'))) {
+        quoted = quoted != (text[length] == '"');
+        ++length;
+    }
+    const std::string_view word(text.data(), length);
+    text.remove_prefix(length);
+    return word;
+}
+
+[[nodiscard]] constexpr std::optional<std::uint32_t> number(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 9) {
+        return std::nullopt;
+    }
+    std::uint32_t value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') {
+            return std::nullopt;
+        }
+        value = value * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    return value;
+}
+
+[[nodiscard]] constexpr std::string_view unquoted(std::string_view text) noexcept {
+    if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
+        text.remove_prefix(1);
+        text.remove_suffix(1);
+    }
+    return text;
+}
+
+constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept {
+    if (value == "halt") {
+        options.panic = PanicAction::halt;
+    } else if (value == "exit") {
+        options.panic = PanicAction::exit;
+    } else if (value == "test") {
+        options.panic_test = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/// False: no such option, or not with this value.
+constexpr bool set(std::string_view name, std::string_view value, BootOptions& options) noexcept {
+    if (name == "console") {
+        options.console.assign(value);
+    } else if (name == "root") {
+        options.root.assign(value);
+    } else if (name == "init") {
+        options.init.assign(value);
+    } else if (name == "log") {
+        options.log.assign(value);
+    } else if (name == "smp") {
+        const std::optional<std::uint32_t> count = number(value);
+        if (!count || *count == 0) {
+            return false;
+        }
+        options.cpus = *count < max_cpus ? *count : max_cpus;
+    } else if (name == "panic") {
+        return set_panic(value, options);
+    } else if (!value.empty()) {
+        return false;
+    } else if (name == "noapic") {
+        options.no_apic = true;
+    } else if (name == "selftest") {
+        options.self_test = true;
+    } else if (name == "trace") {
+        options.trace = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/// Adds what `text` says to `options`; a later word wins over an earlier one.
+constexpr void parse(std::string_view text, BootOptions& options) noexcept {
+    for (std::string_view word = next_word(text); !word.empty(); word = next_word(text)) {
+        if (word == "--") {
+            while (!text.empty() && text.front() == ' ') {
+                text.remove_prefix(1);
+            }
+            options.init_arguments.assign(text);
+            return;
+        }
+        const std::size_t equals = word.find('=');
+        const std::string_view name(word.data(), equals == word.npos ? word.size() : equals);
+        std::string_view value;
+        if (equals != word.npos) {
+            value = std::string_view(word.data() + equals + 1, word.size() - equals - 1);
+        }
+        if (!set(name, unquoted(value), options)) {
+            BoundedText<48> copy;
+            copy.assign(word);
+            options.unknown.push(copy);
+        }
+    }
+}
+
+}  // namespace command_line
+}  // namespace kidney::kernel

@@ -1,0 +1,153 @@
+#include "kernel/console.hpp"
+
+#include "arch/i686/boot/layout.h"
+#include "arch/i686/cpu/cpu.hpp"
+#include "arch/i686/cpu/port_io.hpp"
+#include "arch/i686/time/clock.hpp"
+#include "drivers/serial/uart16550.hpp"
+#include "drivers/vga/text_screen.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+namespace kidney::kernel {
+
+namespace {
+
+using Serial = drivers::Uart16550<arch::PortIo>;
+using Screen = drivers::TextScreen<arch::PortIo>;
+static_assert(hal::CharacterSink<Serial> && hal::CharacterSink<Screen>);
+
+constexpr std::size_t ring_size = 32 * 1024;
+
+/// Not sched/sync's spin lock: it must work before the first thread, during a panic, and must not
+/// itself log or panic.
+class CAPABILITY("console lock") ConsoleLock {
+public:
+    void lock() noexcept ACQUIRE() {
+        interrupts_ = arch::Cpu::interrupts_disable();
+        while (!broken_.load(std::memory_order_relaxed) &&
+               taken_.exchange(true, std::memory_order_acquire)) {
+            arch::Cpu::relax();
+        }
+    }
+    void unlock() noexcept RELEASE() {
+        const hal::InterruptState state = interrupts_;
+        taken_.store(false, std::memory_order_release);
+        arch::Cpu::interrupts_restore(state);
+    }
+    void break_open() noexcept { broken_.store(true, std::memory_order_relaxed); }
+
+private:
+    std::atomic<bool> taken_{false};
+    std::atomic<bool> broken_{false};
+    hal::InterruptState interrupts_ = hal::InterruptState::disabled;  // the holder's
+};
+
+class Console {
+public:
+    void start() noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        serial_.initialise();
+        screen_.initialise(reinterpret_cast<volatile std::uint16_t*>(KERNEL_BASE + 0xB8000));
+    }
+    void write(std::string_view text, bool raw) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        write_locked(text, raw);
+    }
+    /// One log line; nobody else's output gets in between.
+    void write_line(LogLevel level, std::string_view module, std::string_view text) noexcept
+        EXCLUDES(lock_);
+    void set_screen_enabled(bool enabled) noexcept { screen_enabled_ = enabled; }
+    [[nodiscard]] std::size_t read_ring(std::span<char> to) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        const std::uint64_t available = std::min<std::uint64_t>(written_, ring_size);
+        const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(available, to.size()));
+        for (std::size_t i = 0; i < length; ++i) {
+            to[i] = ring_[static_cast<std::size_t>((written_ - length + i) % ring_size)];
+        }
+        return length;
+    }
+    void break_lock() noexcept { lock_.break_open(); }
+
+private:
+    void write_locked(std::string_view text, bool raw) noexcept REQUIRES(lock_) {
+        for (const char c : text) {
+            if (c == '\n' && !raw) {
+                serial_.put('\r');
+            }
+            serial_.put(c);
+            if (screen_enabled_) {
+                screen_.put(c);
+            }
+        }
+    }
+    void record(std::string_view text) noexcept REQUIRES(lock_) {
+        for (const char c : text) {
+            ring_[static_cast<std::size_t>(written_++ % ring_size)] = c;
+        }
+    }
+
+    ConsoleLock lock_;
+    Serial serial_ GUARDED_BY(lock_){arch::PortIo{}, drivers::uart::com1};
+    Screen screen_ GUARDED_BY(lock_){arch::PortIo{}};
+    std::atomic<bool> screen_enabled_{true};
+    std::array<char, ring_size> ring_ GUARDED_BY(lock_){};
+    std::uint64_t written_ GUARDED_BY(lock_) = 0;
+};
+
+constinit Console console;
+constinit std::atomic<LogLevel> least_level{LogLevel::info};
+
+void Console::write_line(LogLevel level, std::string_view module, std::string_view text) noexcept {
+    constexpr std::uint64_t us_per_second = 1'000'000;
+    const std::uint64_t us = arch::Clock::now().nanoseconds() / 1000;
+    TextBuffer<log::max_line + 64> line;
+    format_to(line, "[{:5}.{:06}] {}: {}{}\n", us / us_per_second, us % us_per_second, module,
+              level == LogLevel::error     ? "error: "
+              : level == LogLevel::warning ? "warning: "
+                                           : "",
+              text);
+    const LockGuard guard(lock_);
+    record(line.view());
+    write_locked(line.view(), false);
+}
+
+}  // namespace
+
+void start_console() noexcept {
+    console.start();
+}
+
+void set_log_level(LogLevel least) noexcept {
+    least_level.store(least, std::memory_order_relaxed);
+}
+
+void set_screen_enabled(bool enabled) noexcept {
+    console.set_screen_enabled(enabled);
+}
+
+void console_write(std::string_view text, bool raw) noexcept {
+    console.write(text, raw);
+}
+
+std::size_t read_log(std::span<char> to) noexcept {
+    return console.read_ring(to);
+}
+
+void break_console_lock() noexcept {
+    console.break_lock();
+}
+
+}  // namespace kidney::kernel
+
+namespace kidney {
+
+void log_line(LogLevel level, std::string_view module, std::string_view text) noexcept {
+    if (level >= kernel::least_level.load(std::memory_order_relaxed)) {
+        kernel::console.write_line(level, module, text);
+    }
+}
+
+}  // namespace kidney

@@ -1,0 +1,150 @@
+#include "kernel/panic.hpp"
+
+#include "arch/i686/boot/layout.h"
+#include "arch/i686/cpu/cpu.hpp"
+#include "arch/i686/cpu/instructions.hpp"
+#include "arch/i686/cpu/port_io.hpp"
+#include "arch/i686/smp/messages.hpp"
+#include "arch/i686/trap/trap_frame.hpp"
+#include "kernel/console.hpp"
+#include "kernel/symbols.hpp"
+#include "kidney/core/assert.hpp"
+#include "kidney/core/log.hpp"
+
+#include <atomic>
+
+namespace kidney::kernel {
+
+namespace {
+
+constinit std::atomic<PanicAction> action{PanicAction::exit};
+constinit std::atomic<ThreadNameHook> thread_name{nullptr};
+constinit std::atomic<std::uint32_t> panics{0};
+
+struct ConsoleText {
+    void write(std::string_view text) noexcept { console_write(text); }
+};
+
+template <class... Args>
+void print(FormatString<std::type_identity_t<Args>...> text, const Args&... arguments) noexcept {
+    ConsoleText out;
+    format_to<ConsoleText, Args...>(out, text, arguments...);
+}
+
+void print_location(std::uint32_t address) noexcept {
+    const Symbol symbol = symbol_at(VirtAddr(address));
+    if (symbol.name.empty()) {
+        print("  {}\n", VirtAddr(address));
+    } else {
+        print("  {} {}+0x{:x}\n", VirtAddr(address), symbol.name, symbol.offset);
+    }
+}
+
+/// Follows the saved frame pointers. A frame lies above the previous one and not far from it;
+/// anything else ends the walk, so a smashed stack cannot send it into unmapped memory.
+void print_backtrace(std::uint32_t eip, std::uint32_t ebp) noexcept {
+    constexpr std::uint32_t max_depth = 32;
+    constexpr std::uint32_t max_frame = 16 * 1024;
+    print("backtrace:\n");
+    print_location(eip);
+    for (std::uint32_t depth = 0; depth < max_depth; ++depth) {
+        if (ebp < KERNEL_BASE || ebp % 4 != 0) {
+            return;
+        }
+        const auto* const frame = reinterpret_cast<const std::uint32_t*>(ebp);
+        const std::uint32_t next = frame[0];
+        if (frame[1] == 0) {
+            return;  // the first frame of a thread
+        }
+        print_location(frame[1] - 1);  // inside the call, not after it
+        if (next <= ebp || next - ebp > max_frame) {
+            return;
+        }
+        ebp = next;
+    }
+}
+
+void print_registers(const hal::TrapFrame& f) noexcept {
+    // Only a trap from user mode pushes the stack pointer; otherwise it is where the frame ends.
+    const bool has_stack = f.from_user() || f.ss != 0;
+    const std::uint32_t esp = f.from_user() ? f.esp : f.esp_at_pusha + 5 * 4 + 3 * 4;
+    print("eip {:08x}  eflags {:08x}  vector {}  error {:x}  from {}\n", f.eip, f.eflags, f.vector,
+          f.error_code, f.from_user() ? "user mode" : "the kernel");
+    print("eax {:08x}  ebx {:08x}  ecx {:08x}  edx {:08x}\n", f.eax, f.ebx, f.ecx, f.edx);
+    print("esi {:08x}  edi {:08x}  ebp {:08x}  esp {:08x}\n", f.esi, f.edi, f.ebp,
+          has_stack ? f.esp : esp);
+    print("cs {:04x}  ds {:04x}  es {:04x}  fs {:04x}  gs {:04x}  ss {:04x}\n", f.cs & 0xffff,
+          f.ds & 0xffff, f.es & 0xffff, f.fs & 0xffff, arch::read_gs(), f.ss & 0xffff);
+    print("cr0 {:08x}  cr2 {:08x}  cr3 {:08x}  cr4 {:08x}\n", arch::read_cr0(), arch::read_cr2(),
+          arch::read_cr3(), arch::read_cr4());
+}
+
+[[noreturn]] void leave() noexcept {
+    if (action.load() == PanicAction::exit) {
+        exit_emulator(exit_panicked);
+        console_write("panic: halted\n");
+    }
+    arch::stop_this_cpu();
+}
+
+/// Returns on the one CPU that shall report.
+void begin() noexcept {
+    arch::cli();
+    if (!arch::stop_other_cpus()) {
+        arch::stop_this_cpu();
+    }
+    break_console_lock();
+    if (panics.fetch_add(1) != 0) {
+        console_write("KERNEL PANIC inside the panic report\n");
+        leave();
+    }
+}
+
+void print_heading(std::string_view reason) noexcept {
+    const ThreadNameHook hook = thread_name.load();
+    print("\nKERNEL PANIC: {}\n", reason);
+    print("CPU {}, thread {}\n", arch::Cpu::id(),
+          hook == nullptr ? std::string_view("(boot)") : hook());
+}
+
+}  // namespace
+
+void panic(std::string_view reason) noexcept {
+    begin();
+    print_heading(reason);
+    const auto* const frame = reinterpret_cast<const std::uint32_t*>(arch::read_ebp());
+    print_backtrace(frame[1] - 1, frame[0]);
+    leave();
+}
+
+void panic(std::string_view reason, const hal::TrapFrame& frame) noexcept {
+    begin();
+    print_heading(reason);
+    print_registers(frame);
+    print_backtrace(frame.eip, frame.ebp);
+    leave();
+}
+
+void set_panic_action(PanicAction chosen) noexcept {
+    action.store(chosen);
+}
+
+void set_thread_name_hook(ThreadNameHook hook) noexcept {
+    thread_name.store(hook);
+}
+
+void exit_emulator(std::uint8_t value) noexcept {
+    constexpr std::uint16_t isa_debug_exit = 0xf4;
+    arch::PortIo{}.write32(isa_debug_exit, value);
+}
+
+}  // namespace kidney::kernel
+
+namespace kidney {
+
+void assertion_failed(const char* expression, const char* why, const char* file,
+                      int line) noexcept {
+    kernel::panic("{}:{}: assertion failed: {} {}", file, line, expression, why);
+}
+
+}  // namespace kidney

@@ -1,0 +1,72 @@
+/// Where traps arrive in the kernel. See include/kidney/hal/upcalls.hpp for what each promises.
+#include "kidney/hal/upcalls.hpp"
+
+#include "arch/i686/cpu/cpu.hpp"
+#include "arch/i686/trap/trap_frame.hpp"
+#include "kernel/panic.hpp"
+
+#include <array>
+#include <cstddef>
+
+namespace kidney::hal {
+
+namespace {
+
+constexpr std::array<const char*, 32> exception_names{"division error",
+                                                      "debug exception",
+                                                      "non-maskable interrupt",
+                                                      "breakpoint",
+                                                      "overflow",
+                                                      "bound range exceeded",
+                                                      "invalid opcode",
+                                                      "device not available",
+                                                      "double fault",
+                                                      "coprocessor segment overrun",
+                                                      "invalid TSS",
+                                                      "segment not present",
+                                                      "stack-segment fault",
+                                                      "general protection fault",
+                                                      "page fault",
+                                                      "exception 15",
+                                                      "x87 floating-point error",
+                                                      "alignment check",
+                                                      "machine check",
+                                                      "SIMD floating-point error",
+                                                      "virtualization exception",
+                                                      "control protection exception",
+                                                      "exception 22",
+                                                      "exception 23",
+                                                      "exception 24",
+                                                      "exception 25",
+                                                      "exception 26",
+                                                      "exception 27",
+                                                      "hypervisor injection",
+                                                      "VMM communication",
+                                                      "security exception",
+                                                      "exception 31"};
+
+}  // namespace
+
+bool on_page_fault(TrapFrame& /*frame*/, const PageFault& /*fault*/) noexcept {
+    return false;
+}
+
+void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
+    kernel::panic(exception_names[vector < exception_names.size() ? vector : 15], frame);
+}
+
+void on_system_call(TrapFrame& /*frame*/) noexcept {}
+
+void on_interrupt(IrqLine /*line*/) noexcept {}
+
+void on_timer() noexcept {}
+
+void on_reschedule() noexcept {}
+
+void on_return_to_user(TrapFrame& /*frame*/) noexcept {
+    arch::Cpu::clear_work();
+}
+
+void on_preemption_point() noexcept {}
+
+}  // namespace kidney::hal

@@ -23,8 +23,8 @@ boot
 """
 
 
-def run(command, folder=None):
-    result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def run(command):
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:
         sys.exit(f"make_iso: {command[0]} failed:\n{result.stdout}")
 
@@ -46,10 +46,9 @@ def main():
         with open(os.path.join(grub, "grub.cfg"), "w", encoding="ascii") as config:
             config.write(CONFIG.format(note="KidneyOS", arguments=options.arguments))
         image = os.path.join(work, "kidney.iso")
-        # Relative names: xorriso reads an equals sign in a path as an instruction.
-        run(["grub-mkrescue", "--directory=/usr/lib/grub/i386-pc", "--output=kidney.iso",
+        run(["grub-mkrescue", "--directory=/usr/lib/grub/i386-pc", f"--output={image}",
              f"--install-modules={MODULES}", "--locales=", "--themes=", "--fonts=",
-             "tree", "--", "-volid", "KIDNEYOS"], folder=work)
+             os.path.join(work, "tree"), "--", "-volid", "KIDNEYOS"])
         # Replaced in one step: a machine that runs from the old image keeps it.
         shutil.move(image, options.output)
 

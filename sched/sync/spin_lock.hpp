@@ -1,0 +1,55 @@
+/// The spin lock: short critical sections, interrupts off while it is held.
+///
+/// Under it: no sleeping, no user copy, no disk. Where the section may sleep, take a `Mutex`.
+#pragma once
+
+#include "kidney/core/lock.hpp"
+#include "kidney/core/thread_safety.hpp"
+#include "kidney/hal/cpu.hpp"
+#include "sched/sync/ticket_lock.hpp"
+
+namespace kidney::sched {
+
+/// Whether locks verify the global order; the price is a push and a pop on a small array.
+#ifdef KIDNEY_DEBUG
+inline constexpr bool checks_lock_ranks = true;
+#else
+inline constexpr bool checks_lock_ranks = false;
+#endif
+
+/// Fair, for any context including interrupt handlers. Rank is its place in the global order.
+template <const LockRank& Rank, hal::Cpu C>
+class CAPABILITY("spin lock") SpinLock {
+public:
+    static constexpr const LockRank& rank = Rank;
+
+    constexpr SpinLock() noexcept = default;
+    SpinLock(const SpinLock&) = delete;
+    SpinLock& operator=(const SpinLock&) = delete;
+
+    void lock() noexcept ACQUIRE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    {
+        const hal::InterruptState before = C::interrupts_disable();
+        if constexpr (checks_lock_ranks) {
+            C::held_ranks().push(Rank);
+        }
+        ticket_.lock();
+        before_ = before;
+    }
+
+    void unlock() noexcept RELEASE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    {
+        const hal::InterruptState before = before_;
+        ticket_.unlock();
+        if constexpr (checks_lock_ranks) {
+            C::held_ranks().pop(Rank);
+        }
+        C::interrupts_restore(before);
+    }
+
+private:
+    TicketLock<C> ticket_;
+    hal::InterruptState before_ = hal::InterruptState::disabled;  ///< the holder's
+};
+
+}  // namespace kidney::sched

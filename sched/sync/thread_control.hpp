@@ -1,0 +1,48 @@
+/// What sleeping locks need of the dispatcher: a contract, so that they also run on the explorer's
+/// tiny one (sim/explorer.hpp).
+#pragma once
+
+#include "kidney/core/lock.hpp"
+#include "kidney/core/time.hpp"
+#include "kidney/hal/cpu.hpp"
+
+#include <concepts>
+
+namespace kidney::sched {
+
+/// All static: "the dispatcher" is the one of the machine that executes the call.
+///   B1 wake(t) makes t ready if it waits; else t's next block() returns at once
+///   B2 block() returns after a wake(), and perhaps without: callers loop
+///   B3 block_until(d) is block(), but returns false soon after d
+/// A Thread has `interrupted`, `held_mutexes`, `preempt_count` and `waits_for` (sched/thread.hpp).
+template <class T>
+concept ThreadControl =
+    hal::Cpu<typename T::Cpu> && requires(typename T::Thread& thread, Instant deadline) {
+        { T::current() } noexcept -> std::same_as<typename T::Thread&>;
+        { T::block() } noexcept -> std::same_as<void>;
+        { T::block_until(deadline) } noexcept -> std::same_as<bool>;
+        { T::wake(thread) } noexcept -> std::same_as<void>;
+        { T::preempt_point() } noexcept -> std::same_as<void>;
+        { T::wait_queue_rank } -> std::convertible_to<const LockRank&>;
+    };
+
+/// The model over a `Dispatcher`: `Where::dispatcher()` gives the one of this world,
+/// `Where::wait_queue_rank` the rank of the spin locks inside wait queues.
+template <class D, class Where>
+struct Threads {
+    using Cpu = typename D::Cpu;
+    using Thread = typename D::Thread;
+    static constexpr const LockRank& wait_queue_rank = Where::wait_queue_rank;
+
+    [[nodiscard]] static Thread& current() noexcept { return D::current(); }
+    static void block() noexcept { Where::dispatcher().block(); }
+    [[nodiscard]] static bool block_until(Instant deadline) noexcept {
+        return Where::dispatcher().block_until(deadline);
+    }
+    static void wake(Thread& thread) noexcept {
+        static_cast<void>(Where::dispatcher().wake(thread));
+    }
+    static void preempt_point() noexcept { Where::dispatcher().preempt_point(); }
+};
+
+}  // namespace kidney::sched

@@ -120,6 +120,20 @@ inline void ltr(std::uint16_t selector) noexcept {
     asm volatile("movl %%gs, %0" : "=r"(value));
     return static_cast<std::uint16_t>(value);
 }
+/// A selector that names no user segment faults; then %gs becomes null.
+inline void load_gs(std::uint16_t selector) noexcept {
+    std::uint32_t value = selector;
+    asm volatile(
+        "1: movl %0, %%gs\n"
+        ".pushsection .text.fixup, \"ax\"\n"
+        "2: xorl %0, %0\n"
+        "jmp 1b\n"
+        ".popsection\n"
+        ".pushsection .exception_table, \"a\"\n"
+        ".long 1b, 2b\n"
+        ".popsection\n"
+        : "+r"(value)::"memory");
+}
 [[nodiscard]] inline std::uint32_t read_ebp() noexcept {
     std::uint32_t value;
     asm volatile("movl %%ebp, %0" : "=r"(value));

@@ -18,4 +18,9 @@ inline void set_kernel_stack(VirtAddr top) noexcept {
     this_cpu().task_state.esp0 = top.value();
 }
 
+/// From now on a double fault of this CPU is handled on these page tables.
+inline void set_double_fault_root(PhysAddr root) noexcept {
+    this_cpu().double_fault_state.cr3 = root.value();
+}
+
 }  // namespace kidney::arch

@@ -1,0 +1,87 @@
+#include "arch/i686/context/fpu.hpp"
+
+#include "arch/i686/cpu/instructions.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace kidney::arch {
+
+namespace {
+
+constexpr std::uint32_t cr0_monitor = 1U << 1;
+constexpr std::uint32_t cr0_emulation = 1U << 2;
+constexpr std::uint32_t cr0_task_switched = 1U << 3;
+constexpr std::uint32_t cr0_numeric_error = 1U << 5;
+constexpr std::uint32_t cr4_osfxsr = 1U << 9;
+constexpr std::uint32_t cr4_osxmmexcpt = 1U << 10;
+constexpr std::uint32_t cpuid_fxsr = 1U << 24;
+constexpr std::uint32_t cpuid_sse = 1U << 25;
+constexpr std::uint32_t initial_mxcsr = 0x1f80;
+constexpr std::size_t mxcsr_at = 24;
+constexpr std::size_t mxcsr_mask_at = 28;
+constexpr std::uint32_t default_mxcsr_mask = 0xffbf;
+
+/// The same on every CPU of the machine; written by the boot CPU before the others start.
+constinit bool fxsave_available = false;
+constinit std::uint32_t mxcsr_mask = 0;  ///< 0: no SSE
+constinit FpuState initial_state;
+
+}  // namespace
+
+void initialise_fpu() noexcept {
+    const std::uint32_t features = cpuid(1).edx;
+    fxsave_available = (features & cpuid_fxsr) != 0;
+    const bool has_sse = fxsave_available && (features & cpuid_sse) != 0;
+    write_cr0((read_cr0() & ~(cr0_emulation | cr0_task_switched)) | cr0_monitor |
+              cr0_numeric_error);
+    if (fxsave_available) {
+        write_cr4(read_cr4() | cr4_osfxsr | (has_sse ? cr4_osxmmexcpt : 0));
+    }
+    fninit();
+    if (has_sse) {
+        ldmxcsr(initial_mxcsr);
+    }
+    initial_state.save();
+    if (has_sse) {
+        std::memcpy(&mxcsr_mask, initial_state.bytes().data() + mxcsr_mask_at, sizeof mxcsr_mask);
+        mxcsr_mask = mxcsr_mask == 0 ? default_mxcsr_mask : mxcsr_mask;
+    }
+}
+
+bool has_fxsave() noexcept {
+    return fxsave_available;
+}
+
+FpuState FpuState::initial() noexcept {
+    return initial_state;
+}
+
+void FpuState::save() noexcept {
+    if (fxsave_available) {
+        fxsave(bytes_.data());
+    } else {
+        fnsave(bytes_.data());
+        frstor(bytes_.data());  // fnsave empties the registers
+    }
+}
+
+void FpuState::load() const noexcept {
+    if (fxsave_available) {
+        fxrstor(bytes_.data());
+    } else {
+        frstor(bytes_.data());
+    }
+}
+
+void FpuState::assign(std::span<const std::byte, size> image) noexcept {
+    std::copy(image.begin(), image.end(), bytes_.begin());
+    if (fxsave_available) {
+        std::uint32_t mxcsr = 0;
+        std::memcpy(&mxcsr, bytes_.data() + mxcsr_at, sizeof mxcsr);
+        mxcsr &= mxcsr_mask;
+        std::memcpy(bytes_.data() + mxcsr_at, &mxcsr, sizeof mxcsr);
+    }
+}
+
+}  // namespace kidney::arch

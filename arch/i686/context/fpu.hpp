@@ -1,0 +1,41 @@
+/// The x87, MMX and SSE registers of a user thread. The kernel itself uses none of them.
+///
+/// Saved and loaded at every switch between user threads: one instruction each, and no trap on
+/// first use to handle. In the kernel the registers still hold the current thread's values.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace kidney::arch {
+
+/// Switches the units on and loads a fresh state. On every CPU as it comes up.
+void initialise_fpu() noexcept;
+
+/// Do states have the FXSAVE layout (any CPU since the Pentium II), or the 108 bytes of FNSAVE?
+[[nodiscard]] bool has_fxsave() noexcept;
+
+class FpuState {
+public:
+    static constexpr std::size_t size = 512;  ///< of an FXSAVE image (Intel SDM volume 1, 10.5.1)
+
+    /// What a program finds at its start.
+    [[nodiscard]] static FpuState initial() noexcept;
+
+    /// From the registers. They keep their contents.
+    void save() noexcept;
+    /// To the registers.
+    void load() const noexcept;
+
+    /// The image, for signal frames.
+    [[nodiscard]] std::span<const std::byte, size> bytes() const noexcept { return bytes_; }
+    /// Takes over an image that a program made up: bits whose loading would fault are cleared.
+    void assign(std::span<const std::byte, size> image) noexcept;
+
+private:
+    alignas(16) std::array<std::byte, size> bytes_{};
+};
+
+}  // namespace kidney::arch

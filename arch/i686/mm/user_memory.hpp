@@ -1,0 +1,45 @@
+/// The model of `hal::UserMemory`: string moves that survive a fault.
+///
+/// The instructions in user_copy.S are in the exception table. A fault on one of them goes to the
+/// kernel like a program's own (demand paging, copy on write); if that cannot help, the copy stops
+/// there and says how far it came.
+#pragma once
+
+#include "kidney/hal/user_memory.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace kidney::arch {
+
+// user_copy.S; both return the number of bytes *not* done.
+extern "C" std::size_t user_copy(void* to, const void* from, std::size_t length) noexcept;
+extern "C" std::size_t user_fill_zero(void* to, std::size_t length) noexcept;
+
+struct UserMemory {
+    [[nodiscard]] static std::size_t copy_in(std::span<std::byte> to, VirtAddr user) noexcept {
+        const std::size_t length = clipped(user, to.size());
+        return length - user_copy(to.data(), reinterpret_cast<const void*>(user.value()), length);
+    }
+    [[nodiscard]] static std::size_t copy_out(VirtAddr user,
+                                              std::span<const std::byte> from) noexcept {
+        const std::size_t length = clipped(user, from.size());
+        return length - user_copy(reinterpret_cast<void*>(user.value()), from.data(), length);
+    }
+    [[nodiscard]] static std::size_t fill_zero(VirtAddr user, std::size_t length) noexcept {
+        length = clipped(user, length);
+        return length - user_fill_zero(reinterpret_cast<void*>(user.value()), length);
+    }
+
+private:
+    /// The page tables forbid user mode the kernel's addresses, but this code is not in user mode:
+    /// it has to look itself.
+    static std::size_t clipped(VirtAddr user, std::size_t length) noexcept {
+        return user >= hal::user_end ? 0 : std::min<std::size_t>(length, hal::user_end - user);
+    }
+};
+static_assert(hal::UserMemory<UserMemory>);
+
+}  // namespace kidney::arch

@@ -43,6 +43,8 @@ def parse(arguments):
     add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
     add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
     add("--gdb", action="store_true", help="stop at the kernel's entry, in GDB")
+    add("--gdb-server", metavar="PORT", type=integer_between(1, 65535),
+        help="wait at the first instruction for a GDB to come to this port")
     add("--tree", metavar="DIR", help="boot the images of this build tree as they are")
     options = parser.parse_args(arguments)
     for folder in options.root:
@@ -55,8 +57,8 @@ def parse(arguments):
         parser.error("--timeout wants a number of seconds above 0")
     if options.bochs and (options.gdb or options.disk or options.save or options.smp > 1):
         parser.error("--bochs runs alone, with one CPU: not together with --gdb, --disk, --save or --smp")
-    if options.command is not None and options.gdb:
-        parser.error("--gdb is interactive: use it without --exec")
+    if options.command is not None and (options.gdb or options.gdb_server):
+        parser.error("debugging is interactive: use it without --exec")
     if options.tree and (options.settings or options.release):
         parser.error("--tree boots what is built: not together with --set or --release")
     return options
@@ -178,9 +180,12 @@ def boot(options, tree, folder):
         code = run_command(command, options, folder)
     elif options.gdb:
         import debugger
-        command += qemu.serial_file("console", log)
-        code = debugger.run(command, tree, log)
+        command += qemu.serial_file("console", kept_log)
+        return debugger.run(command, tree, kept_log)
     else:
+        if options.gdb_server:
+            command += ["-S", "-gdb", f"tcp:localhost:{options.gdb_server}"]
+            say(f"waiting for GDB on port {options.gdb_server}")
         if sys.stdin.isatty():
             say("Ctrl-A X leaves QEMU, exit powers the machine off")
         command += qemu.serial_terminal(log)

@@ -163,11 +163,21 @@ def parse(arguments):
     parser = Arguments("test", "Builds and runs the tests: all of them, or those with one of the labels.",
                        epilog="suites: " + "; ".join(f"{name}: {text}" for name, text, _ in SUITES))
     parser.add_argument("label", nargs="*", help="a CTest label (mm, check, boot, ...) or the name of a suite")
-    return parser.parse_args(arguments)
+    parser.add_argument("--matrix", action="store_true",
+                        help="build the kernel with every policy of every slot, and boot each")
+    options = parser.parse_args(arguments)
+    if options.matrix and options.label:
+        parser.error("--matrix takes no labels")
+    return options
 
 
 def main(arguments):
     options = parse(arguments)
+    if options.matrix:
+        import matrix
+        passed, failed = matrix.run()
+        print(f"{passed} passed, {failed} failed, 0 skipped")
+        return 1 if failed else 0
     os.makedirs(JUNIT, exist_ok=True)
     suites = []
     for preset, labels in selection(options.label):

@@ -6,7 +6,7 @@
 set(kidney_image_tools ${PROJECT_SOURCE_DIR}/tools/image)
 
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/kidney.iso
-    COMMAND python3 ${kidney_image_tools}/make_iso.py
+    COMMAND ${KIDNEY_PYTHON} -IS ${kidney_image_tools}/make_iso.py
             --kernel $<TARGET_FILE:kernel> --objcopy ${CMAKE_OBJCOPY} --output ${CMAKE_BINARY_DIR}/kidney.iso
     DEPENDS kernel ${kidney_image_tools}/make_iso.py
     COMMENT "Making the boot image" VERBATIM)
@@ -14,7 +14,7 @@ add_custom_target(iso ALL DEPENDS ${CMAKE_BINARY_DIR}/kidney.iso)
 
 # Looks at the staged tree each time, and only makes the disk again when something in it has changed.
 add_custom_target(disk ALL
-    COMMAND python3 ${kidney_image_tools}/make_root_disk.py
+    COMMAND ${KIDNEY_PYTHON} -IS ${kidney_image_tools}/make_root_disk.py
             --output ${CMAKE_BINARY_DIR}/root.ext2 ${CMAKE_BINARY_DIR}/rootfs
     COMMENT "Checking the root disk" VERBATIM)
 add_dependencies(disk rootfs)

@@ -50,8 +50,7 @@ private:
                                 Status outcome) noexcept {
         if (operations_ < log_.size()) {
             log_[static_cast<std::size_t>(operations_)] = {
-                kind, first, static_cast<std::uint32_t>(bytes / block_size()),
-                outcome.has_value()};
+                kind, first, static_cast<std::uint32_t>(bytes / block_size()), outcome.has_value()};
         }
         ++operations_;
         return outcome;

@@ -54,7 +54,7 @@ public:
         for (std::uint32_t i = 0; i < leaf_tables; ++i) {
             const FrameNumber table = source.take_zeroed();
             leaves_[i] = reinterpret_cast<Entry*>(direct_pointer(table));
-            *upper_entry(1, layout::vmap_base + i * leaf_span, source) = Format::table(table);
+            *upper_entry(1, layout::vmap_base + i * leaf_span, source) = Format::table(1, table);
         }
     }
 
@@ -89,7 +89,7 @@ private:
         for (unsigned at = Format::levels - 1; at > level; --at) {
             Entry& entry = table[Format::index(at, address)];
             if (!Format::is_present(entry)) {
-                entry = Format::table(source.take_zeroed());
+                entry = Format::table(at, source.take_zeroed());
             }
             table = reinterpret_cast<Entry*>(direct_pointer(Format::frame_of(entry)));
         }

@@ -23,8 +23,8 @@ boot
 """
 
 
-def run(command):
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def run(command, folder=None):
+    result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:
         sys.exit(f"make_iso: {command[0]} failed:\n{result.stdout}")
 
@@ -46,9 +46,10 @@ def main():
         with open(os.path.join(grub, "grub.cfg"), "w", encoding="ascii") as config:
             config.write(CONFIG.format(note="KidneyOS", arguments=options.arguments))
         image = os.path.join(work, "kidney.iso")
-        run(["grub-mkrescue", "--directory=/usr/lib/grub/i386-pc", f"--output={image}",
+        # Relative names: xorriso reads an equals sign in a path as an instruction.
+        run(["grub-mkrescue", "--directory=/usr/lib/grub/i386-pc", "--output=kidney.iso",
              f"--install-modules={MODULES}", "--locales=", "--themes=", "--fonts=",
-             os.path.join(work, "tree"), "--", "-volid", "KIDNEYOS"])
+             "tree", "--", "-volid", "KIDNEYOS"], folder=work)
         # Replaced in one step: a machine that runs from the old image keeps it.
         shutil.move(image, options.output)
 

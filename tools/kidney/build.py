@@ -13,8 +13,8 @@ def tree_for(preset, settings):
     """Each set of policies has a build tree of its own, so that switching back and forth costs nothing."""
     if not settings:
         return os.path.join(BUILD, preset)
-    name = ",".join(f"{variable.removeprefix('KIDNEY_').lower()}={value}" for variable, value in settings.items())
-    return os.path.join(BUILD, "set", f"{preset},{name}")
+    name = "-".join(f"{variable.removeprefix('KIDNEY_').lower()}-{value}" for variable, value in settings.items())
+    return os.path.join(BUILD, "set", f"{preset}-{name}")
 
 
 @contextlib.contextmanager

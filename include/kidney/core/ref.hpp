@@ -23,6 +23,19 @@ public:
 
     // relaxed: a new reference is only made from an existing one, which keeps the object alive.
     void retain() const noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
+    /// For tables that remember objects without owning them: a reference, unless the last one is
+    /// already gone and the object is on its way out.
+    [[nodiscard]] bool try_retain() const noexcept {
+        std::uint32_t seen = count_.load(std::memory_order_relaxed);
+        while (seen != 0) {
+            // acquire: what earlier owners wrote must be visible to the new one.
+            if (count_.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire,
+                                             std::memory_order_relaxed)) {
+                return true;
+            }
+        }
+        return false;
+    }
     /// True for the last one out. acq_rel: the last owner must see every other owner's writes.
     [[nodiscard]] bool release() const noexcept {
         const std::uint32_t before = count_.fetch_sub(1, std::memory_order_acq_rel);

@@ -46,16 +46,17 @@ concept BlockDevice = requires(D& device, const D& cdevice, BlockIndex first,
     { cdevice.block_count() } noexcept -> std::same_as<std::uint64_t>;
 };
 
-/// A device that can move one run of consecutive blocks from or to scattered buffers in one command:
-/// the page cache reads ahead into frames that are not adjacent. Each buffer is whole blocks.
+/// A device that can move one run of consecutive blocks from or to scattered buffers in one
+/// command: the page cache reads ahead into frames that are not adjacent. Each buffer is whole
+/// blocks.
 template <class D>
-concept ScatterBlockDevice =
-    BlockDevice<D> &&
-    requires(D& device, BlockIndex first, std::span<const std::span<std::byte>> to) {
-        { device.read_scattered(first, to) } noexcept -> std::same_as<Status>;
-    };
+concept ScatterBlockDevice = BlockDevice<D> && requires(D& device, BlockIndex first,
+                                                        std::span<const std::span<std::byte>> to) {
+    { device.read_scattered(first, to) } noexcept -> std::same_as<Status>;
+};
 
-/// Law B3 for the models: may `bytes` bytes be moved at `first`? Whole blocks are the caller's duty.
+/// Law B3 for the models: may `bytes` bytes be moved at `first`? Whole blocks are the caller's
+/// duty.
 template <class D>
 [[nodiscard]] constexpr Status check_range(const D& device, BlockIndex first,
                                            std::size_t bytes) noexcept {

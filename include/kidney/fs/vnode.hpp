@@ -11,6 +11,8 @@
 #include "kidney/fs/transfer.hpp"
 #include "kidney/mm/page_source.hpp"
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -67,19 +69,19 @@ struct Attributes {
 
 /// What chmod, chown, utimes and truncate change; absent members stay.
 struct AttributeChange {
-    std::optional<Permissions> permissions;
-    std::optional<std::uint32_t> uid, gid;
-    std::optional<std::uint64_t> size;
-    std::optional<FileTime> accessed, modified;
+    std::optional<Permissions> permissions{};
+    std::optional<std::uint32_t> uid{}, gid{};
+    std::optional<std::uint64_t> size{};
+    std::optional<FileTime> accessed{}, modified{};
 };
 
 /// What a new directory entry shall be.
 struct NewNode {
     NodeType type = NodeType::regular;
-    Permissions permissions;
+    Permissions permissions{};
     std::uint32_t uid = 0, gid = 0;
-    DeviceNumber rdev;
-    std::string_view target;  ///< of a symbolic link
+    DeviceNumber rdev{};
+    std::string_view target{};  ///< of a symbolic link
 };
 
 struct DirectoryEntry {
@@ -89,7 +91,8 @@ struct DirectoryEntry {
     std::uint64_t next_cookie = 0;  ///< position to continue behind this entry
 };
 
-/// Receives directory entries; returns false when it has no room for this one.
+/// Receives directory entries; returns false when it has no room for this one. The file system
+/// holds its lock during the call: keep the entry in kernel memory, copy to the user afterwards.
 class DirectorySink {
 public:
     [[nodiscard]] virtual bool accept(const DirectoryEntry& entry) noexcept = 0;
@@ -166,21 +169,37 @@ public:
     [[nodiscard]] virtual Result<std::size_t> write(std::uint64_t, WriteBuffer&) noexcept {
         return fail(Errc::invalid_argument);
     }
+    /// Writes at the end, wherever that is at this moment; `end` becomes the position behind the
+    /// bytes. Two appenders never overwrite each other.
+    [[nodiscard]] virtual Result<std::size_t> append(WriteBuffer&,
+                                                     std::uint64_t& /*end*/) noexcept {
+        return fail(Errc::invalid_argument);
+    }
     [[nodiscard]] virtual Status sync() noexcept { return {}; }
     /// Pages for mmap and exec. Error: no_device where the object has no pages.
     [[nodiscard]] virtual Result<Ref<mm::PageSource>> pages() noexcept {
         return fail(Errc::no_device);
     }
 
-    /// Devices and pipes answer with their own File; nullopt-like null Ref: the VFS makes a plain
-    /// one.
+    /// Nodes with a life of their own (devices, /proc) answer with their own File. A null Ref says:
+    /// the VFS makes a plain file, or finds the device or pipe that the node's type names.
     [[nodiscard]] virtual Result<Ref<File>> open(OpenMode) noexcept { return Ref<File>(); }
 
     virtual void dispose() noexcept = 0;
 
+    /// True while a file system is mounted here; only the VFS's mount table sets it. It saves the
+    /// path walk a look into the table at every other directory.
+    [[nodiscard]] bool is_mount_point() const noexcept {
+        return mount_point_.load(std::memory_order_acquire);
+    }
+    void set_mount_point(bool on) noexcept { mount_point_.store(on, std::memory_order_release); }
+
 protected:
     Vnode() noexcept = default;
     ~Vnode() = default;
+
+private:
+    std::atomic<bool> mount_point_ = false;
 };
 
 /// A mounted file system.
@@ -190,6 +209,9 @@ public:
     [[nodiscard]] virtual FileSystemStatus status() noexcept = 0;
     [[nodiscard]] virtual Status sync() noexcept = 0;
     [[nodiscard]] virtual const char* type_name() const noexcept = 0;
+    [[nodiscard]] virtual bool is_read_only() const noexcept { return false; }
+    /// False where names come and go by themselves (/proc): then the VFS does not remember them.
+    [[nodiscard]] virtual bool names_are_stable() const noexcept { return true; }
 
 protected:
     ~FileSystem() = default;
@@ -202,7 +224,7 @@ struct Readiness {
     bool readable = false, writable = false, hung_up = false, error = false;
 };
 
-/// Somebody who waits for a File to become ready; registered with every File that a poll names.
+/// Somebody who waits for a File to become ready (kidney/fs/poll.hpp).
 class PollWaiter;
 
 /// An open file description: what dup() and fork() share. Concurrency: any thread.

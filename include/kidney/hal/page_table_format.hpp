@@ -24,7 +24,8 @@ struct PageFlags {
 ///   G1 leaf(frame, flags) is present, frame_of() and flags_of() give back what went in, except
 ///      `executable`, which reads true where the format has no execute-disable bit
 ///   G2 an all-zero entry is not present
-///   G3 table(frame) is present, frame_of() gives the frame back
+///   G3 table(level, frame), an entry of a table of `level` that points to the next table, is
+///      present; frame_of() gives the frame back; it grants every right, leaves restrict
 ///   G4 the indices of an address at all levels plus its page offset identify it uniquely
 /// `has_no_execute` tells whether W^X can be enforced; `large_page_shift` is the size of a leaf in
 /// level 1.
@@ -41,7 +42,9 @@ concept PageTableFormat = std::unsigned_integral<typename F::Entry> &&
                               {
                                   F::large_leaf(frame, flags)
                               } noexcept -> std::same_as<typename F::Entry>;
-                              { F::table(frame) } noexcept -> std::same_as<typename F::Entry>;
+                              {
+                                  F::table(level, frame)
+                              } noexcept -> std::same_as<typename F::Entry>;
                               { F::is_present(entry) } noexcept -> std::same_as<bool>;
                               { F::frame_of(entry) } noexcept -> std::same_as<FrameNumber>;
                               { F::flags_of(entry) } noexcept -> std::same_as<PageFlags>;

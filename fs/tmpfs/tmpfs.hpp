@@ -1,0 +1,321 @@
+/// A file system in memory: /tmp, and the first complete, writable one.
+///
+/// Everything lives in kernel objects and frames; nothing survives a reboot. A node exists while a
+/// name or an open file refers to it. This file is the file system itself, its limits and the
+/// operations on names; what a node is and how its bytes are stored is in node.hpp.
+#pragma once
+
+#include "fs/tmpfs/node.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/fs/file_clock.hpp"
+#include "kidney/hal/phys_map.hpp"
+#include "kidney/mm/frame_service.hpp"
+#include "kidney/mm/make.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+namespace kidney::fs {
+
+/// How much a tmpfs may hold.
+struct TmpfsLimits {
+    std::uint32_t pages = std::numeric_limits<std::uint32_t>::max();
+    std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
+};
+
+/// Concurrency: any thread. One lock for all names (rename needs several directories at once), one
+/// per node for its bytes and attributes; never two at a time. Access times are not kept (noatime).
+template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
+          FileClock Clock>
+class Tmpfs final : public FileSystem {
+public:
+    using Node = TmpfsNode<Tmpfs>;
+    using Directory = TmpfsDirectory<Node>;
+    using Entry = TmpfsEntry<Node>;
+    using HeapType = Heap;
+    using LockType = Lock;
+
+    /// `device` is st_dev. Call start() before use.
+    Tmpfs(Heap& heap, Frames& frames, Map& map, Clock& clock, std::uint32_t device,
+          TmpfsLimits limits) noexcept
+        : heap_(heap),
+          frames_(frames),
+          map_(map),
+          clock_(clock),
+          device_(device),
+          limits_(limits) {}
+    ~Tmpfs() {
+        root_.reset();
+        KIDNEY_ASSERT(nodes_.load() == 0);  // somebody still has a file of ours open
+    }
+    Tmpfs(const Tmpfs&) = delete;
+    Tmpfs& operator=(const Tmpfs&) = delete;
+
+    /// Makes the root directory. Error: no_memory.
+    [[nodiscard]] Status start(Permissions root_permissions) noexcept {
+        root_ = TRY(make_node({.type = NodeType::directory, .permissions = root_permissions}));
+        root_->become_root();
+        return {};
+    }
+
+    [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
+    [[nodiscard]] FileSystemStatus status() noexcept override {
+        // Without a limit of its own, what is free is what the machine has free.
+        const std::uint64_t used = pages_.load(std::memory_order_relaxed);
+        const std::uint64_t free_frames = frames_.free_frames();
+        const std::uint64_t total =
+            limits_.pages < used + free_frames ? limits_.pages : used + free_frames;
+        const std::uint32_t nodes = nodes_.load(std::memory_order_relaxed);
+        return {.magic = 0x01021994,
+                .block_size = page_size,
+                .blocks = total,
+                .free_blocks = total - (used < total ? used : total),
+                .nodes = limits_.nodes,
+                .free_nodes = limits_.nodes - nodes,
+                .read_only = false};
+    }
+    [[nodiscard]] Status sync() noexcept override { return {}; }
+    [[nodiscard]] const char* type_name() const noexcept override { return "tmpfs"; }
+
+    // For the nodes.
+    [[nodiscard]] Heap& heap() noexcept { return heap_; }
+    [[nodiscard]] Map& map() noexcept { return map_; }
+    [[nodiscard]] Frames& frames() noexcept { return frames_; }
+    [[nodiscard]] FileTime now() noexcept { return clock_(); }
+    [[nodiscard]] std::uint32_t device() const noexcept { return device_; }
+
+    /// A frame for file data, one reference. Errors: no_space (limit), no_memory.
+    [[nodiscard]] Result<FrameNumber> take_page() noexcept {
+        // relaxed: counters only; the frames themselves are handed over under other locks
+        if (pages_.fetch_add(1, std::memory_order_relaxed) >= limits_.pages) {
+            pages_.fetch_sub(1, std::memory_order_relaxed);
+            return fail(Errc::no_space);
+        }
+        Result<FrameNumber> frame = frames_.allocate(mm::FrameZone::direct);
+        if (!frame) {
+            pages_.fetch_sub(1, std::memory_order_relaxed);
+        }
+        return frame;
+    }
+    void give_page(FrameNumber frame) noexcept {
+        frames_.release(frame);
+        pages_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    void node_gone() noexcept { nodes_.fetch_sub(1, std::memory_order_relaxed); }
+
+    // Names. Each does one thing under names_lock_, and releases what fell out after it.
+    [[nodiscard]] Result<Ref<Node>> find(Node& directory, std::string_view name) noexcept
+        EXCLUDES(names_lock_) {
+        LockGuard guard(names_lock_);
+        Entry* const entry = directory.entries().find(name);
+        if (entry == nullptr) {
+            return fail(Errc::not_found);
+        }
+        return entry->node;
+    }
+    [[nodiscard]] Result<Ref<Node>> parent_of(Node& directory) noexcept EXCLUDES(names_lock_) {
+        LockGuard guard(names_lock_);
+        if (directory.parent_ == nullptr) {
+            return fail(Errc::not_found);  // removed
+        }
+        return Ref<Node>::share(*directory.parent_);
+    }
+    [[nodiscard]] Result<Ref<Node>> create(Node& directory, std::string_view name,
+                                           const NewNode& what) noexcept EXCLUDES(names_lock_) {
+        Ref<Node> node = TRY(make_node(what));
+        TRY(add(directory, name, node, true));
+        directory.touch();
+        return node;
+    }
+    [[nodiscard]] Status link(Node& directory, std::string_view name, Node& node) noexcept
+        EXCLUDES(names_lock_) {
+        TRY(add(directory, name, Ref<Node>::share(node), false));
+        directory.touch();
+        node.touch_change();
+        return {};
+    }
+    [[nodiscard]] Status unlink(Node& directory, std::string_view name, bool is_rmdir) noexcept
+        EXCLUDES(names_lock_) {
+        Entry* removed = nullptr;
+        {
+            LockGuard guard(names_lock_);
+            removed = directory.entries().find(name);
+            if (removed == nullptr) {
+                return fail(Errc::not_found);
+            }
+            TRY(check_removable(*removed->node, is_rmdir));
+            directory.entries().erase(*removed);
+            drop_link(directory, *removed->node);
+        }
+        directory.touch();
+        removed->node->touch_change();
+        Entry::destroy(heap_, removed);
+        return {};
+    }
+    [[nodiscard]] Status rename(Node& from, std::string_view name, Node& to,
+                                std::string_view new_name) noexcept EXCLUDES(names_lock_) {
+        Entry* const fresh = TRY(Entry::create(heap_, new_name));
+        Entry* moved = nullptr;
+        Entry* replaced = nullptr;
+        const Status outcome = exchange_names(from, name, to, *fresh, moved, replaced);
+        if (!moved) {  // failed, or old and new are the same file: nothing to do
+            Entry::destroy(heap_, fresh);
+            return outcome;
+        }
+        from.touch();
+        to.touch();
+        moved->node->touch_change();  // `fresh` may be gone again already
+        Entry::destroy(heap_, moved);
+        if (replaced != nullptr) {
+            replaced->node->touch_change();
+            Entry::destroy(heap_, replaced);
+        }
+        return outcome;
+    }
+    [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
+        EXCLUDES(names_lock_) {
+        LockGuard guard(names_lock_);
+        if (cookie < 1 && !sink.accept({directory.inode(), NodeType::directory, ".", 1})) {
+            return {};
+        }
+        if (const Node* const up = directory.parent_;
+            cookie < 2 && up != nullptr &&
+            !sink.accept({up->inode(), NodeType::directory, "..", 2})) {
+            return {};
+        }
+        directory.entries().for_each_behind(cookie, [&](Entry& entry) {
+            return sink.accept(
+                {entry.node->inode(), entry.node->type(), entry.name(), entry.cookie});
+        });
+        return {};
+    }
+
+private:
+    [[nodiscard]] Result<Ref<Node>> make_node(const NewNode& what) noexcept {
+        if (nodes_.fetch_add(1, std::memory_order_relaxed) >= limits_.nodes) {
+            nodes_.fetch_sub(1, std::memory_order_relaxed);
+            return fail(Errc::no_space);
+        }
+        // relaxed: any order of numbers will do, if they differ
+        Result<Ref<Node>> node = mm::make_ref<Node>(
+            heap_, *this, what, next_inode_.fetch_add(1, std::memory_order_relaxed));
+        if (!node) {
+            node_gone();
+            return node;
+        }
+        TRY((*node)->set_target(what.target));
+        return node;
+    }
+    /// `is_new`: the node has no name yet. A directory gets its ".." with its name.
+    [[nodiscard]] Status add(Node& directory, std::string_view name, Ref<Node> node,
+                             bool is_new) noexcept EXCLUDES(names_lock_) {
+        Entry* const entry = TRY(Entry::create(heap_, name));
+        const Status outcome = insert(directory, *entry, node, is_new);
+        if (!outcome) {
+            Entry::destroy(heap_, entry);
+        }
+        return outcome;
+    }
+    [[nodiscard]] Status insert(Node& directory, Entry& entry, const Ref<Node>& node,
+                                bool is_new) noexcept EXCLUDES(names_lock_) {
+        LockGuard guard(names_lock_);
+        if (directory.parent_ == nullptr) {
+            return fail(Errc::not_found);  // the directory itself was removed
+        }
+        if (!is_new && node->links() == 0) {
+            return fail(Errc::not_found);
+        }
+        if (node->links() == Node::max_links) {
+            return fail(Errc::too_many_links);
+        }
+        if (directory.entries().find(entry.name()) != nullptr) {
+            return fail(Errc::exists);
+        }
+        entry.node = node;
+        directory.entries().insert(entry);
+        node->add_links(1);
+        if (node->type() == NodeType::directory) {
+            node->parent_ = &directory;
+            node->add_links(1);  // its "."
+            directory.add_links(1);
+        }
+        return {};
+    }
+    [[nodiscard]] static Status check_removable(Node& node, bool is_rmdir) noexcept {
+        const bool is_directory = node.type() == NodeType::directory;
+        if (is_rmdir != is_directory) {
+            return fail(is_rmdir ? Errc::not_directory : Errc::is_directory);
+        }
+        if (is_directory && !node.entries().is_empty()) {
+            return fail(Errc::not_empty);
+        }
+        return {};
+    }
+    /// `node` has lost its name in `directory`.
+    void drop_link(Node& directory, Node& node) noexcept REQUIRES(names_lock_) {
+        node.add_links(-1);
+        if (node.type() == NodeType::directory) {
+            node.add_links(-1);
+            node.parent_ = nullptr;
+            directory.add_links(-1);
+        }
+    }
+    /// The heart of rename(): all checks, then all changes. `moved` is the old entry, `replaced`
+    /// what was in the way; both are the caller's to free. Both null with success: nothing to do.
+    [[nodiscard]] Status exchange_names(Node& from, std::string_view name, Node& to, Entry& fresh,
+                                        Entry*& moved, Entry*& replaced) noexcept
+        EXCLUDES(names_lock_) {
+        LockGuard guard(names_lock_);
+        Entry* const source = from.entries().find(name);
+        if (source == nullptr || to.parent_ == nullptr) {
+            return fail(Errc::not_found);
+        }
+        Node& node = *source->node;
+        const bool is_directory = node.type() == NodeType::directory;
+        for (const Node* up = &to; is_directory; up = up->parent_) {
+            if (up == &node) {
+                return fail(Errc::invalid_argument);  // into itself
+            }
+            if (up->parent_ == up) {
+                break;
+            }
+        }
+        Entry* const target = to.entries().find(fresh.name());
+        if (target != nullptr) {
+            if (target->node == source->node) {
+                return {};
+            }
+            TRY(check_removable(*target->node, is_directory));
+            to.entries().erase(*target);
+            drop_link(to, *target->node);
+        }
+        from.entries().erase(*source);
+        fresh.node = source->node;
+        to.entries().insert(fresh);
+        if (is_directory && &from != &to) {
+            node.parent_ = &to;
+            from.add_links(-1);
+            to.add_links(1);
+        }
+        moved = source;
+        replaced = target;
+        return {};
+    }
+
+    Heap& heap_;
+    Frames& frames_;
+    Map& map_;
+    Clock& clock_;
+    const std::uint32_t device_;
+    const TmpfsLimits limits_;
+    std::atomic<std::uint32_t> pages_ = 0;
+    std::atomic<std::uint32_t> nodes_ = 0;
+    std::atomic<std::uint32_t> next_inode_ = 1;
+    Lock names_lock_;  ///< guards the entries and the parent_ of every node
+    Ref<Node> root_;
+};
+
+}  // namespace kidney::fs

@@ -1,0 +1,254 @@
+/// From a path to a node: the walk that every call with a path begins with.
+///
+/// A walk stops in front of the last component, because open, mkdir, unlink and rename each do
+/// something else with it. Nothing is recursive: a symbolic link puts its target in front of the
+/// rest of the path, and the walk goes on.
+#pragma once
+
+#include "fs/vfs/credentials.hpp"
+#include "fs/vfs/mount_table.hpp"
+#include "fs/vfs/name_cache.hpp"
+#include "kidney/mm/object_allocator.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace kidney::fs {
+
+/// Where a walk starts and on whose behalf. The nodes must stay alive during the call.
+struct PathContext {
+    Vnode& root;   ///< of the process: "/" and the end of ".."
+    Vnode& start;  ///< of relative paths: the current directory, or an open directory
+    Credentials credentials;
+};
+
+/// What all walks share: the tree that the mounts make, and the memory of it.
+template <BasicLockable Lock>
+struct NameTree {
+    MountTable<Lock> mounts;
+    NameCache<Lock> names;
+};
+
+inline constexpr unsigned max_symlinks = 40;  ///< followed in one walk, as in Linux
+
+/// One walk. Errors of its functions: not_found, not_directory, permission_denied, name_too_long,
+/// too_many_symlinks, and whatever the file systems say.
+template <mm::ObjectAllocator Heap, BasicLockable Lock>
+class PathWalk {
+public:
+    /// `path` must outlive the walk.
+    PathWalk(NameTree<Lock>& tree, Heap& heap, const PathContext& context,
+             std::string_view path) noexcept
+        : tree_(tree), heap_(heap), context_(context), rest_(path) {}
+    ~PathWalk() {
+        if (large_ != nullptr) {
+            heap_.free(large_, large_bytes);
+        }
+    }
+    PathWalk(const PathWalk&) = delete;
+    PathWalk& operator=(const PathWalk&) = delete;
+
+    /// Walks up to the directory of the last component.
+    [[nodiscard]] Status to_last() noexcept {
+        if (!directory_) {
+            TRY(begin());
+        }
+        while (!take_component()) {
+            TRY(check_directory());
+            Ref<Vnode> next = TRY(look_up(name_));
+            if (next->type() == NodeType::symlink) {
+                TRY(expand(*next));
+            } else {
+                directory_ = std::move(next);
+            }
+        }
+        return check_directory();
+    }
+    [[nodiscard]] Vnode& directory() const noexcept { return *directory_; }
+    /// The last component: empty for "/", else a name, "." or "..".
+    [[nodiscard]] std::string_view last() const noexcept { return name_; }
+    /// Can the last component be created or removed, or is it "/", "." or ".."?
+    [[nodiscard]] bool last_is_name() const noexcept {
+        return !name_.empty() && name_ != "." && name_ != "..";
+    }
+    /// Slashes behind the last component: it must be a directory, and a link there is followed.
+    [[nodiscard]] bool has_trailing_slash() const noexcept { return !rest_.empty(); }
+
+    /// The node that the last component names; a symbolic link is not followed.
+    [[nodiscard]] Result<Ref<Vnode>> look_up_last() noexcept { return look_up(name_); }
+
+    /// Goes on where the symbolic link `link`, the last component, points; then to_last() again.
+    [[nodiscard]] Status expand(Vnode& link) noexcept {
+        if (++links_ > max_symlinks) {
+            return fail(Errc::too_many_symlinks);
+        }
+        TRY(prepend_target(link));
+        if (rest_.front() == '/') {
+            directory_ = Ref<Vnode>::share(context_.root);
+        }
+        return {};
+    }
+
+    /// The whole walk, with the last component. `follow`: what if that is a symbolic link?
+    [[nodiscard]] Result<Ref<Vnode>> to_node(bool follow) noexcept {
+        for (;;) {
+            TRY(to_last());
+            Ref<Vnode> node = TRY(look_up_last());
+            if (node->type() == NodeType::symlink && (follow || has_trailing_slash())) {
+                TRY(expand(*node));
+                continue;
+            }
+            if (has_trailing_slash() && node->type() != NodeType::directory) {
+                return fail(Errc::not_directory);
+            }
+            return node;
+        }
+    }
+
+    /// Permission check on any node, without asking its attributes where the answer is clear.
+    [[nodiscard]] Status check(Vnode& node, Access wanted) const noexcept {
+        if (context_.credentials.is_root() && !includes(wanted, Access::execute)) {
+            return {};
+        }
+        return check_access(TRY(node.attributes()), context_.credentials, wanted);
+    }
+
+private:
+    static constexpr std::size_t large_bytes = 2 * max_path;
+
+    [[nodiscard]] Status begin() noexcept {
+        if (rest_.empty()) {
+            return fail(Errc::not_found);
+        }
+        if (rest_.size() >= max_path) {
+            return fail(Errc::name_too_long);
+        }
+        directory_ = Ref<Vnode>::share(rest_.front() == '/' ? context_.root : context_.start);
+        return {};
+    }
+
+    /// Moves the next component from rest_ to name_. True if it is the last one.
+    [[nodiscard]] bool take_component() noexcept {
+        const std::size_t begin = rest_.find_first_not_of('/');
+        if (begin == std::string_view::npos) {
+            name_ = {};
+            return true;
+        }
+        rest_.remove_prefix(begin);
+        std::size_t end = 0;
+        while (end < rest_.size() && rest_[end] != '/') {
+            ++end;
+        }
+        name_ = std::string_view(rest_.data(), end);
+        rest_.remove_prefix(end);
+        return rest_.find_first_not_of('/') == std::string_view::npos;
+    }
+
+    /// directory_ must be a directory, and searchable unless nothing is looked up in it.
+    [[nodiscard]] Status check_directory() noexcept {
+        if (directory_->type() != NodeType::directory) {
+            return fail(Errc::not_directory);
+        }
+        if (context_.credentials.is_root() || name_.empty()) {
+            return {};
+        }
+        return check(*directory_, Access::execute);
+    }
+
+    [[nodiscard]] Result<Ref<Vnode>> look_up(std::string_view name) noexcept {
+        if (name.empty() || name == ".") {
+            return directory_;
+        }
+        if (name == "..") {
+            return parent();
+        }
+        if (name.size() > max_name) {
+            return fail(Errc::name_too_long);
+        }
+        Ref<Vnode> node;
+        if (auto known = tree_.names.find(*directory_, name)) {
+            if (!*known) {
+                return fail(Errc::not_found);
+            }
+            node = std::move(*known);
+        } else {
+            node = TRY(ask_file_system(name));
+        }
+        return node->is_mount_point() ? tree_.mounts.covering(std::move(node)) : std::move(node);
+    }
+    [[nodiscard]] Result<Ref<Vnode>> ask_file_system(std::string_view name) noexcept {
+        const auto version = tree_.names.version();
+        Result<Ref<Vnode>> found = directory_->lookup(name);
+        if (directory_->file_system().names_are_stable()) {
+            if (found) {
+                tree_.names.insert(version, *directory_, name, found->get());
+            } else if (found.error() == Errc::not_found) {
+                tree_.names.insert(version, *directory_, name, nullptr);
+            }
+        }
+        return found;
+    }
+    [[nodiscard]] Result<Ref<Vnode>> parent() noexcept {
+        Ref<Vnode> at = directory_;
+        while (at.get() != &context_.root) {
+            Ref<Vnode> point = tree_.mounts.covered_by(*at);
+            if (!point) {
+                return tree_.mounts.covering(TRY(at->parent()));
+            }
+            at = std::move(point);
+        }
+        return at;
+    }
+
+    /// Makes rest_ = target + rest_. The rest is kept at the end of a buffer and grows downwards.
+    [[nodiscard]] Status prepend_target(Vnode& link) noexcept {
+        for (;;) {
+            const std::span<char> buffer =
+                large_ != nullptr ? std::span<char>(large_, large_bytes) : std::span<char>(small_);
+            // A target that fills all the room may have been cut: take it as too long.
+            if (rest_.size() + 1 < buffer.size()) {
+                char* const tail = buffer.data() + buffer.size() - rest_.size();
+                std::memmove(tail, rest_.data(), rest_.size());
+                rest_ = std::string_view(tail, rest_.size());
+                const std::span<char> room = buffer.first(buffer.size() - rest_.size());
+                const std::size_t length = TRY(link.read_link(room));
+                if (length == 0) {
+                    return fail(Errc::not_found);
+                }
+                if (length < room.size()) {
+                    char* const front = tail - length;
+                    std::memmove(front, buffer.data(), length);
+                    rest_ = std::string_view(front, length + rest_.size());
+                    return {};
+                }
+            }
+            if (large_ != nullptr) {
+                return fail(Errc::name_too_long);
+            }
+            TRY(grow());
+        }
+    }
+    [[nodiscard]] Status grow() noexcept {
+        auto* const large = static_cast<char*>(TRY(heap_.allocate(large_bytes)));
+        char* const tail = large + large_bytes - rest_.size();
+        std::memcpy(tail, rest_.data(), rest_.size());
+        rest_ = std::string_view(tail, rest_.size());
+        large_ = large;
+        return {};
+    }
+
+    NameTree<Lock>& tree_;
+    Heap& heap_;
+    const PathContext& context_;
+    Ref<Vnode> directory_;
+    std::string_view name_;  ///< the component at hand
+    std::string_view rest_;  ///< what follows it
+    unsigned links_ = 0;
+    char* large_ = nullptr;
+    std::array<char, 256> small_;
+};
+
+}  // namespace kidney::fs

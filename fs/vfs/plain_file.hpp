@@ -1,0 +1,130 @@
+/// The open file description of files and directories: a position and a mode over a Vnode.
+#pragma once
+
+#include "kidney/core/lock.hpp"
+#include "kidney/fs/vnode.hpp"
+#include "kidney/mm/make.hpp"
+
+#include <atomic>
+#include <limits>
+#include <utility>
+
+namespace kidney::fs {
+
+/// `Lock` makes read, write and seek atomic as to the position that dup() and fork() share. It is
+/// held while user memory is copied, so it ranks before everything a page fault takes.
+template <mm::ObjectAllocator Heap, BasicLockable Lock>
+class PlainFile final : public File {
+public:
+    PlainFile(Heap& heap, Ref<Vnode> node, OpenMode mode) noexcept
+        : heap_(heap),
+          node_(std::move(node)),
+          mode_(mode),
+          append_(mode.append),
+          non_blocking_(mode.non_blocking) {}
+
+    [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override EXCLUDES(lock_) {
+        TRY(check_readable());
+        LockGuard guard(lock_);
+        const std::size_t count = TRY(node_->read(position_, to));
+        position_ += count;
+        return count;
+    }
+    [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override EXCLUDES(lock_) {
+        TRY(check_writable());
+        LockGuard guard(lock_);
+        if (append_.load(std::memory_order_relaxed)) {
+            return node_->append(from, position_);
+        }
+        const std::size_t count = TRY(node_->write(position_, from));
+        position_ += count;
+        return count;
+    }
+    [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset,
+                                              ReadBuffer& to) noexcept override {
+        TRY(check_readable());
+        return node_->read(offset, to);
+    }
+    [[nodiscard]] Result<std::size_t> write_at(std::uint64_t offset,
+                                               WriteBuffer& from) noexcept override {
+        TRY(check_writable());
+        if (append_.load(std::memory_order_relaxed)) {  // as Linux does, against POSIX
+            std::uint64_t end = 0;
+            return node_->append(from, end);
+        }
+        return node_->write(offset, from);
+    }
+    [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence) noexcept override
+        EXCLUDES(lock_) {
+        std::uint64_t size = 0;
+        if (whence == Whence::end) {
+            size = TRY(node_->attributes()).size;
+        }
+        LockGuard guard(lock_);
+        const std::uint64_t base = whence == Whence::start     ? 0
+                                   : whence == Whence::current ? position_
+                                                               : size;
+        std::int64_t target = 0;
+        if (__builtin_add_overflow(static_cast<std::int64_t>(base), offset, &target)) {
+            return fail(Errc::value_overflow);
+        }
+        if (target < 0) {
+            return fail(Errc::invalid_argument);
+        }
+        position_ = static_cast<std::uint64_t>(target);
+        return position_;
+    }
+    /// The position of a directory is the cookie of its next entry.
+    [[nodiscard]] Status read_directory(DirectorySink& sink) noexcept override EXCLUDES(lock_) {
+        struct Tracking final : DirectorySink {
+            explicit Tracking(DirectorySink& s, std::uint64_t c) noexcept : sink(s), cookie(c) {}
+            bool accept(const DirectoryEntry& entry) noexcept override {
+                if (!sink.accept(entry)) {
+                    return false;
+                }
+                cookie = entry.next_cookie;
+                return true;
+            }
+            DirectorySink& sink;
+            std::uint64_t cookie;
+        };
+        LockGuard guard(lock_);
+        Tracking tracking(sink, position_);
+        const Status status = node_->read_directory(position_, tracking);
+        position_ = tracking.cookie;
+        return status;
+    }
+
+    [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
+    [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
+    [[nodiscard]] OpenMode mode() const noexcept override {
+        return {mode_.read, mode_.write, append_.load(std::memory_order_relaxed),
+                non_blocking_.load(std::memory_order_relaxed)};
+    }
+    void set_non_blocking(bool on) noexcept override {
+        non_blocking_.store(on, std::memory_order_relaxed);
+    }
+    void set_append(bool on) noexcept override { append_.store(on, std::memory_order_relaxed); }
+    void dispose() noexcept override { mm::destroy(heap_, this); }
+
+private:
+    [[nodiscard]] Status check_readable() const noexcept {
+        if (!mode_.read) {
+            return fail(Errc::bad_descriptor);
+        }
+        return node_->type() == NodeType::directory ? Status(fail(Errc::is_directory)) : Status();
+    }
+    [[nodiscard]] Status check_writable() const noexcept {
+        return mode_.write ? Status() : Status(fail(Errc::bad_descriptor));
+    }
+
+    Heap& heap_;
+    const Ref<Vnode> node_;
+    const OpenMode mode_;  ///< read and write never change; the flags below do (fcntl)
+    std::atomic<bool> append_;
+    std::atomic<bool> non_blocking_;
+    Lock lock_;
+    std::uint64_t position_ GUARDED_BY(lock_) = 0;
+};
+
+}  // namespace kidney::fs

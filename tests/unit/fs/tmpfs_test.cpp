@@ -1,0 +1,245 @@
+/// tmpfs below the VFS: bytes, holes, limits, mappings, and what happens when memory runs out.
+#include "fs/tmpfs/tmpfs.hpp"
+
+#include "tests/unit/fs/test_world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace kidney::fs {
+namespace {
+
+using fs_test::World;
+using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
+
+/// User memory that ends after `good` bytes.
+class TornSource final : public WriteBuffer {
+public:
+    TornSource(std::size_t size, std::size_t good) : WriteBuffer(size), good_(good) {}
+
+private:
+    Status load(std::span<std::byte> bytes) noexcept override {
+        const std::size_t count = std::min(bytes.size(), good_);
+        std::memset(bytes.data(), 'T', count);
+        good_ -= count;
+        return count == bytes.size() ? Status() : Status(fail(Errc::bad_address));
+    }
+    std::size_t good_;
+};
+
+struct TmpfsTest : testing::Test {
+    World world;
+    TestTmpfs disk{world.heap, world.frames, world.arena, world.clock, 1, {.pages = 100}};
+    Ref<Vnode> root, file;
+
+    void SetUp() override {
+        ASSERT_TRUE(disk.start(Permissions(0755)));
+        root = disk.root();
+        file = *root->create("f", {.permissions = Permissions(0644)});
+    }
+    Result<std::size_t> write(std::uint64_t at, std::string_view text) {
+        SpanWriteBuffer from(std::as_bytes(std::span(text)));
+        return file->write(at, from);
+    }
+    std::string read(std::uint64_t at, std::size_t count) {
+        std::string text(count, '?');
+        SpanReadBuffer to(std::as_writable_bytes(std::span(text)));
+        const auto got = file->read(at, to);
+        EXPECT_TRUE(got);
+        text.resize(got.value_or(0));
+        return text;
+    }
+    std::uint64_t size() { return file->attributes()->size; }
+    std::uint64_t pages() { return file->attributes()->blocks / 8; }
+};
+
+TEST_F(TmpfsTest, KeepsBytesAcrossPages) {
+    std::string text;
+    for (int i = 0; i < 100000; ++i) {
+        text.push_back(static_cast<char>('a' + i % 23));
+    }
+    EXPECT_EQ(write(0, text), text.size());
+    EXPECT_EQ(read(0, 200000), text);
+    EXPECT_EQ(read(4090, 20), text.substr(4090, 20));
+    EXPECT_EQ(read(65530, 10000), text.substr(65530, 10000));
+    EXPECT_EQ(read(100000, 10), "");
+    EXPECT_EQ(write(4095, "XYZ"), 3U);
+    text.replace(4095, 3, "XYZ");
+    EXPECT_EQ(read(0, 200000), text);
+}
+
+TEST_F(TmpfsTest, HolesAreZeroAndFree) {
+    EXPECT_EQ(write(10'000'000, "end"), 3U);
+    EXPECT_EQ(size(), 10'000'003U);
+    EXPECT_EQ(pages(), 1U);
+    EXPECT_EQ(read(9'999'990, 100), std::string(10, '\0') + "end");
+    EXPECT_EQ(read(123, 5), std::string(5, '\0'));
+    EXPECT_EQ(write(std::uint64_t{1} << 40, "far"), 3U);
+    EXPECT_EQ(read((std::uint64_t{1} << 40) - 1, 9), std::string(1, '\0') + "far");
+    EXPECT_EQ(write(~std::uint64_t{0} - 2, "x").error(), Errc::file_too_big);
+}
+
+TEST_F(TmpfsTest, TruncationForgets) {
+    ASSERT_TRUE(write(0, std::string(20000, 'x')));
+    ASSERT_TRUE(file->set_attributes({.size = 5000}));
+    EXPECT_EQ(pages(), 2U);
+    ASSERT_TRUE(file->set_attributes({.size = 20000}));
+    EXPECT_EQ(read(4999, 100), "x" + std::string(99, '\0'));
+    ASSERT_TRUE(file->set_attributes({.size = 0}));
+    EXPECT_EQ(pages(), 0U);
+    EXPECT_EQ(disk.status().blocks - disk.status().free_blocks, 0U);
+}
+
+TEST_F(TmpfsTest, StopsAtItsLimit) {
+    const auto written = write(0, std::string(101 * page_size, 'x'));
+    EXPECT_EQ(written, 100U * page_size);
+    EXPECT_EQ(size(), 100U * page_size);
+    EXPECT_EQ(write(size(), "x").error(), Errc::no_space);
+    EXPECT_EQ(write(0, "y"), 1U);  // what is there can be rewritten
+}
+
+TEST_F(TmpfsTest, BadUserMemoryLeavesNoTrace) {
+    ASSERT_TRUE(write(0, "0123456789"));
+    TornSource torn(20000, 5000);  // faults in the second page
+    EXPECT_EQ(file->write(4096, torn), 4096U);
+    EXPECT_EQ(size(), 8192U);
+    TornSource empty(100, 50);
+    EXPECT_EQ(file->write(8192, empty).error(), Errc::bad_address);
+    TornSource tail(3000, 50);  // into a page that exists, behind the end of the file
+    ASSERT_TRUE(write(8192, "z"));
+    EXPECT_EQ(file->write(8193, tail).error(), Errc::bad_address);
+    ASSERT_TRUE(file->set_attributes({.size = 12288}));
+    EXPECT_EQ(read(8192, 4096), "z" + std::string(4095, '\0'));
+    std::uint64_t end = 0;
+    TornSource appended(100, 50);
+    EXPECT_EQ(file->append(appended, end).error(), Errc::bad_address);
+    EXPECT_EQ(size(), 12288U);
+}
+
+TEST_F(TmpfsTest, MappingsSeeTheFile) {
+    ASSERT_TRUE(write(0, "mapped"));
+    {
+        const Ref<mm::PageSource> pages = *file->pages();
+        const FrameNumber frame = *pages->page(0);
+        const auto bytes = world.arena.direct(frame);
+        EXPECT_EQ(std::memcmp(bytes.data(), "mapped\0\0", 8), 0);
+        bytes[0] = std::byte{'M'};
+        EXPECT_EQ(read(0, 6), "Mapped");
+        EXPECT_EQ(pages->page(1).error(), Errc::out_of_range);
+        // The frame outlives the file's page: a mapping keeps what it has.
+        ASSERT_TRUE(file->set_attributes({.size = 0}));
+        EXPECT_EQ(world.frames.references(frame), 1U);
+        world.frames.release(frame);
+        // A hole becomes a page that read, write and mapping share.
+        ASSERT_TRUE(file->set_attributes({.size = 100}));
+        const FrameNumber hole = *pages->page(0);
+        EXPECT_EQ(world.arena.direct(hole)[50], std::byte{0});
+        ASSERT_TRUE(write(50, "w"));
+        EXPECT_EQ(world.arena.direct(hole)[50], std::byte{'w'});
+        world.frames.release(hole);
+    }
+    EXPECT_EQ(root->pages().error(), Errc::no_device);
+}
+
+TEST(TmpfsSweep, EveryAllocationFailedInTurn) {
+    const auto work = [](World& world) -> Status {
+        TestTmpfs disk{world.heap, world.frames, world.arena, world.clock, 1, {}};
+        TRY(disk.start(Permissions(0755)));
+        const Ref<Vnode> root = disk.root();
+        const Ref<Vnode> dir = TRY(root->create("dir", {.type = NodeType::directory}));
+        const Ref<Vnode> link = TRY(root->create(
+            "link", {.type = NodeType::symlink, .target = "somewhere over the rainbow"}));
+        const Ref<Vnode> file = TRY(dir->create("file", {}));
+        const std::string text(70 * page_size, 'x');
+        SpanWriteBuffer from(std::as_bytes(std::span(text)));
+        if (TRY(file->write(1000, from)) != text.size()) {
+            return fail(Errc::no_memory);
+        }
+        TRY(root->link("second", *file));
+        TRY(dir->rename("file", *root, "link"));
+        const Ref<mm::PageSource> pages = TRY(file->pages());
+        world.frames.release(TRY(pages->page(0)));
+        TRY(root->unlink("second", false));
+        return {};
+    };
+    std::size_t failures = 0;
+    for (const bool frames : {false, true}) {
+        for (std::size_t n = 1;; ++n) {
+            World world;
+            fakes::CallCounter& counter =
+                frames ? static_cast<fakes::CallCounter&>(world.frames) : world.heap;
+            counter.fail_at(n);
+            const Status status = work(world);
+            ASSERT_TRUE(world.is_clean()) << "call " << n;
+            if (!counter.has_failed()) {
+                EXPECT_TRUE(status);
+                break;
+            }
+            ASSERT_FALSE(status);
+            EXPECT_EQ(status.error(), Errc::no_memory);
+            ++failures;
+        }
+    }
+    EXPECT_GT(failures, 80U);
+}
+
+struct StdLock {
+    std::mutex mutex;
+    void lock() noexcept { mutex.lock(); }
+    void unlock() noexcept { mutex.unlock(); }
+};
+/// A heap that threads can share.
+struct LockedHeap : fakes::FakeHeap {
+    std::mutex mutex;
+    Result<void*> allocate(std::size_t bytes) noexcept {
+        std::lock_guard guard(mutex);
+        return FakeHeap::allocate(bytes);
+    }
+    void free(void* object, std::size_t bytes) noexcept {
+        std::lock_guard guard(mutex);
+        FakeHeap::free(object, bytes);
+    }
+};
+
+TEST(TmpfsStress, AppendersNeverOverwriteEachOther) {
+    World world;
+    LockedHeap heap;
+    {
+        Tmpfs<LockedHeap, fs_test::Frames, sim::RamArena, StdLock, fs_test::Clock> disk{
+            heap, world.frames, world.arena, world.clock, 1, {}};
+        ASSERT_TRUE(disk.start(Permissions(0755)));
+        const Ref<Vnode> root = disk.root();
+        const Ref<Vnode> log = *root->create("log", {});
+        std::vector<std::thread> threads;
+        for (char id = 'a'; id < 'e'; ++id) {
+            threads.emplace_back([&, id] {
+                const std::string line(33, id);
+                const std::string mine(1, id);
+                for (int i = 0; i < 300; ++i) {
+                    SpanWriteBuffer from(std::as_bytes(std::span(line)));
+                    std::uint64_t end = 0;
+                    EXPECT_EQ(log->append(from, end), line.size());
+                    EXPECT_TRUE(root->create(mine, {}));
+                    EXPECT_TRUE(root->rename(mine, *root, "shared"));
+                    static_cast<void>(root->lookup("shared"));
+                }
+            });
+        }
+        for (std::thread& thread : threads) {
+            thread.join();
+        }
+        std::string text(4 * 300 * 33, '?');
+        SpanReadBuffer to(std::as_writable_bytes(std::span(text)));
+        EXPECT_EQ(*log->read(0, to), text.size());
+        for (std::size_t at = 0; at < text.size(); at += 33) {
+            EXPECT_EQ(text.substr(at, 33), std::string(33, text[at]));
+        }
+    }
+    EXPECT_EQ(heap.used_bytes(), 0U);
+}
+
+}  // namespace
+}  // namespace kidney::fs

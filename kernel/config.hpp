@@ -15,7 +15,6 @@
 #include "kernel/memory/kernel_stacks.hpp"
 #include "kernel/memory/phys_map.hpp"
 #include "kernel/thread.hpp"
-#include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
 #include "policies/frame_allocator.hpp"
 #include "policies/heap.hpp"
@@ -96,8 +95,6 @@ using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption>;
 using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>>;
 using Stacks = KernelStacks<KernelTables, Frames, SpinLock<ranks::kernel_map>>;
 using Heap = HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>;
-using AddressSpace =
-    mm::AddressSpace<PageFormat, Frames, PhysMap, Mmu, Heap, Mutex<ranks::address_space>>;
 
 // Files.
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;

@@ -4,24 +4,58 @@
 #include "arch/i686/cpu/tables.hpp"
 #include "arch/i686/time/clock.hpp"
 #include "arch/i686/trap/interrupts.hpp"
+#include "drivers/fw_cfg/fw_cfg.hpp"
 #include "kernel/boot/command_line.hpp"
 #include "kernel/boot/multiboot2.hpp"
 #include "kernel/console.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/selftest/self_test.hpp"
+#include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
+
+#include <array>
 
 namespace kidney::kernel {
 
 namespace {
+
+constinit BootOptions boot_options;
 
 [[gnu::noinline]] void test_panic() noexcept {
     constexpr std::uint32_t never_mapped = 0xffff'f000;
     *reinterpret_cast<volatile std::uint32_t*>(never_mapped) = 1;
 }
 
-[[noreturn]] void idle() noexcept {
-    for (;;) {
-        arch::Cpu::wait_for_interrupt();
+BootInfo read_boot_information(std::uint32_t address) noexcept {
+    const Result<BootInfo> info = multiboot2::parse(arch::boot_information(address));
+    if (!info) {
+        panic("the boot information is broken: {}", info.error());
+    }
+    command_line::parse(info->command_line.view(), boot_options);
+    // What `./kidney run --append` adds, so that the boot image need not be made again.
+    std::array<char, 1024> more;
+    const Result<std::size_t> length =
+        drivers::FwCfg(arch::PortIo()).read_file("opt/kidney/append", more);
+    command_line::parse({more.data(), length.value_or(0)}, boot_options);
+    set_panic_action(boot_options.panic);
+    log::info<"boot">("KidneyOS, started by {}", info->loader.view());
+    log::info<"boot">("frames by {}, threads by {}, objects by {}", FramePolicy::name,
+                      SchedulerPolicy::name, HeapPolicy::name);
+    for (const auto& word : boot_options.unknown.view()) {
+        log::warning<"boot">("unknown option: {}", word.view());
+    }
+    return *info;
+}
+
+/// The first thread: what needs to sleep, and then the first program.
+void first_thread(void* /*argument*/) noexcept {
+    if (boot_options.panic_test) {
+        test_panic();
+    }
+    if (boot_options.self_test) {
+        run_self_tests();
     }
 }
 
@@ -33,27 +67,15 @@ extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexce
     arch::load_cpu_tables(CpuId(0), arch::boot_root());
     arch::initialise_pic();
     start_console();
-
-    const Result<BootInfo> info = multiboot2::parse(arch::boot_information(boot_information));
-    if (!info) {
-        panic("the boot information is broken: {}", info.error());
-    }
-    BootOptions options;
-    command_line::parse(info->command_line.view(), options);
-    set_panic_action(options.panic);
     arch::calibrate_clock();
-    log::info<"boot">("KidneyOS, started by {}", info->loader.view());
-    for (const auto& word : options.unknown.view()) {
-        log::warning<"boot">("unknown option: {}", word.view());
-    }
-    for (const MemoryRegion& region : info->memory.view()) {
-        log::info<"boot">("memory {:010x} + {:x} kind {}", region.start, region.size,
-                          static_cast<std::uint32_t>(region.kind));
-    }
-    if (options.panic_test) {
-        test_panic();
-    }
-    idle();
+
+    const BootInfo info = read_boot_information(boot_information);
+    start_memory(info);
+    kernel_objects.dispatcher.create();
+    set_thread_name_hook([]() noexcept { return current_thread().name(); });
+    adopt_this_cpu();
+    MUST(start_kernel_thread("first", &first_thread, nullptr));
+    become_idle_thread();
 }
 
 }  // namespace kidney::kernel

@@ -148,3 +148,9 @@ void assertion_failed(const char* expression, const char* why, const char* file,
 }
 
 }  // namespace kidney
+
+/// What <assert.h> calls: the checks inside library headers (Boost.Intrusive's, in debug kernels).
+extern "C" [[noreturn]] void __assert_fail(const char* expression, const char* file,
+                                           unsigned int line, const char* /*function*/) noexcept {
+    kidney::assertion_failed(expression, "", file, static_cast<int>(line));
+}

@@ -16,6 +16,8 @@ namespace kidney::laws {
 /// Entities that the laws play with.
 struct SchedulerArena {
     static constexpr std::size_t count = 24;
+    SchedulerArena() noexcept {}
+
     std::array<sched::Entity, count> entities;
     /// The same again for laws that compare two runs, in the opposite order in memory: a policy
     /// that breaks ties by pointer gives itself away.

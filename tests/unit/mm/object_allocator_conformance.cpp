@@ -1,8 +1,8 @@
 /// Every heap policy of the build, and the fake, must pass every law; and what only debug heaps
 /// catch.
+#include "kidney/mm/make.hpp"
 #include "mm/frame_service.hpp"
 #include "mm/frames/buddy.hpp"
-#include "mm/heap/make.hpp"
 #include "policies/heap.hpp"
 #include "sim/ram_arena.hpp"
 #include "tests/fakes/fake_heap.hpp"

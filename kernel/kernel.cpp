@@ -1,0 +1,7 @@
+#include "kernel/kernel.hpp"
+
+namespace kidney::kernel {
+
+constinit Kernel kernel_objects;
+
+}  // namespace kidney::kernel

@@ -1,0 +1,79 @@
+#include "kernel/threads.hpp"
+
+#include "arch/i686/cpu/tables.hpp"
+#include "kernel/kernel.hpp"
+#include "kidney/mm/make.hpp"
+
+#include <array>
+
+namespace kidney::kernel {
+namespace {
+
+/// Idle threads exist before the heap's first user and for ever; one per CPU, never in a run queue.
+constinit std::array<BootObject<Thread>, max_cpus> idle_threads;
+
+}  // namespace
+
+Result<Thread*> create_thread(std::string_view name) noexcept {
+    auto thread = TRY(mm::make_box<Thread>(heap()));
+    thread->stack = TRY(stacks().allocate());
+    thread->set_name(name);
+    return thread.release();
+}
+
+void destroy_thread(Thread& thread) noexcept {
+    stacks().free(thread.stack);
+    mm::destroy(heap(), &thread);
+}
+
+Status start_kernel_thread(std::string_view name, void (*entry)(void*) noexcept,
+                           void* argument) noexcept {
+    Thread* const thread = TRY(create_thread(name));
+    dispatcher().start(*thread, thread->stack, entry, argument);
+    return {};
+}
+
+void adopt_this_cpu() noexcept {
+    Thread& idle = idle_threads[Cpu::id().value()].create();
+    idle.set_name("idle");
+    dispatcher().adopt_cpu(idle);
+}
+
+void become_idle_thread() noexcept {
+    if (!idle_threads[Cpu::id().value()].is_created()) {
+        adopt_this_cpu();
+    }
+    dispatcher().run_idle();
+}
+
+Dispatcher& DispatcherPlace::dispatcher() noexcept {
+    return kernel::dispatcher();
+}
+
+void Preemption::disable() noexcept {
+    Dispatcher::preempt_disable();
+}
+void Preemption::enable() noexcept {
+    dispatcher().preempt_enable();
+}
+
+/// Runs on the old thread's stack, interrupts off, the run-queue lock held.
+void SwitchHooks::switching(Thread& from, Thread& to) noexcept {
+    // Kernel threads have no user state, and leave the last program's where it is.
+    if (from.process != nullptr) {
+        from.user_state.save();
+    }
+    if (to.process != nullptr) {
+        to.user_state.load();
+    }
+    if (!to.stack.empty()) {
+        const auto top = reinterpret_cast<std::uintptr_t>(to.stack.data() + to.stack.size());
+        arch::set_kernel_stack(VirtAddr(static_cast<std::uint32_t>(top)));
+    }
+}
+
+void SwitchHooks::exited(Thread& thread) noexcept {
+    destroy_thread(thread);
+}
+
+}  // namespace kidney::kernel

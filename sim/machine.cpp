@@ -80,7 +80,7 @@ Outcome Machine::run() {
             outcome = Outcome::out_of_time;
             break;
         }
-        horizon_ = external;
+        horizon_ = std::min(external, static_cast<std::uint64_t>(options_.time_limit.count()) + 1);
         for (auto& other : cpus_) {
             if (other.get() != next && !other->halted) {
                 horizon_ = std::min(horizon_, other->time);

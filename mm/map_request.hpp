@@ -1,0 +1,42 @@
+/// The values in the signatures of address_space.hpp.
+#pragma once
+
+#include "kidney/core/address.hpp"
+#include "kidney/hal/page_table_format.hpp"
+#include "mm/region.hpp"
+
+#include <cstdint>
+
+namespace kidney::mm {
+
+/// What all address spaces of a machine live on.
+template <class Frames, class Phys, class Heap>
+struct MemoryEnvironment {
+    Frames& frames;
+    Phys& phys;
+    Heap& heap;
+    FrameNumber kernel_root;  ///< its kernel half is every space's kernel half
+};
+
+/// Where regions may lie.
+namespace user_layout {
+inline constexpr VirtAddr lowest{0x1'0000};  ///< below: null pointers plus an offset
+inline constexpr VirtAddr highest{0xBFFF'F000};
+inline constexpr VirtAddr mmap_ceiling{0xB700'0000};  ///< mappings go down from here
+}  // namespace user_layout
+
+struct MapRequest {
+    VirtAddr address;        ///< exact if `fixed`, else a wish; 0: anywhere
+    std::uint32_t size = 0;  ///< bytes, rounded up to pages
+    bool fixed = false;
+    bool replace = true;  ///< fixed: what is there is unmapped first; false: exists
+    RegionTraits traits;
+};
+
+/// A present page.
+struct PageMapping {
+    FrameNumber frame;
+    hal::PageFlags flags;
+};
+
+}  // namespace kidney::mm

@@ -1,0 +1,65 @@
+/// A file of a few pages for mapping: page n is filled with bytes of value n + 1. Knows what was
+/// made dirty; can refuse.
+#pragma once
+
+#include "kidney/hal/phys_map.hpp"
+#include "kidney/mm/frame_service.hpp"
+#include "kidney/mm/page_source.hpp"
+
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <vector>
+
+namespace kidney::fakes {
+
+template <mm::CountedFrames Frames, hal::PhysMap Phys>
+class FakePageSource final : public mm::PageSource {
+public:
+    [[nodiscard]] static Ref<FakePageSource> create(Frames& frames, Phys& phys,
+                                                    std::uint32_t pages) {
+        return Ref<FakePageSource>::adopt(new FakePageSource(frames, phys, pages));
+    }
+    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
+        if (index >= cached_.size()) {
+            return fail(Errc::out_of_range);
+        }
+        if (broken) {
+            return fail(Errc::io_error);
+        }
+        if (!cached_[index]) {
+            const FrameNumber frame = TRY(frames_.allocate(mm::FrameZone::direct));
+            std::memset(phys_.direct(frame).data(), static_cast<int>(index + 1), page_size);
+            cached_[index] = frame;
+        }
+        frames_.retain(*cached_[index]);
+        return *cached_[index];
+    }
+    void mark_dirty(std::uint32_t index) noexcept override { dirty.insert(index); }
+    void dispose() noexcept override { delete this; }
+
+    /// What the file holds at the start of a page, as read() would see it.
+    [[nodiscard]] unsigned char first_byte(std::uint32_t index) noexcept {
+        return static_cast<unsigned char>(phys_.direct(*cached_[index])[0]);
+    }
+
+    bool broken = false;            ///< every page is an I/O error
+    std::set<std::uint32_t> dirty;  ///< pages that mark_dirty() named
+
+private:
+    FakePageSource(Frames& frames, Phys& phys, std::uint32_t pages)
+        : frames_(frames), phys_(phys), cached_(pages) {}
+    ~FakePageSource() {
+        for (const auto& frame : cached_) {
+            if (frame) {
+                frames_.release(*frame);
+            }
+        }
+    }
+    Frames& frames_;
+    Phys& phys_;
+    std::vector<std::optional<FrameNumber>> cached_;
+};
+
+}  // namespace kidney::fakes

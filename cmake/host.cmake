@@ -33,3 +33,11 @@ function(kidney_host_test name)
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
                          PROPERTIES LABELS "host;${arg_LABELS}" TIMEOUT 300)
 endfunction()
+
+# The report of the preset host-coverage: cmake --build --preset host-coverage --target coverage
+if(KIDNEY_COVERAGE)
+    add_custom_target(coverage
+        COMMAND ${KIDNEY_PYTHON} -IS ${PROJECT_SOURCE_DIR}/tools/coverage.py
+                --tree ${CMAKE_BINARY_DIR} --source ${PROJECT_SOURCE_DIR}
+        USES_TERMINAL VERBATIM)
+endif()

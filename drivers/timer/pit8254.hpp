@@ -34,6 +34,12 @@ public:
         io_.write8(command, channel_2 | both_bytes | interrupt_on_terminal_count);
         write_count(channel_2_data, ticks);
     }
+    /// What is left to count.
+    [[nodiscard]] std::uint32_t measurement_count() noexcept {
+        io_.write8(command, channel_2 | latch);
+        const std::uint32_t low = io_.read8(channel_2_data);
+        return low | std::uint32_t{io_.read8(channel_2_data)} << 8;
+    }
     /// Has it reached zero?
     [[nodiscard]] bool measurement_done() noexcept {
         return (io_.read8(system_control) & output_2) != 0;
@@ -46,6 +52,7 @@ private:
     static constexpr std::uint16_t system_control = 0x61;
     static constexpr std::uint8_t channel_0 = 0x00;
     static constexpr std::uint8_t channel_2 = 0x80;
+    static constexpr std::uint8_t latch = 0x00;
     static constexpr std::uint8_t both_bytes = 0x30;                   // low byte, then high
     static constexpr std::uint8_t interrupt_on_terminal_count = 0x00;  // mode 0: one shot
     static constexpr std::uint8_t gate_2 = 0x01;

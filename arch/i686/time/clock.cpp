@@ -13,37 +13,46 @@ constinit LocalApicTimer local_apic_timer;
 
 namespace {
 
-constexpr std::uint32_t measurement_ticks = drivers::pit_hertz / 200;  // 5 ms
-
-struct Measurement {
+/// A counter's value, and when it was read.
+struct Sample {
     std::uint64_t tsc = 0;
-    std::uint32_t apic = 0;
+    std::uint32_t count = 0;
 };
 
-/// How far the counters run while the PIT counts measurement_ticks.
-Measurement measure(drivers::LocalApic<MmioBus>* apic) noexcept {
-    drivers::Pit8254<PortIo> pit{PortIo{}};
-    if (apic != nullptr) {
-        apic->start_timer(~0U);
+/// Reads a counter several times and keeps the reading that took least time: a virtual CPU can lose
+/// the processor for milliseconds between any two instructions.
+template <class Counter>
+Sample best_sample(Counter read) noexcept {
+    constexpr int tries = 8;
+    Sample best;
+    std::uint64_t best_width = ~std::uint64_t{0};
+    for (int i = 0; i < tries; ++i) {
+        const std::uint64_t before = rdtsc();
+        const std::uint32_t count = read();
+        const std::uint64_t width = rdtsc() - before;
+        if (width < best_width) {
+            best_width = width;
+            best = {before + width / 2, count};
+        }
     }
-    pit.start_measurement(measurement_ticks);
-    Measurement m;
-    const std::uint64_t tsc_before = rdtsc();
-    const std::uint32_t apic_before = apic != nullptr ? apic->timer_remaining() : 0;
-    // A PIT that never answers would hang the boot; ten thousand million cycles is long enough.
-    constexpr std::uint64_t patience = 10'000'000'000;
-    while (!pit.measurement_done() && rdtsc() - tsc_before < patience) {
-    }
-    m.tsc = rdtsc() - tsc_before;
-    if (apic != nullptr) {
-        m.apic = apic_before - apic->timer_remaining();
-        apic->stop_timer();
-    }
-    return m;
+    return best;
 }
 
-constexpr std::uint64_t to_hertz(std::uint64_t counted) noexcept {
-    return counted * drivers::pit_hertz / measurement_ticks;
+/// TSC ticks per second, measured while the PIT counts 5 ms. 0: the measurement was disturbed.
+std::uint64_t measure_tsc() noexcept {
+    constexpr std::uint32_t enough = drivers::pit_hertz / 200;
+    drivers::Pit8254<PortIo> pit{PortIo{}};
+    pit.start_measurement(drivers::Pit8254<PortIo>::longest);
+    const auto read = [&pit] { return pit.measurement_count(); };
+    const Sample start = best_sample(read);
+    constexpr std::uint64_t patience = 10'000'000'000;  // cycles; for a machine without a PIT
+    while (start.count - pit.measurement_count() < enough && rdtsc() - start.tsc < patience) {
+    }
+    const Sample end = best_sample(read);
+    if (pit.measurement_done() || start.count <= end.count) {
+        return 0;  // 55 ms have passed: the counter has gone round
+    }
+    return (end.tsc - start.tsc) * drivers::pit_hertz / (start.count - end.count);
 }
 
 }  // namespace
@@ -53,16 +62,35 @@ void start_clock() noexcept {
 }
 
 void calibrate_clock() noexcept {
-    drivers::LocalApic<MmioBus>* const apic = local_apic();
-    const Measurement m = measure(apic);
-    clock_state.tsc_hertz = to_hertz(m.tsc);
-    clock_state.nanoseconds = drivers::TickScale::nanoseconds(clock_state.tsc_hertz);
-    log::info<"time">("time-stamp counter at {} kHz", clock_state.tsc_hertz / 1000);
-    if (apic != nullptr) {
-        const std::uint64_t hertz = to_hertz(m.apic == 0 ? 1 : m.apic);
-        local_apic_timer.ticks = drivers::TickScale::ticks(hertz);
-        log::info<"time">("local APIC timer at {} kHz", hertz / 1000);
+    constexpr std::uint64_t usual_hertz = 1'000'000'000;
+    constexpr int tries = 10;
+    std::uint64_t hertz = 0;
+    for (int i = 0; i < tries && hertz == 0; ++i) {
+        hertz = measure_tsc();
     }
+    if (hertz == 0) {
+        log::warning<"time">("cannot measure the time-stamp counter");
+        hertz = usual_hertz;
+    }
+    clock_state.tsc_hertz = hertz;
+    clock_state.nanoseconds = drivers::TickScale::nanoseconds(hertz);
+    log::info<"time">("time-stamp counter at {} kHz", hertz / 1000);
+}
+
+void calibrate_local_apic_timer() noexcept {
+    auto& apic = *local_apic();
+    const auto read = [&apic] { return apic.timer_remaining(); };
+    const std::uint64_t interval = clock_state.tsc_hertz / 1000;
+    apic.start_timer(~0U);
+    const Sample start = best_sample(read);
+    while (rdtsc() - start.tsc < interval) {
+    }
+    const Sample end = best_sample(read);
+    apic.stop_timer();
+    const std::uint32_t ticks = start.count > end.count ? start.count - end.count : 1;
+    const std::uint64_t elapsed = clock_state.nanoseconds(end.tsc - start.tsc);
+    local_apic_timer.ticks = drivers::TickScale::ratio(ticks, elapsed);
+    log::info<"time">("local APIC timer at {} kHz", ticks * std::uint64_t{1'000'000} / elapsed);
 }
 
 }  // namespace kidney::arch

@@ -28,8 +28,9 @@ static_assert(hal::Clock<Clock>);
 
 /// Notes the time-stamp counter at the kernel's entry: the clock's zero.
 void start_clock() noexcept;
-/// Measures the TSC against the PIT; takes 5 ms. From then on the clock runs. The local
-/// APIC's timer, where there is one, is measured over the same interval.
+/// Measures the TSC against the PIT; takes 5 ms. From then on the clock runs.
 void calibrate_clock() noexcept;
+/// Measures this CPU's local APIC timer against the clock; takes 1 ms. Good for all CPUs.
+void calibrate_local_apic_timer() noexcept;
 
 }  // namespace kidney::arch

@@ -1,8 +1,10 @@
 #include "kernel/boot/machine.hpp"
 
 #include "arch/i686/boot/layout.h"
+#include "arch/i686/context/fpu.hpp"
 #include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/cpu/port_io.hpp"
+#include "arch/i686/cpu/tables.hpp"
 #include "arch/i686/smp/messages.hpp"
 #include "arch/i686/time/clock.hpp"
 #include "arch/i686/trap/interrupts.hpp"
@@ -68,6 +70,8 @@ bool use_apics(const acpi::Processors& processors) noexcept {
 }  // namespace
 
 void find_machine(const BootInfo& info, const BootOptions& options) noexcept {
+    arch::set_double_fault_root(kernel_tables().root().address());
+    arch::initialise_fpu();
     FirmwareMemory memory;
     const auto found =
         acpi::discover(memory, std::span<const std::byte>(info.rsdp).first(info.rsdp_size));

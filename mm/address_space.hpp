@@ -12,8 +12,8 @@
 
 #include "kidney/core/lock.hpp"
 #include "kidney/hal/page_fault.hpp"
+#include "kidney/mm/make.hpp"
 #include "mm/fault.hpp"
-#include "mm/heap/make.hpp"
 #include "mm/map_request.hpp"
 #include "mm/region_map.hpp"
 #include "mm/user_pages.hpp"

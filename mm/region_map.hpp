@@ -5,8 +5,8 @@
 #pragma once
 
 #include "kidney/core/assert.hpp"
+#include "kidney/mm/make.hpp"
 #include "kidney/mm/object_allocator.hpp"
-#include "mm/heap/make.hpp"
 #include "mm/region.hpp"
 
 #include <cstddef>

@@ -1,0 +1,97 @@
+/// One call of a scheduler policy, with its arguments and its answer; and its text form.
+///
+/// A trace is the calls since the policy was empty, so whoever repeats them on a new policy must
+/// get the same answers (law S4): `tests/support/trace_replay.hpp` does.
+///
+/// Text form, version 1: a header, one line per record, `end`.
+///
+///     kidney-sched-trace 1 policy=round_robin cpu=0 records=4 dropped=0
+///     e 7 started 31 1024 0 1000       enqueue: id, reason, priority, weight, nice, now
+///     p 1200 7                         pick_next: now, id of the answer or 0
+///     c 7 31 5000000 5001200 keep      charge: id, priority, ran, now, verdict
+///     q 8 40 7 31 yes                  preempts: candidate, its priority, running, its, answer
+///     r 7                              remove: id
+///     end
+#pragma once
+
+#include "kidney/core/format.hpp"
+#include "kidney/core/time.hpp"
+#include "kidney/sched/policy.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace kidney::sched {
+
+struct TraceRecord {
+    enum class Call : std::uint8_t { enqueue, remove, pick_next, charge, preempts };
+
+    Call call = Call::enqueue;
+    std::uint8_t answer = 0;  ///< charge: TickVerdict; preempts: 0 or 1
+    EnqueueReason reason = EnqueueReason::started;
+    std::int8_t nice = 0;
+    Priority priority;           ///< of `id`
+    Priority other_priority{0};  ///< of `other`
+    std::uint32_t id = 0;        ///< pick_next: the answer, 0 for none
+    std::uint32_t other = 0;     ///< preempts: the running one
+    std::uint32_t weight = 0;
+    Duration ran;
+    Instant now;
+
+    friend bool operator==(const TraceRecord&, const TraceRecord&) noexcept = default;
+};
+
+inline constexpr std::string_view trace_magic = "kidney-sched-trace 1";
+
+[[nodiscard]] constexpr std::string_view to_string(EnqueueReason reason) noexcept {
+    constexpr std::array<std::string_view, 5> names = {"started", "woken", "preempted", "yielded",
+                                                       "migrated"};
+    return names[static_cast<std::size_t>(reason)];
+}
+
+/// One record as text, without a newline.
+template <TextSink S>
+void write_record(S& sink, const TraceRecord& r) noexcept {
+    const std::uint32_t priority = r.priority.value();
+    switch (r.call) {
+        case TraceRecord::Call::enqueue:
+            format_to(sink, "e {} {} {} {} {} {}", r.id, to_string(r.reason), priority, r.weight,
+                      std::int32_t{r.nice}, r.now);
+            return;
+        case TraceRecord::Call::remove:
+            format_to(sink, "r {}", r.id);
+            return;
+        case TraceRecord::Call::pick_next:
+            format_to(sink, "p {} {}", r.now, r.id);
+            return;
+        case TraceRecord::Call::charge:
+            format_to(sink, "c {} {} {} {} {}", r.id, priority, r.ran, r.now,
+                      r.answer == 0 ? "keep" : "preempt");
+            return;
+        case TraceRecord::Call::preempts:
+            format_to(sink, "q {} {} {} {} {}", r.id, priority, r.other,
+                      std::uint32_t{r.other_priority.value()}, r.answer == 0 ? "no" : "yes");
+            return;
+    }
+}
+
+/// A whole trace; `line` is called with each line.
+template <class Line>
+void write_trace(std::span<const TraceRecord> records, std::size_t dropped, std::string_view policy,
+                 CpuId cpu, Line&& line) noexcept {
+    TextBuffer<160> text;
+    format_to(text, "{} policy={} cpu={} records={} dropped={}", trace_magic, policy, cpu,
+              records.size(), dropped);
+    line(text.view());
+    for (const TraceRecord& r : records) {
+        text.clear();
+        write_record(text, r);
+        line(text.view());
+    }
+    line(std::string_view("end"));
+}
+
+}  // namespace kidney::sched

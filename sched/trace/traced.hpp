@@ -1,0 +1,103 @@
+/// A scheduler policy that writes down what it is asked and what it answers.
+///
+/// `Traced<P>` is a SchedulerPolicy itself and decides exactly as `P` does. Without a buffer it
+/// costs one comparison per call. It keeps the *first* records, not the last: a trace that does not
+/// start from an empty policy could not be repeated.
+#pragma once
+
+#include "kidney/core/assert.hpp"
+#include "kidney/sched/policy.hpp"
+#include "sched/trace/record.hpp"
+
+#include <cstddef>
+#include <span>
+
+namespace kidney::sched {
+
+template <SchedulerPolicy P>
+class Traced {
+public:
+    static constexpr const char* name = P::name;
+
+    /// Records go to `buffer` until it is full. Only while nothing is queued.
+    void attach(std::span<TraceRecord> buffer) noexcept {
+        KIDNEY_INVARIANT(policy_.size() == 0, "a trace starts with an empty policy");
+        buffer_ = buffer;
+        used_ = 0;
+        dropped_ = 0;
+    }
+    [[nodiscard]] std::span<const TraceRecord> records() const noexcept {
+        return buffer_.first(used_);
+    }
+    /// How many more there were than the buffer holds.
+    [[nodiscard]] std::size_t dropped() const noexcept { return dropped_; }
+
+    void enqueue(Entity& entity, EnqueueReason why, Instant now) noexcept {
+        if (TraceRecord* const r = next(TraceRecord::Call::enqueue, entity)) {
+            r->reason = why;
+            r->weight = entity.weight;
+            r->nice = entity.nice;
+            r->now = now;
+        }
+        policy_.enqueue(entity, why, now);
+    }
+    void remove(Entity& entity) noexcept {
+        static_cast<void>(next(TraceRecord::Call::remove, entity));
+        policy_.remove(entity);
+    }
+    [[nodiscard]] Entity* pick_next(Instant now) noexcept {
+        Entity* const answer = policy_.pick_next(now);
+        if (TraceRecord* const r = next(TraceRecord::Call::pick_next)) {
+            r->id = answer == nullptr ? 0 : answer->id;
+            r->now = now;
+        }
+        return answer;
+    }
+    [[nodiscard]] TickVerdict charge(Entity& running, Duration ran, Instant now) noexcept {
+        TraceRecord* const r = next(TraceRecord::Call::charge, running);
+        const TickVerdict answer = policy_.charge(running, ran, now);
+        if (r != nullptr) {
+            r->ran = ran;
+            r->now = now;
+            r->answer = static_cast<std::uint8_t>(answer);
+        }
+        return answer;
+    }
+    [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
+        const bool answer = policy_.preempts(candidate, running);
+        if (TraceRecord* const r = next(TraceRecord::Call::preempts, candidate)) {
+            r->other = running.id;
+            r->other_priority = running.priority;
+            r->answer = answer ? 1 : 0;
+        }
+        return answer;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return policy_.size(); }
+
+private:
+    [[nodiscard]] TraceRecord* next(TraceRecord::Call call) const noexcept {
+        if (used_ == buffer_.size()) {
+            dropped_ += buffer_.empty() ? 0 : 1;
+            return nullptr;
+        }
+        TraceRecord& record = buffer_[used_++];
+        record = TraceRecord();
+        record.call = call;
+        return &record;
+    }
+    [[nodiscard]] TraceRecord* next(TraceRecord::Call call, const Entity& entity) const noexcept {
+        TraceRecord* const record = next(call);
+        if (record != nullptr) {
+            record->id = entity.id;
+            record->priority = entity.priority;
+        }
+        return record;
+    }
+
+    P policy_;
+    std::span<TraceRecord> buffer_;
+    mutable std::size_t used_ = 0;  // mutable: asking preempts() is recorded too
+    mutable std::size_t dropped_ = 0;
+};
+
+}  // namespace kidney::sched

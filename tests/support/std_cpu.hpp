@@ -1,0 +1,53 @@
+/// `hal::Cpu` on real host threads, for stress tests under ThreadSanitizer: std::atomic is the real
+/// one, "this CPU" is this thread, there are no interrupts to turn off.
+#pragma once
+
+#include "kidney/hal/cpu.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <thread>
+#include <utility>
+
+namespace kidney::test {
+
+struct StdCpu {
+    template <class T>
+    using Atomic = std::atomic<T>;
+    struct Context {};
+
+    /// Each stress thread says once which CPU it plays.
+    static void become(CpuId id) noexcept { state().id = id; }
+
+    [[nodiscard]] static CpuId id() noexcept { return state().id; }
+    [[nodiscard]] static hal::InterruptState interrupts_disable() noexcept {
+        return std::exchange(state().interrupts, false) ? hal::InterruptState::enabled
+                                                        : hal::InterruptState::disabled;
+    }
+    static void interrupts_restore(hal::InterruptState before) noexcept {
+        state().interrupts = before == hal::InterruptState::enabled;
+    }
+    [[nodiscard]] static bool interrupts_enabled() noexcept { return state().interrupts; }
+    static void wait_for_interrupt() noexcept { std::this_thread::yield(); }
+    static void relax() noexcept { std::this_thread::yield(); }
+    static void prepare_context(Context&, std::span<std::byte>, hal::ContextEntry, void*) noexcept {
+    }
+    static void switch_context(Context&, Context&) noexcept {}
+    static void send_reschedule(CpuId) noexcept {}
+    [[nodiscard]] static HeldRanks& held_ranks() noexcept { return state().held_ranks; }
+
+private:
+    struct State {
+        CpuId id;
+        bool interrupts = true;
+        HeldRanks held_ranks;
+    };
+    [[nodiscard]] static State& state() noexcept {
+        static thread_local State state;
+        return state;
+    }
+};
+static_assert(hal::Cpu<StdCpu>);
+
+}  // namespace kidney::test

@@ -1,0 +1,208 @@
+/// Repeats a recorded decision trace on a fresh policy and compares every answer.
+#pragma once
+
+#include "kidney/core/type_list.hpp"
+#include "kidney/sched/policy.hpp"
+#include "sched/trace/record.hpp"
+
+#include <istream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace kidney::test {
+
+/// A trace as read from text.
+struct RecordedTrace {
+    std::string policy;
+    std::uint32_t cpu = 0;
+    std::size_t dropped = 0;
+    std::vector<sched::TraceRecord> records;
+};
+
+struct ReplayResult {
+    std::size_t decisions = 0;  ///< answers compared: pick_next, charge, preempts
+    std::string difference;     ///< the first one, or empty
+
+    [[nodiscard]] bool is_identical() const { return difference.empty(); }
+};
+
+template <sched::SchedulerPolicy P>
+[[nodiscard]] ReplayResult replay_on(const std::vector<sched::TraceRecord>& records) {
+    using Call = sched::TraceRecord::Call;
+    auto policy = std::make_unique<P>();
+    std::map<std::uint32_t, sched::Entity> entities;
+    const auto entity = [&](std::uint32_t id, sched::Priority priority) -> sched::Entity& {
+        sched::Entity& e = entities[id];
+        e.id = id;
+        if (!e.queued) {  // a queued one keeps what the policy sorted it by
+            e.priority = priority;
+        }
+        return e;
+    };
+    ReplayResult result;
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        const sched::TraceRecord& r = records[i];
+        std::uint64_t expected = r.answer;
+        std::uint64_t got = expected;
+        switch (r.call) {
+            case Call::enqueue: {
+                sched::Entity& e = entity(r.id, r.priority);
+                e.weight = r.weight;
+                e.nice = r.nice;
+                policy->enqueue(e, r.reason, r.now);
+                continue;
+            }
+            case Call::remove:
+                policy->remove(entity(r.id, r.priority));
+                continue;
+            case Call::pick_next: {
+                const sched::Entity* const answer = policy->pick_next(r.now);
+                expected = r.id;
+                got = answer == nullptr ? 0 : answer->id;
+                break;
+            }
+            case Call::charge:
+                got = static_cast<std::uint64_t>(
+                    policy->charge(entity(r.id, r.priority), r.ran, r.now));
+                break;
+            case Call::preempts:
+                got = policy->preempts(entity(r.id, r.priority), entity(r.other, r.other_priority))
+                          ? 1
+                          : 0;
+                break;
+        }
+        ++result.decisions;
+        if (got != expected) {
+            TextBuffer<160> text;
+            sched::write_record(text, r);
+            result.difference = "record " + std::to_string(i) + " (" + std::string(text.view()) +
+                                "): this policy answers " + std::to_string(got);
+            return result;
+        }
+    }
+    return result;
+}
+
+/// Replays on the policy of `Policies` that the trace names.
+template <class Policies>
+[[nodiscard]] ReplayResult replay(const RecordedTrace& trace) {
+    std::optional<ReplayResult> result;
+    Policies::for_each([&]<class P>() {
+        if (trace.policy == P::name) {
+            result = replay_on<P>(trace.records);
+        }
+    });
+    return result ? *result
+                  : ReplayResult{.difference = "there is no policy '" + trace.policy + "'"};
+}
+
+namespace detail {
+
+/// The value of `key=value` in a header.
+inline std::string header_value(const std::string& header, const std::string& key) {
+    const std::size_t at = header.find(key + "=");
+    if (at == std::string::npos) {
+        return "";
+    }
+    const std::size_t start = at + key.size() + 1;
+    return header.substr(start, header.find(' ', start) - start);
+}
+
+/// False if the line is not a record.
+inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
+    using Call = sched::TraceRecord::Call;
+    std::istringstream in(line);
+    char kind = 0;
+    std::string word;
+    std::uint32_t priority = 0;
+    std::uint32_t other_priority = 0;
+    std::int32_t nice = 0;
+    std::int64_t ran = 0;
+    std::uint64_t now = 0;
+    in >> kind;
+    switch (kind) {
+        case 'e':
+            r.call = Call::enqueue;
+            in >> r.id >> word >> priority >> r.weight >> nice >> now;
+            for (std::uint8_t reason = 0; reason < 5; ++reason) {
+                if (to_string(static_cast<sched::EnqueueReason>(reason)) == word) {
+                    r.reason = static_cast<sched::EnqueueReason>(reason);
+                }
+            }
+            break;
+        case 'r':
+            r.call = Call::remove;
+            in >> r.id;
+            break;
+        case 'p':
+            r.call = Call::pick_next;
+            in >> now >> r.id;
+            break;
+        case 'c':
+            r.call = Call::charge;
+            in >> r.id >> priority >> ran >> now >> word;
+            r.answer = word == "preempt" ? 1 : 0;
+            break;
+        case 'q':
+            r.call = Call::preempts;
+            in >> r.id >> priority >> r.other >> other_priority >> word;
+            r.answer = word == "yes" ? 1 : 0;
+            break;
+        default:
+            return false;
+    }
+    r.priority = sched::Priority(static_cast<std::uint8_t>(priority));
+    r.other_priority = sched::Priority(static_cast<std::uint8_t>(other_priority));
+    r.nice = static_cast<std::int8_t>(nice);
+    r.ran = Duration::nanoseconds(ran);
+    r.now = Instant(now);
+    return !in.fail();
+}
+
+}  // namespace detail
+
+/// Finds all traces in a kernel log: whatever stands before the magic or a record on its line (a
+/// time stamp, a module name) is skipped, up to the last ": ". An incomplete trace is left out.
+[[nodiscard]] inline std::vector<RecordedTrace> read_traces(std::istream& log) {
+    std::vector<RecordedTrace> traces;
+    std::optional<RecordedTrace> open;
+    for (std::string line; std::getline(log, line);) {
+        while (!line.empty() && line.back() == '\r') {
+            line.pop_back();
+        }
+        if (const std::size_t at = line.find(sched::trace_magic); at != std::string::npos) {
+            const std::string header = line.substr(at);
+            open =
+                RecordedTrace{.policy = detail::header_value(header, "policy"),
+                              .cpu = static_cast<std::uint32_t>(
+                                  std::stoul("0" + detail::header_value(header, "cpu"))),
+                              .dropped = std::stoul("0" + detail::header_value(header, "dropped")),
+                              .records = {}};
+            continue;
+        }
+        if (!open) {
+            continue;
+        }
+        const std::size_t prefix = line.rfind(": ");
+        const std::string body = prefix == std::string::npos ? line : line.substr(prefix + 2);
+        if (body == "end") {
+            traces.push_back(std::move(*open));
+            open.reset();
+            continue;
+        }
+        sched::TraceRecord record;
+        if (detail::parse_record(body, record)) {
+            if (record.call != sched::TraceRecord::Call::enqueue) {
+                record.weight = 0;
+            }
+            open->records.push_back(record);
+        }
+    }
+    return traces;
+}
+
+}  // namespace kidney::test

@@ -15,6 +15,7 @@
 #include "kernel/memory/kernel_stacks.hpp"
 #include "kernel/memory/phys_map.hpp"
 #include "kernel/thread.hpp"
+#include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
 #include "policies/frame_allocator.hpp"
 #include "policies/heap.hpp"
@@ -95,6 +96,9 @@ using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption>;
 using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>>;
 using Stacks = KernelStacks<KernelTables, Frames, SpinLock<ranks::kernel_map>>;
 using Heap = HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>;
+using MemoryEnvironment = mm::MemoryEnvironment<Frames, PhysMap, Heap>;
+using AddressSpace =
+    mm::AddressSpace<PageFormat, Frames, PhysMap, Mmu, Heap, Mutex<ranks::address_space>>;
 
 // Files.
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;

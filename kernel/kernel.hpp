@@ -14,6 +14,7 @@ struct Kernel {
     BootObject<Frames> frames;
     BootObject<Heap> heap;
     BootObject<Stacks> stacks;
+    BootObject<MemoryEnvironment> memory_environment;
     BootObject<Dispatcher> dispatcher;
     BootObject<Vfs> vfs;
 };
@@ -33,6 +34,10 @@ extern constinit Kernel kernel_objects;
 }
 [[nodiscard]] inline Stacks& stacks() noexcept {
     return kernel_objects.stacks.get();
+}
+/// What a new AddressSpace is made from.
+[[nodiscard]] inline MemoryEnvironment& memory_environment() noexcept {
+    return kernel_objects.memory_environment.get();
 }
 [[nodiscard]] inline Dispatcher& dispatcher() noexcept {
     return kernel_objects.dispatcher.get();

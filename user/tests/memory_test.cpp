@@ -1,0 +1,331 @@
+/// brk, mmap, munmap, mprotect, copy on write, stack growth, and what the kernel does with our
+/// pages.
+
+#include "user/tests/check.hpp"
+
+#include <cerrno>
+#include <csetjmp>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr std::size_t page = 4096;
+
+sigjmp_buf recovery;
+void* volatile fault_address;
+
+void on_fault(int, siginfo_t* info, void*) {
+    fault_address = info->si_addr;
+    siglongjmp(recovery, 1);
+}
+
+/// Whether touching the byte gives SIGSEGV at its very address; the program survives it.
+bool faults(volatile char* at, bool write) {
+    struct sigaction action{};
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGSEGV, &action, nullptr);
+    sigaction(SIGBUS, &action, nullptr);
+    if (sigsetjmp(recovery, 1) != 0) {
+        EXPECT(fault_address == at);
+        return true;
+    }
+    if (write) {
+        *at = 1;
+    } else {
+        (void)*at;
+    }
+    return false;
+}
+
+bool can_read(char* at) {
+    return !faults(at, false);
+}
+bool can_write(char* at) {
+    return !faults(at, true);
+}
+
+char* map(std::size_t size, int protection = PROT_READ | PROT_WRITE) {
+    void* at = mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(at != MAP_FAILED);
+    return static_cast<char*>(at);
+}
+
+int depth_reached(int depth) {
+    volatile char frame[1024];
+    frame[0] = static_cast<char>(depth);
+    frame[1023] = frame[0];
+    return depth == 0 ? frame[1023] : depth_reached(depth - 1) + (frame[0] != frame[1023] ? 1 : 0);
+}
+
+}  // namespace
+
+CHECK_CASE(brk_grows_with_zeros_and_shrinks) {
+    char* end = static_cast<char*>(sbrk(0));
+    EXPECT(sbrk(10 * page) == end);
+    for (std::size_t i = 0; i < 10 * page; ++i) {
+        EXPECT_EQ(end[i], 0);
+        end[i] = static_cast<char>(i);
+    }
+    EXPECT(brk(end) == 0);
+    auto* above =
+        reinterpret_cast<char*>((reinterpret_cast<std::uintptr_t>(end) + page - 1) & ~(page - 1));
+    EXPECT(!can_read(above));
+    EXPECT(sbrk(page) == end);
+    EXPECT_EQ(above[-1 + (above == end ? 1 : 0)], 0);
+}
+
+CHECK_CASE(anonymous_memory_is_zero_and_private) {
+    char* at = map(64 * page);
+    for (std::size_t i = 0; i < 64 * page; i += 61) {
+        EXPECT_EQ(at[i], 0);
+    }
+    std::memset(at, 0x5a, 64 * page);
+    EXPECT_EQ(check::status_of_child([=] {
+                  EXPECT_EQ(at[63 * page], 0x5a);
+                  std::memset(at, 1, 64 * page);
+              }),
+              0);
+    for (std::size_t i = 0; i < 64 * page; ++i) {
+        EXPECT_EQ(at[i], 0x5a);
+    }
+    EXPECT_EQ(munmap(at, 64 * page), 0);
+}
+
+CHECK_CASE(shared_anonymous_memory_is_shared) {
+    auto* at = static_cast<volatile int*>(
+        mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    EXPECT(at != MAP_FAILED);
+    EXPECT_EQ(check::status_of_child([=] { *at = 1234; }), 0);
+    EXPECT_EQ(*at, 1234);
+}
+
+CHECK_CASE(munmap_takes_the_pages_away) {
+    char* at = map(3 * page);
+    at[0] = at[page] = at[2 * page] = 1;
+    EXPECT_EQ(munmap(at + page, page), 0);
+    EXPECT(can_read(at));
+    EXPECT(!can_read(at + page));
+    EXPECT(can_read(at + 2 * page));
+    EXPECT_EQ(munmap(at + page, page), 0);  // nothing there: fine
+    EXPECT_ERRNO(munmap(at + 1, page), EINVAL);
+    EXPECT_ERRNO(munmap(at, 0), EINVAL);
+}
+
+CHECK_CASE(remapped_memory_does_not_show_old_content) {
+    for (int round = 0; round < 50; ++round) {
+        char* at = map(16 * page);
+        for (std::size_t i = 0; i < 16; ++i) {
+            EXPECT_EQ(at[i * page + 123], 0);
+        }
+        std::memset(at, 0xff, 16 * page);
+        EXPECT_EQ(munmap(at, 16 * page), 0);
+    }
+}
+
+CHECK_CASE(mprotect_takes_rights_and_gives_them_back) {
+    char* at = map(3 * page);
+    std::memset(at, 7, 3 * page);
+    EXPECT_EQ(mprotect(at + page, page, PROT_READ), 0);
+    EXPECT(can_write(at));
+    EXPECT(!can_write(at + page));
+    EXPECT(can_read(at + page));
+    EXPECT(can_write(at + 2 * page));
+    EXPECT_EQ(mprotect(at + page, page, PROT_NONE), 0);
+    EXPECT(!can_read(at + page));
+    EXPECT_EQ(mprotect(at + page, page, PROT_READ | PROT_WRITE), 0);
+    EXPECT_EQ(at[page + 5], 7);
+    EXPECT(can_write(at + page));
+    EXPECT_ERRNO(mprotect(at + 1, page, PROT_READ), EINVAL);
+    EXPECT_EQ(munmap(at + page, page), 0);
+    EXPECT_ERRNO(mprotect(at, 3 * page, PROT_READ), ENOMEM);
+}
+
+CHECK_CASE(reserved_memory_costs_nothing_until_touched) {
+    constexpr std::size_t size = 512UL << 20;
+    void* reserved = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    EXPECT(reserved != MAP_FAILED);
+    char* at = static_cast<char*>(reserved);
+    for (std::size_t i = 0; i < size; i += 16UL << 20) {
+        EXPECT_EQ(at[i], 0);
+        at[i] = 1;
+    }
+    EXPECT_EQ(munmap(at, size), 0);
+}
+
+CHECK_CASE(fixed_mapping_replaces_what_was_there) {
+    char* at = map(4 * page);
+    std::memset(at, 9, 4 * page);
+    void* again =
+        mmap(at + page, 2 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    EXPECT(again == at + page);
+    EXPECT_EQ(at[0], 9);
+    EXPECT_EQ(at[page], 0);
+    EXPECT_EQ(at[3 * page], 9);
+    EXPECT(!can_write(at + page));
+}
+
+CHECK_CASE(bad_mappings_are_refused) {
+    EXPECT(mmap(nullptr, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+           errno == EINVAL);
+    EXPECT(mmap(nullptr, page, PROT_READ, MAP_PRIVATE, 99, 0) == MAP_FAILED && errno == EBADF);
+    EXPECT(mmap(nullptr, page, PROT_READ, MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+    EXPECT(mmap(nullptr, 0xfffff000UL, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+               MAP_FAILED &&
+           errno == ENOMEM);
+    EXPECT(mmap(reinterpret_cast<void*>(0xC0000000UL), page, PROT_READ,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ||
+           sizeof(void*) == 4);
+}
+
+CHECK_CASE(private_file_mapping_reads_the_file) {
+    const int fd = open("/tmp/memory_test.file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    EXPECT(fd >= 0);
+    unlink("/tmp/memory_test.file");
+    static char content[page + 100];
+    std::memset(content, 'm', sizeof content);
+    EXPECT_EQ(write(fd, content, sizeof content), sizeof content);
+    void* mapped = mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    EXPECT(mapped != MAP_FAILED);
+    char* at = static_cast<char*>(mapped);
+    EXPECT_EQ(at[page + 99], 'm');
+    EXPECT_EQ(at[page + 100], 0);  // behind the end, within the page
+    at[0] = 'x';
+    char first = 0;
+    EXPECT_EQ(pread(fd, &first, 1, 0), 1);
+    EXPECT_EQ(first, 'm');
+}
+
+CHECK_CASE(the_kernel_breaks_sharing_when_it_writes_for_us) {
+    // read() into a page shared by fork: the copy must be made on the kernel's own write too.
+    char* at = map(page);
+    std::memset(at, 'p', page);
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], "kkkk", 4), 4);
+    EXPECT_EQ(check::status_of_child([&] {
+                  EXPECT_EQ(read(ends[0], at, 4), 4);
+                  EXPECT(std::memcmp(at, "kkkkp", 5) == 0);
+              }),
+              0);
+    EXPECT(std::memcmp(at, "ppppp", 5) == 0);
+}
+
+CHECK_CASE(the_kernel_faults_pages_in_when_it_uses_them) {
+    char* at = map(8 * page);
+    const int zero = open("/dev/zero", O_RDONLY);
+    EXPECT_EQ(read(zero, at + 100, 5 * page), 5 * page);  // untouched until now
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], at + 7 * page, 100), 100);
+}
+
+CHECK_CASE(system_calls_refuse_bad_pointers) {
+    char* at = map(2 * page);
+    EXPECT_EQ(mprotect(at + page, page, PROT_NONE), 0);
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    char* const bad[] = {nullptr,
+                         reinterpret_cast<char*>(1),
+                         at + page,
+                         reinterpret_cast<char*>(0xBFFFFFFFUL + 1),
+                         reinterpret_cast<char*>(0xC0100000UL),
+                         reinterpret_cast<char*>(0xFFFFF000UL),
+                         reinterpret_cast<char*>(0xFFFFFFFFUL)};
+    for (char* pointer : bad) {
+        EXPECT_ERRNO(write(ends[1], pointer, 16), EFAULT);
+    }
+    EXPECT_EQ(write(ends[1], "0123456789", 10), 10);
+    for (char* pointer : bad) {
+        EXPECT_ERRNO(read(ends[0], pointer, 16), EFAULT);
+        EXPECT_ERRNO(open(pointer, O_RDONLY), EFAULT);
+    }
+    EXPECT_EQ(mprotect(at, page, PROT_READ), 0);
+    EXPECT_EQ(write(ends[1], "0123456789", 10), 10);
+    EXPECT_ERRNO(read(ends[0], at, 10), EFAULT);  // read-only is as bad
+}
+
+CHECK_CASE(a_string_may_end_at_the_last_byte_of_a_mapping) {
+    char* at = map(2 * page);
+    EXPECT_EQ(munmap(at + page, page), 0);
+    char* name = at + page - sizeof "/dev/null";
+    std::memcpy(name, "/dev/null", sizeof "/dev/null");
+    EXPECT(open(name, O_RDONLY) >= 0);
+    at[page - 1] = 'x';  // not terminated any more
+    EXPECT_ERRNO(open(name, O_RDONLY), EFAULT);
+}
+
+CHECK_CASE(the_stack_grows_when_used) {
+    EXPECT_EQ(depth_reached(4000), 0);  // 4 MiB
+    EXPECT_EQ(check::status_of_child([] { EXPECT_EQ(depth_reached(2000), 0); }), 0);
+}
+
+CHECK_CASE(program_text_is_read_only) {
+    char* text = reinterpret_cast<char*>(reinterpret_cast<std::uintptr_t>(&depth_reached));
+    EXPECT(can_read(text));
+    EXPECT(!can_write(text));
+}
+
+CHECK_CASE(kernel_memory_is_out_of_reach) {
+    char here = 0;
+    if (reinterpret_cast<std::uintptr_t>(&here) > 0xC0000000UL) {
+        return;  // a 64-bit kernel gives us all 4 GiB: run natively, there is nothing to see
+    }
+    for (const std::uintptr_t at :
+         {0xC0000000UL, 0xC0100000UL, 0xF8000000UL, 0xFFC00000UL, 0xFFFFFFFCUL}) {
+        EXPECT(check::status_of_child([=] { (void)*reinterpret_cast<volatile char*>(at); }) != 0);
+    }
+}
+
+CHECK_CASE(a_whole_address_space_of_mappings) {
+    // Many small regions with gaps, so that they cannot be merged; then all of them go.
+    constexpr int count = 500;
+    char* base = map(2 * count * page, PROT_NONE);
+    for (int i = 0; i < count; ++i) {
+        char* at = base + 2 * page * static_cast<std::size_t>(i);
+        EXPECT_EQ(mprotect(at, page, PROT_READ | PROT_WRITE), 0);
+        *at = static_cast<char>(i);
+    }
+    EXPECT_EQ(check::status_of_child([=] {
+                  for (int i = 0; i < count; ++i) {
+                      EXPECT_EQ(base[2 * page * static_cast<std::size_t>(i)], static_cast<char>(i));
+                  }
+              }),
+              0);
+    EXPECT_EQ(munmap(base, 2 * count * page), 0);
+    EXPECT(!can_read(base));
+}
+
+CHECK_CASE(copy_on_write_through_three_generations) {
+    constexpr std::size_t pages = 256;
+    char* at = map(pages * page);
+    std::memset(at, 1, pages * page);
+    EXPECT_EQ(check::status_of_child([=] {
+                  for (std::size_t i = 0; i < pages; i += 2) {
+                      at[i * page] = 2;
+                  }
+                  EXPECT_EQ(check::status_of_child([=] {
+                                for (std::size_t i = 0; i < pages; i += 3) {
+                                    at[i * page] = 3;
+                                }
+                                for (std::size_t i = 0; i < pages; ++i) {
+                                    EXPECT_EQ(at[i * page], i % 3 == 0 ? 3 : i % 2 == 0 ? 2 : 1);
+                                }
+                            }),
+                            0);
+                  for (std::size_t i = 0; i < pages; ++i) {
+                      EXPECT_EQ(at[i * page], i % 2 == 0 ? 2 : 1);
+                  }
+              }),
+              0);
+    for (std::size_t i = 0; i < pages; ++i) {
+        EXPECT_EQ(at[i * page], 1);
+        at[i * page] = 4;
+    }
+}

@@ -1,0 +1,316 @@
+/// Pipes and file descriptors: ends, blocking, duplication, limits, close-on-exec.
+
+#include "user/tests/check.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+CHECK_CASE(what_is_written_is_read) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], "hello", 5), 5);
+    EXPECT_EQ(write(ends[1], "world", 5), 5);
+    char buffer[16] = "";
+    EXPECT_EQ(read(ends[0], buffer, 3), 3);
+    EXPECT_EQ(read(ends[0], buffer + 3, sizeof buffer - 3), 7);
+    EXPECT(std::memcmp(buffer, "helloworld", 10) == 0);
+}
+
+CHECK_CASE(read_sees_the_end_when_the_last_writer_closes) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const int second = dup(ends[1]);
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+    close(ends[1]);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        close(second);
+        char buffer[4];
+        EXPECT_EQ(read(ends[0], buffer, 4), 1);
+        EXPECT_EQ(read(ends[0], buffer, 4), 0);  // blocks until the parent closes
+        EXPECT_EQ(read(ends[0], buffer, 4), 0);
+        _Exit(0);
+    }
+    usleep(20000);
+    close(second);
+    EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+CHECK_CASE(write_without_reader_is_epipe_and_sigpipe) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    close(ends[0]);
+    const int status = check::status_of_child([&] { EXPECT(write(ends[1], "x", 1) == 1); });
+    EXPECT(WIFSIGNALED(status));
+    EXPECT_EQ(WTERMSIG(status), SIGPIPE);
+    signal(SIGPIPE, SIG_IGN);
+    EXPECT_ERRNO(write(ends[1], "x", 1), EPIPE);
+}
+
+CHECK_CASE(a_blocked_writer_learns_that_the_reader_is_gone) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        close(ends[0]);
+        signal(SIGPIPE, SIG_IGN);
+        static char block[4096];
+        while (write(ends[1], block, sizeof block) > 0) {
+        }
+        _Exit(errno == EPIPE ? 0 : 1);
+    }
+    close(ends[1]);
+    usleep(20000);
+    close(ends[0]);
+    EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+CHECK_CASE(a_megabyte_arrives_whole_and_in_order) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    constexpr unsigned total = 1 << 20;
+    const pid_t pid = check::fork_or_fail();
+    static unsigned char buffer[10007];  // prime: never in step with any buffer below
+    if (pid == 0) {
+        close(ends[0]);
+        for (unsigned sent = 0; sent < total;) {
+            unsigned count = 0;
+            for (; count < sizeof buffer && sent + count < total; ++count) {
+                buffer[count] = static_cast<unsigned char>((sent + count) * 7 >> 3);
+            }
+            for (unsigned done = 0; done < count;) {
+                const ssize_t written = write(ends[1], buffer + done, count - done);
+                EXPECT(written > 0);
+                done += static_cast<unsigned>(written);
+            }
+            sent += count;
+        }
+        _Exit(0);
+    }
+    close(ends[1]);
+    unsigned received = 0;
+    for (ssize_t count = 0; (count = read(ends[0], buffer, 5003)) > 0;) {
+        for (ssize_t i = 0; i < count; ++i, ++received) {
+            EXPECT_EQ(buffer[i], static_cast<unsigned char>(received * 7 >> 3));
+        }
+    }
+    EXPECT_EQ(received, total);
+    EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+CHECK_CASE(small_writes_of_several_writers_stay_whole) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    for (char name = 'a'; name < 'e'; ++name) {
+        if (check::fork_or_fail() == 0) {
+            char line[64];
+            std::memset(line, name, sizeof line);
+            for (int i = 0; i < 200; ++i) {
+                EXPECT_EQ(write(ends[1], line, sizeof line), sizeof line);
+            }
+            _Exit(0);
+        }
+    }
+    close(ends[1]);
+    int counts[4] = {};
+    char line[64];
+    for (;;) {
+        unsigned have = 0;
+        for (ssize_t count = 0; have < sizeof line; have += static_cast<unsigned>(count)) {
+            count = read(ends[0], line + have, sizeof line - have);
+            if (count <= 0) {
+                break;
+            }
+        }
+        if (have == 0) {
+            break;
+        }
+        EXPECT_EQ(have, sizeof line);
+        for (const char c : line) {
+            EXPECT_EQ(c, line[0]);
+        }
+        ++counts[line[0] - 'a'];
+    }
+    for (const int count : counts) {
+        EXPECT_EQ(count, 200);
+    }
+}
+
+CHECK_CASE(nonblocking_ends_say_eagain) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    char buffer[4096];
+    EXPECT_ERRNO(read(ends[0], buffer, 1), EAGAIN);
+    long total = 0;
+    for (ssize_t count = 0; (count = write(ends[1], buffer, sizeof buffer)) > 0;) {
+        total += count;
+    }
+    EXPECT_EQ(errno, EAGAIN);
+    EXPECT(total >= 4096);
+    EXPECT(fcntl(ends[0], F_GETFL) & O_NONBLOCK);
+    EXPECT_EQ(fcntl(ends[0], F_GETFD), FD_CLOEXEC);
+}
+
+CHECK_CASE(poll_reports_data_room_and_hangup) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    pollfd watched[2] = {{ends[0], POLLIN, 0}, {ends[1], POLLOUT, 0}};
+    EXPECT_EQ(poll(watched, 2, 0), 1);
+    EXPECT_EQ(watched[0].revents, 0);
+    EXPECT_EQ(watched[1].revents, POLLOUT);
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+    EXPECT_EQ(poll(watched, 1, -1), 1);
+    EXPECT_EQ(watched[0].revents, POLLIN);
+    close(ends[1]);
+    EXPECT_EQ(poll(watched, 1, -1), 1);
+    EXPECT_EQ(watched[0].revents, POLLIN | POLLHUP);
+    pollfd closed{ends[1], POLLIN, 0};
+    EXPECT_EQ(poll(&closed, 1, 0), 1);
+    EXPECT_EQ(closed.revents, POLLNVAL);
+}
+
+CHECK_CASE(poll_wakes_up_and_times_out) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    pollfd watched{ends[0], POLLIN, 0};
+    EXPECT_EQ(poll(&watched, 1, 20), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        usleep(20000);
+        _Exit(write(ends[1], "x", 1) == 1 ? 0 : 1);
+    }
+    EXPECT_EQ(poll(&watched, 1, 60000), 1);
+    EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+CHECK_CASE(dup_gives_the_lowest_free_number) {
+    EXPECT_EQ(close(0), 0);
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(ends[0], 0);
+    const int copy = dup(ends[1]);
+    EXPECT(copy > ends[1]);
+    close(0);
+    EXPECT_EQ(dup(ends[1]), 0);
+}
+
+CHECK_CASE(dup2_replaces_and_shares_the_offset) {
+    const int fd = open("/tmp/pipe_test.file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    EXPECT(fd >= 0);
+    unlink("/tmp/pipe_test.file");
+    EXPECT_EQ(write(fd, "abcdef", 6), 6);
+    EXPECT_EQ(dup2(fd, 50), 50);
+    EXPECT_EQ(lseek(50, 2, SEEK_SET), 2);
+    char c = 0;
+    EXPECT_EQ(read(fd, &c, 1), 1);
+    EXPECT_EQ(c, 'c');
+    EXPECT_EQ(dup2(fd, fd), fd);
+    EXPECT_ERRNO(dup2(77, 78), EBADF);
+    EXPECT_ERRNO(dup2(77, 77), EBADF);
+    EXPECT_ERRNO(dup2(fd, -1), EBADF);
+    EXPECT_EQ(fcntl(fd, F_DUPFD, 60), 60);
+    EXPECT_EQ(fcntl(fd, F_DUPFD_CLOEXEC, 60), 61);
+    EXPECT_EQ(fcntl(61, F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(dup2(61, 62), 62);
+    EXPECT_EQ(fcntl(62, F_GETFD), 0);  // the copy does not inherit the flag
+}
+
+CHECK_CASE(forked_processes_share_the_offset) {
+    const int fd = open("/tmp/pipe_test.shared", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    EXPECT(fd >= 0);
+    unlink("/tmp/pipe_test.shared");
+    EXPECT_EQ(check::status_of_child([=] { EXPECT_EQ(write(fd, "child", 5), 5); }), 0);
+    EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 5);
+}
+
+CHECK_CASE(close_on_exec_closes_and_the_rest_stays) {
+    int stays[2];
+    int goes[2];
+    EXPECT_EQ(pipe(stays), 0);
+    EXPECT_EQ(pipe2(goes, O_CLOEXEC), 0);
+    const int status = check::status_of_child([&] {
+        char command[128];
+        std::snprintf(command, sizeof command,
+                      "echo kept >&%d || exit 1; { echo lost >&%d; } 2>/dev/null && exit 2; exit 0",
+                      stays[1], goes[1]);
+        execl("/bin/sh", "sh", "-c", command, static_cast<char*>(nullptr));
+        _Exit(99);
+    });
+    EXPECT_EQ(status, 0);
+    close(stays[1]);
+    close(goes[1]);
+    char buffer[16] = "";
+    EXPECT_EQ(read(stays[0], buffer, sizeof buffer), 5);
+    EXPECT_EQ(read(goes[0], buffer, sizeof buffer), 0);
+}
+
+CHECK_CASE(too_many_files_is_emfile) {
+    rlimit limit{};
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    EXPECT(limit.rlim_cur >= 64);
+    int opened = 0;
+    int last = -1;
+    for (int fd = 0; (fd = open("/dev/null", O_RDONLY)) >= 0; ++opened) {
+        last = fd;
+        EXPECT(opened < 1000000);
+    }
+    EXPECT_EQ(errno, EMFILE);
+    EXPECT(last < static_cast<int>(limit.rlim_cur));
+    int ends[2];
+    EXPECT_ERRNO(pipe(ends), EMFILE);
+    EXPECT_EQ(close(last), 0);
+    EXPECT_EQ(open("/dev/null", O_RDONLY), last);
+    EXPECT_ERRNO(fcntl(last, F_DUPFD, static_cast<int>(limit.rlim_cur)), EINVAL);
+}
+
+CHECK_CASE(bad_descriptors_are_ebadf) {
+    char c = 0;
+    for (const int fd : {-1, 150, 100000, 0x7fffffff}) {
+        EXPECT_ERRNO(read(fd, &c, 1), EBADF);
+        EXPECT_ERRNO(write(fd, &c, 1), EBADF);
+        EXPECT_ERRNO(close(fd), EBADF);
+        EXPECT_ERRNO(dup(fd), EBADF);
+        EXPECT_ERRNO(fcntl(fd, F_GETFL), EBADF);
+    }
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_ERRNO(write(ends[0], &c, 1), EBADF);  // the wrong end
+    EXPECT_ERRNO(read(ends[1], &c, 1), EBADF);
+    EXPECT_ERRNO(lseek(ends[0], 0, SEEK_SET), ESPIPE);
+}
+
+CHECK_CASE(vectors_of_buffers) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    char first[] = "one ";
+    char second[] = "two";
+    const iovec out[] = {{first, 4}, {nullptr, 0}, {second, 3}};
+    EXPECT_EQ(writev(ends[1], out, 3), 7);
+    char a[2];
+    char b[20];
+    const iovec in[] = {{a, sizeof a}, {b, sizeof b}};
+    EXPECT_EQ(readv(ends[0], in, 2), 7);
+    EXPECT(std::memcmp(a, "on", 2) == 0 && std::memcmp(b, "e two", 5) == 0);
+}
+
+CHECK_CASE(null_and_zero_devices) {
+    const int null = open("/dev/null", O_RDWR);
+    const int zero = open("/dev/zero", O_RDONLY);
+    EXPECT(null >= 0 && zero >= 0);
+    char buffer[100];
+    std::memset(buffer, 1, sizeof buffer);
+    EXPECT_EQ(read(null, buffer, sizeof buffer), 0);
+    EXPECT_EQ(write(null, buffer, sizeof buffer), sizeof buffer);
+    EXPECT_EQ(read(zero, buffer, sizeof buffer), sizeof buffer);
+    for (const char c : buffer) {
+        EXPECT_EQ(c, 0);
+    }
+    EXPECT(isatty(null) == 0);
+    EXPECT_EQ(errno, ENOTTY);
+}

@@ -1,0 +1,149 @@
+"""./kidney bench: Google Benchmark suites with in-run ratios, and the guest's figures beside Linux's.
+
+A suite prints each policy beside a baseline that does the same work by hand, in the same run; what counts is the
+ratio, which is the same on a fast and on a slow machine. The benchmark's name says which: everything up to the
+last `/baseline...` or `/policy` component is the workload.
+
+Leaves build/bench/<suite>.json and build/bench/report.html.
+"""
+import glob
+import html
+import json
+import os
+import subprocess
+import sys
+
+import build
+from project import BUILD, ROOT, Arguments, Failure, say
+
+OUTPUT = os.path.join(BUILD, "bench")
+
+
+def parse(arguments):
+    parser = Arguments("bench", "Runs the benchmarks: all host suites, one by name, or `guest`.")
+    parser.add_argument("name", nargs="?", help="a suite (mm, sched, ...), or guest: the system calls in the kernel")
+    parser.add_argument("--filter", metavar="REGEX", help="only benchmarks whose name matches")
+    parser.add_argument("--quick", action="store_true", help="short runs: rough figures")
+    return parser.parse_args(arguments)
+
+
+def suites(tree):
+    """{name: program}: the executables that end in _bench."""
+    programs = sorted(glob.glob(os.path.join(tree, "bench", "**", "*_bench"), recursive=True))
+    return {os.path.basename(path).removesuffix("_bench"): path for path in programs}
+
+
+def run_suite(name, program, options):
+    report = os.path.join(OUTPUT, f"{name}.json")
+    command = [program, f"--benchmark_out={report}", "--benchmark_out_format=json", "--benchmark_format=console",
+               "--benchmark_repetitions=3", "--benchmark_enable_random_interleaving=true",
+               "--benchmark_report_aggregates_only=false", f"--benchmark_min_time={0.02 if options.quick else 0.2}"]
+    if options.filter:
+        command.append(f"--benchmark_filter={options.filter}")
+    print(f"{name}: measuring", flush=True)
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if result.returncode != 0:
+        raise Failure(f"the suite {name} failed:\n{result.stdout.strip()}")
+    with open(report, encoding="utf-8") as file:
+        content = json.load(file)
+    return rows_of(content["benchmarks"])
+
+
+def rows_of(benchmarks):
+    """[{workload, subject, ns, ratio}]: the fastest repetition of each, and how it compares with its baseline.
+
+    Names are workload/subject[/argument...]; a subject that starts with "baseline" is what the others are
+    compared with. The fastest of several runs is the one that was disturbed least.
+    """
+    best = {}
+    for entry in benchmarks:
+        if entry.get("run_type") == "aggregate" or entry.get("error_occurred"):
+            continue
+        scale = {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[entry["time_unit"]]
+        parts = [part for part in entry.get("run_name", entry["name"]).split("/") if ":" not in part]
+        workload, subject, arguments = parts[0], parts[1] if len(parts) > 1 else "", parts[2:]
+        key = ("/".join([workload, *arguments]), subject)
+        figure = entry["cpu_time"] * scale
+        best[key] = min(figure, best.get(key, figure))
+    baselines = {}
+    for (workload, subject), figure in best.items():
+        if subject.startswith("baseline"):
+            baselines[workload] = min(figure, baselines.get(workload, figure))
+    return [{"workload": workload, "subject": subject, "ns": figure,
+             "ratio": figure / baselines[workload] if baselines.get(workload) else None}
+            for (workload, subject), figure in best.items()]
+
+
+def table(name, rows):
+    width = max(len(row["subject"]) for row in rows)
+    workload = None
+    print(f"\n{name}")
+    for row in rows:
+        if row["workload"] != workload:
+            workload = row["workload"]
+            print(f"  {workload}")
+        ratio = f"{row['ratio']:7.2f} x baseline" if row["ratio"] else ""
+        print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio}")
+
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; width: 100%; margin-bottom: 2rem; }
+th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #ddd; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.bar { background: #4a7ebb; height: .8rem; } .bar.baseline { background: #bbb; }
+"""
+
+
+def report(results):
+    path = os.path.join(OUTPUT, "report.html")
+    parts = [f"<!doctype html><meta charset=utf-8><title>KidneyOS benchmarks</title><style>{STYLE}</style>",
+             "<h1>KidneyOS benchmarks</h1><p>Fastest of three interleaved runs. The ratio is against the baseline of "
+             "the same workload in the same run; 1.00 means: costs what hand-written code costs.</p>"]
+    for name, rows in results.items():
+        parts.append(f"<h2>{html.escape(name)}</h2>")
+        for workload in dict.fromkeys(row["workload"] for row in rows):
+            group = [row for row in rows if row["workload"] == workload]
+            longest = max(row["ns"] for row in group) or 1
+            parts.append(f"<h3>{html.escape(workload)}</h3><table><tr><th>subject<th>ns<th>ratio<th width=50%>")
+            for row in group:
+                kind = "bar baseline" if row["subject"].startswith("baseline") else "bar"
+                ratio = f"{row['ratio']:.2f}" if row["ratio"] else ""
+                parts.append(f"<tr><td>{html.escape(row['subject'])}<td class=number>{row['ns']:.1f}"
+                             f"<td class=number>{ratio}<td><div class='{kind}' "
+                             f"style='width:{100 * row['ns'] / longest:.1f}%'></div>")
+            parts.append("</table>")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(parts))
+    return path
+
+
+def guest(options):
+    tree = build.build("i686-release", ["iso", "disk"])
+    program = os.path.join(ROOT, "tests", "guest", "bench_guest.py")
+    return subprocess.run([sys.executable, program, "--tree", tree]).returncode
+
+
+def main(arguments):
+    options = parse(arguments)
+    os.makedirs(OUTPUT, exist_ok=True)
+    try:
+        if options.name == "guest":
+            return guest(options)
+        tree = build.build("host-release", ["all"])
+        known = suites(tree)
+        if options.name and options.name not in known:
+            say(f"no suite '{options.name}'. The suites are: {', '.join(known)}, guest")
+            return 2
+        results = {name: run_suite(name, program, options) for name, program in known.items()
+                   if options.name in (None, name)}
+        results = {name: rows for name, rows in results.items() if rows}
+        for name, rows in results.items():
+            table(name, rows)
+        with open(os.path.join(OUTPUT, "summary.json"), "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
+        print(f"\nreport: {os.path.relpath(report(results))}")
+        return 0
+    except Failure as failure:
+        say(failure)
+        return failure.status

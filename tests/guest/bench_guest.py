@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""What each system call costs, in guest instructions, beside Linux's figure and our goal.
+
+QEMU runs with -icount shift=0,sleep=off: a virtual nanosecond is one guest instruction, so the time a program reads
+from the clock is the number of instructions executed. The figures do not depend on the machine that runs this, and
+repeat to a few per mille. microbench runs test by test, so that one that fails does not take the others with it.
+
+Linux's figures: Debian's 6.1 kernel (686), measured in the same way. The goals are those of docs/design.
+"""
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import guest
+
+
+class Row(NamedTuple):
+    name: str
+    linux: float | None  # guest instructions per operation
+    goal: float | None   # None: half of Linux's
+    what: str
+
+
+ROWS = (
+    Row("cpu.loop", 6.0, 6.6, "control: no kernel in it"),
+    Row("cpu.memcpy64k", 16434, 18000, "control: user memcpy of 64 KiB"),
+    Row("sys.getpid80", 335, 90, "getpid, int 0x80"),
+    Row("sys.getppid", 372, None, "getppid through libc"),
+    Row("sys.enosys", 228, None, "an unknown call"),
+    Row("sys.clock", 183, None, "clock_gettime (Linux: without a call, by vDSO)"),
+    Row("sys.yield", 1032, 300, "sched_yield, nothing else to run"),
+    Row("io.wrnull1", 697, 200, "write 1 B to /dev/null"),
+    Row("io.rdzero1", 792, None, "read 1 B of /dev/zero"),
+    Row("io.rdzero64k", 18017, None, "read 64 KiB of /dev/zero"),
+    Row("fs.wr64k", 32140, None, "write 64 KiB to a cached file"),
+    Row("fs.rd64k", 28033, None, "read 64 KiB of a cached file"),
+    Row("fs.stat", 8091, 2000, "stat"),
+    Row("fs.openclose", 10708, 2500, "open + close"),
+    Row("fs.creatunlink", 41620, 10000, "create + close + unlink"),
+    Row("sig.install", 786, None, "signal()"),
+    Row("sig.self", 5068, 1500, "kill self + handler + sigreturn"),
+    Row("mm.mmap", 14342, 2500, "mmap + munmap of one page"),
+    Row("mm.brk", 18200, None, "brk up and down"),
+    Row("mm.faultanon", 5347, 1800, "anonymous page fault, with its share of munmap"),
+    Row("mm.faultcow", 8400, 2500, "copy-on-write fault in a child"),
+    Row("proc.fork", 186477, 45000, "fork + exit + wait"),
+    Row("proc.vfork", 65381, 12000, "vfork + exit + wait"),
+    Row("proc.forkexec", 676031, 180000, "fork + exec + wait"),
+    Row("ipc.pipeself", 3112, None, "1 B through a pipe, one process"),
+    Row("ipc.pingpong", 14042, 4000, "round trip through two pipes"),
+    Row("ipc.pipebw64k", 81564, 45000, "64 KiB through a pipe"),
+)
+ACCELERATOR = "tcg,thread=single"  # counting needs one thread
+COUNTED = ("-icount", "shift=0,sleep=off")
+LINUX_BOOT = 4.67e9  # instructions from the start of QEMU to the shell
+FIRMWARE = 0.186e9   # of which BIOS and GRUB, from our ISO
+
+
+def command(names, quick) -> str:
+    options = "-q -r 1" if quick else "-r 3"
+    # Each test in a process of its own; the clock at the start tells what booting has cost.
+    return f"for t in {' '.join(names)}; do microbench {options} $t | grep \"^$t\" || echo \"$t failed $?\"; done"
+
+
+def parse(text: str) -> dict[str, float]:
+    return {name: float(low) for name, low in re.findall(r"^(\S+) +([0-9.]+) +[0-9.]+ +[0-9.]+ +\d+ ", text, re.MULTILINE)}
+
+
+def measure(tree: Path, names: list[str], quick: bool) -> tuple[dict[str, float], dict[str, str]]:
+    """Figures by name, and why the others have none. A run that dies is taken up behind the test that killed it."""
+    figures: dict[str, float] = {}
+    reasons: dict[str, str] = {}
+    left = names
+    while left:
+        result = guest.run_machine(tree, command(left, quick), accelerator=ACCELERATOR, extra=COUNTED, deadline=3600)
+        figures.update(parse(result.out.decode("utf-8", "replace")))
+        complaint = result.err.decode("utf-8", "replace").strip().splitlines()
+        seen = [name for name in left if re.search(rf"^{re.escape(name)} ", result.out.decode("utf-8", "replace"), re.MULTILINE)]
+        for name in seen:
+            if name not in figures:
+                reasons[name] = next((line for line in complaint if line), "failed")
+        left = left[len(seen):]
+        if left and result.status is not None and not seen:
+            reasons.update(dict.fromkeys(left, "microbench did not run"))
+            break
+        if left:
+            reasons[left[0]] = "the machine stopped here" if result.status is None else "failed"
+            left = left[1:]
+    return figures, reasons
+
+
+def boot_cost(tree: Path) -> float | None:
+    """Instructions from the start of QEMU to the first command, as the guest's clock (the TSC) has counted them."""
+    result = guest.run_machine(tree, "cat /proc/uptime", accelerator=ACCELERATOR, extra=COUNTED)
+    marker = re.search(rb"boot: (\d+) ns to the first process", result.log)
+    if marker:
+        return float(marker.group(1))
+    words = result.out.split()
+    try:
+        return float(words[0]) * 1e9
+    except (IndexError, ValueError):
+        return None
+
+
+def verdict(value: float, row: Row) -> str:
+    goal = row.goal if row.goal is not None else row.linux / 2
+    return "goal" if value <= goal else "below Linux" if value < row.linux else "ABOVE LINUX"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tree", type=Path, required=True)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the iterations, once")
+    parser.add_argument("--json", type=Path, help="where the figures go (default: bench-guest.json in the tree)")
+    parser.add_argument("name", nargs="*", help="only rows whose names start so")
+    options = parser.parse_args()
+    guest.require_qemu()
+    rows = [row for row in ROWS if not options.name or row.name.startswith(tuple(options.name))]
+    figures, reasons = measure(options.tree, [row.name for row in rows], options.quick)
+
+    print("guest instructions per operation (QEMU -icount: one virtual nanosecond is one instruction)\n")
+    print(f"{'test':15}{'kidney':>11}{'linux 6.1':>11}{'goal':>9}{'of linux':>10}  verdict      what")
+    report = []
+    for row in rows:
+        value = figures.get(row.name)
+        goal = row.goal if row.goal is not None else row.linux / 2
+        entry = {"name": row.name, "kidney": value, "linux": row.linux, "goal": goal, "what": row.what}
+        if value is None:
+            entry["reason"] = reasons.get(row.name, "no result")
+            print(f"{row.name:15}{'-':>11}{row.linux:11.0f}{goal:9.0f}{'':10}  {'not run':12} {row.what}: {entry['reason']}")
+        else:
+            print(f"{row.name:15}{value:11.0f}{row.linux:11.0f}{goal:9.0f}{value / row.linux:10.2f}  "
+                  f"{verdict(value, row):12} {row.what}")
+        report.append(entry)
+    if not options.name and (boot := boot_cost(options.tree)) is not None:
+        print(f"\nkernel entry to the first command: {boot / 1e6:.1f} M instructions "
+              f"(Linux, from the start of QEMU: {LINUX_BOOT / 1e6:.0f} M; ours has {FIRMWARE / 1e6:.0f} M of BIOS and GRUB before it)")
+        report.append({"name": "boot", "kidney": boot})
+    path = options.json or options.tree / "bench-guest.json"
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"\nfigures: {path}")
+    return 0 if figures else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""An interactive session on the serial console: prompt, line editing, Ctrl-C, job control, power-off."""
+import argparse
+import sys
+import unittest
+from pathlib import Path
+
+import guest
+
+TREE: Path
+PROMPT = r"kidney:[^\r\n]*[#$] "
+RUSH_PROMPT = r"rush:[^\r\n]*\$ "
+
+
+class Session(unittest.TestCase):
+    def start(self, *options):
+        console = guest.Console(TREE, *options)
+        self.addCleanup(console.__exit__)
+        console.expect(PROMPT)
+        return console
+
+    def test_a_command_and_exit(self):
+        console = self.start()
+        console.send("echo $((6*7))\r")
+        console.expect(r"^42\r?$")
+        console.expect(PROMPT)
+        console.send("exit 3\r")
+        self.assertEqual(console.wait(), 3)
+
+    def test_end_of_input_powers_off(self):
+        console = self.start()
+        console.send("\x04")
+        self.assertEqual(console.wait(), 0)
+
+    def test_the_shell_edits_its_line(self):
+        console = self.start()
+        console.send("echo wrongg\x7f\x7f\x7f\x7f\x7f\x7fright\r")
+        console.expect(r"^right\r?$")
+        console.expect(PROMPT)
+        console.send("echo nonsense\x15echo kept\r")  # Ctrl-U
+        console.expect(r"^kept\r?$")
+        console.expect(PROMPT)
+
+    def test_the_terminal_edits_lines_for_programs(self):
+        console = self.start()
+        console.send("cat\r")
+        console.expect(r"cat\r\n")
+        console.send("abX\x7fc\r")  # erase
+        console.expect(r"^abc\r$")
+        console.send("all of this\x15only this\r")  # kill
+        console.expect(r"^only this\r$")
+        console.send("two words\x17one\r")  # word erase
+        console.expect(r"^two one\r$")
+        console.send("\x04")
+        console.expect(PROMPT)
+
+    def test_interrupt_ends_the_program_and_not_the_shell(self):
+        console = self.start()
+        for command in ("sleep 1000", "cat", "yes > /dev/null", "cat | cat", "while :; do :; done"):
+            console.send(f"echo ready; {command}\r")
+            console.expect(r"^ready\r?$")
+            console.send("\x03")
+            console.expect(PROMPT)
+            console.send("echo status $?\r")
+            console.expect(r"^status 130\r?$")
+            console.expect(PROMPT)
+
+    def test_interrupt_drops_a_half_typed_line(self):
+        console = self.start()
+        console.send("echo never\x03")
+        console.expect(PROMPT)
+        console.send("echo again\r")
+        console.expect(r"^again\r?$")
+        self.assertNotRegex(console.transcript, rb"(?m)^never")
+
+    def test_a_trap_sees_the_interrupt(self):
+        console = self.start()
+        console.send("sh -c 'trap \"echo caught; exit 5\" INT; echo ready; while :; do sleep 1; done'\r")
+        console.expect(r"^ready\r?$")
+        console.send("\x03")
+        console.expect(r"^caught\r?$")
+        console.expect(PROMPT)
+
+    def test_background_and_foreground(self):
+        console = self.start()
+        console.send("sleep 1000 &\r")
+        console.expect(PROMPT)
+        console.send("jobs\r")
+        console.expect(r"sleep 1000")
+        console.expect(PROMPT)
+        console.send("fg\r")
+        console.expect(r"sleep 1000\r?$")
+        console.send("\x1a")  # Ctrl-Z
+        console.expect(r"Stopped")
+        console.expect(PROMPT)
+        console.send("kill %1; wait; echo gone\r")
+        console.expect(r"^gone\r?$")
+
+    def test_quit_key_and_terminal_settings(self):
+        console = self.start()
+        console.send("stty -a | grep -c echo; echo ready; cat\r")
+        console.expect(r"^ready\r?$")
+        console.send("\x1c")  # Ctrl-\
+        console.expect(PROMPT)
+        console.send("echo status $?\r")
+        console.expect(r"^status 131\r?$")
+        console.expect(PROMPT)
+        console.send("tty; stty -echo; echo hidden now; stty echo\r")
+        console.expect(r"^/dev/\S+\r?$")
+        console.expect(PROMPT)
+
+    def test_rush(self):
+        console = self.start()
+        console.send("rush\r")
+        console.expect(RUSH_PROMPT)
+        console.send("cd /etc\r")
+        console.expect(r"rush:/etc\$ ")
+        console.send("echo one two | tr a-z A-Z\r")
+        console.expect(r"^ONE TWO\r?$")
+        console.expect(RUSH_PROMPT)
+        console.send("cat\r")
+        console.expect(r"cat\r\n")
+        console.send("x\r")
+        console.expect(r"^x\r?\nx\r?$")
+        console.send("\x03")
+        console.expect(RUSH_PROMPT)
+        console.send("echo status $?\r")
+        console.expect(r"^status 130\r?$")
+        console.expect(RUSH_PROMPT)
+        console.send("crash null\r")
+        console.expect(r"Segmentation fault")
+        console.expect(RUSH_PROMPT)
+        console.send("exit\r")
+        console.expect(PROMPT)
+
+    def test_the_kernel_speaks_first(self):
+        console = self.start("--smp", "2")
+        self.assertIn(b"KidneyOS", console.transcript)
+        self.assertIn(b"Welcome to KidneyOS", console.transcript)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tree", type=Path, required=True)
+    options, rest = parser.parse_known_args()
+    TREE = options.tree.absolute()
+    guest.require_qemu()
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""The promises of `./kidney run --exec`: exact output, separate errors, the command's own exit status."""
+import argparse
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import guest
+
+TREE: Path
+
+
+class Exec(unittest.TestCase):
+    def run_command(self, command, *options, **expected):
+        result = guest.run(TREE, command, *options)
+        report = f"\nstderr:\n{guest.tail(result.err)}\nkernel log:\n{guest.tail(result.log)}"
+        for name, value in expected.items():
+            self.assertEqual(getattr(result, name), value, report)
+        return result
+
+    def test_output_is_exact(self):
+        self.run_command("printf 'no newline'", out=b"no newline", err=b"", status=0)
+        self.run_command("printf 'a\\r\\n\\tb\\n\\0\\377\\004\\003end'", out=b"a\r\n\tb\n\0\xff\x04\x03end", status=0)
+
+    def test_empty_output(self):
+        self.run_command("true", out=b"", err=b"", status=0)
+
+    def test_errors_are_separate(self):
+        self.run_command("echo to out; echo to err >&2; echo more", out=b"to out\nmore\n", err=b"to err\n", status=0)
+
+    def test_exit_status(self):
+        self.run_command("false", status=1)
+        self.run_command("exit 42", status=42)
+        self.run_command("exit 255", status=255)
+        self.run_command("nosuchcommand", status=127)
+
+    def test_death_by_signal(self):
+        result = self.run_command("crash null; echo status $?", out=b"status 139\n", status=0)
+        self.assertIn(b"Segmentation fault", result.err)
+        result = self.run_command("crash null", status=139)
+        self.assertIn(b"Segmentation fault", result.err)
+        self.run_command("kill -TERM $$", status=143)
+
+    def test_every_way_to_die(self):
+        result = self.run_command("crash | while read mode signal; do crash $mode; echo $mode $?; done 2>/dev/null",
+                                  status=0)
+        numbers = {"SIGSEGV": 139, "SIGFPE": 136, "SIGILL": 132, "SIGTRAP": 133, "SIGABRT": 134}
+        lines = dict(line.rsplit(" ", 1) for line in result.out.decode().splitlines())
+        modes = self.run_command("crash", status=0).out.decode().split()
+        self.assertEqual(len(modes) // 2, len(lines))
+        for mode, signal in zip(modes[::2], modes[1::2]):
+            self.assertEqual(int(lines[mode]), numbers[signal], mode)
+
+    def test_the_example_of_the_readme(self):
+        result = self.run_command("echo hello; uname -a; ls -l /; cat /etc/motd | wc", status=0, err=b"")
+        lines = result.out.decode().splitlines()
+        self.assertEqual(lines[0], "hello")
+        self.assertIn("KidneyOS", lines[1])
+        self.assertTrue(lines[2].startswith("total "))
+        for folder in ("bin", "dev", "etc", "proc", "root", "sbin", "tmp", "usr"):
+            self.assertTrue(any(line.startswith("d") and line.endswith(" " + folder) for line in lines), folder)
+        motd = (TREE / "rootfs/etc/motd").read_bytes()
+        self.assertEqual(lines[-1].split(), [str(motd.count(b"\n")), str(len(motd.split())), str(len(motd))])
+
+    def test_input_is_empty(self):
+        self.run_command("cat; read x; echo $?", out=b"1\n", status=0)
+
+    def test_words_and_quotes_survive(self):
+        self.run_command("""echo "a  b" 'c, d' "$((6*7))" \\$x 'é'; # comment""", out="a  b c, d 42 $x é\n".encode(), status=0)
+        self.run_command("for i in 1 2 3\ndo\n  echo $i\ndone", out=b"1\n2\n3\n", status=0)
+
+    def test_a_lot_of_output(self):
+        result = self.run_command("seq 1 30000", status=0)
+        self.assertEqual(result.out, b"".join(b"%d\n" % n for n in range(1, 30001)))
+
+    def test_overlay(self):
+        with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+            Path(first, "etc").mkdir()
+            Path(first, "etc/motd").write_text("from the first\n")
+            Path(first, "one").write_text("1\n")
+            Path(second, "one").write_text("2\n")
+            os.symlink("one", Path(second, "link"))
+            self.run_command("cat /etc/motd /one /link", "--root", first, "--root", second,
+                             out=b"from the first\n2\n2\n", status=0)
+
+    def test_timeout(self):
+        result = self.run_command("echo before; sleep 1000", "--timeout", "20", status=124)
+        self.assertIn(result.out, (b"before\n", b""))  # a very slow machine may not even get there
+
+    def test_the_first_process_ends_everything(self):
+        self.run_command("sleep 1000 & sleep 1000 & echo done", out=b"done\n", status=0)
+
+    def test_panic(self):
+        result = guest.run(TREE, "true", "--append", "init=/nonexistent")
+        self.assertEqual(result.status, 125, guest.tail(result.log))
+        self.assertIn(b"panic", result.err)
+        self.assertIn(b"KERNEL PANIC", result.log)
+
+    def test_log_is_apart(self):
+        result = self.run_command("echo x", out=b"x\n", status=0)
+        self.assertIn(b"KidneyOS", result.log)
+        self.assertRegex(result.log.rstrip().splitlines()[-1], rb"init exited with status 0$")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tree", type=Path, required=True)
+    options, rest = parser.parse_known_args()
+    TREE = options.tree.absolute()
+    guest.require_qemu()
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

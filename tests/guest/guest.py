@@ -1,0 +1,167 @@
+"""Machines for tests: how a test starts our kernel and talks to it.
+
+    run(tree, command, ...)       through the front door: ./kidney run --exec
+    run_machine(tree, command, ...)   QEMU directly, for hardware that the front door does not offer
+    Console(tree)                 an interactive ./kidney run on a terminal of its own
+
+Deadlines are generous: a slow machine is not a failure. Nothing here waits for a fixed time; it waits for what
+must come, and gives up only when the machine is dead or the deadline is over.
+"""
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE = 600  # seconds
+SKIPPED = 77    # CTest's SKIP_RETURN_CODE
+
+sys.path.insert(0, str(ROOT / "tools" / "kidney"))
+import qemu  # noqa: E402
+
+EXIT_LINE = re.compile(rb"init exited with status (\d+)")
+
+
+class Result(NamedTuple):
+    status: int | None  # None: the deadline came first
+    out: bytes
+    err: bytes
+    log: bytes
+
+
+def require_qemu():
+    """Ends the test as skipped where there is no QEMU."""
+    if not shutil.which(qemu.PROGRAM):
+        print(f"skipped: {qemu.PROGRAM} is not installed (package qemu-system-x86)")
+        sys.exit(SKIPPED)
+
+
+def run(tree, command, *options, deadline=DEADLINE) -> Result:
+    """./kidney run --exec COMMAND on the images of a build tree."""
+    with tempfile.TemporaryDirectory(prefix="kidney-test-") as folder:
+        log = Path(folder, "kernel.log")
+        arguments = [str(ROOT / "kidney"), "run", "--tree", str(tree), "--log", str(log), *options]
+        if command is not None:
+            arguments += ["--exec", command]
+        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            out, err = process.communicate(timeout=deadline)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            status = None
+        return Result(status, out, err, log.read_bytes() if log.exists() else b"")
+
+
+def run_machine(tree, command, memory=256, smp=1, append="", extra=(), accelerator=None, deadline=DEADLINE) -> Result:
+    """QEMU with further arguments. The status is that of init, as the kernel log tells it."""
+    with tempfile.TemporaryDirectory(prefix="kidney-test-") as folder:
+        log, out, err = (Path(folder, name) for name in ("log", "out", "err"))
+        arguments = qemu.machine(str(Path(tree, "kidney.iso")), memory, smp)
+        if accelerator:
+            arguments[arguments.index("-accel") + 1] = accelerator
+        arguments += qemu.disk(0, str(Path(tree, "root.ext2")), snapshot=True)
+        arguments += qemu.word(folder, "append", append) + qemu.word(folder, "exec", command)
+        for name, path in (("console", log), ("output", out), ("error", err)):
+            arguments += qemu.serial_file(name, str(path))
+        process = subprocess.Popen([*arguments, *extra], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        end = time.monotonic() + deadline
+        try:
+            while process.poll() is None and time.monotonic() < end:
+                time.sleep(0.05)
+                # A machine that cannot switch itself off has still done its work.
+                if log.exists() and EXIT_LINE.search(log.read_bytes()):
+                    try:
+                        process.wait(5)
+                    except subprocess.TimeoutExpired:
+                        break
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        texts = [path.read_bytes() if path.exists() else b"" for path in (out, err, log)]
+        found = EXIT_LINE.findall(texts[2])
+        return Result(int(found[-1]) if found else None, *texts)
+
+
+def tail(text: bytes, lines: int = 25) -> str:
+    """The end of a log, for the message of a failed test."""
+    return "\n".join("    " + line for line in text.decode("utf-8", "replace").splitlines()[-lines:])
+
+
+class Console:
+    """An interactive run: a terminal on which text is sent and expected."""
+
+    def __init__(self, tree, *options, command=None):
+        self._folder = tempfile.TemporaryDirectory(prefix="kidney-test-")
+        log = os.path.join(self._folder.name, "kernel.log")
+        arguments = command or [str(ROOT / "kidney"), "run", "--tree", str(tree), "--log", log, *options]
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            os.environ["TERM"] = "dumb"
+            os.execv(arguments[0], arguments)
+        self._fresh = b""     # arrived and not yet matched
+        self.transcript = b""
+        self.status = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.status is None:
+            # The group, so that QEMU goes too.
+            for victim in (os.killpg, os.kill):
+                try:
+                    victim(self._pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            os.waitpid(self._pid, 0)
+        os.close(self._fd)
+        self._folder.cleanup()
+
+    def send(self, text: str):
+        os.write(self._fd, text.encode())
+
+    def _receive(self, end) -> bool:
+        """Reads what has come. False: nothing more will."""
+        ready, _, _ = select.select([self._fd], [], [], max(0, end - time.monotonic()))
+        if not ready:
+            raise AssertionError(f"deadline; the console showed\n{tail(self.transcript)}")
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:  # EIO: the other side is closed
+            return False
+        # The shell asks for the cursor's position at each prompt; that is no text.
+        self._fresh += data.replace(b"\x1b[6n", b"")
+        self.transcript += data
+        return bool(data)
+
+    def expect(self, pattern: str, deadline=DEADLINE) -> re.Match:
+        """Waits for a match of the expression in what has not been matched yet; consumes up to its end."""
+        expression = re.compile(pattern.encode(), re.MULTILINE)
+        end = time.monotonic() + deadline
+        while True:
+            match = expression.search(self._fresh)
+            if match:
+                self._fresh = self._fresh[match.end():]
+                return match
+            if not self._receive(end):
+                raise AssertionError(f"no {pattern!r} before the end; the console showed\n{tail(self.transcript)}")
+
+    def wait(self, deadline=DEADLINE) -> int:
+        """Waits for the end of the run; its exit status."""
+        end = time.monotonic() + deadline
+        while self._receive(end):
+            pass
+        self.status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return self.status

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Runs one of user/tests in the guest, or natively with --native: every line must be `ok`, the status 0."""
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import guest
+
+FOLDER = "usr/lib/kidney-tests"
+
+
+def run_natively(tree: Path, name: str) -> guest.Result:
+    # From the folder of the programs: tests that start other programs look there when /bin has none.
+    result = subprocess.run([tree / "rootfs" / FOLDER / name], cwd=tree / "user", stdin=subprocess.DEVNULL,
+                            capture_output=True, timeout=guest.DEADLINE)
+    return guest.Result(result.returncode, result.stdout, result.stderr, b"")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tree", type=Path, required=True)
+    parser.add_argument("--native", action="store_true")
+    parser.add_argument("--smp", default="1")
+    parser.add_argument("name")
+    options = parser.parse_args()
+    if options.native:
+        result = run_natively(options.tree.absolute(), options.name)
+    else:
+        guest.require_qemu()
+        result = guest.run(options.tree, f"cd /; /{FOLDER}/{options.name}", "--smp", options.smp, deadline=1200)
+
+    lines = result.out.decode("utf-8", "replace").splitlines()
+    bad = [line for line in lines if not line.startswith("ok ")]
+    print("\n".join(lines))
+    if result.status == 0 and lines and not bad:
+        return 0
+    print(f"\nstatus {result.status}, {len(lines) - len(bad)} ok, {len(bad)} not\n{guest.tail(result.err)}\n{guest.tail(result.log)}")
+    for line in bad:
+        print(line)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

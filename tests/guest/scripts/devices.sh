@@ -1,0 +1,2 @@
+# Devices: null, zero, full-less, random, standard streams.
+echo x > /dev/null; cat /dev/null | wc -c; head -c 10 /dev/zero | od -An -tx1; echo out > /dev/stdout; echo err 2>/dev/null > /dev/stderr; echo in | cat /dev/stdin; echo fd | cat /dev/fd/0; head -c 16 /dev/urandom | wc -c; a=$(head -c 16 /dev/urandom | md5sum); b=$(head -c 16 /dev/urandom | md5sum); [ "$a" != "$b" ] && echo random; test -c /dev/tty; echo $?; dd if=/dev/zero bs=1M count=4 2>/dev/null | wc -c; cp /dev/null empty; wc -c < empty; cat < /dev/null; ls /dev/null; [ -w /dev/null ] && echo writable

@@ -1,0 +1,2 @@
+# Files larger than a pipe, a page and a few caches.
+seq 1 200000 > f; wc -c f; md5sum < f; tail -n 1 f; sed -n '150000p' f; cat f f f > g; wc -l g; cmp f g > /dev/null 2>&1; echo $?; head -c 1000000 g | md5sum; sort -rn f | head -n 2; rev f | md5sum; dd if=g bs=65536 skip=10 count=3 2>/dev/null | md5sum; cp g h; rm g; md5sum h | cut -c1-32; : > h; wc -c < h; grep -c 9 f; tac f | head -n 1; for i in 0 1 2; do dd if=f of=p.$i bs=500000 skip=$i count=1 2>/dev/null; done; ls p.*; cat p.* | cmp - f && echo joined

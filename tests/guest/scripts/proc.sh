@@ -1,0 +1,2 @@
+# The part of /proc that scripts use.
+[ -d /proc/self ] && echo self; readlink /proc/self/exe | grep -c .; [ -r /proc/meminfo ] && awk '/^MemTotal/{print ($2>1000)}' /proc/meminfo; awk '{print ($1>0)}' /proc/uptime; [ -d /proc/1 ] && echo init; cat /proc/self/cmdline | tr '\0' ' '; echo; ls /proc/self/fd | head -n 3; [ -d /proc/$$ ] && echo me; cut -d' ' -f1 /proc/self/stat | grep -c '^[0-9]*$'; grep -c . /proc/mounts | awk '{print ($1>0)}'; sleep 10 & p=$!; [ -d /proc/$p ] && echo child; kill $p; wait $p 2>/dev/null; [ -d /proc/$p ] || echo gone

@@ -1,0 +1,3 @@
+# Less common filters: join-like awk, column-like, dos2unix, sum of lines, vi-less editing by ed.
+printf 'a\r\nb\r\n' > f; dos2unix f; cat -A f; unix2dos f; cat -A f; printf '1\n2\n3\n' > g; printf 'a\nd\n2\n.\nw\nq\n' > /dev/null; printf '2d\nw\nq\n' | ed -s g 2>/dev/null | head -c 0; wc -l < g | awk '{print ($1>0)}'
+printf 'x 1\ny 2\n' > j; printf 'x A\ny B\n' > k; awk 'NR==FNR{m[$1]=$2;next}{print $0, m[$1]}' j k; ls -1 | sort | tr '\n' ' '; echo; basename /a/b/c.txt .txt; dirname /a/b/c; echo a b c | xargs -n1 | tac | tr '\n' ' '; echo; cat -n j; cat -e j; ls -a | head -n 2; pwd | grep -c .; tty < /dev/null; echo $?; nproc > /dev/null; echo $?; logname > /dev/null 2>&1; true

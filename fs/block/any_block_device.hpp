@@ -3,6 +3,7 @@
 
 #include "kidney/fs/block_device.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +15,7 @@ namespace kidney::fs {
 class AnyBlockDevice {
 public:
     template <BlockDevice Device>
+        requires(!std::same_as<Device, AnyBlockDevice>)  // that is a copy
     explicit AnyBlockDevice(Device& device) noexcept
         : device_(&device), calls_(&calls_of<Device>) {}
 

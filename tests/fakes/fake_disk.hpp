@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -22,14 +23,30 @@ public:
     /// A disk that holds `image`, rounded up to whole blocks.
     FakeDisk(std::span<const std::byte> image, std::uint32_t block_size)
         : FakeDisk((image.size() + block_size - 1) / block_size, block_size) {
-        std::ranges::copy(image, durable_.begin());
+        std::memcpy(durable_.data(), image.data(), image.size());
         current_ = durable_;
     }
 
     [[nodiscard]] Status read(fs::BlockIndex first, std::span<std::byte> to) noexcept {
         TRY(fs::check_range(*this, first, to.size()));
         ++reads_;
-        std::copy_n(current_.begin() + offset(first), to.size(), to.begin());
+        std::memcpy(to.data(), current_.data() + offset(first), to.size());
+        return {};
+    }
+    /// Counts as one read.
+    [[nodiscard]] Status read_scattered(fs::BlockIndex first,
+                                        std::span<const std::span<std::byte>> to) noexcept {
+        std::size_t bytes = 0;
+        for (const auto buffer : to) {
+            bytes += buffer.size();
+        }
+        TRY(fs::check_range(*this, first, bytes));
+        ++reads_;
+        const std::byte* from = current_.data() + offset(first);
+        for (const auto buffer : to) {
+            std::memcpy(buffer.data(), from, buffer.size());
+            from += static_cast<std::ptrdiff_t>(buffer.size());
+        }
         return {};
     }
     [[nodiscard]] Status write(fs::BlockIndex first, std::span<const std::byte> from) noexcept {
@@ -85,6 +102,6 @@ private:
     std::uint64_t reads_ = 0;
 };
 
-static_assert(fs::BlockDevice<FakeDisk>);
+static_assert(fs::ScatterBlockDevice<FakeDisk>);
 
 }  // namespace kidney::fakes

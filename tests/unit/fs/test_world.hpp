@@ -10,6 +10,7 @@
 #include "tests/fakes/call_counter.hpp"
 #include "tests/fakes/fake_heap.hpp"
 
+#include <condition_variable>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
@@ -82,6 +83,64 @@ struct World {
     [[nodiscard]] bool is_clean() const {
         return heap.used_bytes() == 0 && frames.free_frames() == arena.frames();
     }
+};
+
+/// For tests with one thread: nobody can be waiting, and waiting would last for ever.
+struct NullQueue {
+    struct Limit {
+        bool interruptible = false;
+    };
+    template <class Lock>
+    void wait(Lock&) noexcept {
+        KIDNEY_INVARIANT(false, "the only thread waits");
+    }
+    template <class Lock>
+    Status wait(Lock&, Limit) noexcept {
+        KIDNEY_INVARIANT(false, "the only thread waits");
+        return {};
+    }
+    void wake_all() noexcept {}
+};
+
+/// For tests with threads.
+class StdLock {
+public:
+    void lock() noexcept { mutex_.lock(); }
+    void unlock() noexcept { mutex_.unlock(); }
+
+private:
+    std::mutex mutex_;
+};
+class StdQueue {
+public:
+    struct Limit {
+        bool interruptible = false;
+    };
+    void wait(StdLock& lock) noexcept { condition_.wait(lock); }
+    Status wait(StdLock& lock, Limit) noexcept {
+        condition_.wait(lock);
+        return {};
+    }
+    void wake_all() noexcept { condition_.notify_all(); }
+
+private:
+    std::condition_variable_any condition_;
+};
+
+/// A heap that threads can share.
+class LockedHeap : public fakes::FakeHeap {
+public:
+    Result<void*> allocate(std::size_t bytes) noexcept {
+        std::lock_guard guard(mutex_);
+        return FakeHeap::allocate(bytes);
+    }
+    void free(void* object, std::size_t bytes) noexcept {
+        std::lock_guard guard(mutex_);
+        FakeHeap::free(object, bytes);
+    }
+
+private:
+    std::mutex mutex_;
 };
 
 }  // namespace kidney::fs_test

@@ -12,6 +12,8 @@
 namespace kidney::fs {
 namespace {
 
+using fs_test::LockedHeap;
+using fs_test::StdLock;
 using fs_test::World;
 using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
 
@@ -185,24 +187,6 @@ TEST(TmpfsSweep, EveryAllocationFailedInTurn) {
     }
     EXPECT_GT(failures, 80U);
 }
-
-struct StdLock {
-    std::mutex mutex;
-    void lock() noexcept { mutex.lock(); }
-    void unlock() noexcept { mutex.unlock(); }
-};
-/// A heap that threads can share.
-struct LockedHeap : fakes::FakeHeap {
-    std::mutex mutex;
-    Result<void*> allocate(std::size_t bytes) noexcept {
-        std::lock_guard guard(mutex);
-        return FakeHeap::allocate(bytes);
-    }
-    void free(void* object, std::size_t bytes) noexcept {
-        std::lock_guard guard(mutex);
-        FakeHeap::free(object, bytes);
-    }
-};
 
 TEST(TmpfsStress, AppendersNeverOverwriteEachOther) {
     World world;

@@ -1,0 +1,215 @@
+/// ext2 against the host: images from mke2fs must show the tree they were made from; damaged ones
+/// and failing disks must give errors and nothing worse.
+#include "fs/block/faulty_block_device.hpp"
+#include "tests/laws/report.hpp"
+#include "tests/unit/fs/ext2_image.hpp"
+
+#include <gtest/gtest.h>
+
+namespace kidney::fs_test {
+namespace {
+
+struct Format {
+    unsigned block_size;
+    const char* options;
+};
+void PrintTo(const Format& format, std::ostream* out) {
+    *out << format.block_size << " " << format.options;
+}
+
+class Ext2Formats : public testing::TestWithParam<Format> {};
+
+TEST_P(Ext2Formats, ShowsTheTreeItWasMadeFrom) {
+    const TemporaryDirectory tree;
+    make_tree(tree.path());
+    const auto image = make_image(tree.path(), GetParam().block_size, "6M", GetParam().options);
+    if (image.empty()) {
+        GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+    }
+    Seen expected;
+    walk_host(tree.path(), "", expected);
+    World world;
+    {
+        fakes::FakeDisk disk(image, 512);
+        TestCache cache(world.heap, world.frames, world.arena);
+        {
+            TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+            ASSERT_TRUE(ext2.mount());
+            const Ref<fs::Vnode> root = ext2.root();
+            Seen seen;
+            ASSERT_TRUE(walk(*root, "", seen));
+            for (const auto& [path, what] : expected.files) {
+                EXPECT_EQ(seen.files[path], what) << path;
+            }
+            EXPECT_EQ(seen.files.size(), expected.files.size());
+
+            // Sequential reading asks for several pages at a time, and the second time for none.
+            const Ref<fs::Vnode> file = *root->lookup("double");
+            cache.reclaim(~std::size_t{0});
+            const std::uint64_t before = disk.reads();
+            Seen once;
+            ASSERT_TRUE(walk(*file, "", once));
+            EXPECT_LT(disk.reads() - before, 1'000'001U / 4096 / 4);
+            const std::uint64_t cold = disk.reads();
+            ASSERT_TRUE(walk(*file, "", once));
+            EXPECT_EQ(disk.reads(), cold);
+
+            // Three levels of pointers with 1 KiB blocks, and holes all around.
+            const Ref<fs::Vnode> sparse = *root->lookup("sparse");
+            std::array<std::byte, 16> end{};
+            fs::SpanReadBuffer to(end);
+            ASSERT_EQ(*sparse->read(89'999'999, to), 9U);
+            EXPECT_EQ(std::memcmp(end.data(), "\0far away", 9), 0);
+
+            EXPECT_EQ(root->lookup("nothing").error(), Errc::not_found);
+            EXPECT_EQ(file->lookup("x").error(), Errc::not_directory);
+            EXPECT_EQ(*root->lookup("short"), *(*root->lookup("a"))->lookup("second"));
+            EXPECT_EQ(root->create("new", {}).error(), Errc::read_only);
+            EXPECT_EQ(root->unlink("short", false).error(), Errc::read_only);
+            const Ref<fs::Vnode> deep = *(*(*root->lookup("a"))->lookup("b"))->lookup("c");
+            EXPECT_EQ(*(*(*deep->parent())->parent())->parent(), root);
+        }
+        EXPECT_EQ(cache.size(), 0U);
+    }
+    EXPECT_TRUE(world.is_clean());
+}
+INSTANTIATE_TEST_SUITE_P(
+    Images, Ext2Formats,
+    testing::Values(Format{1024, ""}, Format{2048, ""}, Format{4096, ""}, Format{1024, "-r 0"},
+                    Format{1024, "-I 128 -O ^filetype"},
+                    Format{4096, "-I 256 -O ^resize_inode,^sparse_super,^dir_index"}));
+
+/// A small image for the sweeps: every kind of node, few blocks.
+std::vector<std::byte> small_image() {
+    const TemporaryDirectory tree;
+    std::filesystem::create_directories(tree.path() / "d/e");
+    write_file(tree.path() / "d/e/file", std::string(40'000, 'f'));
+    write_file(tree.path() / "d/two", "2");
+    std::filesystem::create_symlink("d/e", tree.path() / "fast");
+    std::filesystem::create_symlink(std::string(100, 's'), tree.path() / "slow");
+    return make_image(tree.path(), 1024, "256k", "-N 32");
+}
+
+Status mount_and_walk(TestExt2& ext2, Seen& seen) {
+    TRY(ext2.mount());
+    return walk(*ext2.root(), "", seen);
+}
+
+TEST(Ext2Sweep, EveryBlockOperationFailedInTurn) {
+    const auto image = small_image();
+    if (image.empty()) {
+        GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+    }
+    using Faulty = fs::FaultyBlockDevice<fakes::FakeDisk>;
+    Seen good;
+    std::size_t failures = 0;
+    for (const auto mode : {Faulty::Mode::from_then_on, Faulty::Mode::one_shot}) {
+        for (std::uint64_t k = 0;; ++k) {
+            World world;
+            bool complete = false;
+            {
+                fakes::FakeDisk disk(image, 512);
+                Faulty faulty(disk);
+                TestCache cache(world.heap, world.frames, world.arena);
+                TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(faulty), 1);
+                faulty.fail_operation(k, mode);
+                Seen seen;
+                const Status status = mount_and_walk(ext2, seen);
+                complete = faulty.operations() <= k;
+                if (complete) {
+                    ASSERT_TRUE(status);
+                    good = seen;
+                } else if (mode == Faulty::Mode::from_then_on) {
+                    ASSERT_FALSE(status) << "operation " << k;
+                }
+                if (!status) {
+                    EXPECT_EQ(status.error(), Errc::io_error);
+                    ++failures;
+                } else if (!good.files.empty()) {
+                    EXPECT_EQ(seen.files, good.files);  // a read-ahead failed, and was not needed
+                }
+                faulty.heal();
+                Seen again;
+                ASSERT_TRUE(mount_and_walk(ext2, again)) << "retry after operation " << k;
+                EXPECT_EQ(again.files.size(), 7U);
+            }
+            ASSERT_TRUE(world.is_clean()) << "operation " << k;
+            if (complete) {
+                break;
+            }
+        }
+    }
+    EXPECT_GT(failures, 8U);
+}
+
+TEST(Ext2Sweep, EveryAllocationFailedInTurn) {
+    const auto image = small_image();
+    if (image.empty()) {
+        GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+    }
+    std::size_t failures = 0;
+    for (const bool frames : {false, true}) {
+        for (std::size_t n = 1;; ++n) {
+            World world;
+            fakes::CallCounter& counter =
+                frames ? static_cast<fakes::CallCounter&>(world.frames) : world.heap;
+            bool complete = false;
+            {
+                fakes::FakeDisk disk(image, 512);
+                TestCache cache(world.heap, world.frames, world.arena);
+                TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+                counter.fail_at(n);
+                Seen seen;
+                const Status status = mount_and_walk(ext2, seen);
+                if (!status) {
+                    EXPECT_EQ(status.error(), Errc::no_memory);
+                    ++failures;
+                }
+                complete = !counter.has_failed();
+                counter.fail_at(0);
+                Seen again;
+                ASSERT_TRUE(mount_and_walk(ext2, again)) << "retry after allocation " << n;
+                EXPECT_EQ(again.files.size(), 7U);
+            }
+            ASSERT_TRUE(world.is_clean()) << "allocation " << n;
+            if (complete) {
+                break;
+            }
+        }
+    }
+    EXPECT_GT(failures, 5U);
+}
+
+TEST(Ext2Damage, RandomBytesAreSurvived) {
+    const auto image = small_image();
+    if (image.empty()) {
+        GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+    }
+    World world;
+    std::size_t refused = 0;
+    for (std::uint32_t seed = 1; seed <= 500; ++seed) {
+        laws::Random random(seed);
+        auto damaged = image;
+        const std::uint32_t count = 1 + random.below(6);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            // Mostly where the metadata is.
+            const std::uint32_t range =
+                random.below(4) == 0 ? static_cast<std::uint32_t>(damaged.size()) : 40 * 1024;
+            damaged[1024 + random.below(range - 1024)] = static_cast<std::byte>(random.next());
+        }
+        fakes::FakeDisk disk(damaged, 512);
+        TestCache cache(world.heap, world.frames, world.arena);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+        Seen seen;
+        const Status status = mount_and_walk(ext2, seen);
+        refused += status ? 0 : 1;
+        if (!status) {
+            ASSERT_NE(status.error(), Errc::no_memory) << "seed " << seed;
+        }
+    }
+    EXPECT_TRUE(world.is_clean());
+    EXPECT_GT(refused, 3U);
+}
+
+}  // namespace
+}  // namespace kidney::fs_test

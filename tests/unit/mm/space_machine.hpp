@@ -51,10 +51,20 @@ public:
     }
     /// All CPUs go back to the kernel's own tables.
     void idle() {
+        for (Space* const space : running_) {
+            if (space != nullptr) {
+                leave(*space);
+            }
+        }
+    }
+
+    /// Every CPU that runs in this space goes back to the kernel's own tables.
+    void leave(Space& space) {
         for (std::uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
-            if (Space* const space = std::exchange(running_[cpu], nullptr); space != nullptr) {
+            if (running_[cpu] == &space) {
+                running_[cpu] = nullptr;
                 tlbs.cpus[cpu] = {};
-                space->deactivate(CpuId(cpu));
+                space.deactivate(CpuId(cpu));
             }
         }
     }

@@ -326,6 +326,21 @@ TYPED_TEST(AddressSpaceTest, OtherCpusForgetWhatIsTakenAway) {
     m.tlbs.current = CpuId(0);
 }
 
+TYPED_TEST(AddressSpaceTest, OtherCpusReadTheCopyAndNotTheOldFrame) {
+    auto& m = this->machine;
+    const VirtAddr at = this->must_map(anonymous(1));
+    EXPECT_TRUE(m.store(at, 1));
+    const auto child = *this->space->fork();
+    m.tlbs.current = CpuId(1);
+    m.run_in(*this->space);
+    EXPECT_EQ(m.load(at), 1U);  // remembers the shared frame, read-only
+    m.tlbs.current = CpuId(0);
+    EXPECT_TRUE(m.store(at, 2));  // gets a frame of its own
+    m.tlbs.current = CpuId(1);
+    EXPECT_EQ(m.load(at), 2U);
+    m.tlbs.current = CpuId(0);
+}
+
 TYPED_TEST(AddressSpaceTest, TheKernelHalfIsShared) {
     auto& m = this->machine;
     using Entry = typename TypeParam::Entry;

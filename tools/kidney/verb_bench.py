@@ -121,7 +121,8 @@ def report(results):
 def guest(options):
     tree = build.build("i686-release", ["iso", "disk"])
     program = os.path.join(ROOT, "tests", "guest", "bench_guest.py")
-    return subprocess.run([sys.executable, program, "--tree", tree]).returncode
+    command = [sys.executable, program, "--tree", tree, "--json", os.path.join(OUTPUT, "guest.json")]
+    return subprocess.run(command + (["--quick"] if options.quick else [])).returncode
 
 
 def main(arguments):

@@ -15,7 +15,7 @@ inline constexpr LockRank process_tree{10,
                                        "process tree"};  // fork, exit and wait look at relatives
 inline constexpr LockRank terminal{14, "terminal"};      // line discipline; blocks its reader
 inline constexpr LockRank file{18, "open file"};         // position of a description
-inline constexpr LockRank pipe{20, "pipe"};        // copies user memory while it is held
+inline constexpr LockRank pipe{20, "pipe"};              // copies user memory while it is held
 inline constexpr LockRank address_space{22,
                                         "address space"};    // a fault holds it and asks for pages
 inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache

@@ -6,6 +6,7 @@
 #include "arch/i686/trap/interrupts.hpp"
 #include "drivers/fw_cfg/fw_cfg.hpp"
 #include "kernel/boot/command_line.hpp"
+#include "kernel/boot/machine.hpp"
 #include "kernel/boot/multiboot2.hpp"
 #include "kernel/console.hpp"
 #include "kernel/kernel.hpp"
@@ -16,6 +17,7 @@
 #include "kidney/core/log.hpp"
 
 #include <array>
+#include <bit>
 
 namespace kidney::kernel {
 
@@ -59,6 +61,11 @@ void first_thread(void* /*argument*/) noexcept {
     }
 }
 
+/// Where every CPU but the first begins.
+void run_cpu(CpuId /*id*/) noexcept {
+    become_idle_thread();
+}
+
 }  // namespace
 
 /// Called by the trampoline (arch/i686/boot), on the boot stack, interrupts off.
@@ -74,6 +81,9 @@ extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexce
     kernel_objects.dispatcher.create();
     set_thread_name_hook([]() noexcept { return current_thread().name(); });
     adopt_this_cpu();
+    find_machine(info, boot_options);
+    const CpuSet cpus = start_other_cpus(boot_options, &run_cpu);
+    log::info<"boot">("{} CPUs", std::popcount(cpus.bits()));
     MUST(start_kernel_thread("first", &first_thread, nullptr));
     become_idle_thread();
 }

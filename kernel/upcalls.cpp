@@ -3,6 +3,7 @@
 
 #include "arch/i686/cpu/cpu.hpp"
 #include "arch/i686/trap/trap_frame.hpp"
+#include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
 
 #include <array>
@@ -57,16 +58,20 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
 
 void on_system_call(TrapFrame& /*frame*/) noexcept {}
 
-void on_interrupt(IrqLine /*line*/) noexcept {}
+void on_timer() noexcept {
+    kernel::dispatcher().on_timer();
+}
 
-void on_timer() noexcept {}
-
-void on_reschedule() noexcept {}
+void on_reschedule() noexcept {
+    kernel::dispatcher().on_reschedule();
+}
 
 void on_return_to_user(TrapFrame& /*frame*/) noexcept {
     arch::Cpu::clear_work();
 }
 
-void on_preemption_point() noexcept {}
+void on_preemption_point() noexcept {
+    kernel::dispatcher().on_preemption_point();
+}
 
 }  // namespace kidney::hal

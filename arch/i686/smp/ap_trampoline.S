@@ -48,10 +48,12 @@ gdt_pointer:
 stack_end:
 ap_trampoline_end:
 
-/* Above 0xC0000000, on the tables of the boot code. smp.cpp has put the stack in place; one CPU comes
- * this way at a time. */
+/* Above 0xC0000000. The boot tables have done their work: the stack is mapped in the kernel's own only.
+ * start.cpp has put both in place; one CPU comes this way at a time. */
     .text
 ap_higher_half:
+    movl ap_kernel_root, %eax
+    movl %eax, %cr3
     movl ap_stack_top, %esp
     xorl %ebp, %ebp
     pushl %ebp

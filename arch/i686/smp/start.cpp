@@ -18,8 +18,9 @@ extern "C" const std::byte ap_trampoline_start[];
 extern "C" const std::byte ap_trampoline_end[];
 
 extern "C" {
-/// Read by ap_trampoline.S.
+// Read by ap_trampoline.S.
 constinit std::byte* ap_stack_top = nullptr;
+constinit std::uint32_t ap_kernel_root = 0;
 }
 
 namespace {
@@ -56,7 +57,6 @@ bool wait_until_online(CpuId cpu, Duration time) noexcept {
 extern "C" [[noreturn]] void ap_entry() noexcept {
     const Starting self = starting;
     load_cpu_tables(self.id, self.kernel_root);
-    write_cr3(self.kernel_root.value());
     initialise_fpu();
     enable_local_apic();
     set_online(self.id);
@@ -80,6 +80,7 @@ void start_cpus(std::span<StartingCpu> cpus, PhysAddr kernel_root, CpuEntry entr
     wait(Duration::milliseconds(10));
     for (StartingCpu& cpu : cpus) {
         ap_stack_top = cpu.stack.data() + cpu.stack.size();
+        ap_kernel_root = kernel_root.value();
         starting = {cpu.id, kernel_root, entry};
         std::atomic_thread_fence(std::memory_order_seq_cst);  // before the message
         constexpr std::uint8_t start_page = AP_TRAMPOLINE >> page_shift;

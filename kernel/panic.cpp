@@ -6,6 +6,7 @@
 #include "arch/i686/cpu/port_io.hpp"
 #include "arch/i686/smp/messages.hpp"
 #include "arch/i686/trap/trap_frame.hpp"
+#include "arch/i686/trap/vectors.hpp"
 #include "kernel/console.hpp"
 #include "kernel/symbols.hpp"
 #include "kidney/core/assert.hpp"
@@ -65,16 +66,19 @@ void print_backtrace(std::uint32_t eip, std::uint32_t ebp) noexcept {
 }
 
 void print_registers(const hal::TrapFrame& f) noexcept {
-    // Only a trap from user mode pushes the stack pointer; otherwise it is where the frame ends.
-    const bool has_stack = f.from_user() || f.ss != 0;
-    const std::uint32_t esp = f.from_user() ? f.esp : f.esp_at_pusha + 5 * 4 + 3 * 4;
+    // Only a trap from user mode pushes a stack pointer, and a double fault's frame is made up from
+    // the TSS; otherwise the interrupted code's stack begins where the frame ends.
+    const bool has_stack = f.from_user() || f.vector == arch::vector::double_fault;
+    constexpr std::uint32_t above_pusha =
+        offsetof(hal::TrapFrame, esp) - offsetof(hal::TrapFrame, ds);
+    const std::uint32_t esp = has_stack ? f.esp : f.esp_at_pusha + above_pusha;
+    const std::uint32_t ss = has_stack ? f.ss : arch::selector::kernel_data;
     print("eip {:08x}  eflags {:08x}  vector {}  error {:x}  from {}\n", f.eip, f.eflags, f.vector,
           f.error_code, f.from_user() ? "user mode" : "the kernel");
     print("eax {:08x}  ebx {:08x}  ecx {:08x}  edx {:08x}\n", f.eax, f.ebx, f.ecx, f.edx);
-    print("esi {:08x}  edi {:08x}  ebp {:08x}  esp {:08x}\n", f.esi, f.edi, f.ebp,
-          has_stack ? f.esp : esp);
+    print("esi {:08x}  edi {:08x}  ebp {:08x}  esp {:08x}\n", f.esi, f.edi, f.ebp, esp);
     print("cs {:04x}  ds {:04x}  es {:04x}  fs {:04x}  gs {:04x}  ss {:04x}\n", f.cs & 0xffff,
-          f.ds & 0xffff, f.es & 0xffff, f.fs & 0xffff, arch::read_gs(), f.ss & 0xffff);
+          f.ds & 0xffff, f.es & 0xffff, f.fs & 0xffff, arch::read_gs(), ss & 0xffff);
     print("cr0 {:08x}  cr2 {:08x}  cr3 {:08x}  cr4 {:08x}\n", arch::read_cr0(), arch::read_cr2(),
           arch::read_cr3(), arch::read_cr4());
 }

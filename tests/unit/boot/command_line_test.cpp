@@ -1,0 +1,73 @@
+#include "kernel/boot/command_line.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace kidney::kernel {
+namespace {
+
+BootOptions parsed(std::string_view text) {
+    BootOptions options;
+    command_line::parse(text, options);
+    return options;
+}
+
+TEST(CommandLine, ReadsNamesAndValues) {
+    const BootOptions o = parsed("root=/dev/vda  init=/bin/rush\tconsole=ttyS0 smp=2 panic=halt");
+    EXPECT_EQ(o.root.view(), "/dev/vda");
+    EXPECT_EQ(o.init.view(), "/bin/rush");
+    EXPECT_EQ(o.console.view(), "ttyS0");
+    EXPECT_EQ(o.cpus, 2U);
+    EXPECT_EQ(o.panic, PanicAction::halt);
+    EXPECT_EQ(o.unknown.size(), 0U);
+}
+
+TEST(CommandLine, ReadsSwitches) {
+    const BootOptions o = parsed("noapic selftest panic=test");
+    EXPECT_TRUE(o.no_apic && o.self_test && o.panic_test);
+    EXPECT_EQ(o.panic, PanicAction::exit);
+}
+
+TEST(CommandLine, ALaterWordWins) {
+    EXPECT_EQ(parsed("root=a root=b").root.view(), "b");
+    BootOptions o = parsed("smp=2");
+    command_line::parse("smp=4", o);
+    EXPECT_EQ(o.cpus, 4U);
+}
+
+TEST(CommandLine, ReportsWhatItDoesNotKnow) {
+    const BootOptions o = parsed("roott=/dev/vda smp=many smp=0 panic=maybe selftest=1 quiet");
+    ASSERT_EQ(o.unknown.size(), 6U);
+    EXPECT_EQ(o.unknown.view()[0].view(), "roott=/dev/vda");
+    EXPECT_EQ(o.unknown.view()[5].view(), "quiet");
+    EXPECT_EQ(o.cpus, max_cpus);
+    EXPECT_FALSE(o.self_test);
+}
+
+TEST(CommandLine, MoreCpusThanWeKnowOfIsAll) {
+    EXPECT_EQ(parsed("smp=64").cpus, max_cpus);
+    EXPECT_EQ(parsed("smp=99999999999999").cpus, max_cpus);
+}
+
+TEST(CommandLine, QuotesKeepBlanksTogether) {
+    EXPECT_EQ(parsed("init=\"/bin/a b\" smp=1").init.view(), "/bin/a b");
+}
+
+TEST(CommandLine, WhatFollowsTwoDashesIsForInit) {
+    const BootOptions o = parsed("smp=1 -- --exec smp=2");
+    EXPECT_EQ(o.init_arguments.view(), "--exec smp=2");
+    EXPECT_EQ(o.cpus, 1U);
+}
+
+TEST(CommandLine, SurvivesOddInput) {
+    EXPECT_EQ(parsed("").unknown.size(), 0U);
+    EXPECT_EQ(parsed("   \t ").unknown.size(), 0U);
+    EXPECT_EQ(parsed("= == =x").unknown.size(), 3U);
+    EXPECT_EQ(parsed("\"never closed root=a").root.view(), "");
+    EXPECT_EQ(parsed(std::string(5000, 'x')).unknown.size(), 1U);
+    EXPECT_EQ(parsed("root=" + std::string(5000, 'x')).root.view().size(), 64U);
+}
+
+}  // namespace
+}  // namespace kidney::kernel

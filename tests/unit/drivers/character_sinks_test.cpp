@@ -1,0 +1,190 @@
+#include "drivers/serial/uart16550.hpp"
+#include "drivers/vga/text_screen.hpp"
+#include "tests/archetypes/hal.hpp"
+#include "tests/fakes/fake_ports.hpp"
+#include "tests/laws/character_sink_laws.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <deque>
+#include <string>
+
+namespace kidney {
+
+// Compiled with no more than the contract promises.
+template class drivers::Uart16550<archetypes::PortIoArchetype>;
+template class drivers::TextScreen<archetypes::PortIoArchetype>;
+
+namespace {
+
+using drivers::TextScreen;
+using drivers::Uart16550;
+
+void expect_passed(const laws::Report& report) {
+    for (const laws::Failure& f : report.failures()) {
+        ADD_FAILURE_AT(f.file, f.line) << f.law << ": " << f.expression;
+    }
+}
+
+/// A UART whose transmitter takes some status reads to empty, as a real one does; a byte that comes
+/// earlier is lost.
+class FakeUart {
+public:
+    explicit FakeUart(fakes::FakePortSpace& space, std::uint16_t base) {
+        space.on_read(base + 5, [this] {
+            ++status_reads_;
+            busy_ -= busy_ > 0 && !stuck_ ? 1 : 0;
+            return (busy_ == 0 ? 0x20U : 0U) | (input_.empty() ? 0U : 1U);
+        });
+        space.on_write(base, [this](std::uint32_t value) {
+            if (divisor_access_) {
+                return;
+            }
+            if (busy_ == 0) {
+                sent_.push_back(static_cast<char>(value));
+                busy_ = 3;
+            }
+        });
+        space.on_read(base, [this] {
+            const char c = input_.front();
+            input_.pop_front();
+            return static_cast<unsigned char>(c) + 0U;
+        });
+        space.on_write(base + 3, [this](std::uint32_t v) { divisor_access_ = (v & 0x80) != 0; });
+        space.on_write(base + 7, [this](std::uint32_t v) { scratch_ = v; });
+        space.on_read(base + 7, [this] { return scratch_; });
+    }
+    std::string sent_;
+    std::deque<char> input_;
+    bool stuck_ = false;
+    unsigned status_reads_ = 0;
+
+private:
+    unsigned busy_ = 0;
+    bool divisor_access_ = false;
+    std::uint32_t scratch_ = 0;
+};
+
+struct UartHarness {
+    fakes::FakePortSpace space;
+    FakeUart device{space, drivers::uart::com1};
+    Uart16550<fakes::FakePorts> uart{fakes::FakePorts(space), drivers::uart::com1};
+    UartHarness() { EXPECT_TRUE(uart.initialise()); }
+    auto& sink() { return uart; }
+    bool connected() { return true; }
+    std::string text() { return device.sent_; }
+    void get_stuck() { device.stuck_ = true; }
+    unsigned accesses() { return device.status_reads_; }
+};
+
+TEST(Uart16550, ObeysTheLawsOfACharacterSink) {
+    UartHarness harness;
+    laws::Report report;
+    laws::run_laws<laws::CharacterSinkLaws>(report, harness);
+    expect_passed(report);
+}
+
+TEST(Uart16550, WithoutAPortEverythingIsDropped) {
+    fakes::FakePortSpace space;
+    Uart16550 uart(fakes::FakePorts(space), drivers::uart::com1);
+    EXPECT_FALSE(uart.initialise());
+    space.clear_log();
+    uart.put('x');
+    EXPECT_TRUE(space.log().empty());
+    EXPECT_FALSE(uart.receive());
+}
+
+TEST(Uart16550, ReceivesUntilEmpty) {
+    UartHarness harness;
+    harness.device.input_ = {'h', 'i'};
+    EXPECT_EQ(harness.uart.receive(), 'h');
+    EXPECT_EQ(harness.uart.receive(), 'i');
+    EXPECT_FALSE(harness.uart.receive());
+}
+
+/// A screen's memory and its cursor registers.
+struct ScreenMachine {
+    using Screen = TextScreen<fakes::FakePorts>;
+    fakes::FakePortSpace space;
+    std::array<std::uint16_t, Screen::columns * Screen::rows> cells{};
+    std::array<std::uint8_t, 256> crtc{};
+    std::uint8_t index = 0;
+    Screen screen{fakes::FakePorts(space)};
+
+    ScreenMachine() {
+        cells.fill(0x0720);
+        space.on_write(0x3D4, [this](std::uint32_t v) { index = static_cast<std::uint8_t>(v); });
+        space.on_write(0x3D5,
+                       [this](std::uint32_t v) { crtc[index] = static_cast<std::uint8_t>(v); });
+        space.on_read(0x3D5, [this] { return crtc[index] + 0U; });
+    }
+    void set_cursor(std::uint32_t at) {
+        crtc[0x0E] = static_cast<std::uint8_t>(at >> 8);
+        crtc[0x0F] = static_cast<std::uint8_t>(at);
+    }
+    std::uint32_t cursor() const { return crtc[0x0E] << 8U | crtc[0x0F]; }
+    std::string row(std::uint32_t r) const {
+        std::string text;
+        for (std::uint32_t c = 0; c < Screen::columns; ++c) {
+            text.push_back(static_cast<char>(cells[r * Screen::columns + c]));
+        }
+        return text.substr(0, text.find_last_not_of(' ') + 1);
+    }
+};
+
+struct ScreenHarness : ScreenMachine {
+    ScreenHarness() { screen.initialise(cells.data()); }
+    auto& sink() { return screen; }
+    bool connected() { return true; }
+    std::string text() const { return row(0); }
+    void get_stuck() {}
+    unsigned accesses() { return 0; }
+};
+
+TEST(TextScreen, ObeysTheLawsOfACharacterSink) {
+    ScreenHarness harness;
+    laws::Report report;
+    laws::run_laws<laws::CharacterSinkLaws>(report, harness);
+    expect_passed(report);
+}
+
+TEST(TextScreen, GoesOnBelowWhatTheBootLoaderPrinted) {
+    ScreenMachine m;
+    m.set_cursor(3 * 80 + 12);
+    m.screen.initialise(m.cells.data());
+    hal::put_all(m.screen, "hello");
+    EXPECT_EQ(m.row(4), "hello");
+    EXPECT_EQ(m.cursor(), 4 * 80 + 5U);
+}
+
+TEST(TextScreen, ScrollsAtTheBottomAndWrapsAtTheRight) {
+    ScreenMachine m;
+    m.set_cursor(24 * 80);
+    m.screen.initialise(m.cells.data());
+    hal::put_all(m.screen, "first\nsecond");
+    EXPECT_EQ(m.row(23), "first");
+    EXPECT_EQ(m.row(24), "second");
+    hal::put_all(m.screen, "\n" + std::string(80, 'a') + "b");
+    EXPECT_EQ(m.row(23), std::string(80, 'a'));
+    EXPECT_EQ(m.row(24), "b");
+}
+
+TEST(TextScreen, ACursorBeyondTheScreenIsSurvived) {
+    ScreenMachine m;
+    m.set_cursor(0xffff);
+    m.screen.initialise(m.cells.data());
+    hal::put_all(m.screen, "x");
+    EXPECT_EQ(m.row(24), "x");
+}
+
+TEST(TextScreen, UnderstandsControlCharactersAndDropsEscapeSequences) {
+    ScreenHarness m;
+    hal::put_all(m.screen,
+                 "ab\bc\td\x1b[1;31me\x1b"
+                 "cf\rX");
+    EXPECT_EQ(m.row(0), "Xc      def");
+}
+
+}  // namespace
+}  // namespace kidney

@@ -47,7 +47,7 @@ inline std::vector<std::byte> make_image(const std::filesystem::path& tree, unsi
         return {};
     }
     std::ifstream file(image, std::ios::binary);
-    std::vector<std::byte> bytes(std::filesystem::file_size(image));
+    std::vector<std::byte> bytes(static_cast<std::size_t>(std::filesystem::file_size(image)));
     file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     return bytes;
 }

@@ -1,0 +1,298 @@
+/// virtio-blk and ATA against fake devices: the laws of BlockDevice, and what real hardware does to
+/// drivers: errors, silence, odd sizes, buffers that a device cannot reach.
+#include "drivers/block/ata_pio.hpp"
+#include "drivers/block/virtio_blk.hpp"
+#include "drivers/pci.hpp"
+#include "sim/ram_arena.hpp"
+#include "tests/fakes/fake_ata.hpp"
+#include "tests/fakes/fake_virtio_blk.hpp"
+#include "tests/laws/block_device_laws.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <vector>
+
+namespace kidney::drivers {
+namespace {
+
+/// Every look at the clock takes a millisecond, so deadlines come by themselves.
+struct TickingClock {
+    static inline std::uint64_t now_ns = 0;
+    static Instant now() noexcept { return Instant(now_ns += 1'000'000); }
+};
+
+struct ArenaDma {
+    sim::RamArena& arena;
+    std::optional<PhysAddr> physical(const std::byte* p) noexcept {
+        const std::byte* const base = arena.direct(FrameNumber(0)).data();
+        if (p < base || p >= base + std::size_t{arena.frames()} * page_size) {
+            return std::nullopt;
+        }
+        return PhysAddr(static_cast<std::uint32_t>(p - base));
+    }
+};
+
+struct VirtioDisk {
+    using Disk = VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, PolledWait<TickingClock>, NullLock>;
+    sim::RamArena arena{64};
+    fakes::FakeVirtioBlk hardware{arena, 1000};
+    ArenaDma dma{arena};
+    PolledWait<TickingClock> wait;
+    DmaMemory memory{{arena.direct(FrameNumber(8)).data(), Disk::memory_frames* page_size},
+                     FrameNumber(8).address()};
+    Disk device{hardware, dma, wait, memory};
+
+    Status start() {
+        Pci<fakes::FakeVirtioBlk, NullLock> pci(hardware);
+        const auto function = pci.find(virtio::vendor, virtio::transitional_block);
+        if (!function) {
+            return fail(Errc::no_device);
+        }
+        EXPECT_EQ(function->line, hal::IrqLine(fakes::FakeVirtioBlk::irq));
+        pci.enable(function->address);
+        return device.start(pci.port_base(function->address, 0).value_or(0));
+    }
+    /// Memory that the device reaches.
+    std::span<std::byte> direct(std::size_t bytes) {
+        return {arena.direct(FrameNumber(32)).data(), bytes};
+    }
+};
+
+template <class D>
+void expect_laws(D& device, std::span<std::byte> scratch) {
+    laws::Report report;
+    laws::run_laws<laws::block_device::Suite>(report, device, scratch);
+    for (const laws::Failure& failure : report.failures()) {
+        ADD_FAILURE_AT(failure.file, failure.line) << failure.law << ": " << failure.expression;
+    }
+}
+
+TEST(VirtioBlk, KeepsTheLaws) {
+    for (const int size : {4, 128, 256}) {
+        VirtioDisk disk;
+        disk.hardware.queue_size = static_cast<std::uint16_t>(size);
+        ASSERT_TRUE(disk.start());
+        EXPECT_EQ(disk.device.block_count(), 1000U);
+        expect_laws(disk.device, disk.direct(4096));
+        std::vector<std::byte> elsewhere(4096);  // through the bounce buffer
+        expect_laws(disk.device, std::span<std::byte>(elsewhere));
+        EXPECT_GT(disk.hardware.flushes, 0U);
+    }
+}
+
+TEST(VirtioBlk, ReadsManyBlocksAndBuffersInOneRequest) {
+    VirtioDisk disk;
+    ASSERT_TRUE(disk.start());
+    for (std::size_t i = 0; i < disk.hardware.disk().size(); ++i) {
+        disk.hardware.disk()[i] = static_cast<std::byte>(i / 512);
+    }
+    disk.hardware.requests = 0;
+    ASSERT_TRUE(disk.device.read(fs::BlockIndex(10), disk.direct(64 * 512)));
+    EXPECT_EQ(disk.hardware.requests, 1U);
+    std::vector<std::span<std::byte>> pages;
+    for (std::size_t n = 0; n < 8; ++n) {
+        pages.push_back(disk.direct(std::size_t{8} * 8192).subspan((7 - n) * 8192, 4096));
+    }
+    ASSERT_TRUE(disk.device.read_scattered(fs::BlockIndex(20), pages));
+    EXPECT_EQ(disk.hardware.requests, 2U);
+    for (std::size_t n = 0; n < 8; ++n) {
+        EXPECT_EQ(pages[n][0], static_cast<std::byte>(20 + 8 * n));
+        EXPECT_EQ(pages[n][4095], static_cast<std::byte>(27 + 8 * n));
+    }
+    // A mix of reachable and unreachable buffers, larger than the bounce buffer.
+    std::vector<std::byte> heap(40 * 512);
+    const std::array<std::span<std::byte>, 3> mixed{disk.direct(512), std::span<std::byte>(heap),
+                                                    disk.direct(2048).subspan(512, 512)};
+    ASSERT_TRUE(disk.device.read_scattered(fs::BlockIndex(100), mixed));
+    EXPECT_EQ(mixed[0][0], std::byte{100});
+    EXPECT_EQ(heap[39 * 512], std::byte{140});
+    EXPECT_EQ(mixed[2][0], std::byte{141});
+    ASSERT_TRUE(disk.device.write(fs::BlockIndex(200), heap));
+    EXPECT_EQ(disk.hardware.disk()[239 * 512], std::byte{140});
+    disk.hardware.segments_max = 2;
+    ASSERT_TRUE(disk.start());
+    ASSERT_TRUE(disk.device.read_scattered(fs::BlockIndex(20), pages));
+    EXPECT_EQ(pages[7][0], std::byte{76});
+}
+
+TEST(VirtioBlk, ReportsErrorsAndSilence) {
+    VirtioDisk disk;
+    ASSERT_TRUE(disk.start());
+    disk.hardware.failing_requests = 1;
+    EXPECT_EQ(disk.device.read(fs::BlockIndex(0), disk.direct(512)).error(), Errc::io_error);
+    EXPECT_TRUE(disk.device.read(fs::BlockIndex(0), disk.direct(512)));
+    disk.hardware.answers = false;
+    EXPECT_EQ(disk.device.flush().error(), Errc::io_error);
+    EXPECT_TRUE(disk.hardware.is_reset());  // it cannot write into our memory any more
+    disk.hardware.answers = true;
+    EXPECT_EQ(disk.device.read(fs::BlockIndex(0), disk.direct(512)).error(), Errc::io_error);
+    EXPECT_TRUE(disk.start());
+    EXPECT_TRUE(disk.device.read(fs::BlockIndex(0), disk.direct(512)));
+}
+
+TEST(VirtioBlk, KnowsWhatItCannotDrive) {
+    VirtioDisk disk;
+    disk.hardware.queue_size = 1024;
+    EXPECT_EQ(disk.start().error(), Errc::not_supported);
+    disk.hardware.queue_size = 0;
+    EXPECT_EQ(disk.start().error(), Errc::no_device);
+    disk.hardware.queue_size = 8;
+    disk.hardware.features = 1U << 5;  // read-only, no flush
+    ASSERT_TRUE(disk.start());
+    EXPECT_EQ(disk.device.write(fs::BlockIndex(0), disk.direct(512)).error(), Errc::read_only);
+    EXPECT_TRUE(disk.device.flush());
+    EXPECT_EQ(disk.hardware.requests, 0U);
+}
+
+/// An event whose wait() is where the interrupt happens.
+struct FakeEvent {
+    struct Limit {
+        Instant deadline = Instant::never();
+    };
+    bool is_set = false;
+    static inline std::function<void()> while_waiting;
+    static inline int waits = 0;
+    Status wait(Limit) noexcept {
+        ++waits;
+        if (!is_set && while_waiting) {
+            while_waiting();
+        }
+        return is_set ? Status() : Status(fail(Errc::timed_out));
+    }
+    void set() noexcept { is_set = true; }
+    void clear() noexcept { is_set = false; }
+};
+
+TEST(VirtioBlk, SleepsUntilItsInterrupt) {
+    using Wait = SleepingWait<FakeEvent, TickingClock>;
+    using Disk = VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, Wait, NullLock>;
+    VirtioDisk parts;
+    Wait wait;
+    Disk disk(parts.hardware, parts.dma, wait, parts.memory);
+    ASSERT_TRUE(parts.start());
+    ASSERT_TRUE(disk.start(fakes::FakeVirtioBlk::port_base));
+    EXPECT_FALSE(disk.on_interrupt());  // somebody else's, on a shared line
+    EXPECT_TRUE(disk.flush());
+    EXPECT_EQ(FakeEvent::waits, 0);
+    wait.sleep_from_now_on();
+    parts.hardware.answers = false;
+    FakeEvent::while_waiting = [&] {
+        parts.hardware.answers = true;
+        parts.hardware.write16(fakes::FakeVirtioBlk::port_base + 0x10, 0);
+        EXPECT_TRUE(disk.on_interrupt());
+    };
+    EXPECT_TRUE(disk.flush());
+    EXPECT_EQ(FakeEvent::waits, 1);
+    FakeEvent::while_waiting = nullptr;
+    parts.hardware.answers = false;
+    EXPECT_EQ(disk.flush().error(), Errc::io_error);  // in the end
+}
+
+using AtaDisk = AtaPio<fakes::FakeAta, TickingClock, NullLock>;
+
+TEST(AtaPio, KeepsTheLaws) {
+    for (const bool long_addresses : {false, true}) {
+        fakes::FakeAta hardware(700);
+        hardware.has_lba48 = long_addresses;
+        AtaDisk disk(hardware, ata::primary, ata::Unit::master);
+        ASSERT_TRUE(disk.start());
+        EXPECT_EQ(disk.block_count(), 700U);
+        std::vector<std::byte> scratch(4096);
+        expect_laws(disk, std::span<std::byte>(scratch));
+        EXPECT_GT(hardware.flushes, 0U);
+        // More than one command's worth.
+        std::vector<std::byte> many(600 * 512);
+        std::iota(reinterpret_cast<unsigned char*>(many.data()),
+                  reinterpret_cast<unsigned char*>(many.data() + many.size()),
+                  static_cast<unsigned char>(3));
+        ASSERT_TRUE(disk.write(fs::BlockIndex(50), many));
+        std::vector<std::byte> back(600 * 512);
+        hardware.commands = 0;
+        ASSERT_TRUE(disk.read(fs::BlockIndex(50), back));
+        EXPECT_EQ(hardware.commands, 3U);
+        EXPECT_EQ(many, back);
+    }
+}
+
+TEST(AtaPio, AddressesBeyond28Bits) {
+    fakes::FakeAta hardware(64);
+    hardware.first_sector = 0x12'3456'7890;
+    AtaDisk disk(hardware, ata::primary, ata::Unit::master);
+    ASSERT_TRUE(disk.start());
+    std::vector<std::byte> sector(512, std::byte{0x5A});
+    ASSERT_TRUE(disk.write(fs::BlockIndex(0x12'3456'7890 + 5), sector));
+    std::vector<std::byte> back(512);
+    ASSERT_TRUE(disk.read(fs::BlockIndex(0x12'3456'7890 + 5), back));
+    EXPECT_EQ(sector, back);
+}
+
+TEST(AtaPio, ReportsErrorsAndSilence) {
+    fakes::FakeAta hardware(64);
+    hardware.is_present = false;
+    AtaDisk disk(hardware, ata::primary, ata::Unit::master);
+    EXPECT_EQ(disk.start().error(), Errc::no_device);
+    hardware.is_present = true;
+    AtaDisk slave(hardware, ata::primary, ata::Unit::slave);
+    EXPECT_EQ(slave.start().error(), Errc::no_device);
+    ASSERT_TRUE(disk.start());
+    std::vector<std::byte> sector(512);
+    hardware.failing_commands = 1;
+    EXPECT_EQ(disk.read(fs::BlockIndex(0), sector).error(), Errc::io_error);
+    EXPECT_TRUE(disk.read(fs::BlockIndex(0), sector));
+    hardware.is_stuck = true;
+    EXPECT_EQ(disk.write(fs::BlockIndex(0), sector).error(), Errc::io_error);
+    EXPECT_EQ(disk.flush().error(), Errc::io_error);
+}
+
+/// A configuration space with a bridge, a ring of bridges and a function behind them.
+struct FakeBuses {
+    std::uint32_t address = 0;
+    std::uint32_t command = 0;
+    std::uint8_t read8(std::uint16_t) noexcept { return 0xFF; }
+    std::uint16_t read16(std::uint16_t) noexcept { return 0xFFFF; }
+    std::uint32_t read32(std::uint16_t) noexcept {
+        const std::uint32_t function = address >> 8 & 0xFFFFU;
+        const std::uint32_t offset = address & 0xFCU;
+        const bool bridge = function == 0x0010 || function == 0x0508;
+        if (!bridge && function != 0x0503 && function != 0x0500) {
+            return 0xFFFF'FFFF;
+        }
+        switch (offset) {
+            case 0x00:
+                return bridge ? 0x1111'2222 : 0x3333'4444U + (function & 7U);
+            case 0x04:
+                return command;
+            case 0x0C:
+                return bridge ? 0x0001'0000 : 0x0080'0000;
+            case 0x18:
+                return function == 0x0010 ? 0x0000'0500 : 0x0000'0000;  // bus 5; back to bus 0
+            default:
+                return 0;
+        }
+    }
+    void write8(std::uint16_t, std::uint8_t) noexcept {}
+    void write16(std::uint16_t, std::uint16_t) noexcept {}
+    void write32(std::uint16_t port, std::uint32_t value) noexcept {
+        (port == 0xCF8 ? address : command) = value;
+    }
+};
+
+TEST(Pci, FindsFunctionsBehindBridges) {
+    FakeBuses buses;
+    Pci<FakeBuses, NullLock> pci(buses);
+    const auto found = pci.find(0x4444 + 3, 0x3333);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->address, (PciAddress{5, 0, 3}));
+    EXPECT_FALSE(pci.find(0x1AF4, 0x1001));
+    int count = 0;
+    pci.for_each([&](const PciFunction&) { return ++count < 100; });
+    EXPECT_EQ(count, 4);
+    EXPECT_FALSE(pci.port_base(found->address, 0));
+    buses.command = 0xFFFF'0100;
+    pci.enable(found->address);
+    EXPECT_EQ(buses.command, 0x0000'0107U);  // status bits are not written back
+}
+
+}  // namespace
+}  // namespace kidney::drivers

@@ -69,9 +69,16 @@ def rows_of(benchmarks):
     for (workload, subject), figure in best.items():
         if subject.startswith("baseline"):
             baselines[workload] = min(figure, baselines.get(workload, figure))
-    return [{"workload": workload, "subject": subject, "ns": figure,
+    rows = [{"workload": workload, "subject": subject, "ns": figure,
              "ratio": figure / baselines[workload] if baselines.get(workload) else None}
             for (workload, subject), figure in best.items()]
+    return sorted(rows, key=lambda row: (natural(row["workload"]), not row["subject"].startswith("baseline"),
+                                         row["subject"]))
+
+
+def natural(text):
+    """Sorts switch/10 before switch/1000, by value."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in text.split("/")]
 
 
 def table(name, rows):
@@ -131,7 +138,7 @@ def main(arguments):
     try:
         if options.name == "guest":
             return guest(options)
-        tree = build.build("host-release", ["all"])
+        tree = build.build("host-release", ["benchmarks"])
         known = suites(tree)
         if options.name and options.name not in known:
             say(f"no suite '{options.name}'. The suites are: {', '.join(known)}, guest")

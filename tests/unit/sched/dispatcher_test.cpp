@@ -9,7 +9,7 @@ namespace kidney::test {
 namespace {
 
 constexpr LockRank outer{10, "outer"};
-constexpr LockRank inner{20, "inner"};
+[[maybe_unused]] constexpr LockRank inner{20, "inner"};
 constexpr LockRank spin{60, "spin"};
 
 constexpr Duration ms(std::int64_t n) {

@@ -27,6 +27,7 @@
 #include "sched/sync/semaphore.hpp"
 #include "sched/sync/spin_lock.hpp"
 #include "sched/sync/wait_queue.hpp"
+#include "sched/trace/traced.hpp"
 #ifdef KIDNEY_PAE
 #include "arch/i686/mm/pae.hpp"
 #else
@@ -64,7 +65,7 @@ struct DispatchConfig {
     using Cpu = kernel::Cpu;
     using Clock = kernel::Clock;
     using Timer = kernel::Timer;
-    using Policy = SchedulerPolicy;
+    using Policy = sched::Traced<SchedulerPolicy>;  // records only with the boot option `trace`
     using Local = kernel::Cpu;
     using Thread = kernel::Thread;
     using Hooks = SwitchHooks;

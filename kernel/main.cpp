@@ -9,6 +9,7 @@
 #include "kernel/boot/machine.hpp"
 #include "kernel/boot/multiboot2.hpp"
 #include "kernel/console.hpp"
+#include "kernel/decision_trace.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
@@ -81,6 +82,9 @@ extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexce
     kernel_objects.dispatcher.create();
     set_thread_name_hook([]() noexcept { return current_thread().name(); });
     adopt_this_cpu();
+    if (boot_options.trace) {
+        start_decision_trace();
+    }
     find_machine(info, boot_options);
     const CpuSet cpus = start_other_cpus(boot_options, &run_cpu);
     log::info<"boot">("{} CPUs", std::popcount(cpus.bits()));

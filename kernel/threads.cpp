@@ -5,6 +5,7 @@
 #include "kidney/mm/make.hpp"
 
 #include <array>
+#include <atomic>
 
 namespace kidney::kernel {
 namespace {
@@ -12,12 +13,16 @@ namespace {
 /// Idle threads exist before the heap's first user and for ever; one per CPU, never in a run queue.
 constinit std::array<BootObject<Thread>, max_cpus> idle_threads;
 
+/// Names threads in decision traces; 0 is nobody.
+constinit std::atomic<std::uint32_t> last_thread_id{0};
+
 }  // namespace
 
 Result<Thread*> create_thread(std::string_view name) noexcept {
     auto thread = TRY(mm::make_box<Thread>(heap()));
     thread->stack = TRY(stacks().allocate());
     thread->set_name(name);
+    thread->id = last_thread_id.fetch_add(1, std::memory_order_relaxed) + 1;
     return thread.release();
 }
 

@@ -382,10 +382,15 @@ public:
         Cpu::interrupts_restore(before);
         return time;
     }
-    /// The policy of a CPU, for wrappers that record (`Traced`); only while nothing runs there.
-    [[nodiscard]] Policy& policy_of(CpuId cpu) noexcept KIDNEY_NO_TSA("the caller stopped the CPU")
-    {
-        return queues_[cpu.value()].policy;
+    /// Calls f(policy) with the CPU's queue locked; for wrappers that record (`Traced`).
+    template <class F>
+    void with_policy(CpuId cpu, F&& f) noexcept {
+        const hal::InterruptState before = Cpu::interrupts_disable();
+        Queue& queue = queues_[cpu.value()];
+        lock(queue);
+        f(queue.policy);
+        unlock(queue);
+        Cpu::interrupts_restore(before);
     }
 
 private:

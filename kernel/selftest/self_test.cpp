@@ -1,5 +1,6 @@
 #include "kernel/selftest/self_test.hpp"
 
+#include "kernel/decision_trace.hpp"
 #include "kernel/panic.hpp"
 #include "kidney/core/log.hpp"
 
@@ -37,6 +38,7 @@ void run_self_tests() noexcept {
             run(test, tally);
         }
     }
+    write_decision_trace();
     log::info<"selftest">("{} passed, {} failed", tally.passed, tally.failed);
     exit_emulator(tally.failed == 0 ? exit_self_test_passed : exit_self_test_failed);
     panic("selftest: this machine has no way out");

@@ -20,7 +20,8 @@ std::string recorded_log() {
     std::vector<std::vector<sched::TraceRecord>> buffers(2);
     for (std::uint32_t cpu = 0; cpu < 2; ++cpu) {
         buffers[cpu].resize(5000);
-        world.dispatcher().policy_of(CpuId(cpu)).attach(buffers[cpu]);
+        world.dispatcher().with_policy(
+            CpuId(cpu), [&](sched::Traced<P>& policy) { policy.attach(buffers[cpu]); });
     }
     typename World::template Mutex<mutex_rank> mutex;
     for (int i = 0; i < 6; ++i) {
@@ -38,12 +39,14 @@ std::string recorded_log() {
     EXPECT_EQ(world.run(), sim::Outcome::stopped) << world.report();
     std::string log = "[    0.1] boot: something else\n";
     for (std::uint32_t cpu = 0; cpu < 2; ++cpu) {
-        const auto& policy = world.dispatcher().policy_of(CpuId(cpu));
-        EXPECT_GT(policy.records().size(), 50U);
-        EXPECT_EQ(policy.dropped(), 0U);
-        sched::write_trace(
-            policy.records(), policy.dropped(), P::name, CpuId(cpu),
-            [&](std::string_view line) { log += "[    1.5] sched: " + std::string(line) + "\n"; });
+        world.dispatcher().with_policy(CpuId(cpu), [&](sched::Traced<P>& policy) {
+            EXPECT_GT(policy.records().size(), 50U);
+            EXPECT_EQ(policy.dropped(), 0U);
+            sched::write_trace(policy.records(), policy.dropped(), P::name, CpuId(cpu),
+                               [&](std::string_view line) {
+                                   log += "[    1.5] sched: " + std::string(line) + "\n";
+                               });
+        });
     }
     return log;
 }

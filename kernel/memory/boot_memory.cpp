@@ -83,7 +83,8 @@ void start_memory(const BootInfo& info) noexcept {
 
     ZeroedFrames zeroed(early);
     KernelTables& tables = k.tables.create();
-    tables.create(direct_end.value(), zeroed);
+    const arch::ImagePlace image = arch::image_place();
+    tables.create(direct_end.value(), image.start + image.size, zeroed);
     Mmu::activate(tables.root().address());
 
     PhysMap& phys = k.phys_map.create(tables);

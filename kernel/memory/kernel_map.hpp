@@ -40,14 +40,16 @@ public:
     static constexpr std::uint32_t leaf_tables = (0U - layout::vmap_base.value()) / leaf_span;
 
     /// Maps the first `direct_frames` frames at kernel_base and prepares the vmap area.
-    /// `kernel_text` stays writable until protect_text().
+    /// Physical memory below `code_end` may be executed, where the format can tell.
     template <BootFrames S>
-    void create(std::uint32_t direct_frames, S& source) noexcept {
+    void create(std::uint32_t direct_frames, PhysAddr code_end, S& source) noexcept {
         root_ = source.take_zeroed();
         constexpr std::uint32_t large = 1U << Format::large_page_shift;
         const std::uint32_t direct_bytes = direct_frames << page_shift;
         for (std::uint32_t at = 0; at < layout::direct_map_size && at < direct_bytes; at += large) {
-            const auto flags = hal::PageFlags{.writable = true, .executable = true, .global = true};
+            // Only the image at the start of memory holds code.
+            const auto flags = hal::PageFlags{
+                .writable = true, .executable = at < code_end.value(), .global = true};
             *upper_entry(1, layout::kernel_base + at, source) =
                 Format::large_leaf(FrameNumber::containing(PhysAddr(at)), flags);
         }

@@ -34,6 +34,7 @@ def display(gui):
 
 def machine(iso, memory, smp, gui=False):
     return [PROGRAM, "-nodefaults", "-vga", "std", "-no-reboot", "-no-user-config",
+            "-cpu", "qemu32,+nx",  # for images with KIDNEY_PAGE_TABLE=pae
             "-accel", "tcg,thread=multi", "-m", str(memory), "-smp", str(smp),
             *display(gui), "-boot", "d", "-cdrom", iso,
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]

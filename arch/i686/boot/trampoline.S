@@ -29,6 +29,10 @@
 #define BOOT_ROOT boot_directory
 #endif
 
+#define CPUID_NX (1 << 20)
+#define MSR_EFER 0xC0000080
+#define EFER_NXE (1 << 11)
+
 #define ENTRY_PRESENT_WRITABLE_LARGE 0x083
 #define ENTRY_GLOBAL 0x100
 
@@ -64,8 +68,19 @@ boot_entry:
     testl $CPUID_LARGE_PAGES, %edx
     jz boot_failed
 
-    call build_tables
     movl %edx, %edi                                             /* CPU features */
+#ifdef KIDNEY_PAE
+    movl $0x80000000, %eax
+    cpuid
+    cmpl $0x80000001, %eax
+    jb boot_failed
+    movl $0x80000001, %eax
+    cpuid
+    testl $CPUID_NX, %edx
+    jz boot_failed
+#endif
+
+    call build_tables
     call enable_paging
     movl $higher_half, %eax
     jmp *%eax
@@ -105,10 +120,15 @@ build_tables:
 /* In: EDI = CPUID features. Also the way of the other CPUs (smp/ap_trampoline.S). */
     .globl enable_paging
 enable_paging:
-    movl %cr4, %eax
 #ifdef KIDNEY_PAE
+    movl $MSR_EFER, %ecx
+    rdmsr
+    orl $EFER_NXE, %eax
+    wrmsr
+    movl %cr4, %eax
     orl $CR4_PAE, %eax
 #else
+    movl %cr4, %eax
     orl $CR4_PSE, %eax
 #endif
     testl $CPUID_PGE, %edi
@@ -148,7 +168,7 @@ boot_failed:
 message_magic:
     .asciz "KidneyOS: not started by a Multiboot2 loader; halted.\r\n"
 message_paging:
-    .asciz "KidneyOS: this CPU lacks large pages (PSE or, for PAE images, PAE); halted.\r\n"
+    .asciz "KidneyOS: this CPU lacks large pages (PSE; PAE and NX for an image with PAE); halted.\r\n"
 
     .section .boot.bss, "aw", @nobits
     .balign 4096

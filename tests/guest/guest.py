@@ -158,6 +158,17 @@ class Console:
             if not self._receive(end):
                 raise AssertionError(f"no {pattern!r} before the end; the console showed\n{tail(self.transcript)}")
 
+    def send_until(self, text: str, pattern: str, attempts=20):
+        """Sends again and again until the answer comes: for keys that are lost when they come too early."""
+        for _ in range(attempts - 1):
+            self.send(text)
+            try:
+                return self.expect(pattern, deadline=DEADLINE / attempts)
+            except AssertionError:
+                pass
+        self.send(text)
+        return self.expect(pattern)
+
     def wait(self, deadline=DEADLINE) -> int:
         """Waits for the end of the run; its exit status."""
         end = time.monotonic() + deadline

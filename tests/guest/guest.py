@@ -158,7 +158,7 @@ class Console:
             if not self._receive(end):
                 raise AssertionError(f"no {pattern!r} before the end; the console showed\n{tail(self.transcript)}")
 
-    def send_until(self, text: str, pattern: str, attempts=20):
+    def send_until(self, text: str, pattern: str, attempts=60):
         """Sends again and again until the answer comes: for keys that are lost when they come too early."""
         for _ in range(attempts - 1):
             self.send(text)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Boots on one kind of machine, runs commands there, and powers off.
 
-    machine_test.py --tree DIR [--memory MiB] [--smp N] [--append WORDS] [--extra "QEMU arguments"] [--selftest]
+    machine_test.py --tree DIR [--memory MiB] [--smp N] [--append WORDS] [--extra "QEMU arguments"] [--repeat N] [--selftest]
 """
 import argparse
 import re
@@ -59,10 +59,12 @@ def main() -> None:
     parser.add_argument("--extra", default="", help="further arguments for QEMU")
     parser.add_argument("--accelerator", help="instead of tcg,thread=multi")
     parser.add_argument("--log", action="append", default=[], help="an expression that the kernel log must contain")
+    parser.add_argument("--repeat", type=int, default=1, help="boot so many times; each must succeed")
     parser.add_argument("--selftest", action="store_true", help="run the kernel's own tests instead")
     options = parser.parse_args()
     guest.require_qemu()
-    self_test(options) if options.selftest else boot(options)
+    for _ in range(options.repeat):
+        self_test(options) if options.selftest else boot(options)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/poll.hpp"
 
+#include <atomic>
+
 namespace kidney::fs {
 
 /// `Lock` is a spin lock where interrupts notify (terminals), and may be any lock elsewhere.
@@ -20,9 +22,16 @@ public:
         entry->source = this;
         entry->waiter = waiter;
         entries_.push_back(*entry);
+        has_entries_.store(true, std::memory_order_relaxed);
     }
-    /// The state changed: wakes everybody, who will look again.
+    /// The state changed: wakes everybody, who will look again. Call it under the lock of that
+    /// state or after it.
     void notify() noexcept EXCLUDES(lock_) {
+        // relaxed: the lock of the state orders it. A poll that did not see the change looked at
+        // the state before us, and had entered before that.
+        if (!has_entries_.load(std::memory_order_relaxed)) {
+            return;
+        }
         LockGuard guard(lock_);
         for (PollEntry& entry : entries_) {
             entry.waiter->wake();
@@ -32,6 +41,7 @@ public:
         LockGuard guard(lock_);
         entries_.erase(entries_.iterator_to(entry));
         entry.source = nullptr;
+        has_entries_.store(!entries_.empty(), std::memory_order_relaxed);
     }
 
 private:
@@ -40,6 +50,7 @@ private:
         boost::intrusive::member_hook<PollEntry, decltype(PollEntry::hook), &PollEntry::hook>>;
     Lock lock_;
     Entries entries_ GUARDED_BY(lock_);
+    std::atomic<bool> has_entries_ = false;
 };
 
 }  // namespace kidney::fs

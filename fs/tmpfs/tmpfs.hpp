@@ -20,10 +20,11 @@
 
 namespace kidney::fs {
 
-/// How much a tmpfs may hold.
+/// How much a tmpfs may hold, and what it is called: /dev is one, too ("devtmpfs").
 struct TmpfsLimits {
     std::uint32_t pages = std::numeric_limits<std::uint32_t>::max();
     std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
+    const char* type_name = "tmpfs";
 };
 
 /// Concurrency: any thread. One lock for all names (rename needs several directories at once), one
@@ -78,7 +79,7 @@ public:
                 .read_only = false};
     }
     [[nodiscard]] Status sync() noexcept override { return {}; }
-    [[nodiscard]] const char* type_name() const noexcept override { return "tmpfs"; }
+    [[nodiscard]] const char* type_name() const noexcept override { return limits_.type_name; }
 
     // For the nodes.
     [[nodiscard]] Heap& heap() noexcept { return heap_; }

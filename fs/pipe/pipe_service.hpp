@@ -1,0 +1,155 @@
+/// Makes pipes: pairs of files for pipe(2), and the file behind a fifo node.
+#pragma once
+
+#include "fs/pipe/pipe.hpp"
+#include "fs/vfs/vfs.hpp"
+#include "kidney/fs/file_clock.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+namespace kidney::fs {
+
+/// One end of a pipe, or both.
+template <class S>
+class PipeFile final : public File {
+public:
+    /// The pipe has been entered with `mode` already.
+    PipeFile(S& service, Ref<Pipe<S>> pipe, OpenMode mode) noexcept
+        : service_(service),
+          pipe_(std::move(pipe)),
+          mode_(mode),
+          non_blocking_(mode.non_blocking) {}
+
+    [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override {
+        return mode_.read ? pipe_->read(to, is_non_blocking()) : fail(Errc::bad_descriptor);
+    }
+    [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override {
+        return mode_.write ? pipe_->write(from, is_non_blocking()) : fail(Errc::bad_descriptor);
+    }
+    [[nodiscard]] Readiness poll(PollWaiter* waiter) noexcept override {
+        return pipe_->poll(waiter, mode_);
+    }
+    [[nodiscard]] Vnode* vnode() noexcept override { return pipe_->node(); }
+    [[nodiscard]] Result<Attributes> attributes() noexcept override { return pipe_->attributes(); }
+    [[nodiscard]] OpenMode mode() const noexcept override {
+        return {mode_.read, mode_.write, mode_.append, is_non_blocking()};
+    }
+    void set_non_blocking(bool on) noexcept override {
+        non_blocking_.store(on, std::memory_order_relaxed);
+    }
+    void dispose() noexcept override {
+        pipe_->leave(mode_);
+        mm::destroy(service_.heap(), this);
+    }
+
+private:
+    [[nodiscard]] bool is_non_blocking() const noexcept {
+        return non_blocking_.load(std::memory_order_relaxed);
+    }
+
+    S& service_;
+    const Ref<Pipe<S>> pipe_;
+    const OpenMode mode_;
+    std::atomic<bool> non_blocking_;
+};
+
+struct PipeEnds {
+    Ref<File> reader, writer;
+};
+
+/// `Lock` guards one pipe each and is held over user copies; `TableLock` guards the list of fifos;
+/// `PollLock` is a spin lock. Concurrency: any thread.
+template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
+          class Queue, BasicLockable TableLock, BasicLockable PollLock, FileClock Clock>
+    requires sched::WaitQueueFor<Queue, Lock>
+class PipeService final : public SpecialFiles {
+public:
+    using LockType = Lock;
+    using QueueType = Queue;
+    using PollLockType = PollLock;
+
+    PipeService(Heap& heap, Frames& frames, Map& map, Clock& clock) noexcept
+        : heap_(heap), frames_(frames), map_(map), clock_(clock) {}
+
+    /// pipe(2). Error: no_memory.
+    [[nodiscard]] Result<PipeEnds> create(bool non_blocking) noexcept {
+        const Ref<ThisPipe> pipe = TRY(mm::make_ref<ThisPipe>(
+            heap_, *this, Ref<Vnode>(), next_inode_.fetch_add(1, std::memory_order_relaxed)));
+        Ref<File> reader = TRY(enter(pipe, {.read = true, .non_blocking = non_blocking}));
+        Ref<File> writer = TRY(enter(pipe, {.write = true, .non_blocking = non_blocking}));
+        return PipeEnds{std::move(reader), std::move(writer)};
+    }
+    /// A fifo: everybody who opens the node at the same time gets the same pipe.
+    [[nodiscard]] Result<Ref<File>> open_special(Vnode& node, const Attributes&,
+                                                 OpenMode mode) noexcept override {
+        return enter(TRY(pipe_of(node)), mode);
+    }
+
+    // For the pipes.
+    [[nodiscard]] Heap& heap() noexcept { return heap_; }
+    [[nodiscard]] Frames& frames() noexcept { return frames_; }
+    [[nodiscard]] Map& map() noexcept { return map_; }
+    [[nodiscard]] FileTime now() noexcept { return clock_(); }
+    /// The last reference to `pipe` is gone.
+    void pipe_gone(Pipe<PipeService>& pipe) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        for (ThisPipe** at = &named_; *at != nullptr; at = &(*at)->next_) {
+            if (*at == &pipe) {
+                *at = pipe.next_;
+                return;
+            }
+        }
+    }
+
+private:
+    using ThisPipe = Pipe<PipeService>;
+
+    [[nodiscard]] Result<Ref<File>> enter(const Ref<ThisPipe>& pipe, OpenMode mode) noexcept {
+        // The file leaves the pipe when it goes, so it is made last of all that can fail.
+        using ThisFile = PipeFile<PipeService>;
+        void* const memory = TRY(heap_.allocate(sizeof(ThisFile)));
+        if (const Status entered = pipe->enter(mode); !entered) {
+            heap_.free(memory, sizeof(ThisFile));
+            return fail(entered.error());
+        }
+        return Ref<File>::adopt(::new (memory) ThisFile(*this, pipe, mode));
+    }
+    [[nodiscard]] Result<Ref<ThisPipe>> pipe_of(Vnode& node) noexcept EXCLUDES(lock_) {
+        if (Ref<ThisPipe> known = find(node)) {
+            return known;
+        }
+        const Ref<ThisPipe> fresh =
+            TRY(mm::make_ref<ThisPipe>(heap_, *this, Ref<Vnode>::share(node), 0U));
+        LockGuard guard(lock_);
+        if (Ref<ThisPipe> known = find_locked(node)) {
+            return known;  // somebody was faster
+        }
+        fresh->next_ = std::exchange(named_, fresh.get());
+        return fresh;
+    }
+    [[nodiscard]] Ref<ThisPipe> find(const Vnode& node) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return find_locked(node);
+    }
+    /// The list does not own pipes: one whose last reference is gone is passed over.
+    [[nodiscard]] Ref<ThisPipe> find_locked(const Vnode& node) noexcept REQUIRES(lock_) {
+        for (ThisPipe* pipe = named_; pipe != nullptr; pipe = pipe->next_) {
+            if (pipe->node() == &node && pipe->try_retain()) {
+                return Ref<ThisPipe>::adopt(pipe);
+            }
+        }
+        return nullptr;
+    }
+
+    Heap& heap_;
+    Frames& frames_;
+    Map& map_;
+    Clock& clock_;
+    std::atomic<std::uint32_t> next_inode_ = 1;
+    TableLock lock_;
+    ThisPipe* named_ GUARDED_BY(lock_) = nullptr;
+};
+
+}  // namespace kidney::fs

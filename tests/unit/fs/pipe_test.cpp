@@ -1,0 +1,224 @@
+/// Pipes: what POSIX promises to one thread and to several; fifos; poll.
+#include "fs/pipe/pipe_service.hpp"
+#include "fs/tmpfs/tmpfs.hpp"
+#include "tests/laws/report.hpp"
+#include "tests/unit/fs/test_world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace kidney::fs {
+namespace {
+
+using fs_test::StdLock;
+using fs_test::World;
+using Pipes = PipeService<fs_test::LockedHeap, fs_test::Frames, sim::RamArena, StdLock,
+                          fs_test::StdQueue, StdLock, StdLock, fs_test::Clock>;
+
+struct CountingWaiter final : PollWaiter {
+    CountingWaiter() : PollWaiter(entries) {}
+    ~CountingWaiter() { leave_all(); }
+    void wake() noexcept override { ++wakes; }
+    std::array<PollEntry, 4> entries;
+    std::atomic<int> wakes = 0;
+};
+
+struct PipeTest : testing::Test {
+    World world;
+    fs_test::LockedHeap heap;
+    Pipes pipes{heap, world.frames, world.arena, world.clock};
+
+    void TearDown() override {
+        EXPECT_EQ(heap.used_bytes(), 0U);
+        EXPECT_TRUE(world.is_clean());
+    }
+    static Result<std::size_t> write(File& file, std::string_view text) {
+        SpanWriteBuffer from(std::as_bytes(std::span(text)));
+        return file.write(from);
+    }
+    static Result<std::string> read(File& file, std::size_t most) {
+        std::string text(most, '?');
+        SpanReadBuffer to(std::as_writable_bytes(std::span(text)));
+        text.resize(TRY(file.read(to)));
+        return text;
+    }
+};
+
+TEST_F(PipeTest, CarriesBytesInOrder) {
+    auto ends = *pipes.create(false);
+    EXPECT_EQ(write(*ends.writer, "hello "), 6U);
+    EXPECT_EQ(write(*ends.writer, "world"), 5U);
+    EXPECT_EQ(read(*ends.reader, 8), Result<std::string>("hello wo"));
+    EXPECT_EQ(read(*ends.reader, 100), Result<std::string>("rld"));
+    EXPECT_EQ(write(*ends.reader, "x").error(), Errc::bad_descriptor);
+    EXPECT_EQ(read(*ends.writer, 1).error(), Errc::bad_descriptor);
+    EXPECT_EQ(ends.reader->seek(0, Whence::current).error(), Errc::not_seekable);
+    EXPECT_EQ(ends.reader->attributes()->type, NodeType::fifo);
+    ASSERT_EQ(write(*ends.writer, "last"), 4U);
+    ends.writer.reset();
+    EXPECT_EQ(read(*ends.reader, 100), Result<std::string>("last"));
+    EXPECT_EQ(read(*ends.reader, 100), Result<std::string>(""));
+}
+
+TEST_F(PipeTest, BreaksWithoutReaders) {
+    auto ends = *pipes.create(false);
+    ends.reader.reset();
+    EXPECT_EQ(write(*ends.writer, "x").error(), Errc::broken_pipe);
+    EXPECT_TRUE(ends.writer->poll(nullptr).error);
+}
+
+TEST_F(PipeTest, DoesNotWaitWhenAskedNotTo) {
+    auto ends = *pipes.create(true);
+    EXPECT_EQ(read(*ends.reader, 1).error(), Errc::would_block);
+    EXPECT_EQ(write(*ends.writer, std::string(100'000, 'x')), 65536U);
+    EXPECT_EQ(write(*ends.writer, "y").error(), Errc::would_block);
+    EXPECT_FALSE(ends.writer->poll(nullptr).writable);
+    EXPECT_EQ(read(*ends.reader, 4095)->size(), 4095U);
+    // Up to 4096 bytes go together or not at all.
+    EXPECT_EQ(write(*ends.writer, std::string(4096, 'z')).error(), Errc::would_block);
+    EXPECT_EQ(write(*ends.writer, std::string(4097, 'z')), 4095U);
+    EXPECT_EQ(read(*ends.reader, 1)->size(), 1U);
+    EXPECT_EQ(write(*ends.writer, "z"), 1U);
+    ends.reader->set_non_blocking(false);
+    EXPECT_FALSE(ends.reader->mode().non_blocking);
+}
+
+TEST_F(PipeTest, TellsPollers) {
+    auto ends = *pipes.create(false);
+    CountingWaiter waiter;
+    EXPECT_FALSE(ends.reader->poll(&waiter).readable);
+    EXPECT_TRUE(ends.writer->poll(nullptr).writable);
+    ASSERT_TRUE(write(*ends.writer, "x"));
+    EXPECT_EQ(waiter.wakes, 1);
+    waiter.leave_all();
+    EXPECT_TRUE(ends.reader->poll(&waiter).readable);
+    ends.writer.reset();
+    EXPECT_EQ(waiter.wakes, 2);
+    EXPECT_TRUE(ends.reader->poll(nullptr).hung_up);
+    waiter.leave_all();
+}
+
+TEST_F(PipeTest, BadUserMemoryLosesNothing) {
+    struct Torn final : ReadBuffer {
+        Torn() : ReadBuffer(100) {}
+        Status store(std::span<const std::byte>) noexcept override {
+            return fail(Errc::bad_address);
+        }
+        Status store_zeros(std::size_t) noexcept override { return fail(Errc::bad_address); }
+    } torn;
+    auto ends = *pipes.create(false);
+    ASSERT_TRUE(write(*ends.writer, "kept"));
+    EXPECT_EQ(ends.reader->read(torn).error(), Errc::bad_address);
+    EXPECT_EQ(read(*ends.reader, 10), Result<std::string>("kept"));
+    world.frames.fail_at(1);
+    ASSERT_EQ(read(*ends.reader, 0), Result<std::string>(""));
+    EXPECT_EQ(write(*ends.writer, std::string(5000, 'x')), 4096U);  // no second page: a short write
+}
+
+TEST_F(PipeTest, StreamsBetweenThreads) {
+    auto ends = *pipes.create(false);
+    const std::size_t total = 1'000'000;
+    std::thread producer([writer = std::move(ends.writer)]() mutable {
+        laws::Random random(1);
+        std::string piece;
+        for (std::size_t sent = 0; sent < total;) {
+            piece.clear();
+            const std::size_t length =
+                std::min<std::size_t>(1 + random.below(90'000), total - sent);
+            for (std::size_t i = 0; i < length; ++i) {
+                piece.push_back(static_cast<char>((sent + i) * 7 & 0xFF));
+            }
+            EXPECT_EQ(PipeTest::write(*writer, piece), piece.size());
+            sent += length;
+        }
+        writer.reset();
+    });
+    laws::Random random(2);
+    std::size_t received = 0;
+    for (;;) {
+        const auto piece = read(*ends.reader, 1 + random.below(70'000));
+        ASSERT_TRUE(piece);
+        if (piece->empty()) {
+            break;
+        }
+        for (const char c : *piece) {
+            ASSERT_EQ(c, static_cast<char>(received++ * 7 & 0xFF));
+        }
+    }
+    EXPECT_EQ(received, total);
+    producer.join();
+}
+
+TEST_F(PipeTest, SmallWritesStayInOnePiece) {
+    auto ends = *pipes.create(false);
+    std::vector<std::thread> writers;
+    for (char id = 'a'; id < 'e'; ++id) {
+        writers.emplace_back([writer = ends.writer, id] {
+            for (int i = 0; i < 60; ++i) {
+                EXPECT_EQ(PipeTest::write(*writer, std::string(4000, id)), 4000U);
+            }
+        });
+    }
+    ends.writer.reset();
+    std::string all;
+    for (;;) {
+        const auto piece = read(*ends.reader, 10'000);
+        ASSERT_TRUE(piece);
+        if (piece->empty()) {
+            break;
+        }
+        all += *piece;
+    }
+    for (std::thread& thread : writers) {
+        thread.join();
+    }
+    ASSERT_EQ(all.size(), 4U * 60 * 4000);
+    for (std::size_t at = 0; at < all.size(); at += 4000) {
+        EXPECT_EQ(all.compare(at, 4000, std::string(4000, all[at])), 0) << at;
+    }
+}
+
+TEST_F(PipeTest, FifosMeet) {
+    {
+        Tmpfs<fs_test::LockedHeap, fs_test::Frames, sim::RamArena, StdLock, fs_test::Clock> disk{
+            heap, world.frames, world.arena, world.clock, 1, {}};
+        ASSERT_TRUE(disk.start(Permissions(0755)));
+        const Ref<Vnode> node = *disk.root()->create("fifo", {.type = NodeType::fifo});
+        const Attributes attributes = *node->attributes();
+        const OpenMode reading{.read = true}, writing{.write = true};
+        EXPECT_EQ(
+            pipes.open_special(*node, attributes, {.write = true, .non_blocking = true}).error(),
+            Errc::no_device);
+        EXPECT_TRUE(pipes.open_special(*node, attributes, {.read = true, .non_blocking = true}));
+        for (int i = 0; i < 50; ++i) {
+            std::thread other([&] {
+                const Ref<File> writer = *pipes.open_special(*node, attributes, writing);
+                EXPECT_EQ(write(*writer, "through a name"), 14U);
+            });
+            const Ref<File> reader = *pipes.open_special(*node, attributes, reading);
+            EXPECT_EQ(reader->vnode(), node.get());
+            EXPECT_EQ(read(*reader, 100), Result<std::string>("through a name"));
+            other.join();
+            EXPECT_EQ(read(*reader, 100), Result<std::string>(""));
+        }
+    }
+}
+
+TEST_F(PipeTest, EveryAllocationFailedInTurn) {
+    for (std::size_t n = 1;; ++n) {
+        heap.fail_at(n);
+        const auto ends = pipes.create(false);
+        if (ends) {
+            EXPECT_FALSE(heap.has_failed());
+            break;
+        }
+        EXPECT_EQ(ends.error(), Errc::no_memory);
+        EXPECT_EQ(heap.used_bytes(), 0U);
+    }
+}
+
+}  // namespace
+}  // namespace kidney::fs

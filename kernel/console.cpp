@@ -50,7 +50,9 @@ public:
     void start() noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         serial_.initialise();
-        screen_.initialise(reinterpret_cast<volatile std::uint16_t*>(KERNEL_BASE + 0xB8000));
+        constexpr std::size_t text_memory = 0x8000;  // bytes from 0xB8000
+        screen_.initialise({reinterpret_cast<volatile std::uint16_t*>(KERNEL_BASE + 0xB8000),
+                            text_memory / sizeof(std::uint16_t)});
     }
     void write(std::string_view text, bool raw) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);

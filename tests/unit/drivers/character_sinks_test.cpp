@@ -8,6 +8,7 @@
 
 #include <array>
 #include <deque>
+#include <span>
 #include <string>
 
 namespace kidney {
@@ -107,7 +108,8 @@ TEST(Uart16550, ReceivesUntilEmpty) {
 struct ScreenMachine {
     using Screen = TextScreen<fakes::FakePorts>;
     fakes::FakePortSpace space;
-    std::array<std::uint16_t, Screen::columns * Screen::rows> cells{};
+    std::array<std::uint16_t, 0x4000> cells{};
+    std::span<volatile std::uint16_t> memory{cells};
     std::array<std::uint8_t, 256> crtc{};
     std::uint8_t index = 0;
     Screen screen{fakes::FakePorts(space)};
@@ -123,18 +125,19 @@ struct ScreenMachine {
         crtc[0x0E] = static_cast<std::uint8_t>(at >> 8);
         crtc[0x0F] = static_cast<std::uint8_t>(at);
     }
+    std::uint32_t start() const { return crtc[0x0C] << 8U | crtc[0x0D]; }
     std::uint32_t cursor() const { return crtc[0x0E] << 8U | crtc[0x0F]; }
     std::string row(std::uint32_t r) const {
         std::string text;
         for (std::uint32_t c = 0; c < Screen::columns; ++c) {
-            text.push_back(static_cast<char>(cells[r * Screen::columns + c]));
+            text.push_back(static_cast<char>(cells[start() + r * Screen::columns + c]));
         }
         return text.substr(0, text.find_last_not_of(' ') + 1);
     }
 };
 
 struct ScreenHarness : ScreenMachine {
-    ScreenHarness() { screen.initialise(cells.data()); }
+    ScreenHarness() { screen.initialise(memory); }
     auto& sink() { return screen; }
     bool connected() { return true; }
     std::string text() const { return row(0); }
@@ -152,7 +155,7 @@ TEST(TextScreen, ObeysTheLawsOfACharacterSink) {
 TEST(TextScreen, GoesOnBelowWhatTheBootLoaderPrinted) {
     ScreenMachine m;
     m.set_cursor(3 * 80 + 12);
-    m.screen.initialise(m.cells.data());
+    m.screen.initialise(m.memory);
     hal::put_all(m.screen, "hello");
     EXPECT_EQ(m.row(4), "hello");
     EXPECT_EQ(m.cursor(), 4 * 80 + 5U);
@@ -161,7 +164,7 @@ TEST(TextScreen, GoesOnBelowWhatTheBootLoaderPrinted) {
 TEST(TextScreen, ScrollsAtTheBottomAndWrapsAtTheRight) {
     ScreenMachine m;
     m.set_cursor(24 * 80);
-    m.screen.initialise(m.cells.data());
+    m.screen.initialise(m.memory);
     hal::put_all(m.screen, "first\nsecond");
     EXPECT_EQ(m.row(23), "first");
     EXPECT_EQ(m.row(24), "second");
@@ -170,10 +173,22 @@ TEST(TextScreen, ScrollsAtTheBottomAndWrapsAtTheRight) {
     EXPECT_EQ(m.row(24), "b");
 }
 
+TEST(TextScreen, ScrollsThroughAllOfTheMemoryAndRoundAgain) {
+    ScreenHarness m;
+    for (int i = 0; i < 1000; ++i) {
+        hal::put_all(m.screen, "line " + std::to_string(i) + "\n");
+    }
+    for (std::uint32_t r = 0; r < 24; ++r) {
+        ASSERT_EQ(m.row(r), "line " + std::to_string(976 + r));
+    }
+    EXPECT_EQ(m.row(24), "");
+    EXPECT_EQ(m.cursor(), m.start() + 24 * 80);
+}
+
 TEST(TextScreen, ACursorBeyondTheScreenIsSurvived) {
     ScreenMachine m;
     m.set_cursor(0xffff);
-    m.screen.initialise(m.cells.data());
+    m.screen.initialise(m.memory);
     hal::put_all(m.screen, "x");
     EXPECT_EQ(m.row(24), "x");
 }

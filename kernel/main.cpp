@@ -31,6 +31,13 @@ constinit BootOptions boot_options;
     *reinterpret_cast<volatile std::uint32_t*>(never_mapped) = 1;
 }
 
+/// Ends in the guard page below the stack, and with that in the double-fault task.
+[[gnu::noinline]] std::uint32_t overflow_stack(std::uint32_t depth) noexcept {
+    std::array<volatile std::uint32_t, 64> frame;
+    frame[depth % frame.size()] = depth;
+    return depth == 0 ? 0 : overflow_stack(depth + 1) + frame[depth % frame.size()];
+}
+
 BootInfo read_boot_information(std::uint32_t address) noexcept {
     const Result<BootInfo> info = multiboot2::parse(arch::boot_information(address));
     if (!info) {
@@ -56,6 +63,9 @@ BootInfo read_boot_information(std::uint32_t address) noexcept {
 void first_thread(void* /*argument*/) noexcept {
     if (boot_options.panic_test) {
         test_panic();
+    }
+    if (boot_options.overflow_test) {
+        overflow_stack(1);
     }
     if (boot_options.self_test) {
         run_self_tests();

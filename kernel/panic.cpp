@@ -42,22 +42,36 @@ void print_location(std::uint32_t address) noexcept {
 }
 
 /// Follows the saved frame pointers. A frame lies above the previous one and not far from it;
-/// anything else ends the walk, so a smashed stack cannot send it into unmapped memory.
+/// anything else ends the walk, so a smashed stack cannot send it into unmapped memory. A
+/// recursion's frames are counted, not listed.
 void print_backtrace(std::uint32_t eip, std::uint32_t ebp) noexcept {
-    constexpr std::uint32_t max_depth = 32;
+    constexpr std::uint32_t max_lines = 32;
     constexpr std::uint32_t max_frame = 16 * 1024;
     print("backtrace:\n");
     print_location(eip);
-    for (std::uint32_t depth = 0; depth < max_depth; ++depth) {
+    std::uint32_t last = 0;
+    std::uint32_t repeats = 0;
+    for (std::uint32_t lines = 0; lines < max_lines;) {
         if (ebp < KERNEL_BASE || ebp % 4 != 0) {
-            return;
+            break;
         }
         const auto* const frame = reinterpret_cast<const std::uint32_t*>(ebp);
         const std::uint32_t next = frame[0];
-        if (frame[1] == 0) {
-            return;  // the first frame of a thread
+        const std::uint32_t return_to = frame[1];
+        if (return_to == last) {
+            ++repeats;
+        } else {
+            if (repeats != 0) {
+                print("  ... and {} times more\n", repeats);
+            }
+            repeats = 0;
+            last = return_to;
+            if (return_to == 0) {
+                return;  // the first frame of a thread
+            }
+            print_location(return_to - 1);  // inside the call, not after it
+            ++lines;
         }
-        print_location(frame[1] - 1);  // inside the call, not after it
         if (next <= ebp || next - ebp > max_frame) {
             return;
         }

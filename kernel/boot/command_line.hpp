@@ -25,7 +25,8 @@ struct BootOptions {
     BoundedText<64> log;      ///< least level that is logged: debug, info, warning, error
     std::uint32_t cpus = max_cpus;
     PanicAction panic = PanicAction::exit;
-    bool panic_test = false;  ///< `panic=test`: panic once booted, for the tests
+    bool panic_test = false;     ///< `panic=test`: panic once booted, for the tests
+    bool overflow_test = false;  ///< `panic=overflow`: run out of stack once booted
     bool no_apic = false;
     bool self_test = false;
     bool trace = false;  ///< record the scheduler's decisions
@@ -81,6 +82,8 @@ constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept 
         options.panic = PanicAction::exit;
     } else if (value == "test") {
         options.panic_test = true;
+    } else if (value == "overflow") {
+        options.overflow_test = true;
     } else {
         return false;
     }

@@ -24,8 +24,8 @@ TEST(CommandLine, ReadsNamesAndValues) {
 }
 
 TEST(CommandLine, ReadsSwitches) {
-    const BootOptions o = parsed("noapic selftest panic=test");
-    EXPECT_TRUE(o.no_apic && o.self_test && o.panic_test);
+    const BootOptions o = parsed("noapic selftest panic=test panic=overflow");
+    EXPECT_TRUE(o.no_apic && o.self_test && o.panic_test && o.overflow_test);
     EXPECT_EQ(o.panic, PanicAction::exit);
 }
 

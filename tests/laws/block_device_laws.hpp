@@ -1,8 +1,8 @@
 /// The laws of `BlockDevice`, for the host and the kernel's self-test alike.
 ///
 /// A subject needs at least 16 blocks whose contents may be destroyed, all of which can be written,
-/// and a scratch buffer of 8 blocks. B4 needs a device that can lose power (`CrashingDevice`), so on
-/// real disks only its visible half is checked: a flush succeeds and changes nothing.
+/// and a scratch buffer of 8 blocks. B4 needs a device that can lose power (`CrashingDevice`), so
+/// on real disks only its visible half is checked: a flush succeeds and changes nothing.
 #pragma once
 
 #include "kidney/core/type_list.hpp"

@@ -95,8 +95,11 @@ public:
         queue.current = &idle;
         queue.charged_until = Config::Clock::now();
         queue.is_idle.store(1, std::memory_order_relaxed);
-        queue.online.store(1, std::memory_order_release);
         Config::Local::set_thread(&idle);
+        // CPUs may come up in any order and at the same time.
+        std::uint32_t end = cpus_end_.load(std::memory_order_relaxed);
+        while (end <= queue.id && !cpus_end_.compare_exchange_strong(end, queue.id + 1)) {
+        }
     }
 
     /// What the idle thread does: run others, else halt. Tickless: only deadlines wake it.
@@ -408,6 +411,10 @@ private:
     };
 
     [[nodiscard]] Queue& here() noexcept { return queues_[Cpu::id().value()]; }
+    /// Those of the CPUs that are up; one that comes up just now may be missing.
+    [[nodiscard]] std::span<Queue> running_queues() noexcept {
+        return std::span(queues_).first(cpus_end_.load(std::memory_order_relaxed));
+    }
 
     // Interrupts are off while any of these locks is held.
     void lock(Queue& queue) noexcept ACQUIRE(queue.lock) {
@@ -521,7 +528,7 @@ private:
         if (home.is_idle.load(std::memory_order_relaxed) != 0) {
             return home;
         }
-        for (Queue& queue : queues_) {
+        for (Queue& queue : running_queues()) {
             if (queue.is_idle.load(std::memory_order_relaxed) != 0) {
                 return queue;
             }
@@ -541,7 +548,7 @@ private:
     [[nodiscard]] Queue* busiest_other(Queue& self) noexcept {
         Queue* busiest = nullptr;
         std::uint32_t most = 0;
-        for (Queue& queue : queues_) {
+        for (Queue& queue : running_queues()) {
             const std::uint32_t n = queue.queued.load(std::memory_order_relaxed);
             // An idle CPU with work in its queue is about to take it.
             if (&queue != &self && n > most) {
@@ -571,7 +578,7 @@ private:
 
     /// A busy CPU with a backlog found at its tick that another one halts.
     void kick_an_idle_cpu(Queue& self) noexcept {
-        for (Queue& queue : queues_) {
+        for (Queue& queue : running_queues()) {
             if (&queue != &self && queue.is_idle.load(std::memory_order_relaxed) != 0) {
                 Cpu::send_reschedule(CpuId(queue.id));
                 return;
@@ -681,6 +688,7 @@ private:
 
     static constexpr LockRank timer_rank = Config::timer_rank;
     std::array<Queue, max_cpus> queues_;
+    typename Cpu::template Atomic<std::uint32_t> cpus_end_{0};
 };
 
 }  // namespace kidney::sched

@@ -14,7 +14,7 @@ namespace kidney::sched {
 /// Three owners: `lock` (the policy and who runs), `timer_lock` (deadlines), and the CPU itself
 /// with interrupts off (`armed`). The atomics are hints for other CPUs.
 template <class Policy, class Thread, class C>
-struct RunQueue {
+struct alignas(64) RunQueue {  // a cache line is one CPU's
     template <class T>
     using Atomic = typename C::template Atomic<T>;
 
@@ -33,7 +33,6 @@ struct RunQueue {
     Atomic<std::uint32_t> queued{0};            ///< policy.size()
     Atomic<std::uint32_t> is_idle{0};           ///< the idle thread runs and nothing is queued
     Atomic<std::uint32_t> needs_reschedule{0};  ///< written under the lock
-    Atomic<std::uint32_t> online{0};
 
     TicketLock<C> timer_lock;
     TimerQueue timers GUARDED_BY(timer_lock);

@@ -85,7 +85,7 @@ TEST_P(OnMachine, SpinLockExcludes) {
     int worst = 0;
     for (int i = 0; i < 4; ++i) {
         world.spawn("spinner", [&] {
-            for (int round = 0; round < 100; ++round) {
+            for (int round = 0; round < 40; ++round) {
                 LockGuard guard(lock);
                 EXPECT_FALSE(sim::Cpu::interrupts_enabled());
                 worst = std::max(worst, ++inside);

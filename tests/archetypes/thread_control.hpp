@@ -1,0 +1,38 @@
+/// Exactly what `sched::ThreadControl` promises and nothing else.
+#pragma once
+
+#include "sched/sync/thread_control.hpp"
+#include "tests/support/std_cpu.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+namespace kidney::archetypes {
+
+struct ControlledThread {
+    test::StdCpu::Atomic<std::uint32_t> interrupted{0};
+    HeldRanks held_mutexes;
+    const void* waits_for = nullptr;
+    std::uint32_t preempt_count = 0;
+};
+
+class ThreadControl {
+public:
+    using Cpu = test::StdCpu;
+    static constexpr LockRank wait_queue_rank{70, "wait queue"};
+
+    using Thread = ControlledThread;
+
+    static Thread& current() noexcept { return thread; }
+    static void block() noexcept {}
+    static bool block_until(Instant) noexcept { return false; }
+    static void wake(Thread&) noexcept {}
+    static void preempt_point() noexcept {}
+
+private:
+    static inline Thread thread;
+};
+
+static_assert(sched::ThreadControl<ThreadControl>);
+
+}  // namespace kidney::archetypes

@@ -1,0 +1,66 @@
+/// Every member of the engines, instantiated with the archetypes: they use nothing that their
+/// contracts do not promise, and -Wthread-safety looks into all of them.
+#include "sched/dispatcher.hpp"
+#include "sched/policies/entity_queue.hpp"
+#include "sched/sync/condition_variable.hpp"
+#include "sched/sync/event.hpp"
+#include "sched/sync/mutex.hpp"
+#include "sched/sync/semaphore.hpp"
+#include "sched/sync/spin_lock.hpp"
+#include "sched/sync/wait_queue.hpp"
+#include "sched/trace/traced.hpp"
+#include "tests/archetypes/scheduler_policy.hpp"
+#include "tests/archetypes/thread_control.hpp"
+
+namespace kidney {
+namespace {
+
+struct Clock {
+    static Instant now() noexcept { return Instant(); }
+};
+struct Timer {
+    static void arm(Instant) noexcept {}
+    static void disarm() noexcept {}
+};
+struct Local {
+    static void* thread() noexcept { return nullptr; }
+    static void set_thread(void*) noexcept {}
+    static void flag_work() noexcept {}
+};
+using Thread = sched::ThreadBase<test::StdCpu>;
+struct Hooks {
+    static void switching(Thread&, Thread&) noexcept {}
+    static void exited(Thread&) noexcept {}
+};
+
+struct Config {
+    using Cpu = test::StdCpu;
+    using Clock = kidney::Clock;
+    using Timer = kidney::Timer;
+    using Local = kidney::Local;
+    using Policy = archetypes::SchedulerPolicy;
+    using Thread = kidney::Thread;
+    using Hooks = kidney::Hooks;
+    static constexpr Duration tick = Duration::milliseconds(10);
+    static constexpr LockRank run_queue_rank{80, "run queue"};
+    static constexpr LockRank timer_rank{50, "timers"};
+};
+
+constexpr LockRank rank{1, "rank"};
+
+}  // namespace
+
+using Control = archetypes::ThreadControl;
+template class sched::Dispatcher<Config>;
+template class sched::Traced<archetypes::SchedulerPolicy>;
+template class sched::SpinLock<rank, test::StdCpu>;
+template class sched::Mutex<rank, Control>;
+template class sched::Semaphore<Control>;
+template class sched::Event<Control>;
+template class sched::WaitQueue<Control>;
+template class sched::ConditionVariable<Control>;
+
+static_assert(BasicLockable<sched::SpinLock<rank, test::StdCpu>>);
+static_assert(BasicLockable<sched::Mutex<rank, Control>>);
+
+}  // namespace kidney

@@ -27,13 +27,20 @@ inline constexpr unsigned row_bits = 1U << row_order;
     return word;
 }
 
-/// Order of the longest aligned run; the word must not be zero.
+/// Order of the longest aligned run, 0 if there is none. No branches: words are random, and
+/// a mispredicted branch costs more than all five steps.
 [[nodiscard]] constexpr unsigned longest_run(std::uint32_t word) noexcept {
     unsigned order = 0;
-    while (order < row_order && (word = join_runs(word, order)) != 0) {
-        ++order;
+    for (unsigned k = 0; k < row_order; ++k) {
+        word = join_runs(word, k);
+        order += word != 0 ? 1 : 0;
     }
     return order;
+}
+
+/// 0 for a word without ones, else one more than the order of its longest aligned run.
+[[nodiscard]] constexpr unsigned run_level(std::uint32_t word) noexcept {
+    return (word != 0 ? 1U : 0U) + longest_run(word);
 }
 
 /// A mask of 2^order ones from bit `first`.

@@ -15,8 +15,7 @@ namespace kidney::mm {
 
 class ChunkIndex {
 public:
-    static constexpr unsigned none = ~0U;                     ///< find(): no chunk
-    static constexpr unsigned empty = max_order.value() + 1;  ///< order of a chunk without blocks
+    static constexpr unsigned none = ~0U;  ///< find(): no chunk
 
     /// The first chunk whose largest block is the smallest one of at least `order`; or `none`.
     [[nodiscard]] unsigned find(unsigned order) const noexcept {
@@ -29,19 +28,20 @@ public:
         return word * row_bits + static_cast<unsigned>(std::countr_zero(level.chunks[word]));
     }
 
+    /// Levels are one more than an order; 0: the chunk has no block.
     void move(std::uint32_t chunk, unsigned from, unsigned to) noexcept {
         const std::uint32_t word = chunk / row_bits;
         const std::uint32_t bit = 1U << chunk % row_bits;
-        if (from != empty) {
-            Level& level = levels_[from];
+        if (from != 0) {
+            Level& level = levels_[from - 1];
             if ((level.chunks[word] &= ~bit) == 0 && (level.summary &= ~(1U << word)) == 0) {
-                orders_ &= ~(1U << from);
+                orders_ &= ~(1U << (from - 1));
             }
         }
-        if (to != empty) {
-            levels_[to].chunks[word] |= bit;
-            levels_[to].summary |= 1U << word;
-            orders_ |= 1U << to;
+        if (to != 0) {
+            levels_[to - 1].chunks[word] |= bit;
+            levels_[to - 1].summary |= 1U << word;
+            orders_ |= 1U << (to - 1);
         }
     }
 

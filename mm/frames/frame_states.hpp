@@ -1,13 +1,5 @@
-/// Two bits for every frame: enough to find free runs *and* to catch every wrong free (law F6).
+/// The states of all frames of a span, two bits each (frame_row.hpp), for blocks of any order.
 ///
-/// | open | mark | the frame is                                            |
-/// |------|------|---------------------------------------------------------|
-/// |  1   |  0   | free                                                    |
-/// |  0   |  1   | the first of a live block                               |
-/// |  0   |  0   | a later one of a live block                             |
-/// |  1   |  1   | absent: a hole in the memory map, or beyond its end     |
-///
-/// A block's order is not stored: it reaches up to the next frame that is not "a later one".
 /// Bookkeeping only; which frames to take is the policy's business. Cost: O(1) for up to 32 frames,
 /// then O(frames / 32).
 #pragma once
@@ -15,20 +7,13 @@
 #include "kidney/core/address.hpp"
 #include "kidney/core/assert.hpp"
 #include "kidney/mm/frame_allocator.hpp"
-#include "mm/frames/aligned_runs.hpp"
+#include "mm/frames/frame_row.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 namespace kidney::mm {
-
-/// The states of 32 frames.
-struct FrameRow {
-    std::uint32_t open;
-    std::uint32_t mark;
-    [[nodiscard]] constexpr std::uint32_t free() const noexcept { return open & ~mark; }
-};
 
 inline constexpr unsigned rows_per_chunk = 1U << (max_order.value() - row_order);
 inline constexpr std::uint32_t frames_per_chunk = max_order.frames();
@@ -63,9 +48,7 @@ public:
             const std::uint32_t bit = at % row_bits;
             const std::uint32_t count = std::min(row_bits - bit, end - at);
             const std::uint32_t mask = (~0U >> (row_bits - count)) << bit;
-            FrameRow& r = rows_[at / row_bits];
-            KIDNEY_INVARIANT((r.open & r.mark & mask) == mask, "frames: region added twice");
-            r.mark &= ~mask;
+            rows_[at / row_bits].add(mask);
             at += count;
         }
     }
@@ -82,60 +65,57 @@ public:
         return index;
     }
 
-    /// Free -> live. The block must be free and aligned.
+    /// Free -> live. The block is free and aligned.
     void take(std::uint32_t index, unsigned order) noexcept {
-        FrameRow* r = &rows_[index / row_bits];
-        if (order <= row_order) {
-            r->open &= ~run_mask(index % row_bits, order);
-        } else {
-            for (std::uint32_t i = 0; i < 1U << (order - row_order); ++i) {
-                r[i].open = 0;
-            }
+        FrameRow* const r = &rows_[index / row_bits];
+        r->take(index % row_bits, std::min(order, row_order));
+        for (std::uint32_t i = 1; i < rows_of(order); ++i) {
+            r[i] = later_row;
         }
-        r->mark |= 1U << index % row_bits;
     }
 
     /// Live -> free, after proving that exactly this block is live (F6).
     void give_back(std::uint32_t index, unsigned order) noexcept {
-        KIDNEY_INVARIANT(is_live(index, order), "frames: freed block is not live");
-        FrameRow* r = &rows_[index / row_bits];
-        r->mark &= ~(1U << index % row_bits);
-        if (order <= row_order) {
-            r->open |= run_mask(index % row_bits, order);
-        } else {
-            for (std::uint32_t i = 0; i < 1U << (order - row_order); ++i) {
-                r[i].open = ~0U;
-            }
+        KIDNEY_INVARIANT(order <= row_order || is_live(index, order),
+                         "frames: freed block is not live");
+        if (order >= row_order) {
+            KIDNEY_INVARIANT(!continues(index, order), "frames: freed block is not live");
+        }
+        FrameRow* const r = &rows_[index / row_bits];
+        r->give_back(index % row_bits, std::min(order, row_order));
+        for (std::uint32_t i = 1; i < rows_of(order); ++i) {
+            r[i] = {~0U, 0};
         }
     }
 
-    /// Is there a live block of exactly this place and size?
+private:
+    static constexpr FrameRow later_row{0, 0};
+    [[nodiscard]] static constexpr std::uint32_t rows_of(unsigned order) noexcept {
+        return order <= row_order ? 1 : 1U << (order - row_order);
+    }
+    /// Of a block longer than a row: is it live, as far as its own rows tell?
     [[nodiscard]] bool is_live(std::uint32_t index, unsigned order) const noexcept {
-        const std::uint32_t bit = index % row_bits;
         if ((index & ((1U << order) - 1)) != 0) {
             return false;
         }
-        const FrameRow* r = &rows_[index / row_bits];
-        const std::uint32_t mask = run_mask(bit, std::min(order, row_order));
-        if ((r->open & mask) != 0 || (r->mark & mask) != 1U << bit) {
-            return false;
-        }
-        for (std::uint32_t i = 1; order > row_order && i < 1U << (order - row_order); ++i) {
+        const FrameRow* const r = &rows_[index / row_bits];
+        for (std::uint32_t i = 1; i < rows_of(order); ++i) {
             if ((r[i].open | r[i].mark) != 0) {
                 return false;
             }
         }
-        // A longer block may only start here if this start is aligned for it; then the next frame
-        // would be one of its later ones.
-        const std::uint32_t next = index + (1U << order);
+        return true;
+    }
+    /// Does a block of at least a row go on behind its alleged end?
+    [[nodiscard]] bool continues(std::uint32_t index, unsigned order) const noexcept {
+        // Only if its start is aligned for a longer one; then the next row exists.
         if ((index & (1U << order)) != 0 || order == max_order.value()) {
-            return true;
+            return false;
         }
-        const FrameRow& n = rows_[next / row_bits];
-        return ((n.open | n.mark) >> next % row_bits & 1U) != 0;
+        const FrameRow& next = rows_[(index + (1U << order)) / row_bits];
+        return (next.open | next.mark) == 0;
     }
 
-private:
     FrameRow* rows_ = nullptr;
     std::uint32_t row_count_ = 0;
     std::uint32_t base_ = 0;  ///< first frame of rows_[0]: multiple of frames_per_chunk

@@ -1,0 +1,172 @@
+/// Request sequences for frame allocators. Same seed, same sequence; deciding what to ask for costs
+/// one array read, so what is timed is the allocator.
+///
+/// A workload is a struct with `prepare(allocator)`, untimed, and `round(allocator)`, which makes
+/// `operations` timed calls.
+#pragma once
+
+#include "kidney/core/address.hpp"
+#include "tests/laws/report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace kidney::bench {
+
+inline constexpr std::uint32_t frame_count = 1U << 20;  ///< 4 GiB
+inline constexpr FrameOrder single{0};
+
+/// Allocate one frame and free it.
+struct Pair {
+    static constexpr const char* name = "frames.pair";
+    static constexpr std::size_t operations = 2;
+    template <class A>
+    void prepare(A&) {}
+    template <class A>
+    void round(A& a) {
+        a.free(*a.allocate(single), single);
+    }
+};
+
+/// Allocate 64 frames, free them in the same order.
+struct Burst64 {
+    static constexpr const char* name = "frames.burst64";
+    static constexpr std::size_t operations = 128;
+    template <class A>
+    void prepare(A&) {}
+    template <class A>
+    void round(A& a) {
+        for (FrameNumber& frame : frames) {
+            frame = *a.allocate(single);
+        }
+        for (const FrameNumber frame : frames) {
+            a.free(frame, single);
+        }
+    }
+    std::array<FrameNumber, 64> frames{};
+};
+
+/// Allocate all frames, free them in random order.
+struct Bulk {
+    static constexpr const char* name = "frames.bulk_random_free";
+    static constexpr std::size_t operations = 2 * std::size_t{frame_count};
+    template <class A>
+    void prepare(A&) {
+        order.resize(frame_count);
+        frames.resize(frame_count);
+        laws::Random random(1);
+        for (std::uint32_t i = 0; i < frame_count; ++i) {
+            order[i] = i;
+            std::swap(order[i], order[random.below(i + 1)]);
+        }
+    }
+    template <class A>
+    void round(A& a) {
+        for (FrameNumber& frame : frames) {
+            frame = *a.allocate(single);
+        }
+        for (const std::uint32_t i : order) {
+            a.free(frames[i], single);
+        }
+    }
+    std::vector<std::uint32_t> order;
+    std::vector<FrameNumber> frames;
+};
+
+/// At a steady occupancy: free a random live frame, allocate another.
+template <unsigned Percent>
+struct Mix {
+    static constexpr const char* name = Percent == 50 ? "frames.mix50" : "frames.mix90";
+    static constexpr std::size_t operations = 2 * 1024;
+    template <class A>
+    void prepare(A& a) {
+        live.resize(std::uint64_t{frame_count} * Percent / 100);
+        for (FrameNumber& frame : live) {
+            frame = *a.allocate(single);
+        }
+        laws::Random random(2);
+        victims.resize(1U << 16);
+        for (std::uint32_t& victim : victims) {
+            victim = random.below(static_cast<std::uint32_t>(live.size()));
+        }
+        // Random holes everywhere, as after a long run.
+        for (std::size_t i = live.size(); i > 0; --i) {
+            std::swap(live[i - 1], live[random.below(static_cast<std::uint32_t>(i))]);
+        }
+        for (int turn = 0; turn < 1024; ++turn) {
+            round(a);
+        }
+    }
+    template <class A>
+    void round(A& a) {
+        for (std::size_t i = 0; i < operations / 2; ++i) {
+            // Finding the victim is not what is measured: its miss is hidden.
+            __builtin_prefetch(&live[victims[(next + 8) % victims.size()]]);
+            FrameNumber& victim = live[victims[next++ % victims.size()]];
+            a.free(victim, single);
+            victim = *a.allocate(single);
+        }
+    }
+    std::vector<FrameNumber> live;
+    std::vector<std::uint32_t> victims;
+    std::size_t next = 0;
+};
+
+/// Mixed orders 0..9 at 60 % occupancy, geometric or uniform: free a random live block, allocate
+/// one of the next order.
+template <bool Uniform>
+struct Orders {
+    static constexpr const char* name = Uniform ? "frames.orders_uniform" : "frames.orders_geo";
+    static constexpr std::size_t operations = 2 * 1024;
+    struct Block {
+        FrameNumber first;
+        FrameOrder order;
+    };
+    template <class A>
+    void prepare(A& a) {
+        laws::Random random(3);
+        orders.resize(1U << 16);
+        for (FrameOrder& order : orders) {
+            unsigned k = 0;
+            if constexpr (Uniform) {
+                k = random.below(10);
+            } else {
+                while (k < 9 && (random.next() & 1) != 0) {
+                    ++k;
+                }
+            }
+            order = FrameOrder(static_cast<std::uint8_t>(k));
+        }
+        std::uint64_t frames = 0;
+        for (std::size_t i = 0; frames < std::uint64_t{frame_count} * 6 / 10; ++i) {
+            const FrameOrder order = orders[i % orders.size()];
+            live.push_back({*a.allocate(order), order});
+            frames += order.frames();
+        }
+        victims.resize(1U << 16);
+        for (std::uint32_t& victim : victims) {
+            victim = random.below(static_cast<std::uint32_t>(live.size()));
+        }
+    }
+    template <class A>
+    void round(A& a) {
+        for (std::size_t i = 0; i < operations / 2; ++i) {
+            __builtin_prefetch(&live[victims[(next + 8) % victims.size()]]);
+            Block& block = live[victims[next % victims.size()]];
+            a.free(block.first, block.order);
+            // The same order again keeps the occupancy; the victims are what is mixed.
+            block.first = *a.allocate(block.order);
+            ++next;
+        }
+    }
+    std::vector<FrameOrder> orders;
+    std::vector<Block> live;
+    std::vector<std::uint32_t> victims;
+    std::size_t next = 0;
+};
+
+}  // namespace kidney::bench

@@ -92,7 +92,7 @@ class Session(unittest.TestCase):
         console.expect(r"sleep 1000\r?$")
         console.send_until("\x1a", r"Stopped")  # Ctrl-Z: the shell ignores it until the job runs
         console.expect(PROMPT)
-        console.send("kill %1; wait; echo gone\r")
+        console.send("kill -9 %1; wait; echo gone\r")
         console.expect(r"^gone\r?$")
 
     def test_quit_key_and_terminal_settings(self):

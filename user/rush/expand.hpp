@@ -13,11 +13,9 @@ namespace rush {
 /// Where expansion finds values. The shell implements it.
 class Variables {
 public:
+    virtual ~Variables() = default;
     /// The value of a variable or of a special parameter (?, $, !, #, 0..9); empty if unset.
     virtual std::string value_of(std::string_view name) const = 0;
-
-protected:
-    ~Variables() = default;
 };
 
 /// One word may become no field, one, or several.

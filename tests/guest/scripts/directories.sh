@@ -1,0 +1,4 @@
+# cd in all ways; logical and physical paths; deep trees; removed folders.
+base=$(pwd -P); rel() { echo "${1#$base}"; }
+mkdir -p a/b/c; ln -s a/b l; cd l; rel "$(pwd)"; rel "$(pwd -P)"; cd ..; rel "$(pwd)."; cd l; cd -P ..; rel "$(pwd)"; cd "$base"; cd a/b; cd - > /dev/null; rel "$(pwd)."; (cd a/b/c && rel "$PWD"); cd nowhere 2>/dev/null; echo $?; HOME=$base/a; cd; rel "$PWD"; cd "$base"; cd ./a/../a/./b//c; rel "$PWD"; cd "$base"
+d=.; i=0; while [ $i -lt 30 ]; do d=$d/x; i=$((i+1)); done; mkdir -p $d; echo deep > $d/f; cat $d/f; find x -type d | wc -l; (cd $d; ls; cd ../../..; ls); rm -r x; mkdir gone; cd gone; rmdir ../gone; ls 2>/dev/null; echo $?; touch f 2>/dev/null; echo $?; cd "$base"; CDPATH=$base/a; cd b > /dev/null; rel "$PWD"; ls -d /; ls / > /dev/null; echo /..; cd /..; pwd; cd //; ls -d /tmp/.; [ /tmp -ef /tmp/../tmp ] && echo same

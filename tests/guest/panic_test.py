@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""A kernel panic must say what happened and where, stop every CPU, and reach the person who ran it.
+
+    panic_test.py --tree DIR [--smp N]
+"""
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import guest
+
+PANICKED = 125
+
+# What the report must contain, in this order, for each way to panic.
+REPORTS = {
+    "panic=test": [rb"KERNEL PANIC: page fault", rb"CPU 0, thread \S+", rb"eip [0-9a-f]{8}", rb"cr2 fffff000",
+                   rb"backtrace:", rb"test_panic\(\)\+0x", rb"first_thread\(void\*\)\+0x"],
+    "panic=overflow": [rb"KERNEL PANIC: double fault", rb"backtrace:", rb"overflow_stack\(", rb"times more",
+                       rb"first_thread\(void\*\)\+0x"],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tree", type=Path, required=True)
+    parser.add_argument("--smp", type=int, default=1)
+    options = parser.parse_args()
+    guest.require_qemu()
+    for words, report in REPORTS.items():
+        result = guest.run(options.tree, "echo never", "--append", words, "--smp", str(options.smp))
+        complete = re.search(b".*?".join(report), result.log, re.DOTALL)
+        alone = result.log.count(b"KERNEL PANIC") == 1
+        if not complete or not alone or result.status != PANICKED or result.out:
+            print(f"FAILED: {words}: status {result.status}, kernel log:\n{guest.tail(result.log, 40)}")
+            sys.exit(1)
+        print(f"{words}: status {result.status}, report complete")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 #include "arch/i686/smp/messages.hpp"
 
+#include "arch/i686/cpu/cpu.hpp"
 #include "arch/i686/cpu/cpu_local.hpp"
 #include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/mm/translation.hpp"
@@ -56,7 +57,9 @@ void answer_shoot_downs() noexcept {
 }
 
 void shoot_down(CpuSet targets, VirtRange range) noexcept {
-    // Preemption is off here (the caller is between a page-table change and a frame's reuse).
+    // WHY interrupts off: the request belongs to this CPU until all have answered. A thread that
+    // was preempted here would let another one overwrite it, or go on as another CPU.
+    const hal::InterruptGuard<Cpu> guard;
     const std::uint32_t me = this_cpu().id;
     targets = CpuSet(targets.bits() & online_cpus().bits());
     if (targets.contains(CpuId(me))) {

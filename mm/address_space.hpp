@@ -50,7 +50,7 @@ public:
     {
         KIDNEY_INVARIANT(pages_.active().is_empty(), "mm: an active address space ends");
         for (const Region& region : regions_) {
-            pages_.drop(region.range);
+            pages_.abandon(region.range);
         }
     }
 

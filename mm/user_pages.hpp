@@ -105,6 +105,18 @@ public:
         });
     }
 
+    /// The end of the space, which no CPU uses any more: releases the frames of the range and
+    /// leaves the entries behind.
+    void abandon(VirtRange range) noexcept {
+        mapper_.for_each_run(range, [&](VirtAddr, std::span<Entry> entries) {
+            for (const Entry entry : entries) {
+                if (Format::is_present(entry)) {
+                    frames_.release(Format::frame_of(entry));
+                }
+            }
+        });
+    }
+
     /// Gives all present pages of the range these flags, which must not exceed their rights.
     void narrow(VirtRange range, hal::PageFlags flags) noexcept {
         bool changed = false;

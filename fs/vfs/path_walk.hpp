@@ -85,6 +85,10 @@ public:
         if (++links_ > max_symlinks) {
             return fail(Errc::too_many_symlinks);
         }
+        if (Ref<Vnode> target = TRY(link.follow())) {
+            directory_ = std::move(target);  // perhaps no directory: then it must be the last
+            return {};
+        }
         TRY(prepend_target(link));
         if (rest_.front() == '/') {
             directory_ = Ref<Vnode>::share(context_.root);
@@ -150,7 +154,8 @@ private:
     /// directory_ must be a directory, and searchable unless nothing is looked up in it.
     [[nodiscard]] Status check_directory() noexcept {
         if (directory_->type() != NodeType::directory) {
-            return fail(Errc::not_directory);
+            const bool is_target = name_.empty() && rest_.empty();  // of a link with follow()
+            return is_target ? Status() : Status(fail(Errc::not_directory));
         }
         if (context_.credentials.is_root() || name_.empty()) {
             return {};

@@ -162,6 +162,10 @@ public:
         return fail(Errc::invalid_argument);
     }
 
+    /// Links that know their target itself (/proc/self/exe, /proc/self/fd/0). A null Ref: follow
+    /// the text.
+    [[nodiscard]] virtual Result<Ref<Vnode>> follow() noexcept { return Ref<Vnode>(); }
+
     // Data. Short counts only at the end of the file or on a fault after some progress.
     [[nodiscard]] virtual Result<std::size_t> read(std::uint64_t, ReadBuffer&) noexcept {
         return fail(Errc::invalid_argument);

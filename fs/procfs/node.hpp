@@ -1,0 +1,370 @@
+/// An entry of /proc.
+#pragma once
+
+#include "fs/procfs/process_source.hpp"
+#include "fs/procfs/text_file.hpp"
+#include "kidney/fs/vnode.hpp"
+#include "kidney/mm/make.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace kidney::fs {
+
+/// Names an entry of /proc; the inode number is made of it.
+struct ProcId {
+    enum class Kind : std::uint8_t {
+        root,
+        directory,    ///< registered
+        file,         ///< registered
+        self,         ///< the link to the reader's own directory
+        process,      ///< the directory of `pid`
+        text,         ///< `number` is an index of process_texts
+        link,         ///< `number` is a ProcessLink
+        descriptors,  ///< the directory fd
+        descriptor,   ///< `number` is the descriptor
+    };
+    Kind kind = Kind::root;
+    std::uint32_t pid = 0;
+    std::uint32_t number = 0;
+
+    [[nodiscard]] constexpr std::uint64_t inode() const noexcept {
+        return std::uint64_t{pid} << 24 | std::uint64_t{static_cast<std::uint8_t>(kind)} << 16 |
+               (number + 1U);
+    }
+    friend constexpr bool operator==(const ProcId&, const ProcId&) noexcept = default;
+};
+
+/// The text files of a process.
+enum class ProcessText : std::uint8_t { stat, status, statm, cmdline, comm, maps };
+struct ProcessTextName {
+    std::string_view name;
+    ProcessText text;
+};
+inline constexpr std::array<ProcessTextName, 6> process_texts{{{"stat", ProcessText::stat},
+                                                               {"status", ProcessText::status},
+                                                               {"statm", ProcessText::statm},
+                                                               {"cmdline", ProcessText::cmdline},
+                                                               {"comm", ProcessText::comm},
+                                                               {"maps", ProcessText::maps}}};
+inline constexpr std::array<std::string_view, 3> process_links{"exe", "cwd", "root"};
+
+/// Decimal without sign and leading zeros, below 2^24: what process and descriptor names look like.
+[[nodiscard]] constexpr std::optional<std::uint32_t> parse_number(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 8 || (text.front() == '0' && text.size() > 1)) {
+        return std::nullopt;
+    }
+    std::uint32_t value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') {
+            return std::nullopt;
+        }
+        value = value * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    return value < (1U << 24) ? std::optional(value) : std::nullopt;
+}
+
+template <class Fs>
+class ProcNode final : public Vnode {
+    using Kind = ProcId::Kind;
+
+public:
+    ProcNode(Fs& fs, ProcId id) noexcept : fs_(fs), id_(id) {}
+
+    [[nodiscard]] NodeType type() const noexcept override { return type_of(id_.kind); }
+    [[nodiscard]] FileSystem& file_system() const noexcept override { return fs_; }
+    [[nodiscard]] Result<Attributes> attributes() noexcept override {
+        Attributes a;
+        a.inode = id_.inode();
+        a.device = fs_.device();
+        a.type = type();
+        a.permissions = Permissions(a.type == NodeType::directory ? 0555
+                                    : a.type == NodeType::symlink ? 0777
+                                                                  : 0444);
+        a.links = a.type == NodeType::directory ? 2 : 1;
+        a.block_size = 1024;
+        a.accessed = a.modified = a.changed = fs_.booted();
+        if (id_.pid != 0) {
+            const ProcessFacts facts = TRY(fs_.processes().facts(id_.pid));
+            a.uid = facts.effective_uid;
+            a.gid = facts.effective_gid;
+        }
+        return a;
+    }
+    [[nodiscard]] Status set_attributes(const AttributeChange&) noexcept override {
+        return fail(Errc::not_permitted);
+    }
+
+    // Directories.
+    [[nodiscard]] Result<Ref<Vnode>> lookup(std::string_view name) noexcept override {
+        const ProcId id = TRY(find(name));
+        return Ref<Vnode>(TRY(fs_.node(id)));
+    }
+    [[nodiscard]] Result<Ref<Vnode>> parent() noexcept override {
+        if (type() != NodeType::directory) {
+            return fail(Errc::not_directory);
+        }
+        const ProcId up =
+            id_.kind == Kind::descriptors ? ProcId{Kind::process, id_.pid, 0} : ProcId{};
+        return Ref<Vnode>(TRY(fs_.node(up)));
+    }
+    [[nodiscard]] Result<Ref<Vnode>> create(std::string_view, const NewNode&) noexcept override {
+        return fail(Errc::not_found);  // as Linux says
+    }
+    [[nodiscard]] Status unlink(std::string_view, bool) noexcept override {
+        return fail(Errc::not_permitted);
+    }
+    /// Cookies: 1 and 2 behind "." and "..", then `fixed + n` behind the n-th fixed entry, then
+    /// `moving + number` behind process or descriptor `number`.
+    [[nodiscard]] Status read_directory(std::uint64_t cookie,
+                                        DirectorySink& sink) noexcept override {
+        if (type() != NodeType::directory) {
+            return fail(Errc::not_directory);
+        }
+        const Ref<Vnode> up = TRY(parent());
+        const std::uint64_t up_inode = TRY(up->attributes()).inode;
+        if ((cookie < 1 && !sink.accept({id_.inode(), NodeType::directory, ".", 1})) ||
+            (cookie < 2 && !sink.accept({up_inode, NodeType::directory, "..", 2}))) {
+            return {};
+        }
+        if (cookie < moving && !list_fixed(cookie, sink)) {
+            return {};
+        }
+        return list_moving(cookie, sink);
+    }
+
+    // Links.
+    [[nodiscard]] Result<std::size_t> read_link(std::span<char> to) noexcept override {
+        TextBuffer<longest_link> text;
+        if (id_.kind == Kind::self) {
+            const std::uint32_t pid = fs_.processes().current();
+            if (pid == 0) {
+                return fail(Errc::not_found);
+            }
+            format_to(text, "{}", pid);
+        } else if (id_.kind == Kind::descriptor) {
+            TRY(describe_descriptor(text));
+        } else if (id_.kind == Kind::link) {
+            const Ref<Vnode> node = TRY(follow());
+            TRY(describe_node(*node, text));
+        } else {
+            return fail(Errc::invalid_argument);
+        }
+        const std::size_t length = std::min(to.size(), text.view().size());
+        std::memcpy(to.data(), text.view().data(), length);
+        return length;
+    }
+    [[nodiscard]] Result<Ref<Vnode>> follow() noexcept override {
+        if (id_.kind == Kind::link) {
+            return fs_.processes().link(id_.pid, static_cast<ProcessLink>(id_.number));
+        }
+        if (id_.kind == Kind::descriptor) {
+            Ref<File> file = TRY(fs_.processes().descriptor(id_.pid, id_.number));
+            if (Vnode* const node = file->vnode()) {
+                return Ref<Vnode>::share(*node);
+            }
+            using Target = OpenFileNode<Fs>;
+            return Ref<Vnode>(TRY(mm::make_ref<Target>(fs_.heap(), fs_, std::move(file))));
+        }
+        return Ref<Vnode>();  // "self" is a text like any other
+    }
+
+    // Files.
+    [[nodiscard]] Result<Ref<File>> open(OpenMode mode) noexcept override {
+        using Text = ProcTextFile<ProcNode, typename Fs::HeapType, typename Fs::LockType>;
+        if (type() != NodeType::regular) {
+            return Ref<File>();
+        }
+        if (mode.write) {
+            return fail(Errc::permission_denied);
+        }
+        return Ref<File>(
+            TRY(mm::make_ref<Text>(fs_.heap(), fs_.heap(), Ref<ProcNode>::share(*this), mode)));
+    }
+    /// For ProcTextFile.
+    [[nodiscard]] Status generate(TextOutput& out) noexcept {
+        if (id_.kind == Kind::file) {
+            const auto& entry = fs_.entries()[id_.number];
+            entry.generate(entry.context, out);
+            return {};
+        }
+        const ProcessText which = process_texts[id_.number].text;
+        if (which == ProcessText::cmdline) {
+            return fs_.processes().command_line(id_.pid, out);
+        }
+        if (which == ProcessText::maps) {
+            return fs_.processes().maps(id_.pid, out);
+        }
+        const ProcessFacts facts = TRY(fs_.processes().facts(id_.pid));
+        switch (which) {
+            case ProcessText::stat:
+                write_stat(facts, out);
+                break;
+            case ProcessText::status:
+                write_status(facts, out);
+                break;
+            case ProcessText::statm:
+                write_statm(facts, out);
+                break;
+            default:
+                format_to(out, "{}\n", static_cast<const char*>(facts.name.data()));
+                break;
+        }
+        return {};
+    }
+
+    void dispose() noexcept override { mm::destroy(fs_.heap(), this); }
+
+private:
+    static constexpr std::size_t longest_link = 512;  ///< it lives on a kernel stack
+    static constexpr std::uint64_t fixed = 3;
+    static constexpr std::uint64_t moving = 1000;
+
+    [[nodiscard]] static constexpr NodeType type_of(Kind kind) noexcept {
+        switch (kind) {
+            case Kind::root:
+            case Kind::directory:
+            case Kind::process:
+            case Kind::descriptors:
+                return NodeType::directory;
+            case Kind::self:
+            case Kind::link:
+            case Kind::descriptor:
+                return NodeType::symlink;
+            case Kind::file:
+            case Kind::text:
+                return NodeType::regular;
+        }
+        return NodeType::regular;
+    }
+
+    /// Entry `n` of those that do not come and go; nullopt behind the last.
+    [[nodiscard]] std::optional<std::pair<std::string_view, ProcId>> fixed_entry(
+        std::size_t n) const noexcept {
+        if (id_.kind == Kind::process) {
+            if (n < process_texts.size()) {
+                return std::pair(process_texts[n].name, ProcId{Kind::text, id_.pid, index(n)});
+            }
+            n -= process_texts.size();
+            if (n < process_links.size()) {
+                return std::pair(process_links[n], ProcId{Kind::link, id_.pid, index(n)});
+            }
+            if (n == process_links.size()) {
+                return std::pair(std::string_view("fd"), ProcId{Kind::descriptors, id_.pid, 0});
+            }
+            return std::nullopt;
+        }
+        if (id_.kind == Kind::root && n-- == 0) {
+            return std::pair(std::string_view("self"), ProcId{Kind::self, 0, 0});
+        }
+        std::size_t at = 0;
+        for (const auto& entry : fs_.entries()) {
+            if (entry.parent == id_ && n-- == 0) {
+                return std::pair(
+                    entry.name,
+                    ProcId{entry.generate == nullptr ? Kind::directory : Kind::file, 0, index(at)});
+            }
+            ++at;
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] static constexpr std::uint32_t index(std::size_t n) noexcept {
+        return static_cast<std::uint32_t>(n);
+    }
+
+    [[nodiscard]] Result<ProcId> find(std::string_view name) noexcept {
+        if (type() != NodeType::directory) {
+            return fail(Errc::not_directory);
+        }
+        if (id_.kind == Kind::root || id_.kind == Kind::descriptors) {
+            if (const auto number = parse_number(name)) {
+                return find_moving(*number);
+            }
+        }
+        for (std::size_t n = 0; const auto entry = fixed_entry(n); ++n) {
+            if (entry->first == name) {
+                return entry->second;
+            }
+        }
+        return fail(Errc::not_found);
+    }
+    [[nodiscard]] Result<ProcId> find_moving(std::uint32_t number) noexcept {
+        if (id_.kind == Kind::root) {
+            TRY(fs_.processes().facts(number));
+            return ProcId{Kind::process, number, 0};
+        }
+        TRY(fs_.processes().descriptor(id_.pid, number));
+        return ProcId{Kind::descriptor, id_.pid, number};
+    }
+
+    /// False when the sink is full.
+    [[nodiscard]] bool list_fixed(std::uint64_t cookie, DirectorySink& sink) noexcept {
+        for (auto n = static_cast<std::size_t>(cookie < fixed ? 0 : cookie - fixed + 1);
+             const auto entry = fixed_entry(n); ++n) {
+            if (!sink.accept({entry->second.inode(), type_of(entry->second.kind), entry->first,
+                              fixed + n})) {
+                return false;
+            }
+        }
+        return true;
+    }
+    [[nodiscard]] Status list_moving(std::uint64_t cookie, DirectorySink& sink) noexcept {
+        if (id_.kind != Kind::root && id_.kind != Kind::descriptors) {
+            return {};
+        }
+        const bool is_root = id_.kind == Kind::root;
+        // The next number to look for; processes begin at 1, descriptors at 0.
+        std::uint64_t from = cookie < moving ? 0 : cookie - moving + 1;
+        for (; from < (1U << 24); ++from) {
+            const auto at = static_cast<std::uint32_t>(from);
+            if (is_root) {
+                from = fs_.processes().next(at == 0 ? 0 : at - 1);
+                if (from == 0) {
+                    return {};
+                }
+            } else {
+                const auto next = fs_.processes().next_descriptor(id_.pid, at);
+                if (!next) {
+                    return {};
+                }
+                from = *next;
+            }
+            const auto number = static_cast<std::uint32_t>(from);
+            TextBuffer<12> name;
+            format_to(name, "{}", number);
+            const ProcId id = is_root ? ProcId{Kind::process, number, 0}
+                                      : ProcId{Kind::descriptor, id_.pid, number};
+            if (!sink.accept({id.inode(), type_of(id.kind), name.view(), moving + from})) {
+                return {};
+            }
+        }
+        return {};
+    }
+
+    [[nodiscard]] Status describe_descriptor(TextBuffer<longest_link>& text) noexcept {
+        const Ref<File> file = TRY(fs_.processes().descriptor(id_.pid, id_.number));
+        if (Vnode* const node = file->vnode()) {
+            return describe_node(*node, text);
+        }
+        format_to(text, "pipe:[{}]", TRY(file->attributes()).inode);
+        return {};
+    }
+    [[nodiscard]] Status describe_node(Vnode& node, TextBuffer<longest_link>& text) noexcept {
+        std::array<char, longest_link> path;
+        const auto found = fs_.processes().path_of(node, path);
+        text.write(found ? *found : std::string_view("(deleted)"));
+        return {};
+    }
+
+    Fs& fs_;
+    const ProcId id_;
+};
+
+}  // namespace kidney::fs

@@ -1,0 +1,50 @@
+/// The texts of /proc that need nothing but numbers and the mount table.
+#pragma once
+
+#include "fs/procfs/text.hpp"
+#include "fs/vfs/vfs.hpp"
+#include "kidney/core/time.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace kidney::fs {
+
+struct MemoryNumbers {
+    std::uint64_t total_kib = 0, free_kib = 0, cached_kib = 0;
+};
+/// /proc/meminfo: what free(1) and top(1) look for.
+inline void write_meminfo(const MemoryNumbers& m, TextOutput& out) noexcept {
+    format_to(out,
+              "MemTotal:       {:8} kB\nMemFree:        {:8} kB\nMemAvailable:   {:8} kB\n"
+              "Buffers:        {:8} kB\nCached:         {:8} kB\nShmem:          {:8} kB\n"
+              "SwapTotal:      {:8} kB\nSwapFree:       {:8} kB\nSReclaimable:   {:8} kB\n",
+              m.total_kib, m.free_kib, m.free_kib + m.cached_kib, 0U, m.cached_kib, 0U, 0U, 0U, 0U);
+}
+/// /proc/uptime: seconds since boot, and what all CPUs together were idle.
+inline void write_uptime(Instant now, Duration idle, TextOutput& out) noexcept {
+    const auto seconds = [&](std::uint64_t nanoseconds, char end) {
+        format_to(out, "{}.{:02}{}", nanoseconds / 1'000'000'000, nanoseconds / 10'000'000 % 100,
+                  end);
+    };
+    seconds(now.nanoseconds(), ' ');
+    seconds(static_cast<std::uint64_t>(idle.count()), '\n');
+}
+/// /proc/mounts: source, directory, type, options.
+template <class V>
+void write_mounts(V& vfs, TextOutput& out) noexcept {
+    const Ref<Vnode> root = vfs.root();
+    for (std::size_t n = 0; n < std::remove_cvref_t<decltype(vfs.mounts())>::capacity; ++n) {
+        const MountRecord mount = vfs.mounts().at(n);
+        if (mount.file_system == nullptr) {
+            continue;
+        }
+        std::array<char, 512> path;
+        const auto where = vfs.path_of(*root, *mount.root, path);
+        format_to(out, "{} {} {} {},relatime 0 0\n", mount.source,
+                  where ? *where : std::string_view("?"), mount.file_system->type_name(),
+                  mount.file_system->is_read_only() ? "ro" : "rw");
+    }
+}
+
+}  // namespace kidney::fs

@@ -1,0 +1,93 @@
+/// Text that a /proc file is made of, collected in memory.
+#pragma once
+
+#include "kidney/core/format.hpp"
+#include "kidney/mm/object_allocator.hpp"
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace kidney::fs {
+
+/// A TextSink behind a virtual call, so that the kernel's generators are ordinary functions.
+class TextOutput {
+public:
+    virtual void write(std::string_view text) noexcept = 0;
+
+protected:
+    ~TextOutput() = default;
+};
+static_assert(TextSink<TextOutput>);
+
+/// Writes the contents of one file. `context` is what it was registered with.
+using TextGenerator = void (*)(void* context, TextOutput& out) noexcept;
+
+/// Grows as it is written to; remembers if memory ran out.
+template <mm::ObjectAllocator Heap>
+class HeapText final : public TextOutput {
+public:
+    explicit HeapText(Heap& heap) noexcept : heap_(heap) {}
+    ~HeapText() { clear(); }
+    HeapText(const HeapText&) = delete;
+    HeapText& operator=(const HeapText&) = delete;
+
+    void write(std::string_view text) noexcept override {
+        if (text.empty()) {
+            return;
+        }
+        if (text.size() > capacity_ - size_ && !grow(size_ + text.size())) {
+            is_complete_ = false;
+            return;
+        }
+        std::memcpy(data_ + size_, text.data(), text.size());
+        size_ += text.size();
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
+    [[nodiscard]] bool is_complete() const noexcept { return is_complete_; }
+    void swap(HeapText& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+        std::swap(is_complete_, other.is_complete_);
+    }
+    void clear() noexcept {
+        if (data_ != nullptr) {
+            heap_.free(data_, capacity_);
+        }
+        data_ = nullptr;
+        size_ = capacity_ = 0;
+        is_complete_ = true;
+    }
+
+private:
+    static constexpr std::size_t first_capacity = 512;
+
+    [[nodiscard]] bool grow(std::size_t needed) noexcept {
+        std::size_t capacity = capacity_ == 0 ? first_capacity : capacity_ * 2;
+        while (capacity < needed) {
+            capacity *= 2;
+        }
+        const Result<void*> memory = heap_.allocate(capacity);
+        if (!memory) {
+            return false;
+        }
+        auto* const data = static_cast<char*>(*memory);
+        if (data_ != nullptr) {
+            std::memcpy(data, data_, size_);
+            heap_.free(data_, capacity_);
+        }
+        data_ = data;
+        capacity_ = capacity;
+        return true;
+    }
+
+    Heap& heap_;
+    char* data_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+    bool is_complete_ = true;
+};
+
+}  // namespace kidney::fs

@@ -1,0 +1,286 @@
+/// /proc: registered files, process directories from a source of facts, links that lead to objects.
+#include "fs/procfs/procfs.hpp"
+
+#include "fs/procfs/standard_files.hpp"
+#include "fs/tmpfs/tmpfs.hpp"
+#include "tests/unit/fs/test_world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace kidney::fs {
+namespace {
+
+using fs_test::World;
+using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
+using TestProcfs = Procfs<fakes::FakeHeap, NullLock, fs_test::Clock>;
+using TestVfs = Vfs<fakes::FakeHeap, NullLock, NullLock>;
+
+/// A file without a node, like one end of a pipe.
+struct Nodeless final : File {
+    Result<Attributes> attributes() noexcept override {
+        Attributes a;
+        a.inode = 77;
+        a.type = NodeType::fifo;
+        return a;
+    }
+    OpenMode mode() const noexcept override { return {.read = true}; }
+    void dispose() noexcept override {}
+};
+
+struct FakeProcesses final : ProcessSource {
+    struct Process {
+        ProcessFacts facts;
+        std::map<std::uint32_t, Ref<File>> files;
+        Ref<Vnode> executable;
+    };
+    std::map<std::uint32_t, Process> table;
+    std::uint32_t caller = 0;
+    TestVfs* vfs = nullptr;
+    Vnode* root = nullptr;
+
+    Result<Process*> get(std::uint32_t pid) {
+        const auto at = table.find(pid);
+        return at == table.end() ? Result<Process*>(fail(Errc::not_found)) : &at->second;
+    }
+    std::uint32_t current() noexcept override { return caller; }
+    std::uint32_t next(std::uint32_t after) noexcept override {
+        const auto at = table.upper_bound(after);
+        return at == table.end() ? 0 : at->first;
+    }
+    Result<ProcessFacts> facts(std::uint32_t pid) noexcept override { return TRY(get(pid))->facts; }
+    Status command_line(std::uint32_t pid, TextOutput& out) noexcept override {
+        TRY(get(pid));
+        out.write(std::string_view("sh\0-c\0exit\0", 11));
+        return {};
+    }
+    Status maps(std::uint32_t pid, TextOutput& out) noexcept override {
+        TRY(get(pid));
+        out.write("08048000-08049000 r-xp 00000000 00:01 2 /bin/sh\n");
+        return {};
+    }
+    Result<Ref<Vnode>> link(std::uint32_t pid, ProcessLink which) noexcept override {
+        Process* const process = TRY(get(pid));
+        return which == ProcessLink::executable ? process->executable : Ref<Vnode>::share(*root);
+    }
+    Result<std::uint32_t> next_descriptor(std::uint32_t pid, std::uint32_t from) noexcept override {
+        Process* const process = TRY(get(pid));
+        const auto at = process->files.lower_bound(from);
+        return at == process->files.end() ? Result<std::uint32_t>(fail(Errc::not_found))
+                                          : at->first;
+    }
+    Result<Ref<File>> descriptor(std::uint32_t pid, std::uint32_t fd) noexcept override {
+        Process* const process = TRY(get(pid));
+        const auto at = process->files.find(fd);
+        return at == process->files.end() ? Result<Ref<File>>(fail(Errc::not_found)) : at->second;
+    }
+    Result<std::string_view> path_of(Vnode& node, std::span<char> to) noexcept override {
+        return vfs->path_of(*root, node, to);
+    }
+};
+
+struct Names final : DirectorySink {
+    std::vector<std::string> names;
+    std::size_t room = 1000;
+    bool accept(const DirectoryEntry& entry) noexcept override {
+        if (names.size() == room) {
+            return false;
+        }
+        names.emplace_back(entry.name);
+        return true;
+    }
+};
+
+struct ProcfsTest : testing::Test {
+    World world;
+    FakeProcesses processes;
+    Nodeless pipe;
+    TestTmpfs disk{world.heap, world.frames, world.arena, world.clock, 1, {}};
+    TestProcfs proc{world.heap, processes, world.clock, 2};
+    TestVfs vfs{world.heap};
+    Ref<Vnode> root;
+    int looks = 0;
+
+    void SetUp() override {
+        ASSERT_TRUE(disk.start(Permissions(0755)));
+        ASSERT_TRUE(proc.start());
+        ASSERT_TRUE(vfs.mount_root(disk, "/dev/vda"));
+        root = vfs.root();
+        processes.vfs = &vfs;
+        processes.root = root.get();
+        ASSERT_TRUE(vfs.make_node(at(), "/proc", {.type = NodeType::directory}));
+        ASSERT_TRUE(vfs.make_node(at(), "/bin", {.type = NodeType::directory}));
+        ASSERT_TRUE(vfs.mount(at(), "/proc", proc, "proc"));
+        const auto directory = proc.add_directory("kidney");
+        ASSERT_TRUE(directory);
+        ASSERT_TRUE(proc.add_file(*directory, "policies", [](void*, TextOutput& out) noexcept {
+            out.write("scheduler round_robin\n");
+        }));
+        ASSERT_TRUE(proc.add_file(
+            "looks",
+            [](void* context, TextOutput& out) noexcept {
+                format_to(out, "{}\n", ++*static_cast<int*>(context));
+                for (int i = 0; i < 3000; ++i) {
+                    format_to(out, "line {}\n", i);
+                }
+            },
+            &looks));
+        ASSERT_TRUE(proc.add_file(
+            "mounts",
+            [](void* context, TextOutput& out) noexcept {
+                write_mounts(*static_cast<TestVfs*>(context), out);
+            },
+            &vfs));
+        processes.table[1].facts = {.pid = 1, .name = {"init"}};
+        auto& shell = processes.table[42];
+        shell.facts = {.pid = 42,
+                       .parent = 1,
+                       .group = 42,
+                       .state = 'S',
+                       .name = {"sh"},
+                       .uid = 1000,
+                       .effective_uid = 1000};
+        auto file =
+            vfs.open(at(), "/bin/sh", {.mode = {.read = true, .write = true}, .create = true},
+                     Permissions(0755));
+        ASSERT_TRUE(file);
+        shell.executable = Ref<Vnode>::share(*(*file)->vnode());
+        shell.files[0] = *file;
+        shell.files[7] = Ref<File>::share(pipe);
+        processes.caller = 42;
+    }
+    void TearDown() override { processes.table.clear(); }
+
+    PathContext at() { return {*root, *root, {}}; }
+    Result<std::string> read(std::string_view path) {
+        const Ref<File> file = TRY(vfs.open(at(), path, {.mode = {.read = true}}, {}));
+        std::string all;
+        for (;;) {
+            std::array<char, 1000> piece{};
+            SpanReadBuffer to(std::as_writable_bytes(std::span(piece)));
+            const std::size_t count = TRY(file->read(to));
+            if (count == 0) {
+                return all;
+            }
+            all.append(piece.data(), count);
+        }
+    }
+    Result<std::string> link(std::string_view path) {
+        std::array<char, 600> text{};
+        return std::string(text.data(), TRY(vfs.read_link(at(), path, text)));
+    }
+    std::vector<std::string> list(std::string_view path, std::size_t room) {
+        std::vector<std::string> all;
+        auto file = vfs.open(at(), path, {.mode = {.read = true}}, {});
+        EXPECT_TRUE(file);
+        for (;;) {
+            Names names;
+            names.room = room;
+            EXPECT_TRUE((*file)->read_directory(names));
+            if (names.names.empty()) {
+                return all;
+            }
+            all.insert(all.end(), names.names.begin(), names.names.end());
+        }
+    }
+};
+
+TEST_F(ProcfsTest, ShowsRegisteredFiles) {
+    EXPECT_EQ(read("/proc/kidney/policies"), Result<std::string>("scheduler round_robin\n"));
+    EXPECT_EQ(
+        read("/proc/mounts"),
+        Result<std::string>("/dev/vda / tmpfs rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\n"));
+    const std::string text = *read("/proc/looks");
+    EXPECT_EQ(text.substr(0, 9), "1\nline 0\n");  // one moment, in many reads
+    EXPECT_EQ(text.substr(text.size() - 10), "line 2999\n");
+    EXPECT_EQ(read("/proc/looks")->substr(0, 2), "2\n");
+    EXPECT_EQ(read("/proc/nothing").error(), Errc::not_found);
+    EXPECT_EQ(vfs.open(at(), "/proc/looks", {.mode = {.write = true}}, {}).error(),
+              Errc::permission_denied);
+    EXPECT_FALSE(vfs.open(at(), "/proc/new", {.mode = {.write = true}, .create = true}, {}));
+    EXPECT_EQ(vfs.attributes(at(), "/proc/kidney/..", true)->inode,
+              vfs.attributes(at(), "/proc", true)->inode);
+}
+
+TEST_F(ProcfsTest, ListsEverythingOnce) {
+    const std::vector<std::string> whole{".", "..", "self", "kidney", "looks", "mounts", "1", "42"};
+    for (const std::size_t room : {1U, 2U, 3U, 100U}) {
+        EXPECT_EQ(list("/proc", room), whole) << room;
+        EXPECT_EQ(list("/proc/42/fd", room), (std::vector<std::string>{".", "..", "0", "7"}));
+        EXPECT_EQ(list("/proc/42", room).size(), 12U);
+        EXPECT_EQ(list("/proc/kidney", room), (std::vector<std::string>{".", "..", "policies"}));
+    }
+}
+
+TEST_F(ProcfsTest, DescribesProcesses) {
+    EXPECT_EQ(read("/proc/42/stat")->substr(0, 23), "42 (sh) S 1 42 0 0 -1 0");
+    const std::string stat = *read("/proc/42/stat");
+    EXPECT_EQ(std::ranges::count(stat, ' '), 51);
+    EXPECT_NE(read("/proc/42/status")->find("Uid:\t1000\t1000\t1000\t1000\n"), std::string::npos);
+    EXPECT_EQ(read("/proc/self/comm"), Result<std::string>("sh\n"));
+    EXPECT_EQ(*read("/proc/42/cmdline"), std::string("sh\0-c\0exit\0", 11));
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42", true)->uid, 1000U);
+    EXPECT_EQ(read("/proc/43/stat").error(), Errc::not_found);
+    EXPECT_EQ(read("/proc/042/stat").error(), Errc::not_found);
+    auto file = *vfs.open(at(), "/proc/42/comm", {.mode = {.read = true}}, {});
+    processes.table.erase(42);  // it exits while we look: no stale name anywhere
+    std::array<std::byte, 8> bytes{};
+    SpanReadBuffer to(bytes);
+    EXPECT_EQ(file->read(to).error(), Errc::not_found);
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42", true).error(), Errc::not_found);
+}
+
+TEST_F(ProcfsTest, LinksLeadToTheObjects) {
+    EXPECT_EQ(link("/proc/self"), Result<std::string>("42"));
+    EXPECT_EQ(link("/proc/self/exe"), Result<std::string>("/bin/sh"));
+    EXPECT_EQ(link("/proc/42/cwd"), Result<std::string>("/"));
+    EXPECT_EQ(link("/proc/42/fd/0"), Result<std::string>("/bin/sh"));
+    EXPECT_EQ(link("/proc/42/fd/7"), Result<std::string>("pipe:[77]"));
+    EXPECT_EQ(vfs.attributes(at(), "/proc/self/exe", true)->device, 1U);
+    EXPECT_EQ(vfs.attributes(at(), "/proc/self/exe", false)->type, NodeType::symlink);
+    EXPECT_EQ(vfs.attributes(at(), "/proc/self/exe/x", true).error(), Errc::not_directory);
+    EXPECT_EQ(vfs.attributes(at(), "/proc/self/exe/", true).error(), Errc::not_directory);
+    EXPECT_TRUE(vfs.attributes(at(), "/proc/self/cwd/bin/sh", true));
+    EXPECT_EQ(vfs.open(at(), "/proc/42/fd/7", {.mode = {.read = true}}, {})->get(), &pipe);
+    EXPECT_EQ(vfs.open(at(), "/proc/42/fd/7", {.mode = {.write = true}}, {}).error(),
+              Errc::permission_denied);
+    ASSERT_TRUE(
+        vfs.make_node(at(), "/stdin", {.type = NodeType::symlink, .target = "/proc/self/fd/0"}));
+    EXPECT_TRUE(
+        vfs.open(at(), "/stdin", {.mode = {.read = true, .write = true}, .create = true}, {}));
+    // The file behind the link may have lost its name; the link still works.
+    ASSERT_TRUE(vfs.unlink(at(), "/bin/sh"));
+    EXPECT_EQ(link("/proc/self/exe"), Result<std::string>("(deleted)"));
+    EXPECT_TRUE(vfs.open(at(), "/proc/self/exe", {.mode = {.read = true}}, {}));
+}
+
+TEST_F(ProcfsTest, RunsOutOfMemoryQuietly) {
+    for (std::size_t n = 1;; ++n) {
+        const std::size_t before = world.heap.used_bytes();
+        world.heap.fail_at(n);
+        const auto text = read("/proc/looks");
+        if (!world.heap.has_failed()) {
+            EXPECT_TRUE(text);
+            break;
+        }
+        EXPECT_EQ(text.error(), Errc::no_memory);
+        EXPECT_EQ(world.heap.used_bytes(), before);
+    }
+}
+
+TEST(ProcTexts, AreWhatToolsExpect) {
+    World world;
+    HeapText<fakes::FakeHeap> text(world.heap);
+    write_uptime(Instant(3'070'000'000), Duration::milliseconds(1500), text);
+    EXPECT_EQ(text.view(), "3.07 1.50\n");
+    text.clear();
+    write_meminfo({1024, 512, 100}, text);
+    EXPECT_EQ(text.view().substr(0, 28), "MemTotal:           1024 kB\n");
+}
+
+}  // namespace
+}  // namespace kidney::fs

@@ -1,10 +1,16 @@
 /// What only the real machine can show: instructions, traps, descriptors, messages between CPUs.
 #include "arch/i686/context/fpu.hpp"
 #include "arch/i686/context/user_state.hpp"
+#include "arch/i686/cpu/port_io.hpp"
 #include "arch/i686/smp/online.hpp"
+#include "drivers/serial/uart16550.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/selftest/self_test.hpp"
 #include "kernel/symbols.hpp"
+#include "tests/laws/clock_laws.hpp"
+#include "tests/laws/cpu_laws.hpp"
+#include "tests/laws/phys_map_laws.hpp"
+#include "tests/laws/port_io_laws.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,65 +19,35 @@
 namespace kidney::kernel {
 namespace {
 
-void clock_goes_forward(laws::Report& report) noexcept {
-    Instant last = Clock::now();
-    bool forward = true;
-    for (int i = 0; i < 20'000; ++i) {
-        const Instant now = Clock::now();
-        forward = forward && now >= last;
-        last = now;
-    }
-    LAW_CHECK(report, forward);
-}
-
-void interrupt_flag_nests(laws::Report& report) noexcept {
-    const bool before = Cpu::interrupts_enabled();
-    const hal::InterruptState outer = Cpu::interrupts_disable();
-    const hal::InterruptState inner = Cpu::interrupts_disable();
-    Cpu::interrupts_restore(inner);
-    LAW_CHECK(report, !Cpu::interrupts_enabled());
-    Cpu::interrupts_restore(outer);
-    LAW_CHECK(report, Cpu::interrupts_enabled() == before);
-}
-
-/// Two contexts count up in turns.
-struct PingPong {
-    static constexpr int rounds = 1000;
-    Cpu::Context here;
-    Cpu::Context there;
-    int count = 0;
-};
-
-void answer(void* argument) noexcept {
-    auto& game = *static_cast<PingPong*>(argument);
-    // Enough live values that some are in callee-saved registers.
-    std::uint32_t a = 1;
-    std::uint32_t b = 2;
-    std::uint32_t c = 3;
-    for (;;) {
-        game.count += a + 1 == b && b + 1 == c ? 1 : 0;
-        Cpu::switch_context(game.there, game.here);
-        ++a;
-        ++b;
-        ++c;
-    }
-}
-
-void contexts_keep_their_registers(laws::Report& report) noexcept {
+void cpu_keeps_its_laws(laws::Report& report) noexcept {
     const Result<std::span<std::byte>> stack = stacks().allocate();
     LAW_CHECK(report, stack.has_value());
-    if (!stack) {
-        return;
+    if (stack) {
+        laws::run_laws<laws::CpuLaws<Cpu>>(report, *stack);
+        stacks().free(*stack);
     }
-    PingPong game;
-    Cpu::prepare_context(game.there, *stack, &answer, &game);
-    const hal::InterruptState state = Cpu::interrupts_disable();
-    for (int i = 0; i < PingPong::rounds; ++i) {
-        Cpu::switch_context(game.here, game.there);
+}
+
+void clock_keeps_its_laws(laws::Report& report) noexcept {
+    laws::run_laws<laws::ClockLaws<Clock>>(report);
+}
+
+void ports_keep_their_laws(laws::Report& report) noexcept {
+    constexpr std::uint16_t com1_scratch = drivers::uart::com1 + 7;
+    constexpr std::uint16_t nobody = 0xE8;
+    arch::PortIo io;
+    laws::run_laws<laws::PortIoLaws>(report, io, com1_scratch, nobody);
+}
+
+void windows_keep_their_laws(laws::Report& report) noexcept {
+    const Result<FrameNumber> a = frames().allocate(mm::FrameZone::any);
+    const Result<FrameNumber> b = frames().allocate(mm::FrameZone::direct);
+    LAW_CHECK(report, a.has_value() && b.has_value());
+    if (a && b) {
+        laws::run_laws<laws::PhysMapLaws>(report, phys_map(), *a, *b);
+        frames().release(*a);
+        frames().release(*b);
     }
-    Cpu::interrupts_restore(state);
-    LAW_CHECK(report, game.count == PingPong::rounds);
-    stacks().free(*stack);
 }
 
 void bad_selectors_become_null(laws::Report& report) noexcept {
@@ -163,11 +139,12 @@ void memory_functions_move_bytes(laws::Report& report) noexcept {
     LAW_CHECK(report, std::strlen("") == 0 && std::strlen("seven!!") == 7);
 }
 
-constexpr std::array<SelfTest, 8> tests{{
+constexpr std::array<SelfTest, 9> tests{{
     {"memory functions move bytes", &memory_functions_move_bytes},
-    {"the clock goes forward", &clock_goes_forward},
-    {"the interrupt flag nests", &interrupt_flag_nests},
-    {"contexts keep their registers", &contexts_keep_their_registers},
+    {"the CPU keeps its laws", &cpu_keeps_its_laws},
+    {"the clock keeps its laws", &clock_keeps_its_laws},
+    {"ports keep their laws", &ports_keep_their_laws},
+    {"windows keep their laws", &windows_keep_their_laws},
     {"bad selectors become null", &bad_selectors_become_null},
     {"the FPU state comes back", &fpu_state_comes_back},
     {"CPUs answer messages", &messages_are_answered},

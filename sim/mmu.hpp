@@ -38,11 +38,12 @@ struct TlbBank {
         std::map<std::uint32_t, Translation> entries;  ///< by page number
     };
     std::array<Tlb, max_cpus> cpus;
-    CpuId current;
+    CpuId current;                      ///< whose TLB is used ...
+    CpuId (*ask)() noexcept = nullptr;  ///< ... unless a machine knows (sim::Cpu::id)
     std::size_t stale_uses = 0;   ///< translations used although the tables no longer grant them
     std::size_t shoot_downs = 0;  ///< calls of Mmu::shoot_down
 
-    [[nodiscard]] Tlb& mine() noexcept { return cpus[current.value()]; }
+    [[nodiscard]] Tlb& mine() noexcept { return cpus[(ask == nullptr ? current : ask()).value()]; }
 };
 
 class Mmu {

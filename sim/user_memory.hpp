@@ -48,16 +48,21 @@ private:
     template <class F>
     static std::size_t for_each_piece(VirtAddr user, std::size_t length, hal::Access access,
                                       F&& f) noexcept {
+        constexpr int most_faults = 100;
+        int faults = 0;
         std::size_t done = 0;
         while (done < length && user < hal::user_end) {
-            auto frame = Mmu::translate<Format>(*phys_, user, access);
+            const auto frame = Mmu::translate<Format>(*phys_, user, access);
             if (!frame) {
+                // The program tries again, as after a real fault: on a machine with several CPUs
+                // another thread may have taken the right away meanwhile.
                 if (!space_->handle_fault({user, access, false, true})) {
                     break;
                 }
-                frame = Mmu::translate<Format>(*phys_, user, access);
-                KIDNEY_INVARIANT(frame.has_value(), "a resolved fault happens again");
+                KIDNEY_INVARIANT(++faults < most_faults, "a resolved fault happens again");
+                continue;
             }
+            faults = 0;
             const std::size_t size =
                 std::min<std::size_t>(length - done, page_size - user.page_offset());
             const auto window = phys_->window(*frame);

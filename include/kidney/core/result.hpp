@@ -117,14 +117,18 @@ constexpr void ignore_error(const Result<T>&, const char* /*why*/) noexcept {}
 
 }  // namespace kidney
 
-/// Value of a `Result` expression, or return its error from the enclosing function.
-#define TRY(expression)                                                                         \
-    ({                                                                                          \
-        auto&& kidney_try_result = (expression);                                                \
-        if (!kidney_try_result.has_value()) [[unlikely]] {                                      \
-            return ::kidney::fail(kidney_try_result.error());                                   \
-        }                                                                                       \
-        ::kidney::detail::unwrap(std::forward<decltype(kidney_try_result)>(kidney_try_result)); \
+/// Value of a `Result` expression, or return its error from the enclosing function. Nests: each use
+/// has a variable of its own.
+#define TRY(expression) KIDNEY_TRY_(expression, KIDNEY_JOIN_(kidney_try_result_, __COUNTER__))
+#define KIDNEY_JOIN_(a, b) KIDNEY_JOIN_NOW_(a, b)
+#define KIDNEY_JOIN_NOW_(a, b) a##b
+#define KIDNEY_TRY_(expression, result)                                   \
+    ({                                                                    \
+        auto&& result = (expression);                                     \
+        if (!result.has_value()) [[unlikely]] {                           \
+            return ::kidney::fail(result.error());                        \
+        }                                                                 \
+        ::kidney::detail::unwrap(std::forward<decltype(result)>(result)); \
     })
 
 namespace kidney::detail {

@@ -111,6 +111,22 @@ public:
         return unmap_locked(TRY(check_range(range)));
     }
 
+    /// madvise(MADV_DONTNEED): private pages of the range are forgotten; the next touch brings
+    /// zeros or the file's bytes again. Errors: invalid_argument.
+    [[nodiscard]] Status discard(VirtRange where) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        const VirtRange range = TRY(check_range(where));
+        for (auto at = regions_.first_after(range.start);
+             at != regions_.end() && at->range.start < range.end(); ++at) {
+            if (!at->traits.shared) {
+                const VirtAddr start = std::max(at->range.start, range.start);
+                const VirtAddr end = std::min(at->range.end(), range.end());
+                pages_.drop({start, end - start});
+            }
+        }
+        return {};
+    }
+
     /// Changes rights. Errors: invalid_argument; no_memory (a hole in the range, or a region would
     /// have to be split).
     [[nodiscard]] Status protect(VirtRange where, Protection protection) noexcept EXCLUDES(lock_) {

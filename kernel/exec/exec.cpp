@@ -1,0 +1,175 @@
+#include "kernel/exec/exec.hpp"
+
+#include "arch/i686/cpu/instructions.hpp"
+#include "kernel/devices.hpp"
+#include "kernel/exec/elf.hpp"
+#include "kernel/exec/loader.hpp"
+#include "kernel/exec/script.hpp"
+#include "kernel/exec/stack_image.hpp"
+#include "kernel/process/address_spaces.hpp"
+#include "kernel/process/exit.hpp"
+
+#include <array>
+
+namespace kidney::kernel {
+namespace {
+
+constexpr unsigned max_interpreters = 4;  ///< scripts whose interpreter is a script
+
+/// A file that this process may execute.
+Result<Ref<fs::Vnode>> open_executable(const fs::PathContext& context,
+                                       std::string_view path) noexcept {
+    Ref<fs::Vnode> node = TRY(vfs().node_at(context, path, true));
+    if (node->type() != fs::NodeType::regular) {
+        return fail(Errc::permission_denied);
+    }
+    TRY(fs::check_access(TRY(node->attributes()), context.credentials, fs::Access::execute));
+    return node;
+}
+
+Result<std::size_t> read_at(fs::Vnode& node, std::uint64_t offset,
+                            std::span<std::byte> to) noexcept {
+    fs::SpanReadBuffer buffer(to);
+    return node.read(offset, buffer);
+}
+
+/// The executable in the end, and how it is to be loaded.
+struct Program {
+    Ref<fs::Vnode> node;
+    LoadPlan plan;
+};
+
+Result<LoadPlan> read_plan(fs::Vnode& node, std::span<const std::byte> head) noexcept {
+    const std::uint64_t size = TRY(node.attributes()).size;
+    const ProgramHeaderExtent extent = TRY(find_program_headers(head, size));
+    if (std::uint64_t{extent.offset} + extent.bytes() <= head.size()) {
+        return plan_load(head, head.subspan(extent.offset, extent.bytes()), size);
+    }
+    std::array<std::byte, max_program_headers * sizeof(Elf32_Phdr)> headers;
+    const auto wanted = std::span(headers).first(extent.bytes());
+    if (TRY(read_at(node, extent.offset, wanted)) != wanted.size()) {
+        return fail(Errc::not_executable);
+    }
+    return plan_load(head, wanted, size);
+}
+
+/// Follows `#!` lines until there is an ELF file. `arguments` changes accordingly.
+Result<Program> find_program(const fs::PathContext& context, std::string_view path,
+                             ArgumentBlock& arguments) noexcept {
+    std::array<std::byte, 512> head;
+    std::array<char, max_script_line> interpreter;
+    for (unsigned depth = 0; depth <= max_interpreters; ++depth) {
+        Ref<fs::Vnode> node = TRY(open_executable(context, path));
+        const auto bytes = std::span(head).first(TRY(read_at(*node, 0, head)));
+        const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        const std::optional<ScriptLine> script = TRY(parse_script_line(text));
+        if (!script) {
+            LoadPlan plan = TRY(read_plan(*node, bytes));
+            return Program{std::move(node), plan};
+        }
+        TRY(arguments.replace_first(script->interpreter, script->argument, path));
+        script->interpreter.copy(interpreter.data(), interpreter.size());
+        path = {interpreter.data(), script->interpreter.size()};
+    }
+    return fail(Errc::too_many_symlinks);
+}
+
+std::string_view last_component(std::string_view path) noexcept {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+/// Copies the stack image into the new address space; returns the stack pointer.
+Result<VirtAddr> write_stack(const Process& self, AddressSpace& memory, const LoadPlan& plan,
+                             const ArgumentBlock& arguments, std::string_view path) noexcept {
+    std::array<std::byte, 16> random;
+    fill_random(random);
+    const StackImageInput in{
+        .top = stack_top,
+        .strings = arguments.bytes(),
+        .argc = arguments.argument_count(),
+        .envc = arguments.environment_count(),
+        .executable = path,
+        .random = random,
+        .entry = plan.entry,
+        .program_headers = plan.program_headers,
+        .program_header_count = plan.program_header_count,
+        .uid = self.identity.user.real,
+        .euid = self.identity.user.effective,
+        .gid = self.identity.group.real,
+        .egid = self.identity.group.effective,
+        .hardware_capabilities = arch::cpuid(1).edx,
+        .secure = false,
+    };
+    const StackLayout at = TRY(layout_stack(in, stack_limit));
+    TRY(memory.copy_to(at.strings, std::as_bytes(in.strings)));
+    TRY(memory.copy_to(at.executable, std::as_bytes(std::span(path))));
+    TRY(memory.copy_to(at.platform, std::as_bytes(std::span(platform_name))));
+    TRY(memory.copy_to(at.random, random));
+    // The words go out in pieces: there may be thousands.
+    std::array<std::uint32_t, 64> words;
+    std::size_t count = 0;
+    VirtAddr to = at.stack_pointer;
+    Status status;
+    const auto flush = [&] {
+        if (status) {
+            status = memory.copy_to(to, std::as_bytes(std::span(words).first(count)));
+        }
+        to += static_cast<std::uint32_t>(count * sizeof(std::uint32_t));
+        count = 0;
+    };
+    write_stack_words(in, at, [&](std::uint32_t word) {
+        words[count++] = word;
+        if (count == words.size()) {
+            flush();
+        }
+    });
+    flush();
+    TRY(std::move(status));
+    return at.stack_pointer;
+}
+
+/// What a new program does not inherit.
+void forget_old_program(Process& self, fs::Vnode& executable, std::string_view name) noexcept {
+    self.files.close_for_exec();
+    self.executable = Ref<fs::Vnode>::share(executable);
+    self.clear_on_exit = {};
+    self.thread->set_name(name);
+    self.thread->user_state.reset_current();
+    LockGuard guard(process_lock);
+    self.signals.reset_for_exec();
+    self.has_executed = true;
+}
+
+/// Set-user-ID and set-group-ID bits of the file.
+void apply_set_id(Process& self, const fs::Attributes& file) noexcept {
+    LockGuard guard(process_lock);
+    if ((file.permissions.bits() & 04000U) != 0) {
+        self.identity.user.effective = file.uid;
+    }
+    if ((file.permissions.bits() & 02010U) == 02010U) {
+        self.identity.group.effective = file.gid;
+    }
+    self.identity.user.saved = self.identity.user.effective;
+    self.identity.group.saved = self.identity.group.effective;
+}
+
+}  // namespace
+
+Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
+               std::string_view path, ArgumentBlock& arguments) noexcept {
+    Program program = TRY(find_program(context, path, arguments));
+    const fs::Attributes attributes = TRY(program.node->attributes());
+    Ref<AddressSpace> memory = TRY(build_address_space(*program.node, program.plan));
+    const VirtAddr stack = TRY(write_stack(self, *memory, program.plan, arguments, path));
+
+    // Behind this line nothing fails: there is no old program to return to.
+    enter_address_space(self, std::move(memory));
+    return_borrowed_memory(self);
+    apply_set_id(self, attributes);
+    forget_old_program(self, *program.node, last_component(path));
+    frame = arch::user_start_frame(program.plan.entry, stack);
+    return {};
+}
+
+}  // namespace kidney::kernel

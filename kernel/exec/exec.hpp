@@ -1,0 +1,20 @@
+/// Replacing the program of a process.
+#pragma once
+
+#include "arch/i686/trap/trap_frame.hpp"
+#include "kernel/exec/argument_block.hpp"
+#include "kernel/process/process.hpp"
+
+#include <string_view>
+
+namespace kidney::kernel {
+
+/// Loads the program at `path` (or the interpreter that its first line names) into a new address
+/// space and makes `frame` start it. Runs in the process itself.
+/// Errors, with the old program untouched: not_found, permission_denied, not_executable,
+/// too_many_symlinks (scripts naming scripts), no_memory, argument_list_long, and what the file
+/// system says.
+[[nodiscard]] Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
+                             std::string_view path, ArgumentBlock& arguments) noexcept;
+
+}  // namespace kidney::kernel

@@ -193,6 +193,21 @@ public:
         return std::nullopt;
     }
 
+    /// sigtimedwait: takes a pending signal of `set` without delivering it.
+    struct Taken {
+        std::uint32_t signal = 0;
+        SignalCause cause;
+    };
+    [[nodiscard]] std::optional<Taken> take(SignalSet set) noexcept {
+        const SignalSet found = pending_ & set;
+        if (found.is_empty()) {
+            return std::nullopt;
+        }
+        const std::uint32_t signal = found.lowest();
+        pending_.erase(signal);
+        return Taken{signal, causes_[signal - 1]};
+    }
+
     /// The blocked set while a handler runs.
     void enter_handler(const Delivery& d) noexcept {
         SignalSet next = blocked_ | d.disposition.mask;

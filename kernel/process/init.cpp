@@ -1,0 +1,116 @@
+#include "kernel/process/init.hpp"
+
+#include "arch/i686/context/user_mode.hpp"
+#include "kernel/boot/machine.hpp"
+#include "kernel/exec/exec.hpp"
+#include "kernel/process/exit.hpp"
+#include "kernel/process/process_table.hpp"
+#include "kernel/threads.hpp"
+#include "kidney/core/log.hpp"
+#include "kidney/mm/make.hpp"
+
+#include <array>
+
+namespace kidney::kernel {
+namespace {
+
+constinit FirstProgram first_program;
+
+constexpr std::array<std::string_view, 4> fallbacks{"/sbin/init", "/init", "/bin/sh", "/bin/rush"};
+constexpr std::uint32_t status_without_init = 127;  // as shells report a command not found
+
+/// Standard input, output and error.
+void open_console(Process& self) noexcept {
+    fs::OpenFlags flags;
+    flags.mode.read = flags.mode.write = true;
+    Result<Ref<fs::File>> file = vfs().open(self.path_context(), "/dev/console", flags, {});
+    if (!file) {
+        log::warning<"init">("cannot open /dev/console: {}", file.error());
+        return;
+    }
+    const Fd in = MUST(self.files.install(std::move(*file), false));  // an empty table
+    MUST(self.files.duplicate(in, false));
+    MUST(self.files.duplicate(in, false));
+}
+
+Status add_arguments(std::string_view path, ArgumentBlock& block) noexcept {
+    TRY(block.add_argument(path));
+    if (!first_program.exec_command.empty()) {
+        TRY(block.add_argument("--exec"));
+        TRY(block.add_argument(first_program.exec_command));
+    }
+    std::string_view rest = first_program.arguments;
+    while (!rest.empty()) {
+        const std::size_t blank = rest.find(' ');
+        const std::string_view word = rest.substr(0, blank);
+        if (!word.empty()) {
+            TRY(block.add_argument(word));
+        }
+        rest = blank == std::string_view::npos ? std::string_view() : rest.substr(blank + 1);
+    }
+    TRY(block.add_environment("HOME=/"));
+    return block.add_environment("TERM=linux");
+}
+
+/// True: `frame` starts the program. A missing one is only worth a word if it was asked for.
+bool try_program(Process& self, hal::TrapFrame& frame, std::string_view path) noexcept {
+    ArgumentBlock arguments;
+    Status status = add_arguments(path, arguments);
+    if (status) {
+        status = execute(self, frame, self.path_context(), path, arguments);
+    }
+    if (!status) {
+        log::warning<"init">("cannot run {}: {}", path, status.error());
+        return false;
+    }
+    log::info<"init">("running {} as process 1", path);
+    return true;
+}
+
+/// First function of process 1's thread.
+void run_first_process(void* argument) noexcept {
+    Process& self = *static_cast<Process*>(argument);
+    open_console(self);
+    hal::TrapFrame frame;
+    bool found = false;
+    if (!first_program.path.empty()) {
+        found = try_program(self, frame, first_program.path);
+    }
+    for (std::size_t i = 0; i < fallbacks.size() && !found; ++i) {
+        found = try_program(self, frame, fallbacks[i]);
+    }
+    if (!found) {
+        log::error<"init">("there is no program to run; use init= to name one");
+        exit_process(self, ExitStatus::exited(status_without_init));
+    }
+    arch::enter_user_mode(&frame);
+}
+
+}  // namespace
+
+Status start_first_process(const FirstProgram& program) noexcept {
+    first_program = program;
+    create_process_table();
+    Process& self = *TRY(mm::make<Process>(heap()));
+    self.thread = TRY(create_thread("init"));
+    self.thread->process = &self;
+    self.root = self.directory = vfs().root();
+    {
+        LockGuard guard(process_lock);
+        self.pid = self.group = self.session = processes().allocate_pid();
+        KIDNEY_INVARIANT(self.pid == init_pid, "the first process must be number 1");
+        self.signals.become_init();
+        processes().add(self);
+    }
+    Thread& thread = *self.thread;
+    dispatcher().start(thread, thread.stack, &run_first_process, &self);
+    return {};
+}
+
+void init_has_exited(ExitStatus status) noexcept {
+    ignore_error(vfs().sync(), "the machine goes off either way; the file system has logged it");
+    log::info<"process">("init exited with status {}", status.shell_code());
+    power_off();
+}
+
+}  // namespace kidney::kernel

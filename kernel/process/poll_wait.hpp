@@ -1,0 +1,63 @@
+/// The sleeping part of poll(2): many files, one thread, one deadline.
+#pragma once
+
+#include "kernel/process/process.hpp"
+#include "kidney/fs/poll.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <span>
+
+namespace kidney::kernel {
+
+/// One file that a poll names.
+struct PolledFile {
+    Ref<fs::File> file;  ///< null: skipped
+    bool wants_read = false, wants_write = false;
+    fs::Readiness ready;
+
+    [[nodiscard]] bool is_ready() const noexcept {
+        return (wants_read && ready.readable) || (wants_write && ready.writable) || ready.hung_up ||
+               ready.error;
+    }
+};
+
+/// Wakes the polling thread whenever one of the files changes.
+class ThreadPollWaiter final : public fs::PollWaiter {
+public:
+    ThreadPollWaiter(Thread& thread, std::span<fs::PollEntry> entries) noexcept
+        : PollWaiter(entries), thread_(thread) {}
+    ~ThreadPollWaiter() { leave_all(); }
+    void wake() noexcept override { dispatcher().wake(thread_); }
+
+private:
+    Thread& thread_;
+};
+
+/// Fills in `ready` of every file; sleeps until one is ready or `deadline`. `entries` has two
+/// places for each file. Returns how many are ready. Error: interrupted.
+[[nodiscard]] inline Result<std::uint32_t> wait_for_files(Process& self,
+                                                          std::span<PolledFile> files,
+                                                          std::span<fs::PollEntry> entries,
+                                                          Instant deadline) noexcept {
+    for (bool in_time = deadline > Clock::now();;) {
+        ThreadPollWaiter waiter(*self.thread, entries);
+        std::uint32_t ready = 0;
+        for (PolledFile& f : files) {
+            if (f.file) {
+                // Once one is ready nobody will sleep: no need to enter further lists.
+                f.ready = f.file->poll(ready == 0 && in_time ? &waiter : nullptr);
+                ready += f.is_ready() ? 1U : 0U;
+            }
+        }
+        if (ready != 0 || !in_time) {
+            return ready;
+        }
+        if (self.is_interrupted()) {
+            return fail(Errc::interrupted);
+        }
+        in_time = dispatcher().block_until(deadline);
+    }
+}
+
+}  // namespace kidney::kernel

@@ -1,0 +1,118 @@
+/// A process: an address space, open files, an identity, relatives, signals, and one thread.
+///
+/// One thread per process for now: the thread's number is the process's, and "the process's own"
+/// below means "touched only by that thread". What other processes and interrupts look at is
+/// guarded by `process_lock`, a spin lock, because Ctrl-C arrives in an interrupt.
+///
+/// Life: made by fork (or as the first one), known to the ProcessTable, a zombie after exit, taken
+/// out of the table by its parent's wait. The table owns it; a vfork parent borrows a reference.
+#pragma once
+
+#include "arch/i686/trap/trap_frame.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/process/exit_status.hpp"
+#include "kernel/process/fd_table.hpp"
+#include "kernel/process/identity.hpp"
+#include "kernel/process/interval_timer.hpp"
+#include "kernel/process/limits.hpp"
+#include "kernel/process/pid.hpp"
+#include "kernel/signal/signal_state.hpp"
+#include "kidney/core/ref.hpp"
+#include "kidney/core/time.hpp"
+
+#include <boost/intrusive/list.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace kidney::kernel {
+
+class Terminal;
+
+/// Guards the process table, the relations between processes, and all signal states.
+using ProcessLock = SpinLock<ranks::signals>;
+extern ProcessLock process_lock;
+
+/// CPU time in user and kernel mode; of a process, or of the children it has waited for.
+struct CpuTimes {
+    Duration user, system;
+    friend constexpr CpuTimes operator+(CpuTimes a, CpuTimes b) noexcept {
+        return {a.user + b.user, a.system + b.system};
+    }
+};
+
+/// What the interrupted system call wants (Errc::restart) once the signals are dealt with.
+enum class RestartMode : std::uint8_t {
+    none,            ///< the last call was not interrupted
+    by_flag,         ///< run again, unless a handler without SA_RESTART runs: then EINTR
+    unless_handled,  ///< run again, unless any handler runs: then EINTR (sleeps, poll, sigsuspend)
+};
+
+using ListHook =
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+
+class Process : public RefCounted {
+public:
+    enum class State : std::uint8_t { running, stopped, zombie };
+
+    Process() noexcept = default;
+
+    // --- Constant, or the process's own ---
+    Pid pid;                   ///< given when the process is entered in the table
+    Thread* thread = nullptr;  ///< null once it has ended
+    Ref<AddressSpace> memory;  ///< shared with the parent during vfork
+    FdTable files;
+    Ref<fs::Vnode> root, directory;  ///< "/" and the current directory
+    std::uint32_t umask = 022;
+    Limits limits;
+    CpuTimes children_times;
+    Ref<fs::Vnode> executable;             ///< for /proc/self/exe
+    UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
+    UserPtr<std::uint32_t> clear_on_exit;  ///< CLONE_CHILD_CLEARTID, set_tid_address
+    IntervalTimer real_timer;
+    RestartMode restart_mode = RestartMode::none;
+    /// When a restarted sleep or poll shall end; never() if none is under way.
+    Instant resumed_deadline = Instant::never();
+    /// Registers of a forked child until it first runs.
+    hal::TrapFrame start_frame;
+
+    // --- Guarded by process_lock ---
+    Identity identity;  ///< written by its owner only; other processes read it for permissions
+    SignalState signals;
+    State state = State::running;
+    Process* parent = nullptr;
+    Pid group, session;
+    Terminal* terminal = nullptr;   ///< controlling terminal
+    ExitStatus status;              ///< of a zombie, or the stop signal
+    bool stop_reported = true;      ///< wait() has told the parent about the stop
+    bool continue_pending = false;  ///< wait(WCONTINUED) has something to tell
+    bool has_executed = false;      ///< setpgid by the parent is over
+    bool borrows_memory = false;    ///< vfork: the parent waits until we let go of it
+    std::uint32_t exit_signal = abi::sig_chld;
+    std::uint32_t pending_stop = 0;  ///< signal of a stop under way
+    CpuTimes final_times;            ///< of a zombie
+
+    ListHook in_table, in_siblings, in_bucket;
+    using Children = boost::intrusive::list<
+        Process, boost::intrusive::member_hook<Process, ListHook, &Process::in_siblings>>;
+    Children children;
+
+    /// A signal waits to be delivered: interruptible sleeps end with Errc::restart or interrupted.
+    [[nodiscard]] bool is_interrupted() const noexcept {
+        return thread->interrupted.load(std::memory_order_relaxed) != 0;
+    }
+    /// On whose behalf, and from where, paths are walked.
+    [[nodiscard]] fs::PathContext path_context() const noexcept {
+        return {*root, *directory, identity.effective()};
+    }
+    [[nodiscard]] std::string_view name() const noexcept { return thread->name(); }
+
+    void dispose() noexcept;
+};
+
+/// The process whose thread runs here. Only in process context: system calls, faults, exits.
+[[nodiscard]] inline Process& current_process() noexcept {
+    return *current_thread().process;
+}
+
+}  // namespace kidney::kernel

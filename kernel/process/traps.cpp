@@ -1,0 +1,92 @@
+#include "kernel/process/traps.hpp"
+
+#include "arch/i686/trap/vectors.hpp"
+#include "kernel/process/process.hpp"
+#include "kernel/signal/delivery.hpp"
+#include "kernel/signal/send.hpp"
+
+namespace kidney::kernel {
+namespace {
+
+/// What the fault engine's error means to the program.
+SignalCause cause_of(const hal::TrapFrame& frame, const hal::PageFault& fault, Errc why,
+                     std::uint32_t& signal) noexcept {
+    signal = why == Errc::bad_address || why == Errc::permission_denied ? abi::sig_segv
+             : why == Errc::no_memory                                   ? abi::sig_kill
+                                                                        : abi::sig_bus;
+    const std::int32_t code = signal == abi::sig_bus           ? abi::bus_adrerr
+                              : why == Errc::permission_denied ? abi::segv_accerr
+                                                               : abi::segv_maperr;
+    return {.code = code,
+            .address = fault.address.value(),
+            .trap = arch::vector::page_fault,
+            .error = frame.error_code};
+}
+
+struct ExceptionSignal {
+    std::uint32_t signal;
+    std::int32_t code;
+};
+
+ExceptionSignal signal_of(std::uint32_t vector) noexcept {
+    switch (vector) {
+        case 0:  // division error
+            return {abi::sig_fpe, abi::fpe_intdiv};
+        case 1:  // debug
+        case 3:  // breakpoint
+            return {abi::sig_trap, abi::trap_brkpt};
+        case 6:  // invalid opcode
+            return {abi::sig_ill, abi::ill_illopn};
+        case 16:  // x87
+        case 19:  // SSE
+            return {abi::sig_fpe, abi::fpe_fltinv};
+        case 17:  // alignment check
+            return {abi::sig_bus, abi::bus_adraln};
+        default:  // overflow, bound, segments, general protection
+            return {abi::sig_segv, abi::si_kernel};
+    }
+}
+
+}  // namespace
+
+bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noexcept {
+    Process* const self = current_thread().process;
+    if (self == nullptr || !self->memory) {
+        return false;
+    }
+    const Status resolved = self->memory->handle_fault(fault);
+    if (resolved) {
+        return true;
+    }
+    if (!frame.from_user()) {
+        return false;  // a system call reports EFAULT
+    }
+    std::uint32_t signal = 0;
+    const SignalCause cause = cause_of(frame, fault, resolved.error(), signal);
+    force_signal(*self, signal, cause);
+    return true;
+}
+
+void signal_exception(hal::TrapFrame& frame, std::uint32_t vector) noexcept {
+    const ExceptionSignal what = signal_of(vector);
+    force_signal(current_process(), what.signal,
+                 {.code = what.code,
+                  .address = what.signal == abi::sig_segv ? 0 : frame.eip,
+                  .trap = vector,
+                  .error = frame.error_code});
+}
+
+void finish_return_to_user(hal::TrapFrame& frame) noexcept {
+    // Interrupts are off. Cleared first: whatever comes after this line flags it again, and the way
+    // out looks once more.
+    Cpu::clear_work();
+    dispatcher().on_preemption_point();
+    Process* const self = current_thread().process;
+    if (self != nullptr && (self->is_interrupted() || self->restart_mode != RestartMode::none)) {
+        Cpu::interrupts_restore(hal::InterruptState::enabled);
+        deliver_signals(*self, frame);
+        static_cast<void>(Cpu::interrupts_disable());
+    }
+}
+
+}  // namespace kidney::kernel

@@ -12,10 +12,11 @@ namespace kidney::kernel::ranks {
 
 // Mutexes, outermost first.
 inline constexpr LockRank process_tree{10,
-                                       "process tree"};  // fork, exit and wait look at relatives
-inline constexpr LockRank terminal{14, "terminal"};      // line discipline; blocks its reader
-inline constexpr LockRank file{18, "open file"};         // position of a description
-inline constexpr LockRank pipe{20, "pipe"};              // copies user memory while it is held
+                                       "process tree"};    // fork, exit and wait look at relatives
+inline constexpr LockRank serial_line{14, "serial line"};  // a raw line's writers take turns
+inline constexpr LockRank file{18, "open file"};           // position of a description
+inline constexpr LockRank devices{19, "devices"};          // which devices and fifos there are
+inline constexpr LockRank pipe{20, "pipe"};                // copies user memory while it is held
 inline constexpr LockRank address_space{22,
                                         "address space"};    // a fault holds it and asks for pages
 inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache
@@ -26,9 +27,13 @@ inline constexpr LockRank block_device{38, "block device"};  // one request at a
 // Spin locks, outermost first.
 inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
+inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts
+inline constexpr LockRank poll{56, "poll"};                    // a file's pollers; wakes them
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
 inline constexpr LockRank run_queue{80, "run queue"};    // one rank per CPU: 80 to 87
+inline constexpr LockRank futex{72, "futex"};            // wakes sleepers
+inline constexpr LockRank random{89, "random"};          // takes nothing
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty
 inline constexpr LockRank kernel_map{94, "kernel map"};  // kernel stacks and device windows
 inline constexpr LockRank frames{98, "frames"};          // takes nothing

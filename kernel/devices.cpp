@@ -1,0 +1,89 @@
+#include "kernel/devices.hpp"
+
+#include "drivers/random/random_pool.hpp"
+#include "fs/devfs/device_registry.hpp"
+#include "fs/devfs/memory_devices.hpp"
+#include "kernel/boot_object.hpp"
+#include "kernel/process/wall_clock.hpp"
+#include "kernel/tty/console_terminal.hpp"
+#include "kernel/tty/terminal_file.hpp"
+
+#include <array>
+
+namespace kidney::kernel {
+namespace {
+
+using RandomPool = drivers::RandomPool<SpinLock<ranks::random>>;
+using Registry = fs::DeviceRegistry<Mutex<ranks::devices>>;
+using MemoryDevices = fs::MemoryDevices<Heap, RandomPool>;
+using Pipes = fs::PipeService<Heap, Frames, PhysMap, Mutex<ranks::pipe>, WaitQueue,
+                              Mutex<ranks::devices>, SpinLock<ranks::poll>, WallFileClock>;
+
+class TerminalDevices final : public fs::DeviceOpener {
+public:
+    Result<Ref<fs::File>> open_device(fs::DeviceNumber number, fs::Vnode& node,
+                                      fs::OpenMode mode) noexcept override {
+        return open_terminal_device(number, node, mode);
+    }
+};
+
+constinit WallFileClock file_clock;
+constinit BootObject<RandomPool> random;
+constinit BootObject<Registry> registry;
+constinit BootObject<MemoryDevices> memory_devices;
+constinit BootObject<TerminalDevices> terminal_devices;
+constinit BootObject<Pipes> pipes;
+
+/// What differs from boot to boot: the time of day, and how long it took to get here.
+void seed_random() noexcept {
+    const std::array<std::uint64_t, 2> seed{static_cast<std::uint64_t>(wall_clock().count()),
+                                            Clock::now().nanoseconds()};
+    random.get().mix(std::as_bytes(std::span(seed)));
+}
+
+}  // namespace
+
+void start_devices() noexcept {
+    random.create();
+    seed_random();
+    pipes.create(heap(), frames(), phys_map(), file_clock);
+    memory_devices.create(heap(), random.get());
+    terminal_devices.create();
+    Registry& r = registry.create();
+    using fs::NodeType;
+    MUST(r.add({NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get()}));
+    MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get()}));
+    MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get()}));
+    r.set_pipes(pipes.get());
+    vfs().set_special_files(r);
+    create_raw_lines();
+    start_console_input();
+}
+
+Status add_device_nodes(fs::Vnode& dev) noexcept {
+    TRY(MemoryDevices::add_nodes(dev));
+    struct Node {
+        const char* name;
+        fs::DeviceNumber number;
+    };
+    constexpr Node nodes[] = {{"tty", {console_major, 0}},
+                              {"console", {console_major, 1}},
+                              {"ttyS0", {terminal_major, 64}},
+                              {"ttyS1", {terminal_major, 65}},
+                              {"ttyS2", {terminal_major, 66}}};
+    for (const Node& node : nodes) {
+        TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
+                                fs::Permissions(0666)));
+    }
+    return {};
+}
+
+Result<fs::PipeEnds> create_pipe(bool non_blocking) noexcept {
+    return pipes.get().create(non_blocking);
+}
+
+void fill_random(std::span<std::byte> to) noexcept {
+    random.get().fill(to);
+}
+
+}  // namespace kidney::kernel

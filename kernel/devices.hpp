@@ -1,0 +1,28 @@
+/// The devices and pipes that programs open, and the one place that ties them to the VFS.
+#pragma once
+
+#include "fs/pipe/pipe_service.hpp"
+#include "kernel/kernel.hpp"
+#include "kidney/core/result.hpp"
+#include "kidney/fs/vnode.hpp"
+
+#include <cstddef>
+#include <span>
+
+namespace kidney::kernel {
+
+/// Memory devices, terminals and fifos can be opened from now on, and pipes be made. After the VFS
+/// exists, before the first program.
+void start_devices() noexcept;
+
+/// Makes the nodes of a fresh /dev: null, zero, full, random, urandom, console, tty, ttyS0-2.
+/// Errors: as Vnode::create().
+[[nodiscard]] Status add_device_nodes(fs::Vnode& dev) noexcept;
+
+/// pipe2(2). Errors: no_memory.
+[[nodiscard]] Result<fs::PipeEnds> create_pipe(bool non_blocking) noexcept;
+
+/// Random bytes for programs: getrandom(2), AT_RANDOM. Any thread.
+void fill_random(std::span<std::byte> to) noexcept;
+
+}  // namespace kidney::kernel

@@ -1,0 +1,55 @@
+#include "kernel/tty/console_terminal.hpp"
+
+#include "arch/i686/cpu/port_io.hpp"
+#include "drivers/serial/uart16550.hpp"
+#include "kernel/boot_object.hpp"
+#include "kernel/console.hpp"
+#include "kernel/interrupts.hpp"
+#include "kidney/core/log.hpp"
+
+namespace kidney::kernel {
+namespace {
+
+using Uart = drivers::Uart16550<arch::PortIo>;
+
+void write_to_console(std::string_view text) noexcept {
+    console_write(text, true);
+}
+
+constinit BootObject<Terminal> terminal;
+/// Only the receiving half: the console (kernel/console.cpp) owns the sending one, and the two
+/// share no register but the line status, which both only read.
+constinit Uart receiver{arch::PortIo{}, drivers::uart::com1};
+constexpr hal::IrqLine com1_line{4};
+
+bool on_serial_interrupt(void*) noexcept {
+    bool any = false;
+    while (const auto byte = receiver.receive()) {
+        any = true;
+        terminal.get().receive(*byte);
+    }
+    return any;
+}
+
+}  // namespace
+
+Terminal& console_terminal() noexcept {
+    return terminal.get();
+}
+
+void start_console_input() noexcept {
+    terminal.create(&write_to_console);
+    if (!receiver.initialise()) {
+        return;
+    }
+    if (const Status added =
+            handle_interrupts(com1_line, hal::Trigger::edge, &on_serial_interrupt, nullptr);
+        !added) {
+        log::warning<"tty">("no interrupt for the serial console: {}", added.error());
+        return;
+    }
+    receiver.enable_receive_interrupt();
+    on_serial_interrupt(nullptr);  // what came before would not raise an edge any more
+}
+
+}  // namespace kidney::kernel

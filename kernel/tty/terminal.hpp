@@ -1,0 +1,75 @@
+/// A terminal: a line discipline with a screen below it and a foreground process group behind it.
+///
+/// The device's interrupt feeds receive(); programs read and write through TerminalFile. What the
+/// user types as a signal goes to the foreground group; programs of other groups are stopped when
+/// they read (SIGTTIN) or, if the user wants that (TOSTOP), when they write (SIGTTOU).
+#pragma once
+
+#include "drivers/tty/line_discipline.hpp"
+#include "fs/poll_list.hpp"
+#include "kernel/process/process.hpp"
+#include "kidney/abi/termios.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace kidney::kernel {
+
+/// Where a terminal's output goes: whole pieces, already cooked. Any context.
+using TerminalOutput = void (*)(std::string_view text) noexcept;
+
+class Terminal {
+public:
+    explicit Terminal(TerminalOutput output) noexcept : output_(output) {}
+    Terminal(const Terminal&) = delete;
+    Terminal& operator=(const Terminal&) = delete;
+
+    /// A byte from the device; interrupt handlers call this.
+    void receive(std::uint8_t byte) noexcept EXCLUDES(line_lock_, process_lock);
+
+    // For programs; errors: io_error (a background process that cannot be stopped), would_block,
+    // restart, bad_address.
+    [[nodiscard]] Result<std::size_t> read(Process& self, fs::ReadBuffer& to,
+                                           bool non_blocking) noexcept;
+    [[nodiscard]] Result<std::size_t> write(Process& self, fs::WriteBuffer& from) noexcept;
+    [[nodiscard]] fs::Readiness poll(fs::PollWaiter* waiter) noexcept;
+    /// Terminal ioctls. Errors: not_a_terminal (not for this terminal, or unknown),
+    /// invalid_argument, not_permitted, bad_address, restart, io_error.
+    [[nodiscard]] Result<std::uint32_t> control(Process& self, std::uint32_t request,
+                                                std::uint32_t argument) noexcept;
+
+    /// Its session leader has ended: SIGHUP to the foreground, and nobody's terminal any more.
+    void hang_up() noexcept REQUIRES(process_lock);
+
+private:
+    using LineLock = SpinLock<ranks::terminal_line>;
+
+    /// Stops a background process. Success: it may go on with what it wanted.
+    Status check_foreground(Process& self, std::uint32_t signal) noexcept EXCLUDES(process_lock);
+    /// Waits until something can be read. Errors: would_block, restart.
+    Status wait_for_input(std::size_t wanted, bool non_blocking) noexcept REQUIRES(line_lock_);
+    void signal_foreground(std::uint32_t signal) noexcept EXCLUDES(process_lock);
+
+    [[nodiscard]] Result<std::uint32_t> set_settings(Process& self, std::uint32_t argument,
+                                                     bool flush) noexcept;
+    [[nodiscard]] Result<std::uint32_t> set_foreground(Process& self, Pid group) noexcept;
+    [[nodiscard]] Result<std::uint32_t> set_controlling(Process& self, bool steal) noexcept;
+    [[nodiscard]] Result<std::uint32_t> give_up_controlling(Process& self) noexcept;
+
+    const TerminalOutput output_;
+
+    LineLock line_lock_;
+    drivers::LineDiscipline line_ GUARDED_BY(line_lock_);
+    abi::WindowSize window_ GUARDED_BY(line_lock_){24, 80, 0, 0};
+    WaitQueue readers_;
+    fs::PollList<SpinLock<ranks::poll>> pollers_;
+
+    Pid session_ GUARDED_BY(process_lock);     ///< 0: nobody's controlling terminal
+    Pid foreground_ GUARDED_BY(process_lock);  ///< process group
+};
+
+/// A process that leads its terminal's session ends.
+void hang_up_session(Process& leader) noexcept REQUIRES(process_lock);
+
+}  // namespace kidney::kernel

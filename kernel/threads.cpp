@@ -2,6 +2,7 @@
 
 #include "arch/i686/cpu/tables.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/process/address_spaces.hpp"
 #include "kidney/mm/make.hpp"
 
 #include <array>

@@ -5,6 +5,7 @@
 #include "arch/i686/trap/trap_frame.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/traps.hpp"
 
 #include <array>
 #include <cstddef>
@@ -48,15 +49,17 @@ constexpr std::array<const char*, 32> exception_names{"division error",
 
 }  // namespace
 
-bool on_page_fault(TrapFrame& /*frame*/, const PageFault& /*fault*/) noexcept {
-    return false;
+bool on_page_fault(TrapFrame& frame, const PageFault& fault) noexcept {
+    return kernel::resolve_page_fault(frame, fault);
 }
 
 void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
+    if (frame.from_user()) {
+        kernel::signal_exception(frame, vector);
+        return;
+    }
     kernel::panic(exception_names[vector < exception_names.size() ? vector : 15], frame);
 }
-
-void on_system_call(TrapFrame& /*frame*/) noexcept {}
 
 void on_timer() noexcept {
     kernel::dispatcher().on_timer();
@@ -66,8 +69,8 @@ void on_reschedule() noexcept {
     kernel::dispatcher().on_reschedule();
 }
 
-void on_return_to_user(TrapFrame& /*frame*/) noexcept {
-    arch::Cpu::clear_work();
+void on_return_to_user(TrapFrame& frame) noexcept {
+    kernel::finish_return_to_user(frame);
 }
 
 void on_preemption_point() noexcept {

@@ -1,0 +1,46 @@
+/// Calls on open files: data, positions, descriptors.
+#pragma once
+
+#include "kernel/syscall/adapt.hpp"
+
+namespace kidney::kernel::calls {
+
+// Data.
+Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept;
+Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept;
+Reply pread64(Process& self, Fd fd, VirtAddr to, std::uint32_t size, std::uint32_t low,
+              std::uint32_t high) noexcept;
+Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uint32_t low,
+               std::uint32_t high) noexcept;
+Reply readv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept;
+Reply writev(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept;
+Reply sendfile(Process& self, Fd to, Fd from, UserPtr<std::uint32_t> offset,
+               std::uint32_t count) noexcept;
+Reply sendfile64(Process& self, Fd to, Fd from, UserPtr<std::uint64_t> offset,
+                 std::uint32_t count) noexcept;
+
+// Position and size.
+Reply lseek(Process& self, Fd fd, std::int32_t offset, std::uint32_t whence) noexcept;
+Reply llseek(Process& self, Fd fd, std::uint32_t high, std::uint32_t low,
+             UserPtr<std::uint64_t> result, std::uint32_t whence) noexcept;
+Reply ftruncate(Process& self, Fd fd, std::uint32_t size) noexcept;
+Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) noexcept;
+Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_low,
+                std::uint32_t offset_high, std::uint32_t length_low,
+                std::uint32_t length_high) noexcept;
+Reply fsync(Process& self, Fd fd) noexcept;
+Reply fadvise(Process& self, Fd fd) noexcept;
+
+// Descriptors.
+Reply close(Process& self, Fd fd) noexcept;
+Reply dup(Process& self, Fd fd) noexcept;
+Reply dup2(Process& self, Fd fd, Fd to) noexcept;
+Reply dup3(Process& self, Fd fd, Fd to, std::uint32_t flags) noexcept;
+Reply pipe(Process& self, UserPtr<std::uint32_t> fds) noexcept;
+Reply pipe2(Process& self, UserPtr<std::uint32_t> fds, std::uint32_t flags) noexcept;
+Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argument) noexcept;
+Reply flock(Process& self, Fd fd, std::uint32_t operation) noexcept;
+Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument) noexcept;
+Reply getdents64(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept;
+
+}  // namespace kidney::kernel::calls

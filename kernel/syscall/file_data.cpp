@@ -1,0 +1,264 @@
+/// read, write and their relatives.
+#include "kernel/process/process.hpp"
+#include "kernel/signal/send.hpp"
+#include "kernel/syscall/file_calls.hpp"
+#include "kernel/syscall/user_copy.hpp"
+
+#include <array>
+#include <cstdint>
+
+namespace kidney::kernel::calls {
+namespace {
+
+/// A wait that a signal ended: the call runs again unless a handler says otherwise.
+Result<std::size_t> restartable(Result<std::size_t> moved) noexcept {
+    if (!moved && moved.error() == Errc::interrupted) [[unlikely]] {
+        return fail(Errc::restart);
+    }
+    return moved;
+}
+
+/// The same for writing; a reader that has gone also costs the writer a SIGPIPE.
+Result<std::size_t> written(Process& self, Result<std::size_t> moved) noexcept {
+    if (!moved && moved.error() == Errc::broken_pipe) {
+        send_signal_to_self(self, abi::sig_pipe);
+    }
+    return restartable(moved);
+}
+
+struct Vector {
+    std::uint32_t base;
+    std::uint32_t length;
+};
+constexpr std::uint32_t max_vectors = 1024;
+
+/// Walks an iovec array. `transfer(address, length)` moves one piece; a short one ends the walk.
+template <class Transfer>
+Reply for_each_vector(VirtAddr vectors, std::uint32_t count, Transfer&& transfer) noexcept {
+    if (count > max_vectors) {
+        return fail(Errc::invalid_argument);
+    }
+    std::uint32_t total = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const Vector v = TRY(get_user(UserPtr<const Vector>(vectors) + i));
+        if (v.length > max_transfer - total) {
+            return fail(Errc::invalid_argument);
+        }
+        if (v.length == 0) {
+            continue;
+        }
+        const Result<std::size_t> moved = transfer(VirtAddr(v.base), v.length);
+        if (!moved) {
+            return total != 0 ? Reply(total) : Reply(fail(moved.error()));
+        }
+        total += *moved;
+        if (*moved < v.length) {
+            break;
+        }
+    }
+    return total;
+}
+
+constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
+    return std::uint64_t{high} << 32 | low;
+}
+
+/// Moves bytes between two files through a small buffer.
+Result<std::uint32_t> copy_between(Process& self, fs::File& to, fs::File& from,
+                                   std::uint64_t* offset, std::uint32_t count) noexcept {
+    std::array<std::byte, 1024> bytes;
+    std::uint32_t total = 0;
+    while (total < count) {
+        fs::SpanReadBuffer in(
+            std::span(bytes).first(std::min<std::size_t>(bytes.size(), count - total)));
+        const Result<std::size_t> got =
+            restartable(offset != nullptr ? from.read_at(*offset, in) : from.read(in));
+        if (!got) {
+            return total != 0 ? Reply(total) : Reply(fail(got.error()));
+        }
+        if (*got == 0) {
+            break;
+        }
+        fs::SpanWriteBuffer out(std::span(bytes).first(*got));
+        const Result<std::size_t> put = written(self, to.write(out));
+        if (!put) {
+            return total != 0 ? Reply(total) : Reply(fail(put.error()));
+        }
+        total += *put;
+        if (offset != nullptr) {
+            *offset += *put;
+        }
+        if (*put < *got) {
+            if (offset == nullptr) {
+                // Give back what was read but not written, so that nothing is lost.
+                ignore_error(
+                    from.seek(-static_cast<std::int64_t>(*got - *put), fs::Whence::current),
+                    "a pipe cannot; then the bytes are gone, as on Linux");
+            }
+            break;
+        }
+    }
+    return total;
+}
+
+template <class Offset>
+Reply send_file(Process& self, Fd to_fd, Fd from_fd, UserPtr<Offset> offset,
+                std::uint32_t count) noexcept {
+    fs::File* const to = TRY(self.files.get(to_fd));
+    fs::File* const from = TRY(self.files.get(from_fd));
+    if (!from->mode().read || !to->mode().write) {
+        return fail(Errc::bad_descriptor);
+    }
+    // Only files: a pipe or terminal as source has no "rest of the file" to send.
+    if (from->vnode() == nullptr || from->vnode()->type() != fs::NodeType::regular) {
+        return fail(Errc::invalid_argument);
+    }
+    if (offset.is_null()) {
+        return copy_between(self, *to, *from, nullptr, count);
+    }
+    std::uint64_t at = TRY(get_user(offset));
+    const std::uint32_t moved = TRY(copy_between(self, *to, *from, &at, count));
+    TRY(put_user(offset, static_cast<Offset>(at)));
+    return moved;
+}
+
+}  // namespace
+
+Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    UserReadBuffer buffer(to, size);
+    return restartable(file->read(buffer));
+}
+
+Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    UserWriteBuffer buffer(from, size);
+    return written(self, file->write(buffer));
+}
+
+Reply pread64(Process& self, Fd fd, VirtAddr to, std::uint32_t size, std::uint32_t low,
+              std::uint32_t high) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (static_cast<std::int32_t>(high) < 0) {
+        return fail(Errc::invalid_argument);
+    }
+    UserReadBuffer buffer(to, size);
+    return file->read_at(wide(low, high), buffer);
+}
+
+Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uint32_t low,
+               std::uint32_t high) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (static_cast<std::int32_t>(high) < 0) {
+        return fail(Errc::invalid_argument);
+    }
+    UserWriteBuffer buffer(from, size);
+    return file->write_at(wide(low, high), buffer);
+}
+
+Reply readv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    return for_each_vector(vectors, count, [&](VirtAddr base, std::uint32_t length) {
+        UserReadBuffer buffer(base, length);
+        return restartable(file->read(buffer));
+    });
+}
+
+Reply writev(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    return for_each_vector(vectors, count, [&](VirtAddr base, std::uint32_t length) {
+        UserWriteBuffer buffer(base, length);
+        return written(self, file->write(buffer));
+    });
+}
+
+Reply sendfile(Process& self, Fd to, Fd from, UserPtr<std::uint32_t> offset,
+               std::uint32_t count) noexcept {
+    return send_file(self, to, from, offset, count);
+}
+
+Reply sendfile64(Process& self, Fd to, Fd from, UserPtr<std::uint64_t> offset,
+                 std::uint32_t count) noexcept {
+    return send_file(self, to, from, offset, count);
+}
+
+Reply lseek(Process& self, Fd fd, std::int32_t offset, std::uint32_t whence) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (whence > 2) {
+        return fail(Errc::invalid_argument);
+    }
+    const std::uint64_t at = TRY(file->seek(offset, static_cast<fs::Whence>(whence)));
+    if (at > 0x7fff'ffff) {
+        return fail(Errc::value_overflow);
+    }
+    return static_cast<std::uint32_t>(at);
+}
+
+Reply llseek(Process& self, Fd fd, std::uint32_t high, std::uint32_t low,
+             UserPtr<std::uint64_t> result, std::uint32_t whence) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (whence > 2) {
+        return fail(Errc::invalid_argument);
+    }
+    const auto offset = static_cast<std::int64_t>(wide(low, high));
+    const std::uint64_t at = TRY(file->seek(offset, static_cast<fs::Whence>(whence)));
+    TRY(put_user(result, at));
+    return 0U;
+}
+
+Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (static_cast<std::int32_t>(high) < 0 || !file->mode().write || file->vnode() == nullptr ||
+        file->vnode()->type() != fs::NodeType::regular) {
+        return fail(Errc::invalid_argument);
+    }
+    fs::AttributeChange change;
+    change.size = wide(low, high);
+    TRY(file->vnode()->set_attributes(change));
+    return 0U;
+}
+
+Reply ftruncate(Process& self, Fd fd, std::uint32_t size) noexcept {
+    return ftruncate64(self, fd, size, static_cast<std::int32_t>(size) < 0 ? ~0U : 0U);
+}
+
+Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_low,
+                std::uint32_t offset_high, std::uint32_t length_low,
+                std::uint32_t length_high) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (mode != 0) {
+        return fail(Errc::not_supported);
+    }
+    if (!file->mode().write || file->vnode() == nullptr) {
+        return fail(Errc::bad_descriptor);
+    }
+    const std::uint64_t offset = wide(offset_low, offset_high);
+    const std::uint64_t length = wide(length_low, length_high);
+    constexpr std::uint64_t limit = std::uint64_t{1} << 62;
+    if (length == 0 || offset > limit || length > limit) {
+        return fail(Errc::invalid_argument);
+    }
+    // The size becomes what was asked for; blocks come when they are written.
+    if (TRY(file->attributes()).size < offset + length) {
+        fs::AttributeChange change;
+        change.size = offset + length;
+        TRY(file->vnode()->set_attributes(change));
+    }
+    return 0U;
+}
+
+Reply fsync(Process& self, Fd fd) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (file->vnode() == nullptr) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(file->vnode()->sync());
+    return 0U;
+}
+
+Reply fadvise(Process& self, Fd fd) noexcept {
+    TRY(self.files.get(fd));  // advice is welcome, and not followed
+    return 0U;
+}
+
+}  // namespace kidney::kernel::calls

@@ -1,0 +1,146 @@
+/// close, dup, pipe, fcntl, ioctl, getdents.
+#include "kernel/devices.hpp"
+#include "kernel/process/process.hpp"
+#include "kernel/syscall/directory_buffer.hpp"
+#include "kernel/syscall/file_calls.hpp"
+#include "kernel/syscall/open_flags.hpp"
+#include "kernel/syscall/user_copy.hpp"
+
+#include <asm/ioctls.h>
+#include <cstdint>
+#include <linux/fcntl.h>
+#include <linux/ioctl.h>
+
+namespace kidney::kernel::calls {
+
+Reply close(Process& self, Fd fd) noexcept {
+    TRY(self.files.close(fd));
+    return 0U;
+}
+
+Reply dup(Process& self, Fd fd) noexcept {
+    return TRY(self.files.duplicate(fd, false)).value();
+}
+
+Reply dup2(Process& self, Fd fd, Fd to) noexcept {
+    if (fd == to) {
+        TRY(self.files.get(fd));
+        return to.value();
+    }
+    return TRY(self.files.duplicate_to(fd, to, false)).value();
+}
+
+Reply dup3(Process& self, Fd fd, Fd to, std::uint32_t flags) noexcept {
+    if (fd == to || (flags & ~std::uint32_t{O_CLOEXEC}) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    return TRY(self.files.duplicate_to(fd, to, (flags & O_CLOEXEC) != 0)).value();
+}
+
+Reply pipe2(Process& self, UserPtr<std::uint32_t> fds, std::uint32_t flags) noexcept {
+    if ((flags & ~std::uint32_t{O_CLOEXEC | O_NONBLOCK}) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    const bool cloexec = (flags & O_CLOEXEC) != 0;
+    auto ends = TRY(create_pipe((flags & O_NONBLOCK) != 0));
+    const Fd reader = TRY(self.files.install(std::move(ends.reader), cloexec));
+    const Result<Fd> writer = self.files.install(std::move(ends.writer), cloexec);
+    if (!writer) {
+        ignore_error(self.files.close(reader), "opened just above");
+        return fail(writer.error());
+    }
+    struct Pair {
+        std::uint32_t reader, writer;
+    };
+    if (const Status told =
+            put_user(UserPtr<Pair>(fds.address()), {reader.value(), writer->value()});
+        !told) {
+        ignore_error(self.files.close(reader), "opened just above");
+        ignore_error(self.files.close(*writer), "opened just above");
+        return fail(told.error());
+    }
+    return 0U;
+}
+
+Reply pipe(Process& self, UserPtr<std::uint32_t> fds) noexcept {
+    return pipe2(self, fds, 0);
+}
+
+Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argument) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    constexpr std::uint32_t get_pipe_size = 1032;  // F_GETPIPE_SZ, F_SETPIPE_SZ
+    constexpr std::uint32_t set_pipe_size = 1031;
+    switch (command) {
+        case F_DUPFD:
+            return TRY(self.files.duplicate(fd, false, Fd(argument))).value();
+        case F_DUPFD_CLOEXEC:
+            return TRY(self.files.duplicate(fd, true, Fd(argument))).value();
+        case F_GETFD:
+            return TRY(self.files.close_on_exec(fd)) ? std::uint32_t{FD_CLOEXEC} : 0U;
+        case F_SETFD:
+            TRY(self.files.set_close_on_exec(fd, (argument & FD_CLOEXEC) != 0));
+            return 0U;
+        case F_GETFL:
+            return open_flags_of(file->mode());
+        case F_SETFL:
+            file->set_append((argument & O_APPEND) != 0);
+            file->set_non_blocking((argument & O_NONBLOCK) != 0);
+            return 0U;
+        case F_GETLK:
+        case F_GETLK64: {
+            // Nobody holds a lock: says so in l_type, the first 16 bits of both structures.
+            TRY(put_user(UserPtr<std::uint16_t>(argument), std::uint16_t{F_UNLCK}));
+            return 0U;
+        }
+        case F_SETLK:
+        case F_SETLKW:
+        case F_SETLK64:
+        case F_SETLKW64:
+            // Locks between processes come with the storage tier; a lone program is not disturbed.
+            return 0U;
+        case F_SETOWN:
+            return 0U;
+        case F_GETOWN:
+            return 0U;
+        case get_pipe_size:
+        case set_pipe_size:
+            return file->vnode() == nullptr ? Reply(65536U) : Reply(fail(Errc::bad_descriptor));
+        default:
+            return fail(Errc::invalid_argument);
+    }
+}
+
+Reply flock(Process& self, Fd fd, std::uint32_t) noexcept {
+    TRY(self.files.get(fd));
+    return 0U;
+}
+
+Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    switch (request) {
+        case FIOCLEX:
+        case FIONCLEX:
+            TRY(self.files.set_close_on_exec(fd, request == FIOCLEX));
+            return 0U;
+        case FIONBIO: {
+            const auto on = TRY(get_user(UserPtr<const std::uint32_t>(argument)));
+            file->set_non_blocking(on != 0);
+            return 0U;
+        }
+        default:
+            return file->control(request, argument);
+    }
+}
+
+Reply getdents64(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    DirectoryBuffer buffer(size);
+    TRY(file->read_directory(buffer));
+    if (buffer.bytes().empty()) {
+        return buffer.was_full() ? Reply(fail(Errc::invalid_argument)) : Reply(0U);
+    }
+    TRY(copy_out(to, buffer.bytes()));
+    return static_cast<std::uint32_t>(buffer.bytes().size());
+}
+
+}  // namespace kidney::kernel::calls

@@ -1,0 +1,148 @@
+/// futex: sleeping until a word in user memory changes. What locks of the C library fall back to.
+#include "kernel/process/process.hpp"
+#include "kernel/process/wall_clock.hpp"
+#include "kernel/syscall/system_calls.hpp"
+#include "kernel/syscall/time_values.hpp"
+#include "kernel/syscall/user_copy.hpp"
+
+#include <linux/futex.h>
+
+namespace kidney::kernel::calls {
+namespace {
+
+/// A thread that sleeps on a word; lives on its stack.
+struct FutexWaiter {
+    FutexWaiter* next = nullptr;
+    const AddressSpace* space = nullptr;
+    VirtAddr word;
+    Thread* thread = nullptr;
+    bool woken = false;
+};
+
+/// One list for all: processes have one thread each, so there is hardly ever a waiter.
+constinit SpinLock<ranks::futex> waiters_lock;
+constinit FutexWaiter* waiters GUARDED_BY(waiters_lock) = nullptr;
+
+void link(FutexWaiter& waiter) noexcept REQUIRES(waiters_lock) {
+    FutexWaiter** at = &waiters;
+    while (*at != nullptr) {
+        at = &(*at)->next;  // behind the others: first come, first woken
+    }
+    *at = &waiter;
+}
+void unlink(FutexWaiter& waiter) noexcept REQUIRES(waiters_lock) {
+    FutexWaiter** at = &waiters;
+    while (*at != &waiter) {
+        at = &(*at)->next;
+    }
+    *at = waiter.next;
+}
+
+Reply wait(Process& self, VirtAddr word, std::uint32_t expected, Instant deadline) noexcept {
+    FutexWaiter waiter;
+    waiter.space = self.memory.get();
+    waiter.word = word;
+    waiter.thread = self.thread;
+    {
+        LockGuard guard(waiters_lock);
+        link(waiter);
+    }
+    // Linked first, then looked: a change and a wake between the two are not missed.
+    const Result<std::uint32_t> value = get_user(UserPtr<const std::uint32_t>(word));
+    bool in_time = true;
+    bool interrupted = false;
+    for (;;) {
+        {
+            LockGuard guard(waiters_lock);
+            const bool done =
+                waiter.woken || !value || *value != expected || !in_time || interrupted;
+            if (done) {
+                if (!waiter.woken) {
+                    unlink(waiter);
+                }
+                break;
+            }
+        }
+        interrupted = self.is_interrupted();
+        if (!interrupted) {
+            in_time = dispatcher().block_until(deadline);
+        }
+    }
+    if (waiter.woken) {
+        return 0U;
+    }
+    if (!value) {
+        return fail(value.error());
+    }
+    if (*value != expected) {
+        return fail(Errc::would_block);
+    }
+    return fail(in_time ? Errc::interrupted : Errc::timed_out);
+}
+
+std::uint32_t wake(const Process& self, VirtAddr word, std::uint32_t most) noexcept {
+    std::uint32_t woken = 0;
+    LockGuard guard(waiters_lock);
+    for (FutexWaiter* at = waiters; at != nullptr && woken < most;) {
+        FutexWaiter& w = *at;
+        at = w.next;
+        if (w.space == self.memory.get() && w.word == word) {
+            unlink(w);
+            w.woken = true;
+            dispatcher().wake(*w.thread);
+            ++woken;
+        }
+    }
+    return woken;
+}
+
+/// `read_timeout` knows which timespec the caller has.
+template <class ReadTimeout>
+Reply run(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
+          VirtAddr timeout, ReadTimeout&& read_timeout) noexcept {
+    if (word.value() % sizeof(std::uint32_t) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    switch (operation & FUTEX_CMD_MASK) {
+        case FUTEX_WAIT: {
+            Instant deadline = Instant::never();
+            if (timeout != VirtAddr(0)) {
+                deadline = Clock::now() + TRY(read_timeout(timeout));
+            }
+            return wait(self, word, value, deadline);
+        }
+        case FUTEX_WAIT_BITSET: {
+            // The timeout is absolute here.
+            Instant deadline = Instant::never();
+            if (timeout != VirtAddr(0)) {
+                const Duration absolute = TRY(read_timeout(timeout));
+                const Duration now = (operation & FUTEX_CLOCK_REALTIME) != 0
+                                         ? wall_clock()
+                                         : Clock::now() - Instant();
+                deadline = Clock::now() + (absolute - now);
+                if (absolute <= now) {
+                    deadline = Instant();
+                }
+            }
+            return wait(self, word, value, deadline);
+        }
+        case FUTEX_WAKE:
+        case FUTEX_WAKE_BITSET:
+            return wake(self, word, value);
+        default:
+            return fail(Errc::not_implemented);
+    }
+}
+
+}  // namespace
+
+Reply futex(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
+            VirtAddr timeout) noexcept {
+    return run(self, word, operation, value, timeout, get_timespec32);
+}
+Reply futex_time64(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
+                   VirtAddr timeout) noexcept {
+    return run(self, word, operation, value, timeout, get_timespec64);
+}
+
+}  // namespace kidney::kernel::calls

@@ -1,0 +1,71 @@
+/// The (directory descriptor, path) pair of the *at calls.
+#pragma once
+
+#include "kernel/process/process.hpp"
+#include "kernel/syscall/user_copy.hpp"
+
+#include <cstdint>
+#include <linux/fcntl.h>
+
+namespace kidney::kernel {
+
+/// A path and the place it starts from; keeps both alive for the walk.
+class PathArgument {
+public:
+    /// Errors: bad_address, name_too_long, no_memory, bad_descriptor, not_directory, not_found for
+    /// an empty path (unless `empty_allowed`: then is_empty() says that the descriptor is meant).
+    [[nodiscard]] Status read(Process& self, std::int32_t at, UserPtr<const char> path,
+                              bool empty_allowed = false) noexcept {
+        TRY(path_.read(path));
+        self_ = &self;
+        at_ = at;
+        if (path_.view().empty()) {
+            return empty_allowed ? Status() : Status(fail(Errc::not_found));
+        }
+        if (path_.view().front() == '/' || at == AT_FDCWD) {
+            start_ = self.directory;
+            return {};
+        }
+        fs::Vnode* const node = TRY(file())->vnode();
+        if (node == nullptr || node->type() != fs::NodeType::directory) {
+            return fail(Errc::not_directory);
+        }
+        start_ = Ref<fs::Vnode>::share(*node);
+        return {};
+    }
+    [[nodiscard]] bool is_empty() const noexcept { return path_.view().empty(); }
+    [[nodiscard]] std::string_view view() const noexcept { return path_.view(); }
+    [[nodiscard]] fs::PathContext context() const noexcept {
+        return {*self_->root, *start_, self_->identity.effective()};
+    }
+    /// The same with the real user and group, for access(2).
+    [[nodiscard]] fs::PathContext real_context() const noexcept {
+        return {*self_->root, *start_, self_->identity.real()};
+    }
+    /// The file that an empty path means.
+    [[nodiscard]] Result<fs::File*> file() const noexcept {
+        return self_->files.get(Fd(static_cast<std::uint32_t>(at_)));
+    }
+    /// The node that is meant: by the path, by the descriptor, or the current directory.
+    [[nodiscard]] Result<Ref<fs::Vnode>> node(bool follow) const noexcept {
+        if (!is_empty()) {
+            return vfs().node_at(context(), view(), follow);
+        }
+        if (at_ == AT_FDCWD) {
+            return self_->directory;
+        }
+        fs::Vnode* const node = TRY(file())->vnode();
+        if (node == nullptr) {
+            return fail(Errc::bad_descriptor);
+        }
+        return Ref<fs::Vnode>::share(*node);
+    }
+
+private:
+    UserPath path_;
+    Process* self_ = nullptr;
+    std::int32_t at_ = AT_FDCWD;
+    Ref<fs::Vnode> start_;
+};
+
+}  // namespace kidney::kernel

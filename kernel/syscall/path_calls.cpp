@@ -1,0 +1,242 @@
+/// Opening, making, moving and removing names; the current directory.
+#include "kernel/syscall/path_calls.hpp"
+
+#include "kernel/syscall/open_flags.hpp"
+#include "kernel/syscall/path_argument.hpp"
+#include "kidney/abi/file_mode.hpp"
+
+#include <array>
+namespace kidney::kernel::calls {
+namespace {
+
+fs::Permissions masked(const Process& self, std::uint32_t mode) noexcept {
+    return fs::Permissions(static_cast<std::uint16_t>(mode & ~self.umask & 07777U));
+}
+
+/// st_rdev and mknod's device: 12 bits of major, 20 of minor, interleaved.
+fs::DeviceNumber device_of(std::uint32_t d) noexcept {
+    return {d >> 8 & 0xfffU, (d & 0xffU) | (d >> 12 & 0xfff00U)};
+}
+
+Reply open_path(Process& self, std::int32_t at, Path path, std::uint32_t flags,
+                std::uint32_t mode) noexcept {
+    const fs::OpenFlags wanted = TRY(open_flags(flags));
+    PathArgument argument;
+    TRY(argument.read(self, at, path));
+    Ref<fs::File> file =
+        TRY(vfs().open(argument.context(), argument.view(), wanted, masked(self, mode)));
+    return TRY(self.files.install(std::move(file), (flags & O_CLOEXEC) != 0)).value();
+}
+
+Reply make_node(Process& self, std::int32_t at, Path path, const fs::NewNode& node) noexcept {
+    PathArgument argument;
+    TRY(argument.read(self, at, path));
+    TRY(vfs().make_node(argument.context(), argument.view(), node));
+    return 0U;
+}
+
+}  // namespace
+
+Reply open(Process& self, Path path, std::uint32_t flags, std::uint32_t mode) noexcept {
+    return open_path(self, AT_FDCWD, path, flags, mode);
+}
+Reply creat(Process& self, Path path, std::uint32_t mode) noexcept {
+    return open_path(self, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+Reply openat(Process& self, std::int32_t at, Path path, std::uint32_t flags,
+             std::uint32_t mode) noexcept {
+    return open_path(self, at, path, flags, mode);
+}
+
+Reply mkdirat(Process& self, std::int32_t at, Path path, std::uint32_t mode) noexcept {
+    fs::NewNode node;
+    node.type = fs::NodeType::directory;
+    node.permissions = masked(self, mode & 01777U);
+    return make_node(self, at, path, node);
+}
+Reply mkdir(Process& self, Path path, std::uint32_t mode) noexcept {
+    return mkdirat(self, AT_FDCWD, path, mode);
+}
+
+Reply mknodat(Process& self, std::int32_t at, Path path, std::uint32_t mode,
+              std::uint32_t device) noexcept {
+    fs::NewNode node;
+    node.permissions = masked(self, mode);
+    switch (mode & abi::mode_type_mask) {
+        case 0:
+        case abi::mode_regular:
+            node.type = fs::NodeType::regular;
+            break;
+        case abi::mode_fifo:
+            node.type = fs::NodeType::fifo;
+            break;
+        case abi::mode_character:
+        case abi::mode_block:
+            if (!self.identity.is_privileged()) {
+                return fail(Errc::not_permitted);
+            }
+            node.type = (mode & abi::mode_type_mask) == abi::mode_character
+                            ? fs::NodeType::character
+                            : fs::NodeType::block;
+            node.rdev = device_of(device);
+            break;
+        case abi::mode_directory:
+            return fail(Errc::not_permitted);
+        default:
+            return fail(Errc::invalid_argument);
+    }
+    return make_node(self, at, path, node);
+}
+Reply mknod(Process& self, Path path, std::uint32_t mode, std::uint32_t device) noexcept {
+    return mknodat(self, AT_FDCWD, path, mode, device);
+}
+
+Reply linkat(Process& self, std::int32_t from_at, Path from, std::int32_t to_at, Path to,
+             std::uint32_t flags) noexcept {
+    if ((flags & ~std::uint32_t{AT_SYMLINK_FOLLOW}) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    PathArgument old_path;
+    PathArgument new_path;
+    TRY(old_path.read(self, from_at, from));
+    TRY(new_path.read(self, to_at, to));
+    TRY(vfs().link(old_path.context(), old_path.view(), new_path.context(), new_path.view(),
+                   (flags & AT_SYMLINK_FOLLOW) != 0));
+    return 0U;
+}
+Reply link(Process& self, Path from, Path to) noexcept {
+    return linkat(self, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+Reply symlinkat(Process& self, Path target, std::int32_t at, Path path) noexcept {
+    UserPath text;
+    TRY(text.read(target));
+    if (text.view().empty()) {
+        return fail(Errc::not_found);
+    }
+    fs::NewNode node;
+    node.type = fs::NodeType::symlink;
+    node.permissions = fs::Permissions(0777);
+    node.target = text.view();
+    return make_node(self, at, path, node);
+}
+Reply symlink(Process& self, Path target, Path path) noexcept {
+    return symlinkat(self, target, AT_FDCWD, path);
+}
+
+Reply readlinkat(Process& self, std::int32_t at, Path path, VirtAddr to,
+                 std::uint32_t size) noexcept {
+    if (size == 0 || static_cast<std::int32_t>(size) < 0) {
+        return fail(Errc::invalid_argument);
+    }
+    PathArgument argument;
+    TRY(argument.read(self, at, path));
+    std::array<char, 1024> target;
+    const auto room = std::span(target).first(std::min<std::size_t>(size, target.size()));
+    const std::size_t length = TRY(vfs().read_link(argument.context(), argument.view(), room));
+    TRY(copy_out(to, std::as_bytes(room.first(std::min(length, room.size())))));
+    return static_cast<std::uint32_t>(std::min(length, room.size()));
+}
+Reply readlink(Process& self, Path path, VirtAddr to, std::uint32_t size) noexcept {
+    return readlinkat(self, AT_FDCWD, path, to, size);
+}
+
+Reply unlinkat(Process& self, std::int32_t at, Path path, std::uint32_t flags) noexcept {
+    if ((flags & ~std::uint32_t{AT_REMOVEDIR}) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    PathArgument argument;
+    TRY(argument.read(self, at, path));
+    if ((flags & AT_REMOVEDIR) != 0) {
+        TRY(vfs().remove_directory(argument.context(), argument.view()));
+    } else {
+        TRY(vfs().unlink(argument.context(), argument.view()));
+    }
+    return 0U;
+}
+Reply unlink(Process& self, Path path) noexcept {
+    return unlinkat(self, AT_FDCWD, path, 0);
+}
+Reply rmdir(Process& self, Path path) noexcept {
+    return unlinkat(self, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+Reply renameat2(Process& self, std::int32_t from_at, Path from, std::int32_t to_at, Path to,
+                std::uint32_t flags) noexcept {
+    constexpr std::uint32_t no_replace = 1;  // RENAME_NOREPLACE
+    if ((flags & ~no_replace) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    PathArgument old_path;
+    PathArgument new_path;
+    TRY(old_path.read(self, from_at, from));
+    TRY(new_path.read(self, to_at, to));
+    TRY(vfs().rename(old_path.context(), old_path.view(), new_path.context(), new_path.view(),
+                     flags == no_replace));
+    return 0U;
+}
+Reply renameat(Process& self, std::int32_t from_at, Path from, std::int32_t to_at,
+               Path to) noexcept {
+    return renameat2(self, from_at, from, to_at, to, 0);
+}
+Reply rename(Process& self, Path from, Path to) noexcept {
+    return renameat2(self, AT_FDCWD, from, AT_FDCWD, to, 0);
+}
+
+namespace {
+
+/// A directory that this process may search.
+Result<Ref<fs::Vnode>> searchable(Process& self, Path path) noexcept {
+    PathArgument argument;
+    TRY(argument.read(self, AT_FDCWD, path));
+    Ref<fs::Vnode> node = TRY(vfs().node_at(argument.context(), argument.view(), true));
+    if (node->type() != fs::NodeType::directory) {
+        return fail(Errc::not_directory);
+    }
+    TRY(fs::check_access(TRY(node->attributes()), self.identity.effective(), fs::Access::execute));
+    return node;
+}
+
+}  // namespace
+
+Reply chdir(Process& self, Path path) noexcept {
+    self.directory = TRY(searchable(self, path));
+    return 0U;
+}
+
+Reply fchdir(Process& self, Fd fd) noexcept {
+    fs::Vnode* const node = TRY(self.files.get(fd))->vnode();
+    if (node == nullptr || node->type() != fs::NodeType::directory) {
+        return fail(Errc::not_directory);
+    }
+    TRY(fs::check_access(TRY(node->attributes()), self.identity.effective(), fs::Access::execute));
+    self.directory = Ref<fs::Vnode>::share(*node);
+    return 0U;
+}
+
+Reply chroot(Process& self, Path path) noexcept {
+    if (!self.identity.is_privileged()) {
+        return fail(Errc::not_permitted);
+    }
+    self.root = TRY(searchable(self, path));
+    return 0U;
+}
+
+Reply getcwd(Process& self, VirtAddr to, std::uint32_t size) noexcept {
+    std::array<char, 1024> text;  // with its NUL at the end
+    text.back() = '\0';
+    const std::string_view path =
+        TRY(vfs().path_of(*self.root, *self.directory, std::span(text).first(text.size() - 1)));
+    const auto length = static_cast<std::uint32_t>(path.size() + 1);
+    if (length > size) {
+        return fail(Errc::out_of_range);
+    }
+    TRY(copy_out(to, std::as_bytes(std::span(path.data(), length))));
+    return length;
+}
+
+Reply umask(Process& self, std::uint32_t mask) noexcept {
+    return std::exchange(self.umask, mask & 0777U);
+}
+
+}  // namespace kidney::kernel::calls

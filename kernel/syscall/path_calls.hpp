@@ -1,0 +1,76 @@
+/// Calls that take a path.
+#pragma once
+
+#include "kernel/syscall/adapt.hpp"
+
+namespace kidney::kernel::calls {
+
+using Path = UserPtr<const char>;
+
+// Opening.
+Reply open(Process& self, Path path, std::uint32_t flags, std::uint32_t mode) noexcept;
+Reply creat(Process& self, Path path, std::uint32_t mode) noexcept;
+Reply openat(Process& self, std::int32_t at, Path path, std::uint32_t flags,
+             std::uint32_t mode) noexcept;
+
+// Names.
+Reply mkdir(Process& self, Path path, std::uint32_t mode) noexcept;
+Reply mkdirat(Process& self, std::int32_t at, Path path, std::uint32_t mode) noexcept;
+Reply mknod(Process& self, Path path, std::uint32_t mode, std::uint32_t device) noexcept;
+Reply mknodat(Process& self, std::int32_t at, Path path, std::uint32_t mode,
+              std::uint32_t device) noexcept;
+Reply link(Process& self, Path from, Path to) noexcept;
+Reply linkat(Process& self, std::int32_t from_at, Path from, std::int32_t to_at, Path to,
+             std::uint32_t flags) noexcept;
+Reply symlink(Process& self, Path target, Path path) noexcept;
+Reply symlinkat(Process& self, Path target, std::int32_t at, Path path) noexcept;
+Reply readlink(Process& self, Path path, VirtAddr to, std::uint32_t size) noexcept;
+Reply readlinkat(Process& self, std::int32_t at, Path path, VirtAddr to,
+                 std::uint32_t size) noexcept;
+Reply unlink(Process& self, Path path) noexcept;
+Reply rmdir(Process& self, Path path) noexcept;
+Reply unlinkat(Process& self, std::int32_t at, Path path, std::uint32_t flags) noexcept;
+Reply rename(Process& self, Path from, Path to) noexcept;
+Reply renameat(Process& self, std::int32_t from_at, Path from, std::int32_t to_at,
+               Path to) noexcept;
+Reply renameat2(Process& self, std::int32_t from_at, Path from, std::int32_t to_at, Path to,
+                std::uint32_t flags) noexcept;
+
+// Directories of the process.
+Reply chdir(Process& self, Path path) noexcept;
+Reply fchdir(Process& self, Fd fd) noexcept;
+Reply chroot(Process& self, Path path) noexcept;
+Reply getcwd(Process& self, VirtAddr to, std::uint32_t size) noexcept;
+Reply umask(Process& self, std::uint32_t mask) noexcept;
+
+// Attributes: kernel/syscall/attribute_calls.cpp.
+Reply stat64(Process& self, Path path, VirtAddr to) noexcept;
+Reply lstat64(Process& self, Path path, VirtAddr to) noexcept;
+Reply fstat64(Process& self, Fd fd, VirtAddr to) noexcept;
+Reply fstatat64(Process& self, std::int32_t at, Path path, VirtAddr to,
+                std::uint32_t flags) noexcept;
+Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std::uint32_t mask,
+            VirtAddr to) noexcept;
+Reply statfs64(Process& self, Path path, std::uint32_t size, VirtAddr to) noexcept;
+Reply fstatfs64(Process& self, Fd fd, std::uint32_t size, VirtAddr to) noexcept;
+Reply access(Process& self, Path path, std::uint32_t mode) noexcept;
+Reply faccessat(Process& self, std::int32_t at, Path path, std::uint32_t mode) noexcept;
+Reply faccessat2(Process& self, std::int32_t at, Path path, std::uint32_t mode,
+                 std::uint32_t flags) noexcept;
+Reply chmod(Process& self, Path path, std::uint32_t mode) noexcept;
+Reply fchmod(Process& self, Fd fd, std::uint32_t mode) noexcept;
+Reply fchmodat(Process& self, std::int32_t at, Path path, std::uint32_t mode) noexcept;
+Reply chown32(Process& self, Path path, std::uint32_t uid, std::uint32_t gid) noexcept;
+Reply lchown32(Process& self, Path path, std::uint32_t uid, std::uint32_t gid) noexcept;
+Reply fchown32(Process& self, Fd fd, std::uint32_t uid, std::uint32_t gid) noexcept;
+Reply fchownat(Process& self, std::int32_t at, Path path, std::uint32_t uid, std::uint32_t gid,
+               std::uint32_t flags) noexcept;
+Reply truncate(Process& self, Path path, std::uint32_t size) noexcept;
+Reply truncate64(Process& self, Path path, std::uint32_t low, std::uint32_t high) noexcept;
+Reply utimensat(Process& self, std::int32_t at, Path path, VirtAddr times,
+                std::uint32_t flags) noexcept;
+Reply utimensat_time64(Process& self, std::int32_t at, Path path, VirtAddr times,
+                       std::uint32_t flags) noexcept;
+Reply utimes(Process& self, Path path, VirtAddr times) noexcept;
+
+}  // namespace kidney::kernel::calls

@@ -1,0 +1,76 @@
+/// Calls that make, end, wait for and identify processes.
+#pragma once
+
+#include "kernel/syscall/adapt.hpp"
+
+namespace kidney::kernel::calls {
+
+// Life.
+Reply fork(Process& self, hal::TrapFrame& frame) noexcept;
+Reply vfork(Process& self, hal::TrapFrame& frame) noexcept;
+Reply clone(Process& self, hal::TrapFrame& frame, std::uint32_t flags, std::uint32_t stack,
+            UserPtr<std::uint32_t> parent_word, UserPtr<const std::byte> tls,
+            UserPtr<std::uint32_t> child_word) noexcept;
+Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
+             UserPtr<const std::uint32_t> arguments,
+             UserPtr<const std::uint32_t> environment) noexcept;
+Reply exit(Process& self, std::uint32_t code) noexcept;
+Reply wait4(Process& self, Pid which, UserPtr<std::uint32_t> status, std::uint32_t options,
+            VirtAddr usage) noexcept;
+Reply waitpid(Process& self, Pid which, UserPtr<std::uint32_t> status,
+              std::uint32_t options) noexcept;
+Reply waitid(Process& self, std::uint32_t type, Pid id, VirtAddr info, std::uint32_t options,
+             VirtAddr usage) noexcept;
+
+// Thread state.
+Reply set_tid_address(Process& self, UserPtr<std::uint32_t> word) noexcept;
+Reply set_thread_area(Process& self, VirtAddr user_desc) noexcept;
+Reply get_thread_area(Process& self, VirtAddr user_desc) noexcept;
+Reply prctl(Process& self, std::uint32_t option, VirtAddr argument) noexcept;
+
+// Names: kernel/syscall/identity_calls.cpp.
+Reply getpid(Process& self) noexcept;
+Reply getppid(Process& self) noexcept;
+Reply getuid(Process& self) noexcept;
+Reply geteuid(Process& self) noexcept;
+Reply getgid(Process& self) noexcept;
+Reply getegid(Process& self) noexcept;
+Reply getresuid(Process& self, UserPtr<std::uint32_t> real, UserPtr<std::uint32_t> effective,
+                UserPtr<std::uint32_t> saved) noexcept;
+Reply getresgid(Process& self, UserPtr<std::uint32_t> real, UserPtr<std::uint32_t> effective,
+                UserPtr<std::uint32_t> saved) noexcept;
+Reply setuid(Process& self, std::uint32_t uid) noexcept;
+Reply setgid(Process& self, std::uint32_t gid) noexcept;
+Reply setreuid(Process& self, std::uint32_t real, std::uint32_t effective) noexcept;
+Reply setregid(Process& self, std::uint32_t real, std::uint32_t effective) noexcept;
+Reply setresuid(Process& self, std::uint32_t real, std::uint32_t effective,
+                std::uint32_t saved) noexcept;
+Reply setresgid(Process& self, std::uint32_t real, std::uint32_t effective,
+                std::uint32_t saved) noexcept;
+Reply setfsuid(Process& self, std::uint32_t uid) noexcept;
+Reply getgroups(Process& self, std::uint32_t room, VirtAddr to) noexcept;
+Reply setgroups(Process& self, std::uint32_t count, VirtAddr from) noexcept;
+Reply getpgid(Process& self, Pid pid) noexcept;
+Reply getpgrp(Process& self) noexcept;
+Reply getsid(Process& self, Pid pid) noexcept;
+Reply setpgid(Process& self, Pid pid, Pid group) noexcept;
+Reply setsid(Process& self) noexcept;
+
+// Resources: kernel/syscall/resource_calls.cpp.
+Reply getrlimit(Process& self, std::uint32_t resource, VirtAddr to) noexcept;
+Reply setrlimit(Process& self, std::uint32_t resource, VirtAddr from) noexcept;
+Reply prlimit64(Process& self, Pid pid, std::uint32_t resource, VirtAddr next,
+                VirtAddr old) noexcept;
+Reply getrusage(Process& self, std::int32_t who, VirtAddr to) noexcept;
+Reply times(Process& self, VirtAddr to) noexcept;
+Reply getpriority(Process& self, std::uint32_t which, Pid who) noexcept;
+Reply setpriority(Process& self, std::uint32_t which, Pid who, std::int32_t nice) noexcept;
+Reply nice(Process& self, std::int32_t increment) noexcept;
+Reply sched_yield(Process& self) noexcept;
+Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to) noexcept;
+Reply sched_setaffinity(Process& self) noexcept;
+Reply sched_getscheduler(Process& self) noexcept;
+Reply sched_getparam(Process& self, Pid pid, UserPtr<std::uint32_t> to) noexcept;
+Reply sched_get_priority(Process& self, std::uint32_t policy) noexcept;
+
+}  // namespace kidney::kernel::calls

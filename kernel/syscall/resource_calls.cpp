@@ -1,0 +1,205 @@
+/// Limits, usage, priorities, scheduling.
+#include "arch/i686/smp/online.hpp"
+#include "kernel/process/cpu_times.hpp"
+#include "kernel/process/process_table.hpp"
+#include "kernel/syscall/process_calls.hpp"
+#include "kernel/syscall/rusage.hpp"
+#include "kernel/syscall/user_copy.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace kidney::kernel::calls {
+namespace {
+
+struct OldLimit {
+    std::uint32_t current, maximum;
+};
+struct WideLimit {
+    std::uint64_t current, maximum;
+};
+
+/// The old structure cannot express more; its largest value means "none".
+constexpr std::uint32_t narrow(std::uint64_t limit) noexcept {
+    return limit > 0xffff'ffff ? 0xffff'ffff : static_cast<std::uint32_t>(limit);
+}
+constexpr std::uint64_t widen(std::uint32_t limit) noexcept {
+    return limit == 0xffff'ffff ? unlimited : limit;
+}
+
+Status set_limit(Process& p, std::uint32_t resource, Limit limit, bool privileged) noexcept {
+    TRY(p.limits.set(resource, limit, privileged));
+    if (resource == abi::limit_open_files) {
+        p.files.set_limit(narrow(limit.current));
+    }
+    return {};
+}
+
+}  // namespace
+
+Reply getrlimit(Process& self, std::uint32_t resource, VirtAddr to) noexcept {
+    const Limit l = TRY(self.limits.get(resource));
+    TRY(put_user(UserPtr<OldLimit>(to), {narrow(l.current), narrow(l.maximum)}));
+    return 0U;
+}
+
+Reply setrlimit(Process& self, std::uint32_t resource, VirtAddr from) noexcept {
+    const OldLimit l = TRY(get_user(UserPtr<const OldLimit>(from)));
+    TRY(set_limit(self, resource, {widen(l.current), widen(l.maximum)},
+                  self.identity.is_privileged()));
+    return 0U;
+}
+
+Reply prlimit64(Process& self, Pid pid, std::uint32_t resource, VirtAddr next,
+                VirtAddr old) noexcept {
+    if (pid.value() != 0 && pid != self.pid) {
+        return fail(Errc::not_permitted);
+    }
+    const Limit before = TRY(self.limits.get(resource));
+    if (next != VirtAddr(0)) {
+        const WideLimit l = TRY(get_user(UserPtr<const WideLimit>(next)));
+        TRY(set_limit(self, resource, {l.current, l.maximum}, self.identity.is_privileged()));
+    }
+    if (old != VirtAddr(0)) {
+        TRY(put_user(UserPtr<WideLimit>(old), {before.current, before.maximum}));
+    }
+    return 0U;
+}
+
+Reply getrusage(Process& self, std::int32_t who, VirtAddr to) noexcept {
+    if (who != abi::usage_self && who != abi::usage_children && who != abi::usage_thread) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(put_rusage(to, who == abi::usage_children ? self.children_times : cpu_times(self)));
+    return 0U;
+}
+
+Reply times(Process& self, VirtAddr to) noexcept {
+    constexpr std::int64_t tick = 10'000'000;  // 100 Hz, whatever the dispatcher's tick is
+    const auto ticks = [](Duration d) { return static_cast<std::uint32_t>(d.count() / tick); };
+    if (to != VirtAddr(0)) {
+        struct Times {
+            std::uint32_t user, system, children_user, children_system;
+        };
+        const CpuTimes own = cpu_times(self);
+        const CpuTimes& children = self.children_times;
+        TRY(put_user(UserPtr<Times>(to), {ticks(own.user), ticks(own.system), ticks(children.user),
+                                          ticks(children.system)}));
+    }
+    return static_cast<std::uint32_t>(Clock::now().nanoseconds() / tick);
+}
+
+namespace {
+
+/// Calls f for every process that (which, who) names. False: there is none.
+template <class F>
+bool for_each_named(Process& self, std::uint32_t which, Pid who, F&& f) noexcept
+    REQUIRES(process_lock) {
+    bool found = false;
+    processes().for_each([&](Process& p) {
+        const bool named =
+            which == abi::priority_process ? p.pid == (who.value() == 0 ? self.pid : who)
+            : which == abi::priority_group
+                ? p.group == (who.value() == 0 ? self.group : who)
+                : p.identity.user.real == (who.value() == 0 ? self.identity.user.real : who.word());
+        if (named && p.thread != nullptr) {
+            found = true;
+            f(p);
+        }
+    });
+    return found;
+}
+
+constexpr std::int32_t lowest_nice = -20;
+constexpr std::int32_t highest_nice = 19;
+
+/// Proportional-share policies: each step of nice is worth about 10 % of the CPU. The table of
+/// Linux's kernel/sched documentation starts at 1024 for nice 0 and divides by 1.25.
+std::uint32_t weight_of(std::int32_t nice) noexcept {
+    std::uint32_t weight = 1024;
+    for (std::int32_t n = nice; n < 0; ++n) {
+        weight = weight * 5 / 4;
+    }
+    for (std::int32_t n = nice; n > 0; --n) {
+        weight = weight * 4 / 5;
+    }
+    return std::max(weight, 1U);
+}
+
+}  // namespace
+
+Reply getpriority(Process& self, std::uint32_t which, Pid who) noexcept {
+    if (which > abi::priority_user) {
+        return fail(Errc::invalid_argument);
+    }
+    std::int32_t best = highest_nice;
+    LockGuard guard(process_lock);
+    if (!for_each_named(self, which, who,
+                        [&](Process& p) { best = std::min(best, std::int32_t{p.thread->nice}); })) {
+        return fail(Errc::no_process);
+    }
+    return static_cast<std::uint32_t>(20 - best);  // 1 .. 40, so that it is never an error
+}
+
+Reply setpriority(Process& self, std::uint32_t which, Pid who, std::int32_t wanted) noexcept {
+    if (which > abi::priority_user) {
+        return fail(Errc::invalid_argument);
+    }
+    const auto nice = static_cast<std::int8_t>(std::clamp(wanted, lowest_nice, highest_nice));
+    const bool privileged = self.identity.is_privileged();
+    bool refused = false;
+    LockGuard guard(process_lock);
+    const bool found = for_each_named(self, which, who, [&](Process& p) {
+        if (nice < p.thread->nice && !privileged) {
+            refused = true;
+            return;
+        }
+        p.thread->nice = nice;
+        p.thread->weight = weight_of(nice);
+    });
+    if (!found) {
+        return fail(Errc::no_process);
+    }
+    return refused ? Reply(fail(Errc::permission_denied)) : Reply(0U);
+}
+
+Reply nice(Process& self, std::int32_t increment) noexcept {
+    return setpriority(self, abi::priority_process, Pid(0),
+                       std::clamp(increment, -40, 40) + self.thread->nice);
+}
+
+Reply sched_yield(Process&) noexcept {
+    dispatcher().yield();
+    return 0U;
+}
+
+Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to) noexcept {
+    if (pid.value() != 0 && pid != self.pid) {
+        LockGuard guard(process_lock);
+        if (processes().find(pid) == nullptr) {
+            return fail(Errc::no_process);
+        }
+    }
+    const std::uint32_t mask = arch::online_cpus().bits();
+    if (size < sizeof mask || size % sizeof mask != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(put_user(UserPtr<std::uint32_t>(to), mask));
+    return std::uint32_t{sizeof mask};
+}
+Reply sched_setaffinity(Process&) noexcept {
+    return 0U;
+}
+Reply sched_getscheduler(Process&) noexcept {
+    return 0U;
+}  // SCHED_OTHER
+
+Reply sched_getparam(Process&, Pid, UserPtr<std::uint32_t> to) noexcept {
+    TRY(put_user(to, 0U));
+    return 0U;
+}
+Reply sched_get_priority(Process&, std::uint32_t) noexcept {
+    return 0U;
+}
+
+}  // namespace kidney::kernel::calls

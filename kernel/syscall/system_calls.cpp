@@ -1,0 +1,155 @@
+#include "kernel/syscall/system_calls.hpp"
+
+#include "kernel/boot/machine.hpp"
+#include "kernel/devices.hpp"
+#include "kernel/process/process_table.hpp"
+#include "kernel/syscall/path_argument.hpp"
+#include "kernel/syscall/user_copy.hpp"
+#include "kernel/version.hpp"
+#include "kidney/core/log.hpp"
+
+#include <array>
+#include <linux/reboot.h>
+#include <linux/sysinfo.h>
+#include <linux/utsname.h>
+#include <string_view>
+
+namespace kidney::kernel::calls {
+namespace {
+
+constexpr std::size_t name_bytes = __NEW_UTS_LEN + 1;
+constinit std::array<char, name_bytes> host_name{"kidney"};
+
+void set_field(char (&field)[name_bytes], std::string_view text) noexcept {
+    text.copy(field, name_bytes - 1);
+}
+
+}  // namespace
+
+Reply uname(Process&, VirtAddr to) noexcept {
+    new_utsname u{};
+    static_assert(sizeof u == 390);
+    set_field(u.sysname, "KidneyOS");
+    set_field(u.nodename, host_name.data());
+    set_field(u.release, kernel_release);
+    set_field(u.version, kernel_version());
+    set_field(u.machine, "i686");
+    set_field(u.domainname, "(none)");
+    TRY(put_user(UserPtr<new_utsname>(to), u));
+    return 0U;
+}
+
+Reply sethostname(Process& self, VirtAddr from, std::uint32_t size) noexcept {
+    if (!self.identity.is_privileged()) {
+        return fail(Errc::not_permitted);
+    }
+    if (size >= name_bytes) {
+        return fail(Errc::invalid_argument);
+    }
+    std::array<char, name_bytes> name{};
+    TRY(copy_in(std::as_writable_bytes(std::span(name).first(size)), from));
+    host_name = name;
+    return 0U;
+}
+
+Reply sysinfo(Process&, VirtAddr to) noexcept {
+    struct sysinfo s{};
+    static_assert(sizeof s == 64);
+    s.uptime = static_cast<long>(Clock::now().nanoseconds() / 1'000'000'000);
+    const mm::FrameCounts counts = frames().counts();
+    s.totalram = counts.total;
+    s.freeram = counts.free;
+    s.mem_unit = page_size;
+    {
+        LockGuard guard(process_lock);
+        s.procs = static_cast<std::uint16_t>(processes().count());
+    }
+    TRY(put_user(UserPtr<struct sysinfo>(to), s));
+    return 0U;
+}
+
+Reply syslog(Process&, std::uint32_t action, VirtAddr, std::uint32_t) noexcept {
+    constexpr std::uint32_t read_all = 3, size_buffer = 10;
+    switch (action) {
+        case read_all:
+        case size_buffer:
+            return 0U;  // the log went to the serial port; none is kept yet
+        default:
+            return fail(Errc::not_permitted);
+    }
+}
+
+Reply getrandom(Process& self, VirtAddr to, std::uint32_t size, std::uint32_t) noexcept {
+    std::array<std::byte, 64> bytes;
+    std::uint32_t done = 0;
+    while (done < size && done < max_transfer && !self.is_interrupted()) {
+        const auto piece = std::span(bytes).first(std::min<std::size_t>(bytes.size(), size - done));
+        fill_random(piece);
+        TRY(copy_out(to + done, piece));
+        done += static_cast<std::uint32_t>(piece.size());
+    }
+    return done != 0 || size == 0 ? Reply(done) : Reply(fail(Errc::interrupted));
+}
+
+Reply reboot(Process& self, std::uint32_t magic, std::uint32_t magic2,
+             std::uint32_t command) noexcept {
+    if (!self.identity.is_privileged()) {
+        return fail(Errc::not_permitted);
+    }
+    const bool known = magic2 == LINUX_REBOOT_MAGIC2 || magic2 == LINUX_REBOOT_MAGIC2A ||
+                       magic2 == LINUX_REBOOT_MAGIC2B || magic2 == LINUX_REBOOT_MAGIC2C;
+    if (magic != LINUX_REBOOT_MAGIC1 || !known) {
+        return fail(Errc::invalid_argument);
+    }
+    switch (command) {
+        case LINUX_REBOOT_CMD_CAD_ON:
+        case LINUX_REBOOT_CMD_CAD_OFF:
+            return 0U;
+        case LINUX_REBOOT_CMD_POWER_OFF:
+        case LINUX_REBOOT_CMD_HALT:
+            ignore_error(vfs().sync(), "the machine goes off either way");
+            power_off();
+        case LINUX_REBOOT_CMD_RESTART:
+        case LINUX_REBOOT_CMD_RESTART2:
+            ignore_error(vfs().sync(), "the machine goes off either way");
+            kernel::restart();
+        default:
+            return fail(Errc::invalid_argument);
+    }
+}
+
+Reply sync(Process&) noexcept {
+    ignore_error(vfs().sync(), "sync(2) reports no errors");
+    return 0U;
+}
+Reply syncfs(Process& self, Fd fd) noexcept {
+    fs::Vnode* const node = TRY(self.files.get(fd))->vnode();
+    if (node != nullptr) {
+        TRY(node->file_system().sync());
+    }
+    return 0U;
+}
+
+Reply mount(Process& self, UserPtr<const char>, UserPtr<const char>, UserPtr<const char>,
+            std::uint32_t) noexcept {
+    // The kernel mounts what the command line asks for; programs cannot add to it yet.
+    return fail(self.identity.is_privileged() ? Errc::no_device : Errc::not_permitted);
+}
+Reply umount2(Process& self, UserPtr<const char> target, std::uint32_t) noexcept {
+    if (!self.identity.is_privileged()) {
+        return fail(Errc::not_permitted);
+    }
+    PathArgument path;
+    TRY(path.read(self, AT_FDCWD, target));
+    TRY(path.node(true));
+    return fail(Errc::busy);
+}
+
+Reply personality(Process&, std::uint32_t) noexcept {
+    return 0U;
+}  // PER_LINUX, always
+Reply set_robust_list(Process&) noexcept {
+    return 0U;
+}  // nobody shares locks with us
+
+}  // namespace kidney::kernel::calls

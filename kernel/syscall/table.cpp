@@ -1,0 +1,276 @@
+/// The list of system calls: number, name, handler. What is not here is ENOSYS.
+#include "kernel/syscall/table.hpp"
+
+#include "kernel/syscall/file_calls.hpp"
+#include "kernel/syscall/memory_calls.hpp"
+#include "kernel/syscall/path_calls.hpp"
+#include "kernel/syscall/poll_calls.hpp"
+#include "kernel/syscall/process_calls.hpp"
+#include "kernel/syscall/signal_calls.hpp"
+#include "kernel/syscall/system_calls.hpp"
+#include "kernel/syscall/time_calls.hpp"
+
+#include <array>
+#include <asm/unistd_32.h>
+
+namespace kidney::kernel {
+namespace {
+
+struct Call {
+    std::uint32_t number;
+    const char* name;
+    RawHandler handler;
+};
+
+// A macro, because only the preprocessor can make a number and a text out of one name.
+#define KIDNEY_CALL(name, handler)                  \
+    Call {                                          \
+        __NR_##name, #name, &adapt<&calls::handler> \
+    }
+
+constexpr Call list[] = {
+    KIDNEY_CALL(exit, exit),
+    KIDNEY_CALL(fork, fork),
+    KIDNEY_CALL(read, read),
+    KIDNEY_CALL(write, write),
+    KIDNEY_CALL(open, open),
+    KIDNEY_CALL(close, close),
+    KIDNEY_CALL(waitpid, waitpid),
+    KIDNEY_CALL(creat, creat),
+    KIDNEY_CALL(link, link),
+    KIDNEY_CALL(unlink, unlink),
+    KIDNEY_CALL(execve, execve),
+    KIDNEY_CALL(chdir, chdir),
+    KIDNEY_CALL(time, time),
+    KIDNEY_CALL(mknod, mknod),
+    KIDNEY_CALL(chmod, chmod),
+    KIDNEY_CALL(lchown, lchown32),
+    KIDNEY_CALL(lseek, lseek),
+    KIDNEY_CALL(getpid, getpid),
+    KIDNEY_CALL(mount, mount),
+    KIDNEY_CALL(setuid, setuid),
+    KIDNEY_CALL(getuid, getuid),
+    KIDNEY_CALL(alarm, alarm),
+    KIDNEY_CALL(pause, pause),
+    KIDNEY_CALL(access, access),
+    KIDNEY_CALL(nice, nice),
+    KIDNEY_CALL(sync, sync),
+    KIDNEY_CALL(kill, kill),
+    KIDNEY_CALL(rename, rename),
+    KIDNEY_CALL(mkdir, mkdir),
+    KIDNEY_CALL(rmdir, rmdir),
+    KIDNEY_CALL(dup, dup),
+    KIDNEY_CALL(pipe, pipe),
+    KIDNEY_CALL(times, times),
+    KIDNEY_CALL(brk, brk),
+    KIDNEY_CALL(setgid, setgid),
+    KIDNEY_CALL(getgid, getgid),
+    KIDNEY_CALL(signal, signal),
+    KIDNEY_CALL(geteuid, geteuid),
+    KIDNEY_CALL(getegid, getegid),
+    KIDNEY_CALL(umount2, umount2),
+    KIDNEY_CALL(ioctl, ioctl),
+    KIDNEY_CALL(fcntl, fcntl64),
+    KIDNEY_CALL(setpgid, setpgid),
+    KIDNEY_CALL(umask, umask),
+    KIDNEY_CALL(chroot, chroot),
+    KIDNEY_CALL(dup2, dup2),
+    KIDNEY_CALL(getppid, getppid),
+    KIDNEY_CALL(getpgrp, getpgrp),
+    KIDNEY_CALL(setsid, setsid),
+    KIDNEY_CALL(setreuid, setreuid),
+    KIDNEY_CALL(setregid, setregid),
+    KIDNEY_CALL(sethostname, sethostname),
+    KIDNEY_CALL(setrlimit, setrlimit),
+    KIDNEY_CALL(getrlimit, getrlimit),
+    KIDNEY_CALL(getrusage, getrusage),
+    KIDNEY_CALL(gettimeofday, gettimeofday),
+    KIDNEY_CALL(settimeofday, settimeofday),
+    KIDNEY_CALL(symlink, symlink),
+    KIDNEY_CALL(readlink, readlink),
+    KIDNEY_CALL(reboot, reboot),
+    KIDNEY_CALL(mmap, old_mmap),
+    KIDNEY_CALL(munmap, munmap),
+    KIDNEY_CALL(truncate, truncate),
+    KIDNEY_CALL(ftruncate, ftruncate),
+    KIDNEY_CALL(fchmod, fchmod),
+    KIDNEY_CALL(fchown, fchown32),
+    KIDNEY_CALL(getpriority, getpriority),
+    KIDNEY_CALL(setpriority, setpriority),
+    KIDNEY_CALL(syslog, syslog),
+    KIDNEY_CALL(setitimer, setitimer),
+    KIDNEY_CALL(getitimer, getitimer),
+    KIDNEY_CALL(wait4, wait4),
+    KIDNEY_CALL(sysinfo, sysinfo),
+    KIDNEY_CALL(fsync, fsync),
+    KIDNEY_CALL(sigreturn, sigreturn),
+    KIDNEY_CALL(clone, clone),
+    KIDNEY_CALL(uname, uname),
+    KIDNEY_CALL(mprotect, mprotect),
+    KIDNEY_CALL(getpgid, getpgid),
+    KIDNEY_CALL(fchdir, fchdir),
+    KIDNEY_CALL(personality, personality),
+    KIDNEY_CALL(setfsuid, setfsuid),
+    KIDNEY_CALL(setfsgid, setfsuid),
+    KIDNEY_CALL(_llseek, llseek),
+    KIDNEY_CALL(_newselect, select),
+    KIDNEY_CALL(flock, flock),
+    KIDNEY_CALL(msync, msync),
+    KIDNEY_CALL(readv, readv),
+    KIDNEY_CALL(writev, writev),
+    KIDNEY_CALL(getsid, getsid),
+    KIDNEY_CALL(fdatasync, fsync),
+    KIDNEY_CALL(mlock, mlock),
+    KIDNEY_CALL(munlock, mlock),
+    KIDNEY_CALL(mlockall, mlock),
+    KIDNEY_CALL(munlockall, mlock),
+    KIDNEY_CALL(sched_getparam, sched_getparam),
+    KIDNEY_CALL(sched_getscheduler, sched_getscheduler),
+    KIDNEY_CALL(sched_yield, sched_yield),
+    KIDNEY_CALL(sched_get_priority_max, sched_get_priority),
+    KIDNEY_CALL(sched_get_priority_min, sched_get_priority),
+    KIDNEY_CALL(nanosleep, nanosleep),
+    KIDNEY_CALL(mremap, mremap),
+    KIDNEY_CALL(setresuid, setresuid),
+    KIDNEY_CALL(getresuid, getresuid),
+    KIDNEY_CALL(poll, poll),
+    KIDNEY_CALL(setresgid, setresgid),
+    KIDNEY_CALL(getresgid, getresgid),
+    KIDNEY_CALL(prctl, prctl),
+    KIDNEY_CALL(rt_sigreturn, rt_sigreturn),
+    KIDNEY_CALL(rt_sigaction, rt_sigaction),
+    KIDNEY_CALL(rt_sigprocmask, rt_sigprocmask),
+    KIDNEY_CALL(rt_sigpending, rt_sigpending),
+    KIDNEY_CALL(rt_sigtimedwait, rt_sigtimedwait),
+    KIDNEY_CALL(rt_sigsuspend, rt_sigsuspend),
+    KIDNEY_CALL(pread64, pread64),
+    KIDNEY_CALL(pwrite64, pwrite64),
+    KIDNEY_CALL(chown, chown32),
+    KIDNEY_CALL(getcwd, getcwd),
+    KIDNEY_CALL(sigaltstack, sigaltstack),
+    KIDNEY_CALL(sendfile, sendfile),
+    KIDNEY_CALL(vfork, vfork),
+    KIDNEY_CALL(ugetrlimit, getrlimit),
+    KIDNEY_CALL(mmap2, mmap2),
+    KIDNEY_CALL(truncate64, truncate64),
+    KIDNEY_CALL(ftruncate64, ftruncate64),
+    KIDNEY_CALL(stat64, stat64),
+    KIDNEY_CALL(lstat64, lstat64),
+    KIDNEY_CALL(fstat64, fstat64),
+    KIDNEY_CALL(lchown32, lchown32),
+    KIDNEY_CALL(getuid32, getuid),
+    KIDNEY_CALL(getgid32, getgid),
+    KIDNEY_CALL(geteuid32, geteuid),
+    KIDNEY_CALL(getegid32, getegid),
+    KIDNEY_CALL(setreuid32, setreuid),
+    KIDNEY_CALL(setregid32, setregid),
+    KIDNEY_CALL(getgroups32, getgroups),
+    KIDNEY_CALL(setgroups32, setgroups),
+    KIDNEY_CALL(fchown32, fchown32),
+    KIDNEY_CALL(setresuid32, setresuid),
+    KIDNEY_CALL(getresuid32, getresuid),
+    KIDNEY_CALL(setresgid32, setresgid),
+    KIDNEY_CALL(getresgid32, getresgid),
+    KIDNEY_CALL(chown32, chown32),
+    KIDNEY_CALL(setuid32, setuid),
+    KIDNEY_CALL(setgid32, setgid),
+    KIDNEY_CALL(setfsuid32, setfsuid),
+    KIDNEY_CALL(setfsgid32, setfsuid),
+    KIDNEY_CALL(madvise, madvise),
+    KIDNEY_CALL(getdents64, getdents64),
+    KIDNEY_CALL(fcntl64, fcntl64),
+    KIDNEY_CALL(gettid, getpid),
+    KIDNEY_CALL(tkill, tkill),
+    KIDNEY_CALL(sendfile64, sendfile64),
+    KIDNEY_CALL(futex, futex),
+    KIDNEY_CALL(sched_setaffinity, sched_setaffinity),
+    KIDNEY_CALL(sched_getaffinity, sched_getaffinity),
+    KIDNEY_CALL(set_thread_area, set_thread_area),
+    KIDNEY_CALL(get_thread_area, get_thread_area),
+    KIDNEY_CALL(fadvise64, fadvise),
+    KIDNEY_CALL(exit_group, exit),
+    KIDNEY_CALL(set_tid_address, set_tid_address),
+    KIDNEY_CALL(clock_settime, clock_settime),
+    KIDNEY_CALL(clock_gettime, clock_gettime),
+    KIDNEY_CALL(clock_getres, clock_getres),
+    KIDNEY_CALL(clock_nanosleep, clock_nanosleep),
+    KIDNEY_CALL(statfs64, statfs64),
+    KIDNEY_CALL(fstatfs64, fstatfs64),
+    KIDNEY_CALL(tgkill, tgkill),
+    KIDNEY_CALL(utimes, utimes),
+    KIDNEY_CALL(fadvise64_64, fadvise),
+    KIDNEY_CALL(waitid, waitid),
+    KIDNEY_CALL(openat, openat),
+    KIDNEY_CALL(mkdirat, mkdirat),
+    KIDNEY_CALL(mknodat, mknodat),
+    KIDNEY_CALL(fchownat, fchownat),
+    KIDNEY_CALL(fstatat64, fstatat64),
+    KIDNEY_CALL(unlinkat, unlinkat),
+    KIDNEY_CALL(renameat, renameat),
+    KIDNEY_CALL(linkat, linkat),
+    KIDNEY_CALL(symlinkat, symlinkat),
+    KIDNEY_CALL(readlinkat, readlinkat),
+    KIDNEY_CALL(fchmodat, fchmodat),
+    KIDNEY_CALL(faccessat, faccessat),
+    KIDNEY_CALL(pselect6, pselect6),
+    KIDNEY_CALL(ppoll, ppoll),
+    KIDNEY_CALL(set_robust_list, set_robust_list),
+    KIDNEY_CALL(utimensat, utimensat),
+    KIDNEY_CALL(fallocate, fallocate),
+    KIDNEY_CALL(dup3, dup3),
+    KIDNEY_CALL(pipe2, pipe2),
+    KIDNEY_CALL(prlimit64, prlimit64),
+    KIDNEY_CALL(syncfs, syncfs),
+    KIDNEY_CALL(renameat2, renameat2),
+    KIDNEY_CALL(getrandom, getrandom),
+    KIDNEY_CALL(statx, statx),
+    KIDNEY_CALL(clock_gettime64, clock_gettime64),
+    KIDNEY_CALL(clock_settime64, clock_settime64),
+    KIDNEY_CALL(clock_getres_time64, clock_getres64),
+    KIDNEY_CALL(clock_nanosleep_time64, clock_nanosleep64),
+    KIDNEY_CALL(utimensat_time64, utimensat_time64),
+    KIDNEY_CALL(pselect6_time64, pselect6_time64),
+    KIDNEY_CALL(ppoll_time64, ppoll64),
+    KIDNEY_CALL(futex_time64, futex_time64),
+    KIDNEY_CALL(faccessat2, faccessat2),
+};
+#undef KIDNEY_CALL
+
+constexpr std::uint32_t limit = 512;
+
+/// Not constexpr: reaching it is the compile error, and its name the message.
+inline void a_number_is_listed_twice_or_too_large() {}
+
+/// The list, indexed by number. Two entries with one number do not compile.
+consteval std::array<const Call*, limit> index_list() {
+    std::array<const Call*, limit> table{};
+    for (const Call& call : list) {
+        if (call.number >= limit || table[call.number] != nullptr) {
+            a_number_is_listed_twice_or_too_large();
+        }
+        table[call.number] = &call;
+    }
+    return table;
+}
+consteval std::array<RawHandler, limit> index_handlers() {
+    std::array<RawHandler, limit> table{};
+    for (const Call& call : list) {
+        table[call.number] = call.handler;
+    }
+    return table;
+}
+
+constinit const std::array<const Call*, limit> by_number = index_list();
+constinit const std::array<RawHandler, limit> handlers = index_handlers();
+
+}  // namespace
+
+RawHandler handler_of(std::uint32_t number) noexcept {
+    return number < limit ? handlers[number] : nullptr;
+}
+
+const char* name_of_call(std::uint32_t number) noexcept {
+    return number < limit && by_number[number] != nullptr ? by_number[number]->name : "";
+}
+
+}  // namespace kidney::kernel

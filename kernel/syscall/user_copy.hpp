@@ -1,0 +1,118 @@
+/// Moving arguments and results over the user border.
+///
+/// Everything here ends in UserMemory (the one place that follows a user pointer and survives a
+/// fault on it) and turns a short copy into `bad_address`.
+#pragma once
+
+#include "kernel/kernel.hpp"
+#include "kidney/core/address.hpp"
+#include "kidney/core/result.hpp"
+#include "kidney/fs/transfer.hpp"
+#include "kidney/fs/vnode.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace kidney::kernel {
+
+/// Longest single transfer, as in Linux: larger requests are shortened, never refused.
+inline constexpr std::uint32_t max_transfer = 0x7fff'f000;
+
+[[nodiscard]] inline Status copy_in(std::span<std::byte> to, VirtAddr from) noexcept {
+    if (UserMemory::copy_in(to, from) != to.size()) {
+        return fail(Errc::bad_address);
+    }
+    return {};
+}
+[[nodiscard]] inline Status copy_out(VirtAddr to, std::span<const std::byte> from) noexcept {
+    if (UserMemory::copy_out(to, from) != from.size()) {
+        return fail(Errc::bad_address);
+    }
+    return {};
+}
+
+/// One object. The program sees every byte of it, padding included: value-initialise it first.
+template <class T>
+    requires std::is_trivially_copyable_v<T>
+[[nodiscard]] Result<std::remove_const_t<T>> get_user(UserPtr<T> from) noexcept {
+    std::remove_const_t<T> value;
+    TRY(copy_in(std::as_writable_bytes(std::span(&value, 1)), from.address()));
+    return value;
+}
+template <class T>
+    requires std::is_trivially_copyable_v<T>
+[[nodiscard]] Status put_user(UserPtr<T> to, const std::type_identity_t<T>& value) noexcept {
+    return copy_out(to.address(), std::as_bytes(std::span(&value, 1)));
+}
+/// For results that a program need not ask for.
+template <class T>
+[[nodiscard]] Status put_user_if(UserPtr<T> to, const std::type_identity_t<T>& value) noexcept {
+    return to.is_null() ? Status() : put_user(to, value);
+}
+
+/// Copies a NUL-terminated string; returns its length without the NUL. Errors: bad_address,
+/// name_too_long if no NUL lies within `to`.
+[[nodiscard]] Result<std::size_t> copy_string(std::span<char> to,
+                                              UserPtr<const char> from) noexcept;
+
+/// A path argument. Short ones live in the object, long ones on the heap.
+class UserPath {
+public:
+    UserPath() noexcept = default;
+    ~UserPath();
+    UserPath(const UserPath&) = delete;
+    UserPath& operator=(const UserPath&) = delete;
+
+    /// Errors: bad_address, name_too_long, no_memory.
+    [[nodiscard]] Status read(UserPtr<const char> from) noexcept;
+    [[nodiscard]] std::string_view view() const noexcept { return {data_, size_}; }
+
+private:
+    std::array<char, 192> short_;
+    char* data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/// Where read() puts its bytes.
+class UserReadBuffer final : public fs::ReadBuffer {
+public:
+    UserReadBuffer(VirtAddr to, std::uint32_t size) noexcept
+        : ReadBuffer(std::min(size, max_transfer)), at_(to) {}
+
+private:
+    Status store(std::span<const std::byte> bytes) noexcept override {
+        TRY(copy_out(at_, bytes));
+        at_ += static_cast<std::uint32_t>(bytes.size());
+        return {};
+    }
+    Status store_zeros(std::size_t count) noexcept override {
+        if (UserMemory::fill_zero(at_, count) != count) {
+            return fail(Errc::bad_address);
+        }
+        at_ += static_cast<std::uint32_t>(count);
+        return {};
+    }
+    VirtAddr at_;
+};
+
+/// Where write() takes its bytes from.
+class UserWriteBuffer final : public fs::WriteBuffer {
+public:
+    UserWriteBuffer(VirtAddr from, std::uint32_t size) noexcept
+        : WriteBuffer(std::min(size, max_transfer)), at_(from) {}
+
+private:
+    Status load(std::span<std::byte> bytes) noexcept override {
+        TRY(copy_in(bytes, at_));
+        at_ += static_cast<std::uint32_t>(bytes.size());
+        return {};
+    }
+    VirtAddr at_;
+};
+
+}  // namespace kidney::kernel

@@ -9,11 +9,15 @@
 #include "arch/i686/mm/user_memory.hpp"
 #include "arch/i686/time/clock.hpp"
 #include "arch/i686/time/timer.hpp"
+#include "fs/ext2/ext2.hpp"
+#include "fs/page_cache.hpp"
+#include "fs/tmpfs/tmpfs.hpp"
 #include "fs/vfs/vfs.hpp"
 #include "kernel/lock_ranks.hpp"
 #include "kernel/memory/kernel_map.hpp"
 #include "kernel/memory/kernel_stacks.hpp"
 #include "kernel/memory/phys_map.hpp"
+#include "kernel/process/wall_clock.hpp"
 #include "kernel/thread.hpp"
 #include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
@@ -102,6 +106,9 @@ using AddressSpace =
     mm::AddressSpace<PageFormat, Frames, PhysMap, Mmu, Heap, Mutex<ranks::address_space>>;
 
 // Files.
+using PageCache = fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue>;
+using RootFileSystem = fs::Ext2<Heap, PageCache, Mutex<ranks::file_system>>;
+using Tmpfs = fs::Tmpfs<Heap, Frames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
 
 // What the table must add up to.

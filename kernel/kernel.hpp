@@ -16,6 +16,7 @@ struct Kernel {
     BootObject<Stacks> stacks;
     BootObject<MemoryEnvironment> memory_environment;
     BootObject<Dispatcher> dispatcher;
+    BootObject<PageCache> page_cache;
     BootObject<Vfs> vfs;
 };
 extern constinit Kernel kernel_objects;

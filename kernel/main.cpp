@@ -5,6 +5,7 @@
 #include "arch/i686/time/clock.hpp"
 #include "arch/i686/trap/interrupts.hpp"
 #include "drivers/fw_cfg/fw_cfg.hpp"
+#include "drivers/timer/cmos_clock.hpp"
 #include "kernel/boot/command_line.hpp"
 #include "kernel/boot/machine.hpp"
 #include "kernel/boot/multiboot2.hpp"
@@ -13,10 +14,15 @@
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/init.hpp"
+#include "kernel/process/wall_clock.hpp"
 #include "kernel/selftest/self_test.hpp"
+#include "kernel/storage/disks.hpp"
+#include "kernel/storage/mounts.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -24,6 +30,7 @@ namespace kidney::kernel {
 
 namespace {
 
+constinit BootInfo boot_info;
 constinit BootOptions boot_options;
 
 [[gnu::noinline]] void test_panic() noexcept {
@@ -38,7 +45,30 @@ constinit BootOptions boot_options;
     return depth == 0 ? 0 : overflow_stack(depth + 1) + frame[depth % frame.size()];
 }
 
-BootInfo read_boot_information(std::uint32_t address) noexcept {
+/// Files need times; without the chip they begin in 1970.
+void read_time_of_day() noexcept {
+    if (const auto now = drivers::CmosClock(arch::PortIo()).read()) {
+        set_wall_clock(Duration::seconds(drivers::seconds_since_epoch(*now)));
+    } else {
+        log::warning<"time">("no battery-backed clock");
+    }
+}
+
+/// The command of `./kidney run --exec` is a file of QEMU's, because it can be long.
+void start_init() noexcept {
+    constexpr std::size_t max_command = 64 * 1024;
+    static constinit std::array<char, max_command> command{};
+    const Result<std::size_t> length =
+        drivers::FwCfg(arch::PortIo()).read_file("opt/kidney/exec", command);
+    const FirstProgram program{.path = boot_options.init.view(),
+                               .exec_command = {command.data(), length.value_or(0)},
+                               .arguments = boot_options.init_arguments.view()};
+    if (const Status status = start_first_process(program); !status) {
+        panic("cannot start the first process: {}", status.error());
+    }
+}
+
+void read_boot_information(std::uint32_t address) noexcept {
     const Result<BootInfo> info = multiboot2::parse(arch::boot_information(address));
     if (!info) {
         panic("the boot information is broken: {}", info.error());
@@ -56,7 +86,7 @@ BootInfo read_boot_information(std::uint32_t address) noexcept {
     for (const auto& word : boot_options.unknown.view()) {
         log::warning<"boot">("unknown option: {}", word.view());
     }
-    return *info;
+    boot_info = *info;
 }
 
 /// The first thread: what needs to sleep, and then the first program.
@@ -70,6 +100,10 @@ void first_thread(void* /*argument*/) noexcept {
     if (boot_options.self_test) {
         run_self_tests();
     }
+    read_time_of_day();
+    find_disks(boot_info);
+    mount_file_systems(boot_options);
+    start_init();
 }
 
 /// Where every CPU but the first begins.
@@ -87,15 +121,15 @@ extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexce
     start_console();
     arch::calibrate_clock();
 
-    const BootInfo info = read_boot_information(boot_information);
-    start_memory(info);
+    read_boot_information(boot_information);
+    start_memory(boot_info);
     kernel_objects.dispatcher.create();
     set_thread_name_hook([]() noexcept { return current_thread().name(); });
     adopt_this_cpu();
     if (boot_options.trace) {
         start_decision_trace();
     }
-    find_machine(info, boot_options);
+    find_machine(boot_info, boot_options);
     const CpuSet cpus = start_other_cpus(boot_options, &run_cpu);
     log::info<"boot">("{} CPUs", std::popcount(cpus.bits()));
     MUST(start_kernel_thread("first", &first_thread, nullptr));

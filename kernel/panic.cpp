@@ -168,7 +168,13 @@ void assertion_failed(const char* expression, const char* why, const char* file,
 }  // namespace kidney
 
 /// What <assert.h> calls: the checks inside library headers (Boost.Intrusive's, in debug kernels).
-extern "C" [[noreturn]] void __assert_fail(const char* expression, const char* file,
-                                           unsigned int line, const char* /*function*/) noexcept {
+extern "C" void __assert_fail(const char* expression, const char* file, unsigned int line,
+                              const char* /*function*/) noexcept {
     kidney::assertion_failed(expression, "", file, static_cast<int>(line));
+}
+
+/// What an abstract class's table points to.
+extern "C" void __cxa_pure_virtual() noexcept {
+    kidney::assertion_failed("pure virtual call", "an object was used while it was made or ended",
+                             __FILE_NAME__, __LINE__);
 }

@@ -8,6 +8,7 @@
 #include "kernel/exec/stack_image.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/exit.hpp"
+#include "kidney/core/text.hpp"
 
 #include <array>
 
@@ -76,7 +77,7 @@ Result<Program> find_program(const fs::PathContext& context, std::string_view pa
 
 std::string_view last_component(std::string_view path) noexcept {
     const std::size_t slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+    return slash == std::string_view::npos ? path : slice(path, slash + 1);
 }
 
 /// Copies the stack image into the new address space; returns the stack pointer.

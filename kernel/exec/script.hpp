@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kidney/core/result.hpp"
+#include "kidney/core/text.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -26,27 +27,27 @@ inline constexpr std::size_t max_script_line = 256;
         return std::optional<ScriptLine>();
     }
     constexpr std::string_view blanks = " \t";
-    std::string_view line = head.substr(2, max_script_line - 2);
+    std::string_view line = slice(head, 2, max_script_line - 2);
     const std::size_t newline = line.find('\n');
     if (newline == std::string_view::npos && head.size() > max_script_line) {
         return fail(Errc::not_executable);
     }
-    line = line.substr(0, newline);
+    line = slice(line, 0, newline);
     const auto strip = [blanks](std::string_view s) {
         const std::size_t first = s.find_first_not_of(blanks);
         if (first == std::string_view::npos) {
             return std::string_view();
         }
-        return s.substr(first, s.find_last_not_of(blanks) - first + 1);
+        return slice(s, first, s.find_last_not_of(blanks) - first + 1);
     };
     line = strip(line);
     if (line.empty() || line.find('\0') != std::string_view::npos) {
         return fail(Errc::not_executable);
     }
     const std::size_t blank = line.find_first_of(blanks);
-    ScriptLine script{line.substr(0, blank), {}};
+    ScriptLine script{slice(line, 0, blank), {}};
     if (blank != std::string_view::npos) {
-        script.argument = strip(line.substr(blank));
+        script.argument = strip(slice(line, blank));
     }
     return std::optional<ScriptLine>(script);
 }

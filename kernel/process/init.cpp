@@ -9,6 +9,7 @@
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace kidney::kernel {
@@ -41,12 +42,11 @@ Status add_arguments(std::string_view path, ArgumentBlock& block) noexcept {
     }
     std::string_view rest = first_program.arguments;
     while (!rest.empty()) {
-        const std::size_t blank = rest.find(' ');
-        const std::string_view word = rest.substr(0, blank);
-        if (!word.empty()) {
-            TRY(block.add_argument(word));
+        const std::size_t blank = std::min(rest.find(' '), rest.size());
+        if (blank != 0) {
+            TRY(block.add_argument({rest.data(), blank}));
         }
-        rest = blank == std::string_view::npos ? std::string_view() : rest.substr(blank + 1);
+        rest.remove_prefix(std::min(blank + 1, rest.size()));
     }
     TRY(block.add_environment("HOME=/"));
     return block.add_environment("TERM=linux");

@@ -1,0 +1,163 @@
+#include "kernel/storage/disks.hpp"
+
+#include "arch/i686/cpu/port_io.hpp"
+#include "drivers/block/ata_pio.hpp"
+#include "drivers/block/device_wait.hpp"
+#include "drivers/block/ram_disk.hpp"
+#include "drivers/block/virtio_blk.hpp"
+#include "drivers/pci.hpp"
+#include "kernel/interrupts.hpp"
+#include "kernel/kernel.hpp"
+#include "kidney/core/log.hpp"
+#include "kidney/mm/make.hpp"
+
+#include <array>
+#include <optional>
+
+namespace kidney::kernel {
+namespace {
+
+constexpr std::size_t max_disks = 8;
+constexpr std::size_t max_modules = 2;
+constexpr std::uint32_t ram_disk_block = 512;
+
+constinit std::array<BootObject<Disk>, max_disks> storage;
+constinit std::array<Disk*, max_disks> found{};
+constinit std::size_t count = 0;
+
+constinit std::array<BootObject<drivers::RamDisk>, max_modules> ram_disks;
+
+void add_disk(std::string_view kind, char letter, fs::AnyBlockDevice device) noexcept {
+    if (count == max_disks) {
+        log::warning<"disk">("more than {} disks; the others are ignored", max_disks);
+        return;
+    }
+    BoundedText<8> name;
+    name.assign(kind);
+    name.append(std::string_view(&letter, 1));
+    const std::uint64_t kib = device.block_count() * device.block_size() / 1024;
+    log::info<"disk">("{}: {} KiB, blocks of {} bytes", name.view(), kib, device.block_size());
+    found[count] = &storage[count].create(name, device);
+    ++count;
+}
+
+/// A module lies where the boot loader put it; the frames stay reserved.
+void find_modules(const BootInfo& info) noexcept {
+    std::size_t n = 0;
+    for (const BootModule& module : info.modules.view()) {
+        const FrameNumber last = FrameNumber::containing(module.start + (module.size - 1));
+        if (module.size < ram_disk_block || n == max_modules || !phys_map().is_direct(last)) {
+            log::warning<"disk">("boot module {} cannot be used as a disk", module.name.view());
+            continue;
+        }
+        std::byte* const bytes =
+            direct_pointer(FrameNumber::containing(module.start)) + module.start.page_offset();
+        auto& disk = ram_disks[n].create(std::span(bytes, module.size), ram_disk_block);
+        add_disk("ram", static_cast<char>('0' + n), fs::AnyBlockDevice(disk));
+        ++n;
+    }
+}
+
+/// Devices reach RAM by physical address; only the direct map has a fixed one.
+struct DirectDma {
+    [[nodiscard]] std::optional<PhysAddr> physical(const std::byte* p) const noexcept {
+        const auto address = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(p));
+        const std::uint32_t offset = address - layout::kernel_base.value();
+        return offset < layout::direct_map_size ? std::optional(PhysAddr(offset)) : std::nullopt;
+    }
+};
+using DiskLock = Mutex<ranks::block_device>;
+using Pci = drivers::Pci<arch::PortIo, NullLock>;  // only this thread looks at PCI
+
+/// A virtio disk with all it needs; lives on the heap for ever.
+struct VirtioDisk {
+    using Wait = drivers::SleepingWait<Event, Clock>;
+    explicit VirtioDisk(drivers::DmaMemory memory) noexcept : driver(io, dma, wait, memory) {}
+
+    arch::PortIo io;
+    DirectDma dma;
+    Wait wait;
+    drivers::VirtioBlk<arch::PortIo, DirectDma, Wait, DiskLock> driver;
+};
+
+Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function) noexcept {
+    const auto port = pci.port_base(function.address, 0);
+    if (!port) {
+        return fail(Errc::no_device);
+    }
+    constexpr FrameOrder order{3};
+    static_assert(order.frames() == decltype(VirtioDisk::driver)::memory_frames);
+    const FrameNumber first = TRY(frames().allocate(order));
+    const std::span bytes(direct_pointer(first), order.frames() * std::size_t{page_size});
+    auto disk = TRY(mm::make_box<VirtioDisk>(heap(), drivers::DmaMemory{bytes, first.address()}));
+    pci.enable(function.address);
+    TRY(disk->driver.start(*port));
+    const auto on_interrupt = [](void* d) noexcept {
+        return static_cast<VirtioDisk*>(d)->driver.on_interrupt();
+    };
+    TRY(handle_interrupts(function.line, hal::Trigger::level, on_interrupt, disk.get()));
+    disk->wait.sleep_from_now_on();
+    return disk.release();
+}
+
+void find_virtio() noexcept {
+    arch::PortIo io;
+    Pci pci(io);
+    char letter = 'a';
+    pci.for_each([&](const drivers::PciFunction& function) noexcept {
+        if (function.vendor == drivers::virtio::vendor &&
+            function.device == drivers::virtio::transitional_block) {
+            if (const Result<VirtioDisk*> disk = start_virtio(pci, function)) {
+                add_disk("vd", letter++, fs::AnyBlockDevice((*disk)->driver));
+            } else {
+                log::warning<"disk">("a virtio disk does not start: {}", disk.error());
+            }
+        }
+        return true;
+    });
+}
+
+struct AtaDisk {
+    explicit AtaDisk(drivers::ata::Channel channel) noexcept
+        : driver(io, channel, drivers::ata::Unit::master) {}
+    arch::PortIo io;
+    drivers::AtaPio<arch::PortIo, Clock, DiskLock> driver;
+};
+
+void find_ata() noexcept {
+    char letter = 'a';
+    for (const drivers::ata::Channel channel : {drivers::ata::primary, drivers::ata::secondary}) {
+        auto disk = mm::make_box<AtaDisk>(heap(), channel);
+        if (disk && (*disk)->driver.start()) {
+            add_disk("hd", letter, fs::AnyBlockDevice(disk->release()->driver));
+        }
+        ++letter;
+    }
+}
+
+}  // namespace
+
+void find_disks(const BootInfo& info) noexcept {
+    find_modules(info);
+    find_virtio();
+    find_ata();
+}
+
+std::span<Disk* const> disks() noexcept {
+    return {found.data(), count};
+}
+
+Disk* find_disk(std::string_view name) noexcept {
+    constexpr std::string_view directory = "/dev/";
+    if (name.starts_with(directory)) {
+        name.remove_prefix(directory.size());
+    }
+    for (Disk* disk : disks()) {
+        if (disk->name.view() == name) {
+            return disk;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace kidney::kernel

@@ -1,0 +1,28 @@
+/// The disks of this machine, by name.
+#pragma once
+
+#include "fs/block/any_block_device.hpp"
+#include "kernel/boot/boot_info.hpp"
+#include "kidney/core/result.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace kidney::kernel {
+
+/// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module).
+struct Disk {
+    BoundedText<8> name;
+    fs::AnyBlockDevice device;
+};
+
+/// Looks for disks: boot modules, virtio-blk on PCI, ATA. Starts their drivers. Once, on a thread.
+void find_disks(const BootInfo& info) noexcept;
+
+/// In the order found: the first one is the default root.
+[[nodiscard]] std::span<Disk* const> disks() noexcept;
+
+/// By name, with or without "/dev/". Null if there is none.
+[[nodiscard]] Disk* find_disk(std::string_view name) noexcept;
+
+}  // namespace kidney::kernel

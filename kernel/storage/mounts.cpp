@@ -1,0 +1,77 @@
+#include "kernel/storage/mounts.hpp"
+
+#include "kernel/devices.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/panic.hpp"
+#include "kernel/process/wall_clock.hpp"
+#include "kernel/storage/disks.hpp"
+#include "kidney/core/log.hpp"
+
+namespace kidney::kernel {
+namespace {
+
+// st_dev of each file system.
+enum DeviceNumbers : std::uint32_t { root_device = 1, tmp_device = 2, dev_device = 3 };
+
+constinit WallFileClock file_clock;
+constinit BootObject<RootFileSystem> root_file_system;
+constinit BootObject<Tmpfs> tmp_file_system;
+constinit BootObject<Tmpfs> dev_file_system;
+
+Disk& root_disk(const BootOptions& options) noexcept {
+    if (!options.root.view().empty()) {
+        if (Disk* const disk = find_disk(options.root.view()); disk != nullptr) {
+            return *disk;
+        }
+        panic("there is no disk {} to mount as root", options.root.view());
+    }
+    if (disks().empty()) {
+        panic("there is no disk to mount as root");
+    }
+    return *disks().front();
+}
+
+/// A mount that the system can do without, but should not.
+void mount_or_warn(std::string_view path, Status started, fs::FileSystem& file_system,
+                   const char* source) noexcept {
+    const fs::PathContext context{*vfs().root(), *vfs().root(), fs::Credentials{}};
+    const Status status = started ? vfs().mount(context, path, file_system, source) : started;
+    if (!status) {
+        log::error<"mount">("{} on {}: {}", source, path, status.error());
+    }
+}
+
+}  // namespace
+
+void mount_file_systems(const BootOptions& options) noexcept {
+    Kernel& k = kernel_objects;
+    k.page_cache.create(heap(), frames(), phys_map());
+    k.vfs.create(heap());
+
+    Disk& disk = root_disk(options);
+    RootFileSystem& root =
+        root_file_system.create(heap(), k.page_cache.get(), disk.device, root_device);
+    if (const Status status = root.mount(); !status) {
+        panic("cannot mount {} as root: {}", disk.name.view(), status.error());
+    }
+    MUST(vfs().mount_root(root, "/dev/root"));
+    log::info<"mount">("{} is the root file system, read-only ext2", disk.name.view());
+
+    constexpr fs::Permissions everybody_sticky{01777};
+    // Half of the memory: programs must find some, too.
+    const fs::TmpfsLimits limits{.pages = static_cast<std::uint32_t>(frames().counts().total / 2)};
+    Tmpfs& tmp =
+        tmp_file_system.create(heap(), frames(), phys_map(), file_clock, tmp_device, limits);
+    mount_or_warn("/tmp", tmp.start(everybody_sticky), tmp, "tmpfs");
+
+    Tmpfs& dev =
+        dev_file_system.create(heap(), frames(), phys_map(), file_clock, dev_device, limits);
+    Status nodes = dev.start(fs::Permissions(0755));
+    if (nodes) {
+        nodes = add_device_nodes(*dev.root());
+    }
+    mount_or_warn("/dev", nodes, dev, "devtmpfs");
+    start_devices();
+}
+
+}  // namespace kidney::kernel

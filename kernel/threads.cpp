@@ -76,6 +76,7 @@ void SwitchHooks::switching(Thread& from, Thread& to) noexcept {
         const auto top = reinterpret_cast<std::uintptr_t>(to.stack.data() + to.stack.size());
         arch::set_kernel_stack(VirtAddr(static_cast<std::uint32_t>(top)));
     }
+    switch_address_space(from, to);
 }
 
 void SwitchHooks::exited(Thread& thread) noexcept {

@@ -58,6 +58,9 @@ class KernelLog(unittest.TestCase):
     def test_what_the_guest_prints_on_the_console_does_not_count(self):
         self.assertEqual(self.end_of(b"he said: init exited with status 1, I think\n"), ("silent", None))
 
+        self.assertEqual(self.end_of(b"init exited with status 1\nmore\n"), ("silent", None))
+        self.assertEqual(self.end_of(b"echo KERNEL PANIC: no\ninit exited with status 0\n"), ("exit", 0))
+
     def test_panic(self):
         self.assertEqual(self.end_of(b"x\nKERNEL PANIC: no init\nregisters\n"), ("panic", "no init"))
 

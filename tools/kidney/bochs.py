@@ -125,7 +125,7 @@ def join_terminal(process, console, log, timeout):
 
 
 def run(options, tree, folder):
-    from verb_run import STATUS_TIMEOUT, conclude
+    from verb_run import STATUS_TIMEOUT, conclude, guest_status
     if options.command is not None:
         raise Failure("--exec needs QEMU: Bochs has no way to hand the command to the kernel", 2)
     master, slave = pty.openpty()
@@ -163,4 +163,4 @@ def run(options, tree, folder):
     if os.path.getsize(log_path) == 0:
         shutil.copy(bochs_log, tree)
         raise Failure(f"Bochs ended without a word from the kernel; see {os.path.join(tree, 'bochs.log')}")
-    return conclude(0, log_path, os.path.relpath(log_path))
+    return conclude(0, guest_status(log_path), os.path.relpath(log_path))

@@ -92,24 +92,28 @@ def with_parent(command):
 
 
 def guest_status(log):
-    """What the kernel log says about the end: ("exit", N), ("panic", message) or ("silent", None)."""
+    """What the kernel log says about the end: ("exit", N), ("panic", message) or ("silent", None).
+
+    Init's status counts as the last line only: anything can be printed on the console before.
+    """
     with open(log, "rb") as file:
-        text = file.read().decode("utf-8", "replace").replace("\r", "")
-    panic = re.search(r"^.*KERNEL PANIC:? *(.*)$", text, re.MULTILINE)
-    if panic:
-        return "panic", panic.group(1)
-    exits = re.findall(r"^(?:.*\] *)?(?:.*: )?init exited with status (\d+)\s*$", text, re.MULTILINE)
-    return ("exit", int(exits[-1])) if exits else ("silent", None)
+        text = file.read().decode("utf-8", "replace").replace("\r", "").rstrip()
+    last_line = text.rsplit("\n", 1)[-1]
+    ended = re.fullmatch(r"(?:.*\] *)?(?:\w+: )?init exited with status (\d+)", last_line)
+    if ended:
+        return "exit", int(ended.group(1))
+    panic = re.search(r"KERNEL PANIC:? *(.*)$", text, re.MULTILINE)
+    return ("panic", panic.group(1)) if panic else ("silent", None)
 
 
-def conclude(code, log, kept_log):
-    """Turns the end of the machine into our exit status."""
+def conclude(code, ending, kept_log):
+    """Turns the end of the machine (QEMU's exit code, guest_status()) into our exit status."""
     if code == qemu.EXIT_SELFTEST_PASSED:
         return 0
     if code == qemu.EXIT_SELFTEST_FAILED:
         say(f"the self-test failed; see {kept_log}")
         return 1
-    kind, detail = guest_status(log)
+    kind, detail = ending
     if kind == "panic" or code == qemu.EXIT_PANIC:
         say(f"kernel panic: {detail or '(no message)'}")
         say(f"the kernel log is {kept_log}")
@@ -164,7 +168,7 @@ def run_interactive(command, options):
 def boot(options, tree, folder):
     log = os.path.join(folder, "kernel.log")
     kept_log = os.path.abspath(options.log or os.path.join(tree, "kernel.log"))
-    if options.log:
+    if options.log and (os.path.isfile(kept_log) or not os.path.exists(kept_log)):
         log = kept_log  # so that it can be watched
     with open(log, "wb"):
         pass
@@ -190,12 +194,22 @@ def boot(options, tree, folder):
             say("Ctrl-A X leaves QEMU, exit powers the machine off")
         command += qemu.serial_terminal(log)
         code = run_interactive(command, options)
+    ending = guest_status(log)
     if log != kept_log:
-        shutil.move(log, kept_log)
+        keep(log, kept_log)
     if code is None:
         say(f"timeout: the machine was stopped after {options.timeout:g} s; the kernel log is {kept_log}")
         return STATUS_TIMEOUT
-    return conclude(code, kept_log, os.path.relpath(kept_log))
+    return conclude(code, ending, os.path.relpath(kept_log))
+
+
+def keep(log, place):
+    """Puts the log where it was asked for: a file, or something like /dev/null."""
+    if os.path.exists(place) and not os.path.isfile(place):
+        with open(log, "rb") as source, open(place, "wb") as target:
+            shutil.copyfileobj(source, target)
+    else:
+        shutil.move(log, place)
 
 
 def main(arguments):

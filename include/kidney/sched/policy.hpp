@@ -49,9 +49,12 @@ enum class TickVerdict : std::uint8_t { keep_running, preempt };
 ///   S2 work conservation: pick_next() returns nullptr only when nothing is queued
 ///   S3 size() counts the queued entities
 ///   S4 determinism: the same calls with the same arguments give the same answers (no pointer
-///   order) S5 remove() takes out any queued entity; the order of the others does not change S6
-///   charge(running, ran): `ran` is CPU time since the last charge; preempt only if something is
-///   queued S7 preempts(candidate, running) is irreflexive and has no effect
+///      order)
+///   S5 remove() takes out any queued entity; the order of the others does not change
+///   S6 charge(running, ran): `ran` is CPU time since the last charge; preempt only if something is
+///      queued, and in the end if it is an equal. A policy without time slices says
+///      `static constexpr bool run_to_completion = true` and need not do the latter
+///   S7 preempts(candidate, running) is irreflexive and has no effect
 /// Policies are values: no statics, clock, locks, logging or allocation. Time is an argument.
 /// Concurrency: none, the run queue's lock is held. Cost: stated by each policy.
 template <class P>

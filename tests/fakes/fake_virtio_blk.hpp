@@ -30,6 +30,8 @@ public:
     bool answers = true;              ///< false: takes requests and never completes them
     unsigned failing_requests = 0;    ///< so many come back with an error
     std::function<void()> interrupt;  ///< called when a request completes
+    /// If set, gets the work instead of it being done at once: a disk that takes its time.
+    std::function<void(std::function<void()>)> defer;
 
     // What it saw.
     std::uint64_t requests = 0;
@@ -86,7 +88,11 @@ public:
             selected_ = value;
         } else if (port == port_base + 0x10) {
             KIDNEY_INVARIANT((status_ & 4U) != 0 && command_ == 7, "notified before it was ready");
-            work();
+            if (defer) {
+                defer([this] { work(); });
+            } else {
+                work();
+            }
         }
     }
     void write32(std::uint16_t port, std::uint32_t value) noexcept {

@@ -17,8 +17,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "guest"))
 import guest  # noqa: E402
 from console_test import PROMPT  # noqa: E402
 
-COMMANDS = ["uname -a", "cat /proc/mounts", "seq 1 1000 | sort -rn | head -n 3", "sleep 1 & jobs; wait", "crash null",
-            "exit"]
+COMMANDS = ["uname -a", "ls /", "seq 1 1000 | sort -rn | head -n 3", "sleep 1 & jobs; wait", "crash null",
+            "exit 0"]
 LINE, WIDTH, MARGIN = 18, 8.4, 16
 
 
@@ -28,7 +28,7 @@ def cleaned(transcript):
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r\n", "\n")
     lines = []
     for line in text.split("\n"):
-        line = line.split("\r")[-1]
+        line = line.rstrip("\r").split("\r")[-1]
         while "\b" in line:
             line = re.sub(r"[^\b]\b|^\b", "", line)
         lines.append(line.rstrip())

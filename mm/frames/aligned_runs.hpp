@@ -49,17 +49,18 @@ inline constexpr unsigned row_bits = 1U << row_order;
 }
 
 /// Start of an aligned run of 2^order ones: rather one whose buddy is taken than half of a longer
-/// run. There must be one.
+/// run. There must be one. All orders are computed, because a loop up to `order` mispredicts.
 [[nodiscard]] constexpr unsigned best_run(std::uint32_t word, unsigned order) noexcept {
-    const std::uint32_t starts = run_starts(word, order);
-    if (order < row_order) {
-        const std::uint32_t longer = join_runs(starts, order);
-        const std::uint32_t single = starts & ~(longer | longer << (1U << order));
-        if (single != 0) {
-            return static_cast<unsigned>(std::countr_zero(single));
-        }
+    std::uint32_t starts[row_order + 2] = {word};
+    for (unsigned k = 0; k < row_order; ++k) {
+        starts[k + 1] = join_runs(starts[k], k);
     }
-    return static_cast<unsigned>(std::countr_zero(starts));
+    starts[row_order + 1] = 0;
+    const std::uint32_t longer = starts[order + 1];
+    // A shift by a whole word is undefined; no run is longer than one, so `longer` is 0 there.
+    const std::uint32_t second_halves = longer << (1U << order) % row_bits;
+    const std::uint32_t single = starts[order] & ~(longer | second_halves);
+    return static_cast<unsigned>(std::countr_zero(single != 0 ? single : starts[order]));
 }
 
 static_assert(run_starts(0b1111'0110, 1) == 0b0101'0000);

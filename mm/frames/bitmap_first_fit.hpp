@@ -1,15 +1,14 @@
 /// First fit over a bitmap: every block comes from the lowest address where it fits.
 ///
-/// The plainest honest policy. Blocks cluster at low addresses, which leaves long runs free at the
-/// high end; the price is a scan. A hint per order ("below this row there is no such block") keeps
-/// the scan from starting at zero each time.
-/// Cost: allocate() O(rows scanned), amortised O(1) while memory is mostly free; free() O(1).
-/// Metadata: 2 bits per frame.
+/// The plainest honest placement. Blocks cluster at low addresses, which leaves long runs free at
+/// the high end. What is not plain is the search: a byte for each row of 32 frames and a tree over
+/// the 4 MiB chunks tell where a block fits, so nothing scans the bitmap from the start.
+/// Cost: O(log chunks). Metadata: 2.3 bits per frame.
 #pragma once
 
 #include "mm/frames/frame_states.hpp"
+#include "mm/frames/level_tree.hpp"
 
-#include <array>
 #include <bit>
 
 namespace kidney::mm {
@@ -19,80 +18,112 @@ public:
     static constexpr const char* name = "bitmap_first_fit";
 
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {
-        return FrameStates::chunks_of(span) * rows_per_chunk * sizeof(FrameRow);
+        return FrameStates::chunks_of(span) * rows_per_chunk *
+               (sizeof(FrameRow) + sizeof(std::uint8_t));
     }
     void attach(FrameRange span, std::span<std::byte> metadata) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span), "frames: metadata too small");
-        states_.attach(span, reinterpret_cast<FrameRow*>(metadata.data()));
-        lowest_.fill(0);
+        auto* rows = reinterpret_cast<FrameRow*>(metadata.data());
+        states_.attach(span, rows);
+        levels_ = reinterpret_cast<std::uint8_t*>(rows + states_.row_count());
+        for (std::uint32_t row = 0; row < states_.row_count(); ++row) {
+            levels_[row] = 0;
+        }
+        tree_ = LevelTree{};
         free_ = 0;
     }
     void add_region(FrameRange region) noexcept {
+        if (region.count == 0) {
+            return;
+        }
         states_.add(region);
         free_ += region.count;
-        lowest_.fill(0);
+        const std::uint32_t first = states_.index_of(region.first);
+        for (std::uint32_t row = first / row_bits; row <= (first + region.count - 1) / row_bits;
+             ++row) {
+            refresh_row(row);
+        }
     }
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
 
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
         const unsigned k = order.value();
         KIDNEY_ASSERT(order <= max_order);
-        for (std::uint32_t row = lowest_[k] & ~(step(k) - 1); row < states_.row_count();
-             row += step(k)) {
-            if (k < row_order) {
-                if (const std::uint32_t starts = run_starts(states_.row(row).free(), k)) {
-                    return take(row, static_cast<unsigned>(std::countr_zero(starts)), k);
-                }
-            } else if (rows_free(row, step(k))) {
-                return take(row, 0, k);
-            }
+        const std::uint32_t chunk = tree_.find(k + 1);
+        if (chunk == LevelTree::none) {
+            return fail(Errc::no_memory);
         }
-        raise_hints(k, states_.row_count());
-        return fail(Errc::no_memory);
+        std::uint32_t row = chunk * rows_per_chunk;
+        unsigned first = 0;
+        if (k < row_order) {
+            while (levels_[row] <= k) {
+                ++row;
+            }
+            first = lowest(run_starts(states_.row(row).free(), k));
+        } else {
+            row += lowest(run_starts(whole_rows(chunk), k - row_order));
+        }
+        states_.take(row * row_bits + first, k);
+        refresh(row, k);
+        free_ -= order.frames();
+        return states_.frame(row * row_bits + first);
     }
 
     void free(FrameNumber first, FrameOrder order) noexcept {
         const std::uint32_t index = states_.index_of(first);
         states_.give_back(index, order.value());
         free_ += order.frames();
-        // Hints never decrease with the order, so those that are now too high are at the top.
-        const std::uint32_t row = index / row_bits;
-        for (unsigned k = max_order.value() + 1; k-- > 0 && lowest_[k] > row;) {
-            lowest_[k] = row;
-        }
+        refresh(index / row_bits, order.value());
     }
 
 private:
-    /// Rows from one candidate of this order to the next.
-    [[nodiscard]] static constexpr std::uint32_t step(unsigned order) noexcept {
-        return order <= row_order ? 1 : 1U << (order - row_order);
+    /// run_level() of a row without a taken frame.
+    static constexpr unsigned whole = row_order + 1;
+
+    [[nodiscard]] static unsigned lowest(std::uint32_t word) noexcept {
+        return static_cast<unsigned>(std::countr_zero(word));
     }
-    [[nodiscard]] bool rows_free(std::uint32_t row, std::uint32_t count) noexcept {
-        for (std::uint32_t i = 0; i < count; ++i) {
-            if (states_.row(row + i).free() != ~0U) {
-                return false;
-            }
+    /// Which of a chunk's rows are wholly free.
+    [[nodiscard]] std::uint32_t whole_rows(std::uint32_t chunk) const noexcept {
+        std::uint32_t rows = 0;
+        for (unsigned i = 0; i < rows_per_chunk; ++i) {
+            rows |= (levels_[chunk * rows_per_chunk + i] == whole ? 1U : 0U) << i;
         }
-        return true;
+        return rows;
     }
-    [[nodiscard]] FrameNumber take(std::uint32_t row, unsigned bit, unsigned order) noexcept {
-        raise_hints(order, row);
-        states_.take(row * row_bits + bit, order);
-        free_ -= 1U << order;
-        return states_.frame(row * row_bits + bit);
-    }
-    /// No block of this order, hence none of a higher one, lies below `row`.
-    void raise_hints(unsigned order, std::uint32_t row) noexcept {
-        for (unsigned k = order; k <= max_order.value() && lowest_[k] < row; ++k) {
-            lowest_[k] = row;
+    /// The rows of a block have changed.
+    void refresh(std::uint32_t row, unsigned order) noexcept {
+        if (order <= row_order) {
+            return refresh_row(row);
         }
+        const std::uint8_t level = states_.row(row).free() == 0 ? 0 : whole;
+        for (std::uint32_t i = 0; i < 1U << (order - row_order); ++i) {
+            levels_[row + i] = level;
+        }
+        refresh_chunk(row / rows_per_chunk);
+    }
+    void refresh_row(std::uint32_t row) noexcept {
+        const unsigned before = levels_[row];
+        const unsigned level = run_level(states_.row(row).free());
+        levels_[row] = static_cast<std::uint8_t>(level);
+        // Most changes leave the chunk's largest block alone; a whole row may join others.
+        const unsigned matters = std::min(tree_.level(row / rows_per_chunk), whole);
+        if (level != before && (level >= matters || before >= matters)) {
+            refresh_chunk(row / rows_per_chunk);
+        }
+    }
+    void refresh_chunk(std::uint32_t chunk) noexcept {
+        unsigned level = 0;
+        for (unsigned i = 0; i < rows_per_chunk; ++i) {
+            level = std::max<unsigned>(level, levels_[chunk * rows_per_chunk + i]);
+        }
+        tree_.set(chunk, level == whole ? row_order + run_level(whole_rows(chunk)) : level);
     }
 
     FrameStates states_;
+    std::uint8_t* levels_ = nullptr;  ///< run_level() of each row
     std::size_t free_ = 0;
-    /// lowest_[k], rounded down to the order's alignment: no free block of order k starts in a row
-    /// before it. Non-decreasing in k.
-    std::array<std::uint32_t, max_order.value() + 1> lowest_{};
+    LevelTree tree_;
 };
 
 static_assert(FrameAllocator<BitmapFirstFit>);

@@ -94,11 +94,19 @@ private:
         /// Its rows as units. Live: part of a block of order >= 5, or cut into frames.
         FrameRow rows;
         /// cut[l]: rows cut into frames, by run_level() of their free frames. Level 0 has the full
-        /// rows, and the current one.
-        std::array<std::uint32_t, row_order + 1> cut{};
+        /// rows, and the current one; the last level is always empty, as whole rows go up.
+        std::array<std::uint32_t, row_order + 2> cut{};
         /// One more than the order of the chunk's largest block; 0: none.
         std::uint32_t level = 0;
 
+        /// Bit l: there is a cut row of level l.
+        [[nodiscard]] std::uint32_t cut_levels() const noexcept {
+            std::uint32_t levels = 0;
+            for (unsigned l = 1; l <= row_order; ++l) {
+                levels |= (cut[l] != 0 ? 1U : 0U) << l;
+            }
+            return levels;
+        }
         /// The first cut row with a free frame, or rows_per_chunk.
         [[nodiscard]] unsigned any_cut() const noexcept {
             std::uint32_t rows_with_room = 0;
@@ -109,22 +117,16 @@ private:
         }
         /// The cut row with the smallest largest block of at least this order, or rows_per_chunk.
         [[nodiscard]] unsigned best_cut(unsigned order) const noexcept {
-            for (unsigned l = order + 1; l <= row_order; ++l) {
-                if (cut[l] != 0) {
-                    return static_cast<unsigned>(std::countr_zero(cut[l]));
-                }
-            }
-            return rows_per_chunk;
+            const std::uint32_t fitting = cut_levels() >> (order + 1) << (order + 1);
+            return fitting == 0 ? rows_per_chunk
+                                : static_cast<unsigned>(std::countr_zero(
+                                      cut[static_cast<unsigned>(std::countr_zero(fitting))]));
         }
         [[nodiscard]] std::uint32_t compute_level() const noexcept {
-            if (const std::uint32_t whole = rows.free(); whole != 0) {
-                return row_order + run_level(whole);
-            }
-            unsigned l = row_order;
-            while (l > 0 && cut[l] == 0) {
-                --l;
-            }
-            return l;
+            const std::uint32_t whole = rows.free();
+            const unsigned of_rows = row_order + run_level(whole);
+            const auto of_frames = static_cast<unsigned>(std::bit_width(cut_levels() >> 1));
+            return whole != 0 ? of_rows : of_frames;
         }
     };
     static_assert(row_bits == rows_per_chunk, "countr_zero(0) is rows_per_chunk");
@@ -231,12 +233,10 @@ private:
     void refile(std::uint32_t row, unsigned before, unsigned after) noexcept {
         Chunk& c = chunks_[row / rows_per_chunk];
         const std::uint32_t bit = 1U << row % rows_per_chunk;
-        if (before <= row_order) {
-            c.cut[before] &= ~bit;
-        }
-        if (after <= row_order) {
-            c.cut[after] |= bit;
-        } else {
+        c.cut[before] &= ~bit;
+        c.cut[after] |= bit;
+        if (after > row_order) {
+            c.cut[after] = 0;
             c.rows.open |= bit;
             c.rows.mark &= ~bit;
         }

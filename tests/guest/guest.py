@@ -143,6 +143,8 @@ class Console:
             return False
         # The shell asks for the cursor's position at each prompt; that is no text.
         self._fresh += data.replace(b"\x1b[6n", b"")
+        # QEMU leaves the line end translation of its terminal on, so that the guest's CR LF comes as CR CR LF.
+        self._fresh = re.sub(rb"\r+\n", b"\r\n", self._fresh)
         self.transcript += data
         return bool(data)
 

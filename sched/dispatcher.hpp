@@ -13,6 +13,7 @@
 #include "kidney/hal/clock.hpp"
 #include "kidney/hal/cpu.hpp"
 #include "kidney/sched/policy.hpp"
+#include "sched/dispatcher_config.hpp"
 #include "sched/run_queue.hpp"
 #include "sched/sync/spin_lock.hpp"
 #include "sched/thread.hpp"
@@ -26,36 +27,6 @@
 #include <type_traits>
 
 namespace kidney::sched {
-
-/// Per-CPU storage, and the flag that makes the next return from a trap look at the run queue.
-template <class L>
-concept CpuLocalThread = requires(void* thread) {
-    { L::thread() } noexcept -> std::same_as<void*>;
-    { L::set_thread(thread) } noexcept -> std::same_as<void>;
-    { L::flag_work() } noexcept -> std::same_as<void>;
-};
-
-/// What else happens on a switch. Both run with interrupts off and must not sleep.
-///   switching(from, to): just before the registers change (address space, FPU, TLS)
-///   exited(thread): on the next thread, when nothing refers to the exited one's stack any more
-template <class H, class Thread>
-concept SwitchHooks = requires(Thread& thread) {
-    { H::switching(thread, thread) } noexcept -> std::same_as<void>;
-    { H::exited(thread) } noexcept -> std::same_as<void>;
-};
-
-/// The choices of one world, as a class with these members (tests/support/sim_world.hpp and
-/// kernel/config.hpp).
-template <class C>
-concept DispatcherConfig =
-    hal::Cpu<typename C::Cpu> && hal::Clock<typename C::Clock> && hal::Timer<typename C::Timer> &&
-    SchedulerPolicy<typename C::Policy> && CpuLocalThread<typename C::Local> && requires {
-        typename C::Thread;                                      // derived from ThreadBase<Cpu>
-        typename C::Hooks;                                       // SwitchHooks for it
-        { C::tick } -> std::convertible_to<Duration>;            // how often a busy CPU charges
-        { C::run_queue_rank } -> std::convertible_to<LockRank>;  // this value and the next seven
-        { C::timer_rank } -> std::convertible_to<LockRank>;
-    };
 
 /// How a waker expects to go on.
 enum class WakeHint : std::uint8_t {

@@ -2,6 +2,7 @@
 
 #include "arch/i686/context/user_mode.hpp"
 #include "kernel/boot/machine.hpp"
+#include "kernel/decision_trace.hpp"
 #include "kernel/exec/exec.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
@@ -109,6 +110,7 @@ Status start_first_process(const FirstProgram& program) noexcept {
 
 void init_has_exited(ExitStatus status) noexcept {
     ignore_error(vfs().sync(), "the machine goes off either way; the file system has logged it");
+    write_decision_trace();
     log::info<"process">("init exited with status {}", status.shell_code());
     power_off();
 }

@@ -75,11 +75,11 @@ private:
     }
     [[nodiscard]] Result<std::size_t> copy(std::uint64_t offset, ReadBuffer& to) noexcept
         REQUIRES(lock_) {
-        const std::string_view text = text_.view();
-        if (offset >= text.size()) {
+        std::string_view rest = text_.view();
+        if (offset >= rest.size()) {
             return 0U;
         }
-        const auto rest = text.substr(static_cast<std::size_t>(offset));
+        rest.remove_prefix(static_cast<std::size_t>(offset));
         const std::size_t count = std::min(rest.size(), to.remaining());
         TRY(to.put(std::as_bytes(std::span(rest.data(), count))));
         return count;

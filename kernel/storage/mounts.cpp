@@ -3,6 +3,7 @@
 #include "kernel/devices.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/proc_files.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kidney/core/log.hpp"
@@ -11,7 +12,12 @@ namespace kidney::kernel {
 namespace {
 
 // st_dev of each file system.
-enum DeviceNumbers : std::uint32_t { root_device = 1, tmp_device = 2, dev_device = 3 };
+enum DeviceNumbers : std::uint32_t {
+    root_device = 1,
+    tmp_device = 2,
+    dev_device = 3,
+    proc_device = 4
+};
 
 constinit WallFileClock file_clock;
 constinit BootObject<RootFileSystem> root_file_system;
@@ -72,6 +78,11 @@ void mount_file_systems(const BootOptions& options) noexcept {
     }
     mount_or_warn("/dev", nodes, dev, "devtmpfs");
     start_devices();
+
+    const Result<fs::FileSystem*> proc = create_proc_files(proc_device);
+    if (proc) {
+        mount_or_warn("/proc", {}, **proc, "proc");
+    }
 }
 
 }  // namespace kidney::kernel

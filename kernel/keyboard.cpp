@@ -1,0 +1,36 @@
+#include "kernel/keyboard.hpp"
+
+#include "arch/i686/cpu/port_io.hpp"
+#include "drivers/keyboard/ps2_keyboard.hpp"
+#include "kernel/interrupts.hpp"
+#include "kidney/core/log.hpp"
+
+namespace kidney::kernel {
+namespace {
+
+/// Touched by the interrupt handler only, once the line is open.
+constinit drivers::Ps2Keyboard<arch::PortIo> keyboard{arch::PortIo{}};
+constinit KeyReceiver receiver_of_keys = nullptr;
+
+bool on_keyboard_interrupt(void* /*device*/) noexcept {
+    keyboard.handle_interrupt();
+    while (const std::optional<char> c = keyboard.read()) {
+        receiver_of_keys(*c);
+    }
+    return true;  // nobody shares an ISA line
+}
+
+}  // namespace
+
+void start_keyboard(KeyReceiver receiver) noexcept {
+    receiver_of_keys = receiver;
+    keyboard.initialise();
+    constexpr hal::IrqLine line(drivers::i8042::line);
+    if (const Status added =
+            handle_interrupts(line, hal::Trigger::edge, &on_keyboard_interrupt, nullptr);
+        !added) {
+        log::warning<"keyboard">("no interrupt: {}", added.error());
+    }
+}
+
+}  // namespace kidney::kernel

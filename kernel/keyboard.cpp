@@ -30,7 +30,9 @@ void start_keyboard(KeyReceiver receiver) noexcept {
             handle_interrupts(line, hal::Trigger::edge, &on_keyboard_interrupt, nullptr);
         !added) {
         log::warning<"keyboard">("no interrupt: {}", added.error());
+        return;
     }
+    keyboard.enable();
 }
 
 }  // namespace kidney::kernel

@@ -27,7 +27,8 @@ inline constexpr std::uint8_t line = 1;
 }  // namespace i8042
 
 /// The firmware has set the controller up (translation to scan-code set 1, interrupt on); nothing
-/// is changed here but to switch the keyboard on. Concurrency: none, the owner's lock.
+/// is changed here but to hold the keyboard back until somebody listens. Concurrency: none, the
+/// owner's lock.
 template <hal::PortIo Io>
 class Ps2Keyboard {
 public:
@@ -35,16 +36,19 @@ public:
 
     explicit constexpr Ps2Keyboard(Io io) noexcept : io_(io) {}
 
-    /// Enables the keyboard and throws away what was typed before.
+    /// Holds the keyboard back and throws away what was typed before: a byte that nobody takes
+    /// would keep the line high, and there would never be another edge.
     void initialise() noexcept {
-        using namespace i8042;
-        constexpr std::uint8_t enable_keyboard = 0xAE;
-        for (std::uint32_t i = 0; i < patience && status().template get<Status::InputFull>(); ++i) {
-        }
-        CommandPort::write(io_, base, Byte::from(enable_keyboard));
+        constexpr std::uint8_t disable_keyboard = 0xAD;
+        command(disable_keyboard);
         for (std::uint32_t i = 0; i < most_at_once && has_byte(); ++i) {
-            static_cast<void>(DataPort::read(io_, base));
+            static_cast<void>(i8042::DataPort::read(io_, i8042::base));
         }
+    }
+    /// Lets the keyboard speak; after its interrupt is routed.
+    void enable() noexcept {
+        constexpr std::uint8_t enable_keyboard = 0xAE;
+        command(enable_keyboard);
     }
 
     /// The interrupt: reads everything there is. Says how many characters came.
@@ -70,6 +74,12 @@ private:
     static constexpr std::uint32_t most_at_once = 32;
     static constexpr std::uint32_t patience = 10'000;  // port reads, about 10 ms
 
+    void command(std::uint8_t code) noexcept {
+        using namespace i8042;
+        for (std::uint32_t i = 0; i < patience && status().template get<Status::InputFull>(); ++i) {
+        }
+        CommandPort::write(io_, base, Byte::from(code));
+    }
     i8042::Status status() noexcept { return i8042::StatusPort::read(io_, i8042::base); }
     bool has_byte() noexcept { return status().template get<i8042::Status::OutputFull>(); }
 

@@ -102,7 +102,8 @@ TEST(Ps2Keyboard, ThrowsAwayWhatWasTypedBefore) {
     m.bytes = {0x1E, 0x9E};
     m.keyboard.initialise();
     EXPECT_EQ(m.keyboard.handle_interrupt(), 0U);
-    EXPECT_EQ(m.space.written(0x64), std::vector<std::uint32_t>{0xAE});
+    m.keyboard.enable();
+    EXPECT_EQ(m.space.written(0x64), (std::vector<std::uint32_t>{0xAD, 0xAE}));
 }
 
 TEST(Ps2Keyboard, ReadsEverythingOnAnInterrupt) {

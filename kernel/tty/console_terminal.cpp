@@ -5,6 +5,7 @@
 #include "kernel/boot_object.hpp"
 #include "kernel/console.hpp"
 #include "kernel/interrupts.hpp"
+#include "kernel/keyboard.hpp"
 #include "kidney/core/log.hpp"
 
 namespace kidney::kernel {
@@ -39,6 +40,7 @@ Terminal& console_terminal() noexcept {
 
 void start_console_input() noexcept {
     terminal.create(&write_to_console);
+    start_keyboard([](char c) noexcept { terminal.get().receive(static_cast<std::uint8_t>(c)); });
     if (!receiver.initialise()) {
         return;
     }

@@ -75,6 +75,22 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
                                 fs::Permissions(0666)));
     }
+    // A program's own descriptors by name: what `<(...)` and `tee /dev/stderr` open.
+    struct Link {
+        const char* name;
+        const char* target;
+    };
+    constexpr Link links[] = {{"fd", "/proc/self/fd"},
+                              {"stdin", "/proc/self/fd/0"},
+                              {"stdout", "/proc/self/fd/1"},
+                              {"stderr", "/proc/self/fd/2"}};
+    for (const Link& link : links) {
+        fs::NewNode node;
+        node.type = fs::NodeType::symlink;
+        node.permissions = fs::Permissions(0777);
+        node.target = link.target;
+        TRY(dev.create(link.name, node));
+    }
     return {};
 }
 

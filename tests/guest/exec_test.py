@@ -93,7 +93,7 @@ class Exec(unittest.TestCase):
         self.run_command("sleep 1000 & sleep 1000 & echo done", out=b"done\n", status=0)
 
     def test_panic(self):
-        result = guest.run(TREE, "true", "--append", "init=/nonexistent")
+        result = guest.run(TREE, "true", "--append", "panic=test")
         self.assertEqual(result.status, 125, guest.tail(result.log))
         self.assertIn(b"panic", result.err)
         self.assertIn(b"KERNEL PANIC", result.log)

@@ -50,6 +50,9 @@ public:
     // Attributes.
     [[nodiscard]] Result<Attributes> attributes() noexcept override EXCLUDES(lock_) {
         LockGuard guard(lock_);
+        // A directory counts as one block, as on disks, so that totals agree with other systems'.
+        const bool is_directory = type_ == NodeType::directory;
+        const std::uint64_t pages = is_directory ? 1 : page_count_;
         return Attributes{.inode = inode_,
                           .device = fs_.device(),
                           .type = type_,
@@ -57,9 +60,9 @@ public:
                           .links = links(),
                           .uid = uid_,
                           .gid = gid_,
-                          .size = size_,
+                          .size = is_directory ? page_size : size_,
                           .block_size = page_size,
-                          .blocks = std::uint64_t{page_count_} * (page_size / 512),
+                          .blocks = pages * (page_size / 512),
                           .rdev = rdev_,
                           .accessed = accessed_,
                           .modified = modified_,

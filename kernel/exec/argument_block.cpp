@@ -117,4 +117,12 @@ Status ArgumentBlock::replace_first(std::string_view interpreter, std::string_vi
     return {};
 }
 
+std::string_view ArgumentBlock::arguments() const noexcept {
+    std::size_t end = 0;
+    for (std::uint32_t n = 0; n < arguments_; ++n) {
+        end += std::string_view(data_ + end).size() + 1;
+    }
+    return {data_, end};
+}
+
 }  // namespace kidney::kernel

@@ -36,6 +36,8 @@ public:
                          std::string_view path) noexcept;
 
     [[nodiscard]] std::span<const char> bytes() const noexcept { return {data_, size_}; }
+    /// The arguments alone, each with its NUL.
+    [[nodiscard]] std::string_view arguments() const noexcept;
     [[nodiscard]] std::uint32_t argument_count() const noexcept { return arguments_; }
     [[nodiscard]] std::uint32_t environment_count() const noexcept { return environment_; }
 

@@ -131,7 +131,8 @@ Result<VirtAddr> write_stack(const Process& self, AddressSpace& memory, const Lo
 }
 
 /// What a new program does not inherit.
-void forget_old_program(Process& self, fs::Vnode& executable, std::string_view name) noexcept {
+void forget_old_program(Process& self, fs::Vnode& executable, std::string_view name,
+                        const ArgumentBlock& arguments) noexcept {
     self.files.close_for_exec();
     self.executable = Ref<fs::Vnode>::share(executable);
     self.clear_on_exit = {};
@@ -139,6 +140,7 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.thread->user_state.reset_current();
     LockGuard guard(process_lock);
     self.signals.reset_for_exec();
+    self.command_line.assign(arguments.arguments());
     self.has_executed = true;
 }
 
@@ -168,7 +170,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     enter_address_space(self, std::move(memory));
     return_borrowed_memory(self);
     apply_set_id(self, attributes);
-    forget_old_program(self, *program.node, last_component(path));
+    forget_old_program(self, *program.node, last_component(path), arguments);
     frame = arch::user_start_frame(program.plan.entry, stack);
     return {};
 }

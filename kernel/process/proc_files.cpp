@@ -62,12 +62,21 @@ public:
         f.gid = f.effective_gid = who.gid;
         return f;
     }
-    /// The arguments lie in the program's own memory, where it may have changed them: its name
-    /// stands for them.
-    Status command_line(std::uint32_t pid, fs::TextOutput& out) noexcept override {
-        const fs::ProcessFacts f = TRY(facts(pid));
-        const std::string_view name(f.name.data());
-        out.write(std::string_view(f.name.data(), name.size() + 1));
+    /// Copied under the lock, written without it: the reader's memory may fault.
+    Status command_line(std::uint32_t pid, fs::TextOutput& out) noexcept override
+        EXCLUDES(process_lock) {
+        BoundedText<128> text;
+        {
+            LockGuard guard(process_lock);
+            Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
+            if (p == nullptr) {
+                return fail(Errc::not_found);
+            }
+            if (p->state != Process::State::zombie) {  // a zombie has no command line
+                text = p->command_line;
+            }
+        }
+        out.write(text.view());
         return {};
     }
     Status maps(std::uint32_t pid, fs::TextOutput& out) noexcept override {

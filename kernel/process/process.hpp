@@ -17,6 +17,7 @@
 #include "kernel/process/limits.hpp"
 #include "kernel/process/pid.hpp"
 #include "kernel/signal/signal_state.hpp"
+#include "kidney/core/bounded.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/core/time.hpp"
 
@@ -77,6 +78,8 @@ public:
     hal::TrapFrame start_frame;
 
     // --- Guarded by process_lock ---
+    /// Begin of the arguments, each with its NUL, for ps. A copy: a program's memory is its own.
+    BoundedText<128> command_line;
     Identity identity;  ///< written by its owner only; other processes read it for permissions
     SignalState signals;
     State state = State::running;

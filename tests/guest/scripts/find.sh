@@ -4,7 +4,7 @@ chmod 755 t/a/one.txt
 find t | sort
 find t -type f | sort; find t -type d | sort; find t -type l
 find t -name '*.txt' | sort; find t -iname 'ONE*'
-find t -type f -size -1; find t -type f -perm 755
+find t -type f -size -1 | sort; find t -type f -perm 755
 find t -maxdepth 1 | sort; find t -mindepth 2 -type f | sort
 find t -name '*.txt' -exec cat {} \; | sort
 find t -type f ! -name '*.txt'; find t -name one.txt -o -name empty | sort

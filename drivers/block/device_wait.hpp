@@ -4,6 +4,7 @@
 #include "kidney/core/time.hpp"
 #include "kidney/hal/clock.hpp"
 
+#include <algorithm>
 #include <concepts>
 
 namespace kidney::drivers {
@@ -44,6 +45,12 @@ public:
         if (!sleeps_) {
             return polled_.wait(is_done, limit);
         }
+        // A fast disk has finished before a thread could sleep and wake up again.
+        for (int look = 0; look < looks_before_sleep; ++look) {
+            if (is_done()) {
+                return true;
+            }
+        }
         const Instant deadline = Clock::now() + limit;
         for (;;) {
             event_.clear();  // before the look: a notify() behind it stays
@@ -53,8 +60,9 @@ public:
             if (Clock::now() >= deadline) {
                 return false;
             }
-            // Timed out or woken: the look at the device decides.
-            static_cast<void>(event_.wait({.deadline = deadline}));
+            // Timed out or woken: the look at the device decides. In slices, so that an interrupt
+            // that never came costs a moment and not the limit.
+            static_cast<void>(event_.wait({.deadline = std::min(deadline, Clock::now() + slice)}));
         }
     }
     void notify() noexcept { event_.set(); }
@@ -62,6 +70,9 @@ public:
     void sleep_from_now_on() noexcept { sleeps_ = true; }
 
 private:
+    static constexpr Duration slice = Duration::milliseconds(1);
+    static constexpr int looks_before_sleep = 4000;  // some ten microseconds
+
     Event event_;
     PolledWait<Clock> polled_;
     bool sleeps_ = false;

@@ -153,7 +153,8 @@ public:
             TRY(describe_descriptor(text));
         } else if (id_.kind == Kind::link) {
             const Ref<Vnode> node = TRY(follow());
-            TRY(describe_node(*node, text));
+            std::array<char, longest_link> path;
+            text.write(TRY(fs_.processes().path_of(*node, path)));
         } else {
             return fail(Errc::invalid_argument);
         }

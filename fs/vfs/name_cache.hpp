@@ -187,6 +187,7 @@ private:
         if (at != none) {
             unlink(at);
             dropped = std::exchange(entries_[at], Entry{});
+            hand_ = at;  // the next name goes here, and drops nothing that is still good
         }
     }
     /// Takes entry `at` out of its bucket.

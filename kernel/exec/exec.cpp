@@ -134,6 +134,12 @@ Result<VirtAddr> write_stack(const Process& self, AddressSpace& memory, const Lo
 void forget_old_program(Process& self, fs::Vnode& executable, std::string_view name,
                         const ArgumentBlock& arguments) noexcept {
     self.files.close_for_exec();
+    std::array<char, 256> path;
+    if (const auto found = vfs().path_of(*self.root, executable, path)) {
+        self.executable_path.assign(*found);
+    } else if (&executable != self.executable.get()) {  // else: started again by /proc/self/exe
+        self.executable_path.assign("");
+    }
     self.executable = Ref<fs::Vnode>::share(executable);
     self.clear_on_exit = {};
     self.thread->set_name(name);

@@ -77,6 +77,7 @@ void inherit(const Process& parent, Process& child) noexcept {
     child.umask = parent.umask;
     child.limits = parent.limits;
     child.executable = parent.executable;
+    child.executable_path = parent.executable_path;
     child.identity = parent.identity;
 }
 

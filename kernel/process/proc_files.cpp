@@ -110,7 +110,13 @@ public:
         return file ? Result<Ref<fs::File>>(Ref<fs::File>::share(**file)) : fail(Errc::not_found);
     }
     Result<std::string_view> path_of(fs::Vnode& node, std::span<char> to) noexcept override {
-        return vfs().path_of(*current_process().root, node, to);
+        const Process& self = current_process();
+        const auto found = vfs().path_of(*self.root, node, to);
+        const std::string_view started_as = self.executable_path.view();
+        if (!found && &node == self.executable.get() && !started_as.empty()) {
+            return std::string_view(to.data(), started_as.copy(to.data(), to.size()));
+        }
+        return found;
     }
 
 private:

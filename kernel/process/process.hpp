@@ -68,6 +68,7 @@ public:
     Limits limits;
     CpuTimes children_times;
     Ref<fs::Vnode> executable;             ///< for /proc/self/exe
+    BoundedText<256> executable_path;      ///< when it was started; the name cache may forget it
     UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
     UserPtr<std::uint32_t> clear_on_exit;  ///< CLONE_CHILD_CLEARTID, set_tid_address
     IntervalTimer real_timer;

@@ -33,8 +33,16 @@ function(kidney_host_test name)
     endif()
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE kidney_headers kidney_test_support ${arg_LIBRARIES} gtest_main)
-    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-                         PROPERTIES LABELS "host;${arg_LABELS}" TIMEOUT 300)
+    # The labels follow in a file of their own: a list does not survive PROPERTIES.
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_LIST ${name}_list PROPERTIES TIMEOUT 300)
+    set(labels host ${arg_LABELS})
+    file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake CONTENT
+"foreach(test IN LISTS @name@_list)
+    set_tests_properties(\"\${test}\" PROPERTIES LABELS \"@labels@\")
+endforeach()
+" @ONLY)
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES
+                 ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
 endfunction()
 
 # The report of the preset host-coverage: cmake --build --preset host-coverage --target coverage

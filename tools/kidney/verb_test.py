@@ -184,6 +184,8 @@ def main(arguments):
         about = next(text for name, text, _ in SUITES if name == preset)
         print(f"{preset}: {about}", flush=True)
         suite = run_suite(preset, labels)
+        if not options.label and not suite.cases and not suite.broken:
+            suite.broken = f"not one test was found; see build/junit/{preset}.log"
         print(f"    {suite.count('passed')} passed, {suite.count('failed')} failed, {suite.count('skipped')} skipped "
               f"({suite.seconds:.0f} s)", flush=True)
         suites.append(suite)

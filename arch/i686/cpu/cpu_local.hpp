@@ -26,7 +26,7 @@ struct CpuLocal {
     std::uint32_t apic_id = 0;
     Instant timer_deadline = Instant::never();
 
-    /// Requests of other CPUs to forget translations; see smp/shoot_down.hpp.
+    /// Requests of other CPUs to forget translations; see smp/messages.hpp.
     std::atomic<std::uint32_t> shoot_down_pending{0};
 
     alignas(8) std::array<SegmentDescriptor, 32> gdt{};

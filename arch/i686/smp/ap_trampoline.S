@@ -1,4 +1,4 @@
-/* Where the other CPUs begin: real mode, at the page AP_TRAMPOLINE, to which smp.cpp copies this code.
+/* Where the other CPUs begin: real mode, at the page AP_TRAMPOLINE, to which start.cpp copies this code.
  * Only position-independent or page-relative addressing until protected mode; then on to the boot CPU's
  * own way to the higher half. */
 #include "arch/i686/boot/layout.h"

@@ -37,7 +37,7 @@ void on_timer() noexcept;
 void on_reschedule() noexcept;
 
 /// On the way back to user mode with work flagged for this CPU (`Cpu::flag_work`), interrupts off:
-/// reschedule, deliver signals. It clears the flag (`Cpu::take_work`); called again while it is
+/// reschedule, deliver signals. It clears the flag (`Cpu::clear_work`); called again while it is
 /// set.
 void on_return_to_user(TrapFrame& frame) noexcept;
 

@@ -200,7 +200,7 @@ TEST(LocalApic, AMessageThatNeverLeavesDoesNotHangUs) {
     space.on_read = [](std::uint32_t) { return 1U << 12; };
     drivers::LocalApic<fakes::FakeMmio> apic{fakes::FakeMmio(space)};
     apic.send_to_others(drivers::InterruptCommand::Mode::non_maskable, 0);
-    SUCCEED();
+    EXPECT_FALSE(space.writes.empty()) << "it was sent all the same";
 }
 
 }  // namespace

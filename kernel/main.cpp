@@ -131,7 +131,8 @@ extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexce
     }
     find_machine(boot_info, boot_options);
     const CpuSet cpus = start_other_cpus(boot_options, &run_cpu);
-    log::info<"boot">("{} CPUs", std::popcount(cpus.bits()));
+    const int count = std::popcount(cpus.bits());
+    log::info<"boot">("{} {}", count, count == 1 ? "CPU" : "CPUs");
     MUST(start_kernel_thread("first", &first_thread, nullptr));
     become_idle_thread();
 }

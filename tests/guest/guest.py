@@ -4,15 +4,19 @@
     run_machine(tree, command, ...)   QEMU directly, for hardware that the front door does not offer
     Console(tree)                 an interactive ./kidney run on a terminal of its own
 
+    Screen(tree)                  a machine whose keys are pressed and whose VGA screen is read, through QMP
+
 Deadlines are generous: a slow machine is not a failure. Nothing here waits for a fixed time; it waits for what
 must come, and gives up only when the machine is dead or the deadline is over.
 """
+import json
 import os
 import pty
 import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -178,3 +182,96 @@ class Console:
             pass
         self.status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         return self.status
+
+
+# What QEMU calls the keys of a US keyboard that carry more than a letter or a digit, and those with shift.
+KEYS = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "[": "bracket_left", "]": "bracket_right",
+        ";": "semicolon", "'": "apostrophe", "`": "grave_accent", "\\": "backslash", ",": "comma", ".": "dot",
+        "/": "slash"}
+SHIFTED = dict(zip("~!@#$%^&*()_+{}|:\"<>?", "`1234567890-=[]\\;',./"))
+
+
+class Screen:
+    """A machine seen from its keyboard and its screen, driven through QEMU's machine protocol (QMP)."""
+
+    COLUMNS, ROWS, TEXT = 80, 25, 0xB8000
+
+    def __init__(self, tree, memory=128, smp=1, append=""):
+        self._folder = tempfile.TemporaryDirectory(prefix="kidney-test-")
+        folder = Path(self._folder.name)
+        self._log, self._dump = folder / "log", folder / "text"
+        command = qemu.machine(str(Path(tree, "kidney.iso")), memory, smp)
+        command += qemu.disk(0, str(Path(tree, "root.ext2")), snapshot=True)
+        command += qemu.serial_file("console", str(self._log)) + qemu.word(str(folder), "append", append)
+        ours, theirs = socket.socketpair()
+        command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        theirs.close()
+        ours.settimeout(DEADLINE)
+        self._qmp = ours.makefile("rw", encoding="utf-8")
+        ours.close()  # the file keeps it
+        self._read = 0  # how much of the log has been matched
+        self._qmp.readline()  # the greeting
+        self._ask("qmp_capabilities")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._qmp.close()
+        self._folder.cleanup()
+
+    def _ask(self, command, **arguments):
+        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._qmp.flush()
+        while True:
+            answer = json.loads(self._qmp.readline())
+            if "error" in answer:
+                raise AssertionError(f"QEMU refused {command} {arguments}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def press(self, *keys):
+        """Presses keys together, by QEMU's names, and lets them go."""
+        self._ask("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+
+    def type(self, text: str):
+        """Types a text as a person would: the next key when the kernel has shown the one before."""
+        for character in text:
+            key = SHIFTED.get(character, character.lower())
+            name = KEYS.get(key, key)
+            self.press(*(["shift", name] if character.isupper() or character in SHIFTED else [name]))
+            if character != "\n":
+                self.expect(re.escape(character))
+
+    def expect(self, pattern: str, deadline=DEADLINE) -> re.Match:
+        """Waits for a match in what the serial console has got and no earlier call has matched."""
+        expression = re.compile(pattern.encode(), re.MULTILINE)
+        end = time.monotonic() + deadline
+        while True:
+            text = self._log.read_bytes() if self._log.exists() else b""
+            match = expression.search(text, self._read)
+            if match:
+                self._read = match.end()
+                return match
+            if time.monotonic() > end or self._process.poll() is not None:
+                raise AssertionError(f"no {pattern!r} on the console; it showed\n{tail(text)}")
+            time.sleep(0.02)
+
+    def _crtc(self, register) -> int:
+        """A register of the screen's controller."""
+        self._ask("human-monitor-command", **{"command-line": f"o /b 0x3d4 {register}"})
+        return int(self._ask("human-monitor-command", **{"command-line": "i /b 0x3d5"}).split()[-1], 16)
+
+    def rows(self) -> list[str]:
+        """The text on the screen, row by row; for when the guest is waiting and writes nothing."""
+        first = self._crtc(0x0C) << 8 | self._crtc(0x0D)
+        self._ask("pmemsave", val=self.TEXT + 2 * first, size=2 * self.COLUMNS * self.ROWS, filename=str(self._dump))
+        cells = self._dump.read_bytes()[::2].decode("cp437")
+        return [cells[at:at + self.COLUMNS].rstrip() for at in range(0, len(cells), self.COLUMNS)]
+
+    def wait(self, deadline=DEADLINE):
+        """Waits until the machine is off."""
+        self._process.wait(deadline)

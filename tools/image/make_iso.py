@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 
+GRUB = "/usr/lib/grub/i386-pc"
 MODULES = "multiboot2 normal iso9660 biosdisk part_msdos"
 CONFIG = """\
 # {note}
@@ -27,6 +28,17 @@ def run(command, folder=None):
     result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:
         sys.exit(f"make_iso: {command[0]} failed:\n{result.stdout}")
+
+
+def platform(folder):
+    """GRUB's folder, but for one file: the partition schemes it tries at boot. It would look for a module of each
+    that it knows and complain, on the screen, of every one that is not in the image."""
+    os.mkdir(folder)
+    for name in os.listdir(GRUB):
+        if name != "partmap.lst":
+            os.symlink(os.path.join(GRUB, name), os.path.join(folder, name))
+    with open(os.path.join(folder, "partmap.lst"), "w", encoding="ascii") as schemes:
+        schemes.writelines(f"{module}\n" for module in MODULES.split() if module.startswith("part_"))
 
 
 def main():
@@ -45,9 +57,10 @@ def main():
         run([options.objcopy, "--strip-all", options.kernel, os.path.join(work, "tree/boot/kidney.elf")])
         with open(os.path.join(grub, "grub.cfg"), "w", encoding="ascii") as config:
             config.write(CONFIG.format(note="KidneyOS", arguments=options.arguments))
+        platform(os.path.join(work, "i386-pc"))
         image = os.path.join(work, "kidney.iso")
         # Relative names: xorriso reads an equals sign in a path as an instruction.
-        run(["grub-mkrescue", "--directory=/usr/lib/grub/i386-pc", "--output=kidney.iso",
+        run(["grub-mkrescue", "--directory=i386-pc", "--output=kidney.iso",
              f"--install-modules={MODULES}", "--locales=", "--themes=", "--fonts=",
              "tree", "--", "-volid", "KIDNEYOS"], folder=work)
         # Replaced in one step: a machine that runs from the old image keeps it.

@@ -25,7 +25,8 @@ def escape(path):
 def display(gui):
     if not gui:
         return ["-display", "none"]
-    known = subprocess.run([PROGRAM, "-display", "help"], stdout=subprocess.PIPE, text=True).stdout.split()
+    known = subprocess.run([PROGRAM, "-display", "help"], stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, text=True).stdout.split()
     for kind in ("gtk", "sdl"):
         if kind in known:
             return ["-display", kind]

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""The machine as somebody sees it who sits in front of it: the VGA screen and the PS/2 keyboard."""
+import argparse
+import sys
+import unittest
+from pathlib import Path
+
+import guest
+
+TREE: Path
+PROMPT = r"kidney:[^\r\n]*[#$] "
+
+
+class InFrontOfIt(unittest.TestCase):
+    def start(self):
+        screen = guest.Screen(TREE)
+        self.addCleanup(screen.__exit__)
+        screen.expect(PROMPT)
+        return screen
+
+    def test_the_log_continues_below_the_boot_loader(self):
+        rows = self.start().rows()
+        loader = next(at for at, row in enumerate(rows) if "Welcome to GRUB!" in row)
+        first = next(at for at, row in enumerate(rows) if row.startswith("["))
+        self.assertLess(loader, first, rows)
+        self.assertTrue(any("boot: KidneyOS" in row for row in rows[first:]), rows)
+        self.assertFalse([row for row in rows if "error" in row], "nobody should have to ask whether that is normal")
+
+    def test_screen_and_serial_line_show_the_same(self):
+        screen = self.start()
+        screen.type("echo On both\n")
+        screen.expect(r"^On both\r?$")
+        screen.expect(PROMPT)
+        rows = [row for row in screen.rows() if row]
+        self.assertRegex(rows[-3], r"^kidney:.*# echo On both$")
+        self.assertEqual(rows[-2], "On both")
+        self.assertRegex(rows[-1] + " ", rf"^{PROMPT}$")
+
+    def test_the_screen_scrolls(self):
+        screen = self.start()
+        screen.type("seq 100 160\n")
+        screen.expect(r"^160\r?$")
+        screen.expect(PROMPT)
+        rows = screen.rows()
+        self.assertEqual(rows[:24], [str(number) for number in range(137, 161)])
+        self.assertRegex(rows[24] + " ", rf"^{PROMPT}$")
+
+    def test_keys_with_and_without_shift(self):
+        screen = self.start()
+        screen.type("cd /tmp\n")
+        screen.expect(PROMPT)
+        screen.type("""echo "A-z $((6*7))" '{[<|>]}' "\\\\ ~+_=:;,./?" !@#%^\\& >f\n""")
+        screen.expect(PROMPT)
+        screen.type("cat f\n")
+        screen.expect(r"^A-z 42 \{\[<\|>\]\} \\ ~\+_=:;,\./\? !@#%\^&\r?$")
+
+    def test_control_and_arrow_keys(self):
+        screen = self.start()
+        screen.type("echo ready; sleep 1000\n")
+        screen.expect(r"^ready\r?$")
+        screen.press("ctrl", "c")
+        screen.expect(PROMPT)
+        screen.type("echo status $?\n")
+        screen.expect(r"^status 130\r?$")
+        screen.expect(PROMPT)
+        screen.press("up")
+        screen.expect("echo status ")
+        screen.press("ret")
+        screen.expect(r"^status 0\r?$")
+
+    def test_exit_switches_it_off(self):
+        screen = self.start()
+        screen.type("exit\n")
+        screen.wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tree", type=Path, required=True)
+    known, rest = parser.parse_known_args()
+    TREE = known.tree
+    guest.require_qemu()
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)

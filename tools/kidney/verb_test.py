@@ -164,18 +164,20 @@ def parse(arguments):
                        epilog="suites: " + "; ".join(f"{name}: {text}" for name, text, _ in SUITES))
     parser.add_argument("label", nargs="*", help="a CTest label (mm, check, boot, ...) or the name of a suite")
     parser.add_argument("--matrix", action="store_true",
-                        help="build the kernel with every policy of every slot, and boot each")
-    options = parser.parse_args(arguments)
-    if options.matrix and options.label:
-        parser.error("--matrix takes no labels")
-    return options
+                        help="build the kernel with every policy of every slot, and boot each; "
+                             "labels are then rows of the matrix")
+    return parser.parse_args(arguments)
 
 
 def main(arguments):
     options = parse(arguments)
     if options.matrix:
         import matrix
-        passed, failed = matrix.run()
+        try:
+            passed, failed = matrix.run(options.label)
+        except Failure as failure:
+            say(failure)
+            return failure.status
         print(f"{passed} passed, {failed} failed, 0 skipped")
         return 1 if failed else 0
     os.makedirs(JUNIT, exist_ok=True)

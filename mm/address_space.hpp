@@ -1,9 +1,9 @@
 /// A program's memory: regions, the pages in them, and what happens when it touches one.
 ///
-/// Regions promise; pages come when they are touched. `handle_fault` looks up the region, lets
-/// `decide_fault` (fault.hpp) say what to do, and does it. Shared by reference between threads and
-/// vfork relatives. Kernel code reaches the memory of the *active* space through hal::UserMemory;
-/// `copy_to` and friends reach any space, for exec.
+/// Regions promise; pages come when they are touched: `handle_fault`, which is the lock around
+/// fault_resolver.hpp. Shared by reference between threads and vfork relatives. Kernel code reaches
+/// the memory of the *active* space through hal::UserMemory; `copy_to` and friends reach any space,
+/// for exec.
 ///
 /// Concurrency: any thread; one lock per space, held while a file's page is fetched, so it must be
 /// one that may sleep. Errors are named at each function; no_memory everywhere, with nothing half
@@ -13,7 +13,7 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/hal/page_fault.hpp"
 #include "kidney/mm/make.hpp"
-#include "mm/fault.hpp"
+#include "mm/fault_resolver.hpp"
 #include "mm/map_request.hpp"
 #include "mm/region_map.hpp"
 #include "mm/user_pages.hpp"
@@ -96,7 +96,7 @@ public:
         if (request.traits.shared && !request.traits.source) {
             // WHY: shared anonymous pages have no object behind them that a forked child could
             // find them in later, so they must exist before any fork.
-            if (const Status status = populate_locked(range, hal::Access::write); !status) {
+            if (const Status status = resolver().populate(range, hal::Access::write); !status) {
                 ignore_error(unmap_locked(range), "splits at region ends allocate nothing");
                 return fail(status.error());
             }
@@ -216,17 +216,16 @@ public:
         return move_region(old, new_size, traits);
     }
 
-    /// Resolves a page fault. Errors: bad_address (no region there), permission_denied (the region
-    /// forbids it), and what the region's file says: out_of_range (beyond its end), io_error.
+    /// Resolves a page fault. Errors: as FaultResolver.
     [[nodiscard]] Status handle_fault(const hal::PageFault& fault) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        return resolve(fault.address, fault.access);
+        return resolver().resolve(fault.address, fault.access);
     }
 
     /// Makes every page of the range present and fit for `access`. Errors: as handle_fault().
     [[nodiscard]] Status populate(VirtRange range, hal::Access access) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        return populate_locked(range, access);
+        return resolver().populate(range, access);
     }
 
     /// The page at an address, if it is present.
@@ -243,24 +242,27 @@ public:
     /// handle_fault().
     [[nodiscard]] Status copy_to(VirtAddr to, std::span<const std::byte> bytes) noexcept
         EXCLUDES(lock_) {
-        return for_each_piece(to, bytes.size(), hal::Access::write,
-                              [&](std::span<std::byte> piece) {
-                                  std::memcpy(piece.data(), bytes.data(), piece.size());
-                                  bytes = bytes.subspan(piece.size());
-                              });
+        const LockGuard guard(lock_);
+        return resolver().for_each_piece(to, bytes.size(), hal::Access::write,
+                                         [&](std::span<std::byte> piece) {
+                                             std::memcpy(piece.data(), bytes.data(), piece.size());
+                                             bytes = bytes.subspan(piece.size());
+                                         });
     }
     [[nodiscard]] Status fill_zero(VirtAddr to, std::size_t size) noexcept EXCLUDES(lock_) {
-        return for_each_piece(to, size, hal::Access::write, [](std::span<std::byte> piece) {
-            std::memset(piece.data(), 0, piece.size());
-        });
+        const LockGuard guard(lock_);
+        return resolver().for_each_piece(
+            to, size, hal::Access::write,
+            [](std::span<std::byte> piece) { std::memset(piece.data(), 0, piece.size()); });
     }
     [[nodiscard]] Status copy_from(VirtAddr from, std::span<std::byte> bytes) noexcept
         EXCLUDES(lock_) {
-        return for_each_piece(from, bytes.size(), hal::Access::read,
-                              [&](std::span<std::byte> piece) {
-                                  std::memcpy(bytes.data(), piece.data(), piece.size());
-                                  bytes = bytes.subspan(piece.size());
-                              });
+        const LockGuard guard(lock_);
+        return resolver().for_each_piece(from, bytes.size(), hal::Access::read,
+                                         [&](std::span<std::byte> piece) {
+                                             std::memcpy(bytes.data(), piece.data(), piece.size());
+                                             bytes = bytes.subspan(piece.size());
+                                         });
     }
 
     /// Calls f(const Region&) for each region in address order, under the lock: f must not call
@@ -274,11 +276,11 @@ public:
     }
 
 private:
-    [[nodiscard]] static constexpr hal::PageFlags flags_for(Protection protection,
-                                                            bool writable) noexcept {
-        // WHY `user` follows the rights: a page whose region forbids all access stays present,
-        // because its contents must survive until mprotect() opens it again.
-        return {.writable = writable, .executable = protection.execute, .user = protection.any()};
+    using Pages = UserPages<Format, Frames, Phys, Mmu>;
+    using Resolver = FaultResolver<Format, Frames, Phys, Mmu, Heap>;
+
+    [[nodiscard]] Resolver resolver() noexcept REQUIRES(lock_) {
+        return Resolver(environment_.frames, environment_.phys, regions_, pages_);
     }
     [[nodiscard]] static RegionTraits heap_traits() noexcept {
         RegionTraits traits;
@@ -359,114 +361,9 @@ private:
         return {};
     }
 
-    /// The region for an access to `address`, grown down to it if need be.
-    [[nodiscard]] Region* region_for(VirtAddr address) noexcept REQUIRES(lock_) {
-        if (Region* const region = regions_.find(address); region != nullptr) {
-            return region;
-        }
-        const auto above = regions_.first_after(address);
-        if (above == regions_.end() || !above->traits.grows_down() ||
-            address < above->traits.lowest) {
-            return nullptr;
-        }
-        const VirtAddr start = address.page_base();
-        if (above != regions_.begin() && std::prev(above)->range.end() + growth_guard > start) {
-            return nullptr;
-        }
-        above->range = {start, above->range.end() - start};
-        return &*above;
-    }
-
-    Status resolve(VirtAddr address, hal::Access access) noexcept REQUIRES(lock_) {
-        Region* const region = address < hal::user_end ? region_for(address) : nullptr;
-        if (region == nullptr) {
-            return fail(Errc::bad_address);
-        }
-        const VirtAddr page = address.page_base();
-        const auto entry = pages_.entry(page);
-        const bool present = Format::is_present(entry);
-        const FaultAction action =
-            decide_fault({.access = access,
-                          .protection = region->traits.protection,
-                          .shared = region->traits.shared,
-                          .has_source = static_cast<bool>(region->traits.source),
-                          .present = present,
-                          .writable = present && Format::flags_of(entry).writable,
-                          .sole_owner = present && environment_.frames.references(
-                                                       Format::frame_of(entry)) == 1});
-        return act(action, *region, page, Format::frame_of(entry));
-    }
-
-    /// `mapped` is the page's frame, if it has one.
-    Status act(FaultAction action, const Region& region, VirtAddr page, FrameNumber mapped) noexcept
-        REQUIRES(lock_) {
-        const RegionTraits& traits = region.traits;
-        const hal::PageFlags readable = flags_for(traits.protection, false);
-        const hal::PageFlags writable = flags_for(traits.protection, true);
-        const std::uint32_t index = region.source_page(page);
-        switch (action) {
-            case FaultAction::refuse:
-                return fail(Errc::permission_denied);
-            case FaultAction::retry:
-                return {};
-            case FaultAction::map_zeros:
-                return pages_.map_zeros(page,
-                                        flags_for(traits.protection, traits.protection.write));
-            case FaultAction::map_source:
-                return pages_.map_frame(page, TRY(traits.source->page(index)), readable);
-            case FaultAction::map_source_writable: {
-                const FrameNumber frame = TRY(traits.source->page(index));
-                traits.source->mark_dirty(index);
-                return pages_.map_frame(page, frame, writable);
-            }
-            case FaultAction::copy_source: {
-                const FrameNumber frame = TRY(traits.source->page(index));
-                const Status status = pages_.map_copy(page, frame, writable);
-                environment_.frames.release(frame);
-                return status;
-            }
-            case FaultAction::copy_page:
-                return pages_.map_copy(page, mapped, writable);
-            case FaultAction::make_dirty:
-                if (traits.source) {
-                    traits.source->mark_dirty(index);
-                }
-                [[fallthrough]];
-            case FaultAction::take_over:
-                pages_.widen(page, writable);
-                return {};
-        }
-        return fail(Errc::bad_address);
-    }
-
-    Status populate_locked(VirtRange range, hal::Access access) noexcept REQUIRES(lock_) {
-        for (VirtAddr page = range.start.page_base(); page < range.end(); page += page_size) {
-            TRY(resolve(page, access));
-        }
-        return {};
-    }
-
-    template <class F>
-    Status for_each_piece(VirtAddr at, std::size_t size, hal::Access access, F&& f) noexcept
-        EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
-        while (size > 0) {
-            TRY(resolve(at, access));
-            const auto entry = pages_.entry(at.page_base());
-            const std::size_t piece = std::min<std::size_t>(size, page_size - at.page_offset());
-            {
-                const auto window = environment_.phys.window(Format::frame_of(entry));
-                f(std::span<std::byte>(window.bytes()).subspan(at.page_offset(), piece));
-            }
-            at += static_cast<std::uint32_t>(piece);
-            size -= piece;
-        }
-        return {};
-    }
-
     Environment& environment_;
     Lock lock_;
-    UserPages<Format, Frames, Phys, Mmu> pages_;  // its own set is atomic; entries: lock_
+    Pages pages_;  // its own set is atomic; entries: lock_
     RegionMap<Heap> regions_ GUARDED_BY(lock_);
     VirtAddr break_start_ GUARDED_BY(lock_);
     VirtAddr break_ GUARDED_BY(lock_);

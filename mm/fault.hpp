@@ -1,7 +1,7 @@
 /// What to do about a page fault, as a pure function: the rules of demand paging and copy on write
 /// in one place.
 ///
-/// `AddressSpace` describes the situation, `decide_fault` answers, `AddressSpace` acts. No state,
+/// `FaultResolver` describes the situation, `decide_fault` answers, `FaultResolver` acts. No state,
 /// no hardware; tested at compile time (tests/unit/mm/fault_test.cpp).
 #pragma once
 

@@ -1,27 +1,30 @@
-/// What the dispatcher keeps per CPU.
+/// What the dispatcher keeps per CPU: who runs there, who waits for it, and the books about both.
 #pragma once
 
-#include "kidney/core/lock.hpp"
 #include "kidney/core/thread_safety.hpp"
 #include "kidney/core/time.hpp"
-#include "sched/sync/ticket_lock.hpp"
-#include "sched/timer_queue.hpp"
+#include "kidney/sched/policy.hpp"
+#include "sched/cpu_timers.hpp"
+#include "sched/dispatcher_config.hpp"
+#include "sched/sync/ranked_lock.hpp"
 
+#include <atomic>
 #include <cstdint>
 
 namespace kidney::sched {
 
-/// Three owners: `lock` (the policy and who runs), `timer_lock` (deadlines), and the CPU itself
-/// with interrupts off (`armed`). The atomics are hints for other CPUs.
-template <class Policy, class Thread, class C>
+/// The lock guards the policy and who runs; the timers have their own. The atomics are hints for
+/// other CPUs.
+template <DispatcherConfig Config>
 struct alignas(64) RunQueue {  // a cache line is one CPU's
+    using Cpu = typename Config::Cpu;
+    using Thread = typename Config::Thread;
     template <class T>
-    using Atomic = typename C::template Atomic<T>;
+    using Atomic = typename Cpu::template Atomic<T>;
 
-    TicketLock<C> lock;
-    LockRank rank{};  ///< run queues rank by CPU number among themselves
+    RankedLock<Cpu> lock;  ///< run queues rank by CPU number among themselves
     std::uint32_t id = 0;
-    Policy policy GUARDED_BY(lock);
+    typename Config::Policy policy GUARDED_BY(lock);
     Thread* current GUARDED_BY(lock) = nullptr;
     Thread* previous GUARDED_BY(lock) = nullptr;  ///< who was left, until the switch is complete
     Thread* idle = nullptr;
@@ -34,9 +37,37 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
     Atomic<std::uint32_t> is_idle{0};           ///< the idle thread runs and nothing is queued
     Atomic<std::uint32_t> needs_reschedule{0};  ///< written under the lock
 
-    TicketLock<C> timer_lock;
-    TimerQueue timers GUARDED_BY(timer_lock);
-    Instant armed = Instant::never();  ///< what this CPU's timer is set to
+    CpuTimers<Config> timers;
+
+    /// Others see how long the queue is now.
+    void note_size() noexcept REQUIRES(lock) {
+        queued.store(static_cast<std::uint32_t>(policy.size()), std::memory_order_relaxed);
+    }
+
+    /// Books the time since the last charge on whoever runs.
+    TickVerdict charge(Instant now) noexcept REQUIRES(lock) {
+        const Duration ran = now - charged_until;
+        charged_until = now;
+        if (current == idle) {
+            idle_time += ran;
+            return TickVerdict::keep_running;
+        }
+        current->cpu_time += ran;
+        return policy.charge(*current, ran, now);
+    }
+
+    /// A request, not a switch. True if the queue belongs to another CPU, which must be told by an
+    /// interrupt.
+    [[nodiscard]] bool request_reschedule() noexcept REQUIRES(lock) {
+        if (needs_reschedule.exchange(1, std::memory_order_relaxed) != 0) {
+            return false;  // somebody has told it already
+        }
+        if (id == Cpu::id().value()) {
+            Config::Local::flag_work();
+            return false;
+        }
+        return true;
+    }
 };
 
 }  // namespace kidney::sched

@@ -4,7 +4,7 @@
 /// there as anywhere. A node is only a number: opening it, wherever it lies, comes here.
 #pragma once
 
-#include "fs/vfs/vfs.hpp"
+#include "fs/vfs/special_files.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/vnode.hpp"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fs/pipe/pipe.hpp"
-#include "fs/vfs/vfs.hpp"
+#include "fs/vfs/special_files.hpp"
 #include "kidney/fs/file_clock.hpp"
 
 #include <atomic>

@@ -2,7 +2,7 @@
 ///
 /// Everything lives in kernel objects and frames; nothing survives a reboot. A node exists while a
 /// name or an open file refers to it. This file is the file system itself, its limits and the
-/// operations on names; what a node is and how its bytes are stored is in node.hpp.
+/// operations on names; what a node is is in node.hpp, how its bytes are stored in bytes.hpp.
 #pragma once
 
 #include "fs/tmpfs/node.hpp"

@@ -21,7 +21,7 @@ struct MountRecord {
 };
 
 /// A file system is mounted in at most one place, so a node alone says where in the tree it is.
-/// Concurrency: any thread; `Lock` is a leaf.
+/// Concurrency: any thread; `Lock` is a leaf, not held while a file system works.
 template <BasicLockable Lock>
 class MountTable {
 public:
@@ -66,6 +66,19 @@ public:
     [[nodiscard]] MountRecord at(std::size_t n) const noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         return mounts_[n];
+    }
+
+    /// Lets every file system write back. Returns the first error, after trying all.
+    [[nodiscard]] Status sync() const noexcept EXCLUDES(lock_) {
+        Status outcome;
+        for (std::size_t n = 0; n < capacity; ++n) {
+            if (const MountRecord mount = at(n); mount.file_system != nullptr) {
+                if (Status s = mount.file_system->sync(); !s && outcome) {
+                    outcome = s;
+                }
+            }
+        }
+        return outcome;
     }
 
     /// The root of what is mounted on `node`, or `node` itself.

@@ -2,12 +2,16 @@
 ///
 /// File systems know nodes and single names; this file knows paths, mounts, permissions and the
 /// name cache. Where the whole walk is in `PathWalk`, each function here is what POSIX says about
-/// the last component. Calls on an open file go to the `File` itself.
+/// the last component; who may is in permission_rules.hpp. Calls on an open file go to the `File`
+/// itself.
 #pragma once
 
+#include "fs/vfs/open_flags.hpp"
 #include "fs/vfs/path_of.hpp"
 #include "fs/vfs/path_walk.hpp"
+#include "fs/vfs/permission_rules.hpp"
 #include "fs/vfs/plain_file.hpp"
+#include "fs/vfs/special_files.hpp"
 #include "kidney/mm/make.hpp"
 
 #include <cstddef>
@@ -17,27 +21,6 @@
 #include <utility>
 
 namespace kidney::fs {
-
-/// O_* by meaning.
-struct OpenFlags {
-    OpenMode mode;
-    bool create = false;
-    bool exclusive = false;  ///< with create: fail if the name exists
-    bool truncate = false;
-    bool directory = false;  ///< fail if it is not one
-    bool no_follow = false;  ///< fail if the last component is a symbolic link
-};
-
-/// Opens what only other parts of the kernel know: device nodes and pipes with a name.
-class SpecialFiles {
-public:
-    /// `node` is of type character, block or fifo. Errors: no_device, interrupted, no_memory.
-    [[nodiscard]] virtual Result<Ref<File>> open_special(Vnode& node, const Attributes& attributes,
-                                                         OpenMode mode) noexcept = 0;
-
-protected:
-    ~SpecialFiles() = default;
-};
 
 /// Concurrency: any thread. `FileLock` is the position lock of open files, `Lock` guards the mount
 /// table and the name cache; neither is held while a file system works.
@@ -62,17 +45,7 @@ public:
     [[nodiscard]] Ref<Vnode> root() const noexcept { return tree_.mounts.root(); }
     [[nodiscard]] const MountTable<Lock>& mounts() const noexcept { return tree_.mounts; }
     /// Lets every file system write back. Returns the first error, after trying all.
-    [[nodiscard]] Status sync() noexcept {
-        Status outcome;
-        for (std::size_t n = 0; n < MountTable<Lock>::capacity; ++n) {
-            if (const MountRecord mount = tree_.mounts.at(n); mount.file_system != nullptr) {
-                if (Status s = mount.file_system->sync(); !s && outcome) {
-                    outcome = s;
-                }
-            }
-        }
-        return outcome;
-    }
+    [[nodiscard]] Status sync() noexcept { return tree_.mounts.sync(); }
     /// At shutdown: forgets every name and every mount.
     void unmount_all() noexcept {
         forget_names();
@@ -294,32 +267,7 @@ public:
     /// that came with opening it for writing.)
     [[nodiscard]] Status change_node(const Credentials& who, Vnode& node, AttributeChange change_,
                                      bool times_are_now) noexcept {
-        const Attributes now = TRY(node.attributes());
-        const bool owner = who.is_root() || who.uid == now.uid;
-        if (change_.size) {
-            if (now.type != NodeType::regular) {
-                return fail(now.type == NodeType::directory ? Errc::is_directory
-                                                            : Errc::invalid_argument);
-            }
-            TRY(check_access(now, who, Access::write));
-        }
-        if (change_.permissions) {
-            if (!owner) {
-                return fail(Errc::not_permitted);
-            }
-            if (!who.is_root() && !who.is_member(now.gid)) {  // no set-group-id for other groups
-                change_.permissions = Permissions(change_.permissions->bits() & 05777U);
-            }
-        }
-        if (change_.uid || change_.gid) {
-            TRY(check_new_owner(who, now, change_));
-        }
-        if ((change_.accessed || change_.modified) && !owner) {
-            if (!times_are_now) {
-                return fail(Errc::not_permitted);
-            }
-            TRY(check_access(now, who, Access::write));
-        }
+        TRY(check_change(who, TRY(node.attributes()), change_, times_are_now));
         return node.set_attributes(change_);
     }
 
@@ -399,20 +347,11 @@ private:
         return walk.check(walk.directory(), Access::write);
     }
 
-    /// Creates the last component of `walk`, owned by the caller; a set-group-id directory gives
-    /// its group, and itself if the new node is a directory too.
+    /// Creates the last component of `walk`, owned as give_owner() says.
     [[nodiscard]] Result<Ref<Vnode>> create_in(Walk& walk, const PathContext& context,
                                                NewNode node) noexcept {
         TRY(check_writable_directory(walk));
-        node.uid = context.credentials.uid;
-        node.gid = context.credentials.gid;
-        if (const Attributes parent = TRY(walk.directory().attributes());
-            (parent.permissions.bits() & 02000U) != 0) {
-            node.gid = parent.gid;
-            if (node.type == NodeType::directory) {
-                node.permissions = Permissions(node.permissions.bits() | 02000U);
-            }
-        }
+        give_owner(node, context.credentials, TRY(walk.directory().attributes()));
         const auto version = tree_.names.version();
         Ref<Vnode> made = TRY(walk.directory().create(walk.last(), node));
         remember(version, walk, *made);
@@ -433,32 +372,15 @@ private:
             return fail(Errc::busy);
         }
         TRY(check_writable_directory(walk));
-        if (const Credentials& who = context.credentials; !who.is_root()) {
-            const Attributes parent = TRY(walk.directory().attributes());
-            if ((parent.permissions.bits() & 01000U) != 0 && who.uid != parent.uid &&
-                who.uid != TRY(node->attributes()).uid) {
-                return fail(Errc::not_permitted);
-            }
+        if (!context.credentials.is_root()) {
+            TRY(check_sticky(context.credentials, TRY(walk.directory().attributes()),
+                             TRY(node->attributes())));
         }
         return node;
     }
     /// A removed directory is empty; what the cache knows about it is that names do not exist.
     void forget_inside(const Vnode& directory) noexcept {
         tree_.names.purge([&](const Vnode& d, const Vnode*) { return &d == &directory; });
-    }
-    /// chown(2): root gives files away, owners choose among their groups; both lose set-id bits.
-    [[nodiscard]] static Status check_new_owner(const Credentials& who, const Attributes& now,
-                                                AttributeChange& change_) noexcept {
-        if (!who.is_root()) {
-            if (who.uid != now.uid || (change_.uid && *change_.uid != now.uid) ||
-                (change_.gid && !who.is_member(*change_.gid))) {
-                return fail(Errc::not_permitted);
-            }
-        }
-        if (!change_.permissions && now.type == NodeType::regular) {
-            change_.permissions = Permissions(now.permissions.bits() & 01777U);
-        }
-        return {};
     }
 
     Heap& heap_;

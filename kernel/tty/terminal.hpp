@@ -51,6 +51,14 @@ private:
     Status wait_for_input(std::size_t wanted, bool non_blocking) noexcept REQUIRES(line_lock_);
     void signal_foreground(std::uint32_t signal) noexcept EXCLUDES(process_lock);
 
+    // One per ioctl.
+    [[nodiscard]] abi::Termios settings() noexcept EXCLUDES(line_lock_);
+    [[nodiscard]] abi::WindowSize window() noexcept EXCLUDES(line_lock_);
+    [[nodiscard]] std::uint32_t readable() noexcept EXCLUDES(line_lock_);
+    [[nodiscard]] Result<std::uint32_t> flush_input() noexcept EXCLUDES(line_lock_);
+    [[nodiscard]] Result<std::uint32_t> set_window(std::uint32_t argument) noexcept;
+    [[nodiscard]] Result<Pid> foreground(const Process& self) noexcept EXCLUDES(process_lock);
+    [[nodiscard]] Result<Pid> session(const Process& self) noexcept EXCLUDES(process_lock);
     [[nodiscard]] Result<std::uint32_t> set_settings(Process& self, std::uint32_t argument,
                                                      bool flush) noexcept;
     [[nodiscard]] Result<std::uint32_t> set_foreground(Process& self, Pid group) noexcept;

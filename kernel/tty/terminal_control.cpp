@@ -8,74 +8,44 @@
 
 namespace kidney::kernel {
 
+namespace {
+
+/// What a program asked for goes where it wants it.
+template <class T>
+Result<std::uint32_t> answer(std::uint32_t to, const T& value) noexcept {
+    TRY(put_user(UserPtr<T>(to), value));
+    return 0U;
+}
+
+}  // namespace
+
 Result<std::uint32_t> Terminal::control(Process& self, std::uint32_t request,
                                         std::uint32_t argument) noexcept {
     switch (request) {
-        case TCGETS: {
-            abi::Termios settings;
-            {
-                LockGuard guard(line_lock_);
-                settings = line_.settings();
-            }
-            TRY(put_user(UserPtr<abi::Termios>(argument), settings));
-            return 0U;
-        }
+        case TCGETS:
+            return answer(argument, settings());
         case TCSETS:
         case TCSETSW:  // output is never pending
             return set_settings(self, argument, false);
         case TCSETSF:
             return set_settings(self, argument, true);
-        case TCFLSH: {
-            LockGuard guard(line_lock_);
-            line_.flush_input();
-            return 0U;
-        }
+        case TCFLSH:
+            return flush_input();
         case TCSBRK:
         case TCXONC:
             return 0U;
-        case TIOCGWINSZ: {
-            abi::WindowSize size;
-            {
-                LockGuard guard(line_lock_);
-                size = window_;
-            }
-            TRY(put_user(UserPtr<abi::WindowSize>(argument), size));
-            return 0U;
-        }
-        case TIOCSWINSZ: {
-            const auto size = TRY(get_user(UserPtr<const abi::WindowSize>(argument)));
-            {
-                LockGuard guard(line_lock_);
-                window_ = size;
-            }
-            signal_foreground(abi::sig_winch);
-            return 0U;
-        }
-        case FIONREAD: {
-            std::uint32_t count = 0;
-            {
-                LockGuard guard(line_lock_);
-                count = line_.readable();
-            }
-            TRY(put_user(UserPtr<std::uint32_t>(argument), count));
-            return 0U;
-        }
+        case TIOCGWINSZ:
+            return answer(argument, window());
+        case TIOCSWINSZ:
+            return set_window(argument);
+        case FIONREAD:
+            return answer(argument, readable());
         case TIOCOUTQ:
-            TRY(put_user(UserPtr<std::uint32_t>(argument), 0U));
-            return 0U;
+            return answer(argument, std::uint32_t{0});
         case TIOCGPGRP:
-        case TIOCGSID: {
-            Pid answer;
-            {
-                LockGuard guard(process_lock);
-                if (self.terminal != this) {
-                    return fail(Errc::not_a_terminal);
-                }
-                answer = request == TIOCGPGRP ? foreground_ : session_;
-            }
-            TRY(put_user(UserPtr<std::uint32_t>(argument), answer.word()));
-            return 0U;
-        }
+            return answer(argument, TRY(foreground(self)).word());
+        case TIOCGSID:
+            return answer(argument, TRY(session(self)).word());
         case TIOCSPGRP: {
             const auto group = TRY(get_user(UserPtr<const std::int32_t>(argument)));
             return set_foreground(self, Pid(group));
@@ -87,6 +57,47 @@ Result<std::uint32_t> Terminal::control(Process& self, std::uint32_t request,
         default:
             return fail(Errc::not_a_terminal);
     }
+}
+
+abi::Termios Terminal::settings() noexcept {
+    LockGuard guard(line_lock_);
+    return line_.settings();
+}
+
+abi::WindowSize Terminal::window() noexcept {
+    LockGuard guard(line_lock_);
+    return window_;
+}
+
+std::uint32_t Terminal::readable() noexcept {
+    LockGuard guard(line_lock_);
+    return static_cast<std::uint32_t>(line_.readable());
+}
+
+Result<std::uint32_t> Terminal::flush_input() noexcept {
+    LockGuard guard(line_lock_);
+    line_.flush_input();
+    return 0U;
+}
+
+Result<std::uint32_t> Terminal::set_window(std::uint32_t argument) noexcept {
+    const auto size = TRY(get_user(UserPtr<const abi::WindowSize>(argument)));
+    {
+        LockGuard guard(line_lock_);
+        window_ = size;
+    }
+    signal_foreground(abi::sig_winch);
+    return 0U;
+}
+
+Result<Pid> Terminal::foreground(const Process& self) noexcept {
+    LockGuard guard(process_lock);
+    return self.terminal == this ? Result<Pid>(foreground_) : fail(Errc::not_a_terminal);
+}
+
+Result<Pid> Terminal::session(const Process& self) noexcept {
+    LockGuard guard(process_lock);
+    return self.terminal == this ? Result<Pid>(session_) : fail(Errc::not_a_terminal);
 }
 
 Result<std::uint32_t> Terminal::set_settings(Process& self, std::uint32_t argument,

@@ -1,6 +1,7 @@
 #include "user/rush/shell.hpp"
 
 #include "user/rush/builtins.hpp"
+#include "user/rush/redirect.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -19,79 +20,6 @@ constexpr int not_executable = 126;
 constexpr int syntax_error = 2;
 
 void handle_interrupt(int) {}
-
-void complain(const std::string& what) {
-    std::fprintf(stderr, "rush: %s: %s\n", what.c_str(), std::strerror(errno));
-}
-
-/// Does one redirection in this process. False, with a message, if it cannot be done.
-bool apply(const Redirection& redirection, const Variables& variables) {
-    using enum Redirection::Kind;
-    const std::string target = expand_to_one(redirection.target, variables);
-    if (redirection.kind == duplicate) {
-        if (target == "-") {
-            close(redirection.fd);
-            return true;
-        }
-        if (dup2(std::atoi(target.c_str()), redirection.fd) < 0) {
-            complain(target);
-            return false;
-        }
-        return true;
-    }
-    const int flags = redirection.kind == input    ? O_RDONLY
-                      : redirection.kind == output ? O_WRONLY | O_CREAT | O_TRUNC
-                                                   : O_WRONLY | O_CREAT | O_APPEND;
-    const int fd = open(target.c_str(), flags, 0666);
-    if (fd < 0) {
-        complain(target);
-        return false;
-    }
-    if (fd != redirection.fd) {
-        dup2(fd, redirection.fd);
-        close(fd);
-    }
-    return true;
-}
-
-bool apply_all(const std::vector<Redirection>& redirections, const Variables& variables) {
-    for (const Redirection& redirection : redirections) {
-        if (!apply(redirection, variables)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/// Puts file descriptors back that a built-in command's redirections have replaced.
-class SavedDescriptors {
-public:
-    explicit SavedDescriptors(const std::vector<Redirection>& redirections) {
-        for (const Redirection& redirection : redirections) {
-            saved_.push_back({redirection.fd, fcntl(redirection.fd, F_DUPFD_CLOEXEC, 10)});
-        }
-    }
-    ~SavedDescriptors() {
-        std::fflush(stdout);
-        for (auto at = saved_.rbegin(); at != saved_.rend(); ++at) {
-            if (at->copy >= 0) {
-                dup2(at->copy, at->fd);
-                close(at->copy);
-            } else {
-                close(at->fd);
-            }
-        }
-    }
-    SavedDescriptors(const SavedDescriptors&) = delete;
-    SavedDescriptors& operator=(const SavedDescriptors&) = delete;
-
-private:
-    struct Saved {
-        int fd;
-        int copy;
-    };
-    std::vector<Saved> saved_;
-};
 
 std::vector<std::string> expand_all(const std::vector<Word>& words, const Variables& variables) {
     std::vector<std::string> fields;
@@ -301,7 +229,7 @@ std::optional<int> Shell::run_without_fork(const Command& command) {
         return std::nullopt;
     }
     const SavedDescriptors saved(command.redirections);
-    if (!apply_all(command.redirections, *this)) {
+    if (!redirect(command.redirections, *this)) {
         return 1;
     }
     for (const Assignment& assignment : command.assignments) {
@@ -357,7 +285,7 @@ void Shell::enter_child(pid_t group, bool foreground) {
 }
 
 void Shell::become(const Command& command) {
-    if (!apply_all(command.redirections, *this)) {
+    if (!redirect(command.redirections, *this)) {
         _exit(1);
     }
     for (const Assignment& assignment : command.assignments) {

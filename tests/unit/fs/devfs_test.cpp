@@ -2,6 +2,7 @@
 #include "drivers/random/random_pool.hpp"
 #include "fs/devfs/memory_devices.hpp"
 #include "fs/tmpfs/tmpfs.hpp"
+#include "fs/vfs/vfs.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>

@@ -1,0 +1,286 @@
+/// What is in a regular file of a tmpfs: a size, and frames found by page number.
+#pragma once
+
+#include "fs/page_tree.hpp"
+#include "fs/tmpfs/page_batch.hpp"
+#include "kidney/core/address.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/fs/vnode.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace kidney::fs {
+
+/// User memory is copied with no lock held, because a page fault on it may come back here for a
+/// page of this very file: reads and writes borrow frames under the lock, and copy after it.
+template <class Fs>
+class TmpfsBytes {
+public:
+    static constexpr std::uint64_t max_size = std::uint64_t{1} << 43;  // page numbers are 32 bits
+
+    explicit TmpfsBytes(Fs& fs) noexcept : fs_(fs), pages_(fs.heap()) {}
+    // The last reference is gone, so nobody else can hold or want the lock.
+    ~TmpfsBytes() KIDNEY_NO_TSA("last owner")
+    {
+        pages_.clear_from(0, [this](FrameNumber frame) { fs_.give_page(frame); });
+    }
+    TmpfsBytes(const TmpfsBytes&) = delete;
+    TmpfsBytes& operator=(const TmpfsBytes&) = delete;
+
+    /// The node's lock: it keeps its attributes under it as well.
+    mutable typename Fs::LockType lock;
+    FileTime modified GUARDED_BY(lock);
+    FileTime changed GUARDED_BY(lock);
+
+    [[nodiscard]] std::uint64_t size() const noexcept REQUIRES(lock) { return size_; }
+    [[nodiscard]] std::uint32_t page_count() const noexcept REQUIRES(lock) { return page_count_; }
+
+    [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept
+        EXCLUDES(lock) {
+        std::size_t done = 0;
+        while (to.remaining() > 0) {
+            Batch batch;
+            borrow_for_read(batch, offset + done, to.remaining());
+            if (batch.bytes == 0) {
+                break;  // end of file
+            }
+            const Status status = copy_out(batch, to);
+            give_back(batch);
+            if (!status) {
+                return done + batch.done > 0 ? Result<std::size_t>(done + batch.done)
+                                             : fail(status.error());
+            }
+            done += batch.bytes;
+        }
+        return done;
+    }
+    [[nodiscard]] Result<std::size_t> write(std::uint64_t offset, WriteBuffer& from) noexcept
+        EXCLUDES(lock) {
+        if (offset > max_size || from.remaining() > max_size - offset) {
+            return fail(Errc::file_too_big);
+        }
+        std::size_t done = 0;
+        while (from.remaining() > 0) {
+            Batch batch;
+            borrow_for_write(batch, offset + done, from.remaining());
+            Status status = copy_in(batch, from);
+            if (const Status published = publish(batch); !published && status) {
+                status = published;
+            }
+            give_back(batch);
+            done += batch.done;
+            if (!status) {
+                return done > 0 ? Result<std::size_t>(done) : fail(status.error());
+            }
+        }
+        return done;
+    }
+    /// Moves the end of the file first, so that the next appender starts behind these bytes.
+    [[nodiscard]] Result<std::size_t> append(WriteBuffer& from, std::uint64_t& end) noexcept
+        EXCLUDES(lock) {
+        const std::uint64_t wanted = from.remaining();
+        const std::uint64_t begin = TRY(reserve_end(wanted));
+        const Result<std::size_t> written = write(begin, from);
+        const std::uint64_t count = written.value_or(0);
+        if (count < wanted) {
+            give_back_end(begin + wanted, begin + count);
+        }
+        end = begin + count;
+        return written;
+    }
+    /// For NodePages: the page, made of zeros if it is a hole, with a reference for the caller.
+    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept EXCLUDES(lock) {
+        LockGuard guard(lock);
+        if (std::uint64_t{index} << page_shift >= size_) {
+            return fail(Errc::out_of_range);
+        }
+        FrameNumber frame;
+        if (const auto known = pages_.find(index)) {
+            frame = *known;
+        } else {
+            frame = TRY(fs_.take_page());
+            std::memset(fs_.map().direct(frame).data(), 0, page_size);
+            if (const Status s = insert(index, frame); !s) {
+                fs_.give_page(frame);
+                return fail(s.error());
+            }
+        }
+        fs_.frames().retain(frame);
+        return frame;
+    }
+    void resize(std::uint64_t size) noexcept REQUIRES(lock) {
+        const bool shrinks = size < size_;
+        size_ = size;
+        if (shrinks) {
+            const auto first = static_cast<std::uint32_t>((size + page_mask) >> page_shift);
+            pages_.clear_from(first, [this](FrameNumber frame) KIDNEY_NO_TSA("called under lock") {
+                fs_.give_page(frame);
+                --page_count_;
+            });
+            const auto last = static_cast<std::uint32_t>(size >> page_shift);
+            if (const auto frame = pages_.find(last)) {
+                clear_tail(last, *frame);
+            }
+        }
+    }
+
+private:
+    using Batch = PageBatch;
+
+    void borrow(Batch& batch) noexcept REQUIRES(lock) {
+        for (std::size_t n = 0; n < batch.count; ++n) {
+            if (const auto frame = pages_.find(batch.index(n))) {
+                fs_.frames().retain(*frame);
+                batch.pages[n] = {*frame, true, false};
+            }
+        }
+    }
+    void give_back(const Batch& batch) noexcept {
+        for (std::size_t n = 0; n < batch.count; ++n) {
+            if (batch.pages[n].fresh) {
+                fs_.give_page(batch.pages[n].frame);
+            } else if (batch.pages[n].present) {
+                fs_.frames().release(batch.pages[n].frame);
+            }
+        }
+    }
+    void borrow_for_read(Batch& batch, std::uint64_t offset, std::size_t wanted) noexcept
+        EXCLUDES(lock) {
+        LockGuard guard(lock);
+        if (offset < size_) {
+            const std::uint64_t left = size_ - offset;
+            batch.cover(offset, left < wanted ? static_cast<std::size_t>(left) : wanted);
+            borrow(batch);
+        }
+    }
+    void borrow_for_write(Batch& batch, std::uint64_t offset, std::size_t wanted) noexcept
+        EXCLUDES(lock) {
+        LockGuard guard(lock);
+        batch.cover(offset, wanted);
+        borrow(batch);
+    }
+    [[nodiscard]] Status copy_out(Batch& batch, ReadBuffer& to) noexcept {
+        for (std::size_t n = 0; n < batch.count; ++n) {
+            const std::size_t begin = batch.begin(n);
+            const std::size_t length = batch.end(n) - begin;
+            if (batch.pages[n].present) {
+                TRY(to.put(fs_.map().direct(batch.pages[n].frame).subspan(begin, length)));
+            } else {
+                TRY(to.put_zeros(length));
+            }
+            batch.done += length;
+        }
+        return {};
+    }
+    /// Fills the pages of the batch, taking fresh frames for holes.
+    [[nodiscard]] Status copy_in(Batch& batch, WriteBuffer& from) noexcept {
+        for (std::size_t n = 0; n < batch.count; ++n) {
+            Batch::Page& page = batch.pages[n];
+            const std::size_t begin = batch.begin(n);
+            const std::size_t end = batch.end(n);
+            if (!page.present) {
+                page.frame = TRY(fs_.take_page());
+                page.present = page.fresh = true;
+                const auto bytes = fs_.map().direct(page.frame);
+                std::memset(bytes.data(), 0, begin);
+                std::memset(bytes.data() + end, 0, page_size - end);
+            }
+            TRY(from.take(fs_.map().direct(page.frame).subspan(begin, end - begin)));
+            batch.done += end - begin;
+        }
+        return {};
+    }
+    /// Makes what copy_in() did part of the file: fresh frames, the size, the times.
+    [[nodiscard]] Status publish(Batch& batch) noexcept EXCLUDES(lock) {
+        LockGuard guard(lock);
+        Status outcome;
+        const std::size_t copied = batch.done;
+        batch.done = 0;
+        std::size_t n = 0;
+        for (; n < batch.count && batch.done < copied; ++n) {
+            outcome = publish_page(batch, n);
+            if (!outcome) {
+                break;
+            }
+            batch.done += batch.end(n) - batch.begin(n);
+        }
+        if (batch.done > 0) {
+            size_ = std::max(size_, batch.offset + batch.done);
+            modified = changed = fs_.now();
+        }
+        if (n < batch.count && batch.pages[n].present && !batch.pages[n].fresh) {
+            // A copy that stopped inside this page may have left bytes behind the end of the file.
+            clear_tail(batch.index(n), batch.pages[n].frame);
+        }
+        return outcome;
+    }
+    [[nodiscard]] Status publish_page(Batch& batch, std::size_t n) noexcept REQUIRES(lock) {
+        Batch::Page& page = batch.pages[n];
+        const auto now = pages_.find(batch.index(n));
+        if (now == page.frame) {
+            return {};
+        }
+        const auto bytes = fs_.map().direct(page.frame);
+        const std::size_t begin = batch.begin(n);
+        const std::size_t end = batch.end(n);
+        if (now) {  // another writer filled the hole first
+            std::memcpy(fs_.map().direct(*now).data() + begin, bytes.data() + begin, end - begin);
+            return {};
+        }
+        if (page.fresh) {
+            TRY(insert(batch.index(n), page.frame));
+            page.present = page.fresh = false;  // the file owns it now
+            return {};
+        }
+        // The page was truncated away while we wrote into it: the bytes go into a new one.
+        const FrameNumber frame = TRY(fs_.take_page());
+        const auto fresh = fs_.map().direct(frame);
+        std::memset(fresh.data(), 0, page_size);
+        std::memcpy(fresh.data() + begin, bytes.data() + begin, end - begin);
+        const Status inserted = insert(batch.index(n), frame);
+        if (!inserted) {
+            fs_.give_page(frame);
+        }
+        return inserted;
+    }
+    [[nodiscard]] Status insert(std::uint32_t index, FrameNumber frame) noexcept REQUIRES(lock) {
+        TRY(pages_.insert(index, frame));
+        ++page_count_;
+        return {};
+    }
+
+    [[nodiscard]] Result<std::uint64_t> reserve_end(std::uint64_t bytes) noexcept EXCLUDES(lock) {
+        LockGuard guard(lock);
+        if (bytes > max_size - size_) {
+            return fail(Errc::file_too_big);
+        }
+        const std::uint64_t begin = size_;
+        size_ += bytes;
+        return begin;
+    }
+    /// Shrinks back to `used` unless somebody has appended behind `reserved`.
+    void give_back_end(std::uint64_t reserved, std::uint64_t used) noexcept EXCLUDES(lock) {
+        LockGuard guard(lock);
+        if (size_ == reserved) {
+            resize(used);
+        }
+    }
+    /// Bytes behind the end of the file are zero in every page: growing the file shows them.
+    void clear_tail(std::uint32_t index, FrameNumber frame) noexcept REQUIRES(lock) {
+        const std::uint64_t begin = std::uint64_t{index} << page_shift;
+        if (size_ < begin + page_size) {
+            const std::size_t keep = size_ > begin ? static_cast<std::size_t>(size_ - begin) : 0;
+            std::memset(fs_.map().direct(frame).data() + keep, 0, page_size - keep);
+        }
+    }
+
+    Fs& fs_;
+    std::uint64_t size_ GUARDED_BY(lock) = 0;
+    std::uint32_t page_count_ GUARDED_BY(lock) = 0;
+    PageTree<typename Fs::HeapType> pages_ GUARDED_BY(lock);
+};
+
+}  // namespace kidney::fs

@@ -1,0 +1,56 @@
+/// The lock inside the dispatcher: unlike a `SpinLock` it can be held across a context switch, and
+/// its rank is a value.
+#pragma once
+
+#include "kidney/core/lock.hpp"
+#include "kidney/core/thread_safety.hpp"
+#include "kidney/hal/cpu.hpp"
+#include "sched/sync/spin_lock.hpp"
+#include "sched/sync/ticket_lock.hpp"
+
+namespace kidney::sched {
+
+/// Interrupts are off while it is held; turning them off is the caller's business.
+template <hal::Cpu C>
+class CAPABILITY("ranked lock") RankedLock {
+public:
+    RankedLock() noexcept = default;
+    RankedLock(const RankedLock&) = delete;
+    RankedLock& operator=(const RankedLock&) = delete;
+
+    /// Before first use.
+    void set_rank(LockRank rank) noexcept { rank_ = rank; }
+
+    void lock() noexcept ACQUIRE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    {
+        if constexpr (checks_lock_ranks) {
+            C::held_ranks().push(rank_);
+        }
+        ticket_.lock();
+    }
+    void unlock() noexcept RELEASE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    {
+        ticket_.unlock();
+        if constexpr (checks_lock_ranks) {
+            C::held_ranks().pop(rank_);
+        }
+    }
+
+    /// A mere attempt cannot deadlock, so it may go against the order and records no rank.
+    [[nodiscard]] bool try_lock() noexcept TRY_ACQUIRE(true)
+        KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    {
+        return ticket_.try_lock();
+    }
+    void unlock_tried() noexcept RELEASE()
+        KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    {
+        ticket_.unlock();
+    }
+
+private:
+    TicketLock<C> ticket_;
+    LockRank rank_{};
+};
+
+}  // namespace kidney::sched

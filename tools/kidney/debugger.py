@@ -1,5 +1,6 @@
 """./kidney run --gdb: QEMU waits at its first instruction, GDB takes it to the kernel's entry."""
 import os
+import signal
 import struct
 import subprocess
 import tempfile
@@ -36,7 +37,10 @@ def run(command, tree, log):
                                        entry=entry_point(elf)))
         command = command + ["-S", "-chardev", f"socket,id=gdb,path={socket},server=on,wait=off",
                              "-gdb", "chardev:gdb"]
-        machine = subprocess.Popen(with_parent(command), stdin=subprocess.DEVNULL)
+        # Ctrl-C is GDB's: it stops the guest. The machine is out of its reach in a session of its own, and we
+        # look away (a handler, because GDB would inherit that we ignore it).
+        machine = subprocess.Popen(with_parent(command), stdin=subprocess.DEVNULL, start_new_session=True)
+        signal.signal(signal.SIGINT, lambda *_: None)
         try:
             for _ in range(200):
                 if os.path.exists(socket):
@@ -44,7 +48,7 @@ def run(command, tree, log):
                 if machine.poll() is not None:
                     raise Failure(f"QEMU did not start (exit {machine.returncode})")
                 time.sleep(0.05)
-            say(f"the console is in {log}; `kidney` in GDB lists our commands")
+            say(f"the console is in {os.path.relpath(log)}; `kidney` in GDB lists our commands")
             subprocess.run(["gdb", "-q", "-nx", "-x", script, elf], check=False)
         finally:
             machine.kill()

@@ -33,6 +33,7 @@ function(kidney_host_test name)
     endif()
     add_executable(${name} ${arg_SOURCES})
     target_link_libraries(${name} PRIVATE kidney_headers kidney_test_support ${arg_LIBRARIES} gtest_main)
+    target_precompile_headers(${name} REUSE_FROM kidney_test_support)
     # The labels follow in a file of their own: a list does not survive PROPERTIES.
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_LIST ${name}_list PROPERTIES TIMEOUT 300)
     set(labels host ${arg_LABELS})

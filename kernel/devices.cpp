@@ -5,6 +5,7 @@
 #include "fs/devfs/memory_devices.hpp"
 #include "kernel/boot_object.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/storage/disk_files.hpp"
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/terminal_file.hpp"
 
@@ -54,6 +55,9 @@ void start_devices() noexcept {
     MUST(r.add({NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get()}));
     MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get()}));
     MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get()}));
+    for (const fs::DeviceRange& disk : start_disk_files()) {
+        MUST(r.add(disk));
+    }
     r.set_pipes(pipes.get());
     vfs().set_special_files(r);
     create_raw_lines();
@@ -75,6 +79,7 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
                                 fs::Permissions(0666)));
     }
+    TRY(add_disk_nodes(dev));
     // A program's own descriptors by name: what `<(...)` and `tee /dev/stderr` open.
     struct Link {
         const char* name;

@@ -30,6 +30,12 @@ inline void write_uptime(Instant now, Duration idle, TextOutput& out) noexcept {
     seconds(now.nanoseconds(), ' ');
     seconds(static_cast<std::uint64_t>(idle.count()), '\n');
 }
+/// /proc/partitions: a heading, then a line for each disk.
+inline constexpr std::string_view partitions_heading = "major minor  #blocks  name\n\n";
+inline void write_partition(DeviceNumber number, std::uint64_t bytes, std::string_view name,
+                            TextOutput& out) noexcept {
+    format_to(out, "{:4} {:8} {:10} {}\n", number.major, number.minor, bytes / 1024, name);
+}
 /// /proc/mounts: source, directory, type, options.
 template <class V>
 void write_mounts(V& vfs, TextOutput& out) noexcept {

@@ -6,6 +6,7 @@
 #include "kernel/exec/exec.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
+#include "kernel/storage/disk_files.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
@@ -110,6 +111,7 @@ Status start_first_process(const FirstProgram& program) noexcept {
 
 void init_has_exited(ExitStatus status) noexcept {
     ignore_error(vfs().sync(), "the machine goes off either way; the file system has logged it");
+    flush_disks();
     write_decision_trace();
     log::info<"process">("init exited with status {}", status.shell_code());
     power_off();

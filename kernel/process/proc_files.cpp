@@ -7,6 +7,7 @@
 #include "kernel/process/process.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/storage/disk_files.hpp"
 #include "kernel/version.hpp"
 
 namespace kidney::kernel {
@@ -160,6 +161,7 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file("mounts",
                       [](void*, fs::TextOutput& out) noexcept { fs::write_mounts(vfs(), out); }));
     TRY(proc.add_file("version", &write_version));
+    TRY(proc.add_file("partitions", &write_disk_list));
     const fs::ProcId own = TRY(proc.add_directory("kidney"));
     TRY(proc.add_file(own, "policies", &write_policies));
     return &proc;

@@ -3,6 +3,7 @@
 #include "kernel/boot/machine.hpp"
 #include "kernel/devices.hpp"
 #include "kernel/process/process_table.hpp"
+#include "kernel/storage/disk_files.hpp"
 #include "kernel/syscall/path_argument.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/version.hpp"
@@ -108,10 +109,12 @@ Reply reboot(Process& self, std::uint32_t magic, std::uint32_t magic2,
         case LINUX_REBOOT_CMD_POWER_OFF:
         case LINUX_REBOOT_CMD_HALT:
             ignore_error(vfs().sync(), "the machine goes off either way");
+            flush_disks();
             power_off();
         case LINUX_REBOOT_CMD_RESTART:
         case LINUX_REBOOT_CMD_RESTART2:
             ignore_error(vfs().sync(), "the machine goes off either way");
+            flush_disks();
             kernel::restart();
         default:
             return fail(Errc::invalid_argument);
@@ -120,6 +123,7 @@ Reply reboot(Process& self, std::uint32_t magic, std::uint32_t magic2,
 
 Reply sync(Process&) noexcept {
     ignore_error(vfs().sync(), "sync(2) reports no errors");
+    flush_disks();
     return 0U;
 }
 Reply syncfs(Process& self, Fd fd) noexcept {

@@ -4,6 +4,7 @@
 #include "fs/devfs/device_registry.hpp"
 #include "fs/devfs/memory_devices.hpp"
 #include "kernel/boot_object.hpp"
+#include "kernel/log_device.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/tty/console_terminal.hpp"
@@ -52,6 +53,8 @@ void start_devices() noexcept {
     terminal_devices.create();
     Registry& r = registry.create();
     using fs::NodeType;
+    // Before the memory devices, whose numbers surround it.
+    MUST(r.add({NodeType::character, log_device_number, 1, &log_device()}));
     MUST(r.add({NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get()}));
     MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get()}));
     MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get()}));
@@ -79,6 +82,8 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
                                 fs::Permissions(0666)));
     }
+    TRY(fs::add_device_node(dev, "kmsg", fs::NodeType::character, log_device_number,
+                            fs::Permissions(0600)));
     TRY(add_disk_nodes(dev));
     // A program's own descriptors by name: what `<(...)` and `tee /dev/stderr` open.
     struct Link {

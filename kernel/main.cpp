@@ -80,6 +80,7 @@ void read_boot_information(std::uint32_t address) noexcept {
         drivers::FwCfg(arch::PortIo()).read_file("opt/kidney/append", more);
     command_line::parse({more.data(), length.value_or(0)}, boot_options);
     set_panic_action(boot_options.panic);
+    set_log_level(boot_options.log);
     log::info<"boot">("KidneyOS, started by {}", info->loader.view());
     log::info<"boot">("frames by {}, threads by {}, objects by {}", FramePolicy::name,
                       SchedulerPolicy::name, HeapPolicy::name);

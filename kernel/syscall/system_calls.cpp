@@ -69,17 +69,6 @@ Reply sysinfo(Process&, VirtAddr to) noexcept {
     return 0U;
 }
 
-Reply syslog(Process&, std::uint32_t action, VirtAddr, std::uint32_t) noexcept {
-    constexpr std::uint32_t read_all = 3, size_buffer = 10;
-    switch (action) {
-        case read_all:
-        case size_buffer:
-            return 0U;  // the log went to the serial port; none is kept yet
-        default:
-            return fail(Errc::not_permitted);
-    }
-}
-
 Reply getrandom(Process& self, VirtAddr to, std::uint32_t size, std::uint32_t) noexcept {
     std::array<std::byte, 64> bytes;
     std::uint32_t done = 0;

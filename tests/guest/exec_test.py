@@ -135,6 +135,18 @@ class Exec(unittest.TestCase):
             self.run_command("true", "--save", str(image), status=0)
             self.assertEqual(image.read_bytes(), (TREE / "root.ext2").read_bytes())
 
+    def test_the_log_can_be_read(self):
+        result = self.run_command(
+            "dmesg | grep -c 'root file system'; echo '<3>from a program' > /dev/kmsg; dmesg | tail -n 1; "
+            "dmesg -r | tail -n 1 | cut -c 1-4; dmesg -n 1; echo quiet > /dev/kmsg; dmesg -c > /tmp/log; dmesg; "
+            "grep -c quiet /tmp/log", status=0, err=b"")
+        lines = result.out.decode().splitlines()
+        self.assertEqual(lines[0], "1")
+        self.assertRegex(lines[1], r"^\[ *\d+\.\d{6}\] program: from a program$")
+        self.assertEqual(lines[2:], ["<3>[", "1"])
+        self.assertIn(b"program: from a program", result.log)
+        self.assertNotIn(b"quiet", result.log)
+
     def test_timeout(self):
         result = self.run_command("echo before; sleep 1000", "--timeout", "20", status=124)
         self.assertIn(result.out, (b"before\n", b""))  # a very slow machine may not even get there

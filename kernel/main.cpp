@@ -14,6 +14,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/init.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/selftest/self_test.hpp"
@@ -101,6 +102,7 @@ void first_thread(void* /*argument*/) noexcept {
     if (boot_options.self_test) {
         run_self_tests();
     }
+    start_load_average();
     read_time_of_day();
     find_disks(boot_info);
     mount_file_systems(boot_options);

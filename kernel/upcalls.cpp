@@ -5,6 +5,7 @@
 #include "arch/i686/trap/trap_frame.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/traps.hpp"
 
 #include <array>
@@ -62,6 +63,7 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
 }
 
 void on_timer() noexcept {
+    kernel::book_user_time_at_tick();
     kernel::dispatcher().on_timer();
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernel/boot/machine.hpp"
 #include "kernel/devices.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/syscall/path_argument.hpp"
@@ -58,6 +59,10 @@ Reply sysinfo(Process&, VirtAddr to) noexcept {
     static_assert(sizeof s == 64);
     s.uptime = static_cast<long>(Clock::now().nanoseconds() / 1'000'000'000);
     const mm::FrameCounts counts = frames().counts();
+    const sched::LoadAverage load = load_average();
+    for (std::size_t i = 0; i < sched::LoadAverage::periods; ++i) {
+        s.loads[i] = load.value(i);
+    }
     s.totalram = counts.total;
     s.freeram = counts.free;
     s.mem_unit = page_size;

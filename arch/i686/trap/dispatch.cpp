@@ -1,4 +1,5 @@
 /// From the entry code to the upcalls: decodes what the processor reported, no policy.
+#include "arch/i686/context/user_time.hpp"
 #include "arch/i686/cpu/cpu_local.hpp"
 #include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/smp/messages.hpp"
@@ -72,6 +73,7 @@ void page_fault(hal::TrapFrame& frame) noexcept {
 // Called by entry.S.
 
 extern "C" void trap_system_call(hal::TrapFrame& frame) noexcept {
+    user_mode_ended();
     hal::on_system_call(frame);
 }
 
@@ -84,6 +86,9 @@ extern "C" void trap_preemption_point() noexcept {
 }
 
 extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
+    if (frame.from_user()) {
+        user_mode_ended();
+    }
     if (frame.vector == vector::page_fault) {
         page_fault(frame);
         return;
@@ -103,6 +108,9 @@ extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
 }
 
 extern "C" void trap_interrupt(hal::TrapFrame& frame) noexcept {
+    if (frame.from_user()) {
+        user_mode_ended();
+    }
     switch (frame.vector) {
         case vector::timer:
             acknowledge_message();

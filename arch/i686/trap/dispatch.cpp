@@ -96,12 +96,20 @@ extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
     if (frame.vector == vector::non_maskable && stop_requested()) {
         stop_this_cpu();
     }
+    // These two say something about the machine, not about the instruction they happened to meet:
+    // no fixup is meant for them, and no program is to blame.
+    const bool is_about_the_machine =
+        frame.vector == vector::non_maskable || frame.vector == vector::machine_check;
+    if (is_about_the_machine) {
+        hal::on_exception(frame, frame.vector);
+        return;
+    }
     if (!frame.from_user()) {
         if (const std::uint32_t fixup = fixup_for(frame.eip); fixup != 0) {
             frame.eip = fixup;
             return;
         }
-    } else if (frame.vector != vector::non_maskable) {
+    } else {
         sti();  // the program had them on; arranging a signal may sleep
     }
     hal::on_exception(frame, frame.vector);

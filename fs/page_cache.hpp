@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -116,6 +117,37 @@ public:
         LockGuard guard(lock_);
         while (!object.pages_.empty()) {
             drop(object.pages_.front());
+        }
+    }
+    /// The device behind the object has new bytes at `offset` of a page: they replace the old ones
+    /// if the page is here. A page that is filled from now on has them anyway.
+    void update(CachedObject& object, std::uint32_t index, std::size_t offset,
+                std::span<const std::byte> fresh) noexcept EXCLUDES(lock_) {
+        if (const Found found = find_or_wait(object, index); found.is_ready) {
+            std::memcpy(bytes(found.frame).data() + offset, fresh.data(), fresh.size());
+            release(found.frame);
+        }
+    }
+    /// The next reader fills the page again; whoever has borrowed it keeps what it was.
+    void drop_page(CachedObject& object, std::uint32_t index) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        CachedPage* page = find(object, index);
+        while (page != nullptr && !page->ready) {
+            filled_.wait(lock_);
+            page = find(object, index);
+        }
+        if (page != nullptr) {
+            drop(*page);
+        }
+    }
+    /// The same for all pages that are not being filled just now.
+    void drop_pages(CachedObject& object) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        for (auto at = object.pages_.begin(); at != object.pages_.end();) {
+            CachedPage& page = *at++;
+            if (page.ready) {
+                drop(page);
+            }
         }
     }
     /// Frees up to `most` pages that nobody borrows, least recently used first. Returns how many.

@@ -7,9 +7,8 @@
 #include "drivers/serial/uart16550.hpp"
 #include "drivers/vga/text_screen.hpp"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
+#include <utility>
 
 namespace kidney::kernel {
 
@@ -18,8 +17,6 @@ namespace {
 using Serial = drivers::Uart16550<arch::PortIo>;
 using Screen = drivers::TextScreen<arch::PortIo>;
 static_assert(hal::CharacterSink<Serial> && hal::CharacterSink<Screen>);
-
-constexpr std::size_t ring_size = 32 * 1024;
 
 /// Not sched/sync's spin lock: it must work before the first thread, during a panic, and must not
 /// itself log or panic.
@@ -59,17 +56,17 @@ public:
         write_locked(text, raw);
     }
     /// One log line; nobody else's output gets in between.
-    void write_line(LogLevel level, std::string_view module, std::string_view text) noexcept
-        EXCLUDES(lock_);
+    void write_line(std::uint32_t number, std::string_view module, std::string_view kind,
+                    std::string_view text) noexcept EXCLUDES(lock_);
     void set_screen_enabled(bool enabled) noexcept { screen_enabled_ = enabled; }
-    [[nodiscard]] std::size_t read_ring(std::span<char> to) noexcept EXCLUDES(lock_) {
+    void set_limit(std::uint32_t limit) noexcept { limit_.store(limit, std::memory_order_relaxed); }
+    [[nodiscard]] std::uint32_t limit() const noexcept {
+        return limit_.load(std::memory_order_relaxed);
+    }
+    template <class F>
+    [[nodiscard]] auto with_ring(F&& look) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        const std::uint64_t available = std::min<std::uint64_t>(written_, ring_size);
-        const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(available, to.size()));
-        for (std::size_t i = 0; i < length; ++i) {
-            to[i] = ring_[static_cast<std::size_t>((written_ - length + i) % ring_size)];
-        }
-        return length;
+        return look(std::as_const(ring_));
     }
     void break_lock() noexcept { lock_.break_open(); }
 
@@ -85,35 +82,49 @@ private:
             }
         }
     }
-    void record(std::string_view text) noexcept REQUIRES(lock_) {
-        for (const char c : text) {
-            ring_[static_cast<std::size_t>(written_++ % ring_size)] = c;
-        }
-    }
 
     ConsoleLock lock_;
     Serial serial_ GUARDED_BY(lock_){arch::PortIo{}, drivers::uart::com1};
     Screen screen_ GUARDED_BY(lock_){arch::PortIo{}};
     std::atomic<bool> screen_enabled_{true};
-    std::array<char, ring_size> ring_ GUARDED_BY(lock_){};
-    std::uint64_t written_ GUARDED_BY(lock_) = 0;
+    std::atomic<std::uint32_t> limit_{default_console_limit};
+    LogRing<log_ring_size> ring_ GUARDED_BY(lock_);
 };
 
 constinit Console console;
 constinit std::atomic<LogLevel> least_level{LogLevel::info};
 
-void Console::write_line(LogLevel level, std::string_view module, std::string_view text) noexcept {
+void Console::write_line(std::uint32_t number, std::string_view module, std::string_view kind,
+                         std::string_view text) noexcept {
     constexpr std::uint64_t us_per_second = 1'000'000;
     const std::uint64_t us = arch::Clock::now().nanoseconds() / 1000;
     TextBuffer<log::max_line + 64> line;
-    format_to(line, "[{:5}.{:06}] {}: {}{}\n", us / us_per_second, us % us_per_second, module,
-              level == LogLevel::error     ? "error: "
-              : level == LogLevel::warning ? "warning: "
-                                           : "",
+    format_to(line, "<{}>", number);
+    const std::size_t mark = line.view().size();
+    format_to(line, "[{:5}.{:06}] {}: {}{}\n", us / us_per_second, us % us_per_second, module, kind,
               text);
     const LockGuard guard(lock_);
-    record(line.view());
-    write_locked(line.view(), false);
+    ring_.append(line.view());
+    if (number < limit()) {
+        std::string_view printed = line.view();
+        printed.remove_prefix(mark);
+        write_locked(printed, false);
+    }
+}
+
+/// Linux's number for a level.
+constexpr std::uint32_t number_of(LogLevel level) noexcept {
+    switch (level) {
+        case LogLevel::error:
+            return 3;
+        case LogLevel::warning:
+            return 4;
+        case LogLevel::info:
+            return 6;
+        case LogLevel::debug:
+            return 7;
+    }
+    return 7;
 }
 
 }  // namespace
@@ -134,8 +145,28 @@ void console_write(std::string_view text, bool raw) noexcept {
     console.write(text, raw);
 }
 
-std::size_t read_log(std::span<char> to) noexcept {
-    return console.read_ring(to);
+void set_console_limit(std::uint32_t limit) noexcept {
+    console.set_limit(limit);
+}
+
+std::uint32_t console_limit() noexcept {
+    return console.limit();
+}
+
+void log_from_program(std::uint32_t number, std::string_view text) noexcept {
+    console.write_line(number, "program", "", text);
+}
+
+std::size_t read_log(LogPosition& from, std::span<char> to) noexcept {
+    return console.with_ring([&](const auto& ring) noexcept { return ring.read(from, to); });
+}
+
+LogPosition log_tail(LogPosition from, std::size_t most) noexcept {
+    return console.with_ring([&](const auto& ring) noexcept { return ring.tail(from, most); });
+}
+
+LogPosition log_end() noexcept {
+    return console.with_ring([](const auto& ring) noexcept { return ring.end(); });
 }
 
 void break_console_lock() noexcept {
@@ -148,7 +179,10 @@ namespace kidney {
 
 void log_line(LogLevel level, std::string_view module, std::string_view text) noexcept {
     if (level >= kernel::least_level.load(std::memory_order_relaxed)) {
-        kernel::console.write_line(level, module, text);
+        const std::string_view kind = level == LogLevel::error     ? "error: "
+                                      : level == LogLevel::warning ? "warning: "
+                                                                   : "";
+        kernel::console.write_line(kernel::number_of(level), module, kind, text);
     }
 }
 

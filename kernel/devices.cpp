@@ -4,7 +4,9 @@
 #include "fs/devfs/device_registry.hpp"
 #include "fs/devfs/memory_devices.hpp"
 #include "kernel/boot_object.hpp"
+#include "kernel/log_device.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/storage/disk_files.hpp"
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/terminal_file.hpp"
 
@@ -51,9 +53,14 @@ void start_devices() noexcept {
     terminal_devices.create();
     Registry& r = registry.create();
     using fs::NodeType;
+    // Before the memory devices, whose numbers surround it.
+    MUST(r.add({NodeType::character, log_device_number, 1, &log_device()}));
     MUST(r.add({NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get()}));
     MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get()}));
     MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get()}));
+    for (const fs::DeviceRange& disk : start_disk_files()) {
+        MUST(r.add(disk));
+    }
     r.set_pipes(pipes.get());
     vfs().set_special_files(r);
     create_raw_lines();
@@ -75,6 +82,9 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
                                 fs::Permissions(0666)));
     }
+    TRY(fs::add_device_node(dev, "kmsg", fs::NodeType::character, log_device_number,
+                            fs::Permissions(0600)));
+    TRY(add_disk_nodes(dev));
     // A program's own descriptors by name: what `<(...)` and `tee /dev/stderr` open.
     struct Link {
         const char* name;

@@ -29,11 +29,14 @@ inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts
 inline constexpr LockRank poll{56, "poll"};                    // a file's pollers; wakes them
+inline constexpr LockRank process_view{58,
+                                       "process view"};  // one entry or reference; takes nothing
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
-inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
-inline constexpr LockRank run_queue{80, "run queue"};    // one rank per CPU: 80 to 87
-inline constexpr LockRank futex{72, "futex"};            // wakes sleepers
-inline constexpr LockRank random{89, "random"};          // takes nothing
+inline constexpr LockRank wait_queue{70, "wait queue"};      // a waker holds it while it wakes
+inline constexpr LockRank run_queue{80, "run queue"};        // one rank per CPU: 80 to 87
+inline constexpr LockRank futex{72, "futex"};                // wakes sleepers
+inline constexpr LockRank load_average{88, "load average"};  // takes nothing
+inline constexpr LockRank random{89, "random"};              // takes nothing
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty
 inline constexpr LockRank kernel_map{94, "kernel map"};  // kernel stacks and device windows
 inline constexpr LockRank frames{98, "frames"};          // takes nothing

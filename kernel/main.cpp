@@ -14,6 +14,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/init.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/selftest/self_test.hpp"
@@ -80,6 +81,7 @@ void read_boot_information(std::uint32_t address) noexcept {
         drivers::FwCfg(arch::PortIo()).read_file("opt/kidney/append", more);
     command_line::parse({more.data(), length.value_or(0)}, boot_options);
     set_panic_action(boot_options.panic);
+    set_log_level(boot_options.log);
     log::info<"boot">("KidneyOS, started by {}", info->loader.view());
     log::info<"boot">("frames by {}, threads by {}, objects by {}", FramePolicy::name,
                       SchedulerPolicy::name, HeapPolicy::name);
@@ -100,6 +102,7 @@ void first_thread(void* /*argument*/) noexcept {
     if (boot_options.self_test) {
         run_self_tests();
     }
+    start_load_average();
     read_time_of_day();
     find_disks(boot_info);
     mount_file_systems(boot_options);

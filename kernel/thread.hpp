@@ -3,6 +3,7 @@
 #pragma once
 
 #include "arch/i686/context/user_state.hpp"
+#include "arch/i686/context/user_time.hpp"
 #include "arch/i686/cpu/cpu.hpp"
 #include "sched/thread.hpp"
 
@@ -19,6 +20,8 @@ struct Thread : sched::ThreadBase<arch::Cpu> {
     Process* process = nullptr;  ///< null for kernel threads
     std::span<std::byte> stack;  ///< empty for the idle threads, which run on boot stacks
     arch::UserState user_state;  ///< FPU, TLS descriptors and %gs while the thread does not run
+    arch::UserTime user_time;
+    std::uint64_t booked_user_ticks = 0;  ///< of user_time: in the books of a CPU (cpu_usage.hpp)
 };
 
 }  // namespace kidney::kernel

@@ -3,6 +3,7 @@
 #include "arch/i686/cpu/tables.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/process/address_spaces.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kidney/mm/make.hpp"
 
 #include <array>
@@ -69,8 +70,11 @@ void SwitchHooks::switching(Thread& from, Thread& to) noexcept {
     if (from.process != nullptr) {
         from.user_state.save();
     }
+    book_user_time(from);
+    note_running(to);
     if (to.process != nullptr) {
         to.user_state.load();
+        arch::set_user_time(to.user_time);
     }
     if (!to.stack.empty()) {
         const auto top = reinterpret_cast<std::uintptr_t>(to.stack.data() + to.stack.size());

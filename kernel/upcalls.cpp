@@ -3,8 +3,10 @@
 
 #include "arch/i686/cpu/cpu.hpp"
 #include "arch/i686/trap/trap_frame.hpp"
+#include "arch/i686/trap/vectors.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/traps.hpp"
 
 #include <array>
@@ -54,7 +56,9 @@ bool on_page_fault(TrapFrame& frame, const PageFault& fault) noexcept {
 }
 
 void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
-    if (frame.from_user()) {
+    const bool is_about_the_machine =
+        vector == arch::vector::non_maskable || vector == arch::vector::machine_check;
+    if (frame.from_user() && !is_about_the_machine) {
         kernel::signal_exception(frame, vector);
         return;
     }
@@ -62,6 +66,7 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
 }
 
 void on_timer() noexcept {
+    kernel::book_user_time_at_tick();
     kernel::dispatcher().on_timer();
 }
 

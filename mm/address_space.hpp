@@ -275,6 +275,23 @@ public:
         }
     }
 
+    struct Usage {
+        std::uint64_t bytes = 0;  ///< of all regions
+        std::uint32_t pages = 0;  ///< that are present
+    };
+    /// Cost: a look at every page of every region.
+    [[nodiscard]] Usage usage() noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        Usage sum;
+        for (const Region& region : regions_) {
+            sum.bytes += region.range.size;
+            for (VirtAddr at = region.range.start; at < region.range.end(); at += page_size) {
+                sum.pages += Format::is_present(pages_.entry(at)) ? 1U : 0U;
+            }
+        }
+        return sum;
+    }
+
 private:
     using Pages = UserPages<Format, Frames, Phys, Mmu>;
     using Resolver = FaultResolver<Format, Frames, Phys, Mmu, Heap>;

@@ -211,6 +211,7 @@ public:
     }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return sector_size; }
     [[nodiscard]] std::uint64_t block_count() const noexcept { return sectors_; }
+    [[nodiscard]] bool is_read_only() const noexcept { return is_read_only_; }
 
 private:
     static constexpr std::uint32_t sector_size = 512;

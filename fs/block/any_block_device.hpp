@@ -34,6 +34,8 @@ public:
     [[nodiscard]] std::uint64_t block_count() const noexcept {
         return calls_->block_count(device_);
     }
+    /// Every write would fail with read_only. Devices that do not say can be written.
+    [[nodiscard]] bool is_read_only() const noexcept { return calls_->is_read_only(device_); }
 
 private:
     struct Calls {
@@ -43,6 +45,7 @@ private:
         Status (*flush)(void*) noexcept;
         std::uint32_t (*block_size)(const void*) noexcept;
         std::uint64_t (*block_count)(const void*) noexcept;
+        bool (*is_read_only)(const void*) noexcept;
     };
 
     /// One command where the device can scatter, one per buffer where it cannot.
@@ -73,6 +76,13 @@ private:
         [](void* d) noexcept { return static_cast<Device*>(d)->flush(); },
         [](const void* d) noexcept { return static_cast<const Device*>(d)->block_size(); },
         [](const void* d) noexcept { return static_cast<const Device*>(d)->block_count(); },
+        [](const void* d) noexcept {
+            if constexpr (requires(const Device& device) { device.is_read_only(); }) {
+                return bool{static_cast<const Device*>(d)->is_read_only()};
+            } else {
+                return false;
+            }
+        },
     };
 
     void* device_;

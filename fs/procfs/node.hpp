@@ -43,17 +43,18 @@ struct ProcId {
 };
 
 /// The text files of a process.
-enum class ProcessText : std::uint8_t { stat, status, statm, cmdline, comm, maps };
+enum class ProcessText : std::uint8_t { stat, status, statm, cmdline, comm, maps, environ };
 struct ProcessTextName {
     std::string_view name;
     ProcessText text;
 };
-inline constexpr std::array<ProcessTextName, 6> process_texts{{{"stat", ProcessText::stat},
+inline constexpr std::array<ProcessTextName, 7> process_texts{{{"stat", ProcessText::stat},
                                                                {"status", ProcessText::status},
                                                                {"statm", ProcessText::statm},
                                                                {"cmdline", ProcessText::cmdline},
                                                                {"comm", ProcessText::comm},
-                                                               {"maps", ProcessText::maps}}};
+                                                               {"maps", ProcessText::maps},
+                                                               {"environ", ProcessText::environ}}};
 inline constexpr std::array<std::string_view, 3> process_links{"exe", "cwd", "root"};
 
 /// Decimal without sign and leading zeros, below 2^24: what process and descriptor names look like.
@@ -85,9 +86,7 @@ public:
         a.inode = id_.inode();
         a.device = fs_.device();
         a.type = type();
-        a.permissions = Permissions(a.type == NodeType::directory ? 0555
-                                    : a.type == NodeType::symlink ? 0777
-                                                                  : 0444);
+        a.permissions = permissions();
         a.links = a.type == NodeType::directory ? 2 : 1;
         a.block_size = 1024;
         a.accessed = a.modified = a.changed = fs_.booted();
@@ -200,6 +199,9 @@ public:
         if (which == ProcessText::cmdline) {
             return fs_.processes().command_line(id_.pid, out);
         }
+        if (which == ProcessText::environ) {
+            return fs_.processes().environment(id_.pid, out);
+        }
         if (which == ProcessText::maps) {
             return fs_.processes().maps(id_.pid, out);
         }
@@ -225,6 +227,20 @@ public:
 
 private:
     static constexpr std::size_t longest_link = 512;  ///< it lives on a kernel stack
+
+    [[nodiscard]] Permissions permissions() const noexcept {
+        switch (type()) {
+            case NodeType::directory:
+                return Permissions(id_.kind == Kind::descriptors ? 0500 : 0555);
+            case NodeType::symlink:
+                return Permissions(0777);
+            default:
+                return Permissions(id_.kind == Kind::text &&
+                                           process_texts[id_.number].text == ProcessText::environ
+                                       ? 0400
+                                       : 0444);
+        }
+    }
     static constexpr std::uint64_t fixed = 3;
     static constexpr std::uint64_t moving = 1000;
 

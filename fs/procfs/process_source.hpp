@@ -29,7 +29,8 @@ struct ProcessFacts {
 
 enum class ProcessLink : std::uint8_t { executable, directory, root };
 
-/// Errors of all functions: not_found, when there is no such process (any more) or no such thing.
+/// Errors of all functions: not_found, when there is no such process (any more) or no such thing;
+/// permission_denied, when the caller may not know.
 class ProcessSource {
 public:
     [[nodiscard]] virtual std::uint32_t current() noexcept = 0;
@@ -38,6 +39,7 @@ public:
     [[nodiscard]] virtual Result<ProcessFacts> facts(std::uint32_t pid) noexcept = 0;
     /// The argument strings, each with its NUL.
     [[nodiscard]] virtual Status command_line(std::uint32_t pid, TextOutput& out) noexcept = 0;
+    [[nodiscard]] virtual Status environment(std::uint32_t pid, TextOutput& out) noexcept = 0;
     [[nodiscard]] virtual Status maps(std::uint32_t pid, TextOutput& out) noexcept = 0;
     [[nodiscard]] virtual Result<Ref<Vnode>> link(std::uint32_t pid,
                                                   ProcessLink which) noexcept = 0;

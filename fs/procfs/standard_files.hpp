@@ -4,6 +4,7 @@
 #include "fs/procfs/text.hpp"
 #include "fs/vfs/vfs.hpp"
 #include "kidney/core/time.hpp"
+#include "kidney/hal/cpu_description.hpp"
 
 #include <array>
 #include <cstdint>
@@ -29,6 +30,43 @@ inline void write_uptime(Instant now, Duration idle, TextOutput& out) noexcept {
     };
     seconds(now.nanoseconds(), ' ');
     seconds(static_cast<std::uint64_t>(idle.count()), '\n');
+}
+/// CPU time in ticks of 1/100 s, as /proc/stat has it.
+struct CpuTicks {
+    std::uint64_t user = 0, system = 0, idle = 0;
+};
+/// A line of /proc/stat: `name` is "cpu" for all, "cpu0" and so on for one. Nice, iowait and what
+/// follows are not told apart.
+inline void write_cpu_ticks(std::string_view name, const CpuTicks& t, TextOutput& out) noexcept {
+    format_to(out, "{} {} 0 {} {} 0 0 0 0 0 0\n", name, t.user, t.system, t.idle);
+}
+/// /proc/loadavg, from hundredths.
+struct LoadNumbers {
+    std::array<std::uint32_t, 3> hundredths{};
+    std::size_t runnable = 0, threads = 0;
+    std::uint32_t last_pid = 0;
+};
+inline void write_loadavg(const LoadNumbers& load, TextOutput& out) noexcept {
+    for (const std::uint32_t h : load.hundredths) {
+        format_to(out, "{}.{:02} ", h / 100, h % 100);
+    }
+    format_to(out, "{}/{} {}\n", load.runnable, load.threads, load.last_pid);
+}
+/// One processor's part of /proc/cpuinfo.
+inline void write_cpuinfo(std::uint32_t number, const hal::CpuDescription& cpu,
+                          TextOutput& out) noexcept {
+    constexpr std::uint64_t megahertz = 1'000'000;
+    format_to(out, "processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n", number,
+              cpu.vendor.view(), cpu.family, cpu.model);
+    format_to(out, "model name\t: {}\nstepping\t: {}\ncpu MHz\t\t: {}.{:03}\n", cpu.name.view(),
+              cpu.stepping, cpu.hertz / megahertz, cpu.hertz % megahertz / 1000);
+    format_to(out, "flags\t\t: {}\n\n", cpu.features.view());
+}
+/// /proc/partitions: a heading, then a line for each disk.
+inline constexpr std::string_view partitions_heading = "major minor  #blocks  name\n\n";
+inline void write_partition(DeviceNumber number, std::uint64_t bytes, std::string_view name,
+                            TextOutput& out) noexcept {
+    format_to(out, "{:4} {:8} {:10} {}\n", number.major, number.minor, bytes / 1024, name);
 }
 /// /proc/mounts: source, directory, type, options.
 template <class V>

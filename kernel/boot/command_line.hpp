@@ -8,8 +8,10 @@
 
 #include "kernel/boot/boot_info.hpp"
 #include "kidney/core/cpu_id.hpp"
+#include "kidney/core/log.hpp"
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -19,10 +21,10 @@ namespace kidney::kernel {
 enum class PanicAction : std::uint8_t { exit, halt };
 
 struct BootOptions {
-    BoundedText<32> console;  ///< empty: serial
-    BoundedText<64> root;     ///< empty: the first disk
-    BoundedText<128> init;    ///< empty: /sbin/init
-    BoundedText<64> log;      ///< least level that is logged: debug, info, warning, error
+    BoundedText<32> console;        ///< empty: serial
+    BoundedText<64> root;           ///< empty: the first disk
+    BoundedText<128> init;          ///< empty: /sbin/init
+    LogLevel log = LogLevel::info;  ///< least level that is logged
     std::uint32_t cpus = max_cpus;
     PanicAction panic = PanicAction::exit;
     bool panic_test = false;     ///< `panic=test`: panic once booted, for the tests
@@ -75,6 +77,17 @@ namespace command_line {
     return text;
 }
 
+/// The value of `log=`.
+[[nodiscard]] constexpr std::optional<LogLevel> level(std::string_view text) noexcept {
+    constexpr std::string_view names[] = {"debug", "info", "warning", "error"};
+    for (std::size_t i = 0; i < std::size(names); ++i) {
+        if (text == names[i]) {
+            return static_cast<LogLevel>(i);
+        }
+    }
+    return std::nullopt;
+}
+
 constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept {
     if (value == "halt") {
         options.panic = PanicAction::halt;
@@ -99,7 +112,9 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
     } else if (name == "init") {
         options.init.assign(value);
     } else if (name == "log") {
-        options.log.assign(value);
+        const std::optional<LogLevel> least = level(value);
+        options.log = least.value_or(options.log);
+        return least.has_value();
     } else if (name == "smp") {
         const std::optional<std::uint32_t> count = number(value);
         if (!count || *count == 0) {

@@ -80,9 +80,9 @@ std::string_view last_component(std::string_view path) noexcept {
     return slash == std::string_view::npos ? path : slice(path, slash + 1);
 }
 
-/// Copies the stack image into the new address space; returns the stack pointer.
-Result<VirtAddr> write_stack(const Process& self, AddressSpace& memory, const LoadPlan& plan,
-                             const ArgumentBlock& arguments, std::string_view path) noexcept {
+/// Copies the stack image into the new address space; returns where its parts are.
+Result<StackLayout> write_stack(const Process& self, AddressSpace& memory, const LoadPlan& plan,
+                                const ArgumentBlock& arguments, std::string_view path) noexcept {
     std::array<std::byte, 16> random;
     fill_random(random);
     const StackImageInput in{
@@ -127,12 +127,12 @@ Result<VirtAddr> write_stack(const Process& self, AddressSpace& memory, const Lo
     });
     flush();
     TRY(std::move(status));
-    return at.stack_pointer;
+    return at;
 }
 
 /// What a new program does not inherit.
 void forget_old_program(Process& self, fs::Vnode& executable, std::string_view name,
-                        const ArgumentBlock& arguments) noexcept {
+                        const ArgumentBlock& arguments, VirtAddr strings) noexcept {
     self.files.close_for_exec();
     std::array<char, 256> path;
     if (const auto found = vfs().path_of(*self.root, executable, path)) {
@@ -140,13 +140,16 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     } else if (&executable != self.executable.get()) {  // else: started again by /proc/self/exe
         self.executable_path.assign("");
     }
-    self.executable = Ref<fs::Vnode>::share(executable);
+    self.replace(self.executable, Ref<fs::Vnode>::share(executable));
     self.clear_on_exit = {};
     self.thread->set_name(name);
     self.thread->user_state.reset_current();
     LockGuard guard(process_lock);
     self.signals.reset_for_exec();
-    self.command_line.assign(arguments.arguments());
+    const auto arguments_size = static_cast<std::uint32_t>(arguments.arguments().size());
+    const auto strings_size = static_cast<std::uint32_t>(arguments.bytes().size());
+    self.arguments = {strings, arguments_size};
+    self.environment = {strings + arguments_size, strings_size - arguments_size};
     self.has_executed = true;
 }
 
@@ -170,14 +173,14 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     Program program = TRY(find_program(context, path, arguments));
     const fs::Attributes attributes = TRY(program.node->attributes());
     Ref<AddressSpace> memory = TRY(build_address_space(*program.node, program.plan));
-    const VirtAddr stack = TRY(write_stack(self, *memory, program.plan, arguments, path));
+    const StackLayout stack = TRY(write_stack(self, *memory, program.plan, arguments, path));
 
     // Behind this line nothing fails: there is no old program to return to.
     enter_address_space(self, std::move(memory));
     return_borrowed_memory(self);
     apply_set_id(self, attributes);
-    forget_old_program(self, *program.node, last_component(path), arguments);
-    frame = arch::user_start_frame(program.plan.entry, stack);
+    forget_old_program(self, *program.node, last_component(path), arguments, stack.strings);
+    frame = arch::user_start_frame(program.plan.entry, stack.stack_pointer);
     return {};
 }
 

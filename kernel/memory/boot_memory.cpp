@@ -84,7 +84,7 @@ void start_memory(const BootInfo& info) noexcept {
     ZeroedFrames zeroed(early);
     KernelTables& tables = k.tables.create();
     const arch::ImagePlace image = arch::image_place();
-    tables.create(direct_end.value(), image.start + image.size, zeroed);
+    tables.create(direct_end.value(), {image.code, image.constants, image.variables}, zeroed);
     Mmu::activate(tables.root().address());
 
     PhysMap& phys = k.phys_map.create(tables);

@@ -22,6 +22,20 @@ concept BootFrames = requires(S& source) {
     { source.take_zeroed() } noexcept -> std::same_as<FrameNumber>;
 };
 
+/// Physical places of the kernel's code and constants, one behind the other; whole pages.
+struct FixedParts {
+    PhysAddr code, constants, end;
+
+    [[nodiscard]] bool overlaps(PhysAddr at, std::uint32_t size) const noexcept {
+        return code < at + size && at < end;
+    }
+    /// Code is executed and constants are read; neither is ever written.
+    [[nodiscard]] hal::PageFlags flags_at(PhysAddr page) const noexcept {
+        const bool is_fixed = page >= code && page < end;
+        return {.writable = !is_fixed, .executable = is_fixed && page < constants, .global = true};
+    }
+};
+
 /// Where the boot code has mapped a direct frame already (the trampoline maps them at kernel_base).
 [[nodiscard]] inline std::byte* direct_pointer(FrameNumber frame) noexcept {
     return reinterpret_cast<std::byte*>(layout::kernel_base.value() + frame.address().value());
@@ -39,19 +53,24 @@ public:
     static constexpr std::uint32_t leaf_span = leaf_entries * page_size;
     static constexpr std::uint32_t leaf_tables = (0U - layout::vmap_base.value()) / leaf_span;
 
-    /// Maps the first `direct_frames` frames at kernel_base and prepares the vmap area.
-    /// Physical memory below `code_end` may be executed, where the format can tell.
+    /// Maps the first `direct_frames` frames at kernel_base and prepares the vmap area. Large
+    /// pages, but for the few that hold something of `fixed`: there every small page has its own
+    /// rights.
     template <BootFrames S>
-    void create(std::uint32_t direct_frames, PhysAddr code_end, S& source) noexcept {
+    void create(std::uint32_t direct_frames, const FixedParts& fixed, S& source) noexcept {
         root_ = source.take_zeroed();
         constexpr std::uint32_t large = 1U << Format::large_page_shift;
         const std::uint32_t direct_bytes = direct_frames << page_shift;
         for (std::uint32_t at = 0; at < layout::direct_map_size && at < direct_bytes; at += large) {
-            // Only the image at the start of memory holds code.
-            const auto flags = hal::PageFlags{
-                .writable = true, .executable = at < code_end.value(), .global = true};
-            *upper_entry(1, layout::kernel_base + at, source) =
-                Format::large_leaf(FrameNumber::containing(PhysAddr(at)), flags);
+            Entry& entry = *upper_entry(1, layout::kernel_base + at, source);
+            if (fixed.overlaps(PhysAddr(at), large)) {
+                const FrameNumber table = source.take_zeroed();
+                fill_small(table, PhysAddr(at), fixed);
+                entry = Format::table(1, table);
+            } else {
+                entry = Format::large_leaf(FrameNumber::containing(PhysAddr(at)),
+                                           fixed.flags_at(PhysAddr(at)));
+            }
         }
         for (std::uint32_t i = 0; i < leaf_tables; ++i) {
             const FrameNumber table = source.take_zeroed();
@@ -82,6 +101,14 @@ private:
         KIDNEY_ASSERT(page >= layout::vmap_base);
         const std::uint32_t offset = page - layout::vmap_base;
         return leaves_[offset / leaf_span][(offset >> page_shift) % leaf_entries];
+    }
+
+    static void fill_small(FrameNumber table, PhysAddr from, const FixedParts& fixed) noexcept {
+        auto* const entries = reinterpret_cast<Entry*>(direct_pointer(table));
+        for (std::uint32_t i = 0; i < leaf_entries; ++i) {
+            const PhysAddr page = from + (i << page_shift);
+            entries[i] = Format::leaf(FrameNumber::containing(page), fixed.flags_at(page));
+        }
     }
 
     /// The entry of `level` that covers `address`, creating the tables above it.

@@ -26,13 +26,15 @@ void change(AddressSpace* from, AddressSpace* to) noexcept {
 
 /// Changes the calling process's space; the old one ends outside the critical section.
 void replace(Process& self, Ref<AddressSpace> next) noexcept {
+    Ref<AddressSpace> old;
     {
         // A switch in between would activate one space and deactivate the other.
         hal::InterruptGuard<Cpu> guard;
         change(self.memory.get(), next.get());
-        std::swap(self.memory, next);
+        old = self.look_at(self.memory);  // it must not end in here
+        self.replace(self.memory, std::move(next));
     }
-    next.reset();
+    old.reset();
 }
 
 }  // namespace

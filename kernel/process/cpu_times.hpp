@@ -5,13 +5,13 @@
 
 namespace kidney::kernel {
 
-/// What the process has used so far. The dispatcher books time per thread and does not tell user
-/// from kernel mode (that would cost two clock readings in every call): all of it is user time.
+/// Of a running thread. The dispatcher measures its slices, the way in from user mode what of them
+/// the program had for itself; the rest is the system's.
+[[nodiscard]] CpuTimes cpu_times(Thread& thread) noexcept;
+
+/// What the process has used so far.
 [[nodiscard]] inline CpuTimes cpu_times(Process& p) noexcept {
-    if (p.thread == nullptr) {
-        return p.final_times;
-    }
-    return {dispatcher().cpu_time(*p.thread), Duration()};
+    return p.thread == nullptr ? p.final_times : cpu_times(*p.thread);
 }
 
 }  // namespace kidney::kernel

@@ -27,9 +27,9 @@ void release_resources(Process& self) noexcept {
     self.real_timer.cancel();
     clear_thread_word(self);
     self.files.close_all();
-    self.directory.reset();
-    self.root.reset();
-    self.executable.reset();
+    self.replace(self.directory, Ref<fs::Vnode>());
+    self.replace(self.root, Ref<fs::Vnode>());
+    self.replace(self.executable, Ref<fs::Vnode>());
     leave_address_space(self);
     return_borrowed_memory(self);
 }
@@ -74,6 +74,7 @@ void exit_process(Process& self, ExitStatus status) noexcept {
     {
         LockGuard guard(process_lock);
         self.final_times = cpu_times(self);
+        self.final_name.assign(self.name());
         if (self.terminal != nullptr && self.session == self.pid) {
             hang_up_session(self);
         }

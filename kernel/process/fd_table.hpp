@@ -1,10 +1,10 @@
 /// File descriptors: small numbers that name open files.
 ///
 /// A bitmap says which slots are in use, so that a new table costs nothing to clear and fork copies
-/// only what is open. Portable: host tests give it fake files. Concurrency: the owner's thread, or
-/// the parent that builds the table for a child.
+/// only what is open. Portable: host tests give it fake files.
 #pragma once
 
+#include "kidney/core/lock.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/fs/vnode.hpp"
@@ -28,14 +28,18 @@ private:
     std::uint32_t value_ = 0;
 };
 
-class FdTable {
+/// Concurrency: the owner's thread, or the parent that builds the table for a child; others may
+/// share() and next_open(). `Lock` is held for the moment in which an entry changes or is looked at
+/// by others; the owner reads without it, because only it changes anything.
+template <BasicLockable Lock>
+class FdTableWith {
 public:
     static constexpr std::uint32_t capacity = 1024;
 
-    FdTable() noexcept = default;
-    ~FdTable() { close_all(); }
-    FdTable(const FdTable&) = delete;
-    FdTable& operator=(const FdTable&) = delete;
+    FdTableWith() noexcept = default;
+    ~FdTableWith() { close_all(); }
+    FdTableWith(const FdTableWith&) = delete;
+    FdTableWith& operator=(const FdTableWith&) = delete;
 
     /// The open file, borrowed: good until this thread closes the descriptor. Error:
     /// bad_descriptor.
@@ -126,7 +130,7 @@ public:
         for_each_open([this](std::uint32_t n) { take(Fd(n)).reset(); });
     }
     /// fork: this (empty) table shares every open file of the parent.
-    void copy_from(const FdTable& parent) noexcept {
+    void copy_from(const FdTableWith& parent) noexcept {
         limit_ = parent.limit_;
         cloexec_ = parent.cloexec_;
         open_ = parent.open_;
@@ -134,6 +138,25 @@ public:
             files_[n] = parent.files_[n];
             files_[n]->retain();
         });
+    }
+
+    /// For onlookers: the open file, which they keep. Error: bad_descriptor.
+    [[nodiscard]] Result<Ref<fs::File>> share(Fd fd) const noexcept {
+        LockGuard guard(lock_);
+        if (!is_open(fd)) {
+            return fail(Errc::bad_descriptor);
+        }
+        return Ref<fs::File>::share(*files_[fd.value()]);
+    }
+    /// For onlookers: the lowest open descriptor that is not below `from`. Error: bad_descriptor.
+    [[nodiscard]] Result<Fd> next_open(Fd from) const noexcept {
+        LockGuard guard(lock_);
+        for (std::uint32_t n = from.value(); n < capacity; ++n) {
+            if (test(open_, n)) {
+                return Fd(n);
+            }
+        }
+        return fail(Errc::bad_descriptor);
     }
 
     /// Calls f(number) for each open descriptor in ascending order; f may close it.
@@ -162,6 +185,7 @@ private:
         b[n / 32] = on ? b[n / 32] | bit : b[n / 32] & ~bit;
     }
     void occupy(std::uint32_t n, fs::File* file, bool close_on_exec) noexcept {
+        LockGuard guard(lock_);
         files_[n] = file;
         assign(open_, n, true);
         assign(cloexec_, n, close_on_exec);
@@ -170,14 +194,19 @@ private:
         if (!is_open(fd)) {
             return {};
         }
+        LockGuard guard(lock_);
         assign(open_, fd.value(), false);
         return Ref<fs::File>::adopt(files_[fd.value()]);
     }
 
+    mutable Lock lock_;
     Bits open_{};
     Bits cloexec_{};
     std::uint32_t limit_ = capacity;
     std::array<fs::File*, capacity> files_;  // valid where open_ says so; owns one reference each
 };
+
+/// Nobody looks on.
+using FdTable = FdTableWith<NullLock>;
 
 }  // namespace kidney::kernel

@@ -95,7 +95,8 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
     child.exit_signal = request.exit_signal;
     child.borrows_memory = request.wait_until_released;
     child.signals.copy_for_fork(parent.signals);
-    child.command_line = parent.command_line;
+    child.arguments = parent.arguments;
+    child.environment = parent.environment;
     parent.children.push_back(child);
     processes().add(child);
     return {};

@@ -2,10 +2,12 @@
 
 #include "arch/i686/context/user_mode.hpp"
 #include "kernel/boot/machine.hpp"
+#include "kernel/console.hpp"
 #include "kernel/decision_trace.hpp"
 #include "kernel/exec/exec.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
+#include "kernel/storage/disk_files.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
@@ -110,7 +112,10 @@ Status start_first_process(const FirstProgram& program) noexcept {
 
 void init_has_exited(ExitStatus status) noexcept {
     ignore_error(vfs().sync(), "the machine goes off either way; the file system has logged it");
+    flush_disks();
     write_decision_trace();
+    set_console_limit(default_console_limit);  // whatever dmesg -n said: somebody waits for this
+    set_log_level(LogLevel::info);
     log::info<"process">("init exited with status {}", status.shell_code());
     power_off();
 }

@@ -1,13 +1,22 @@
 #include "kernel/process/proc_files.hpp"
 
+#include "arch/i686/cpu/description.hpp"
 #include "fs/procfs/procfs.hpp"
 #include "fs/procfs/standard_files.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/process/cpu_times.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/process.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/storage/disk_files.hpp"
+#include "kernel/tty/console_terminal.hpp"
+#include "kernel/tty/terminal.hpp"
+#include "kernel/tty/terminal_file.hpp"
 #include "kernel/version.hpp"
+
+#include <algorithm>
+#include <array>
 
 namespace kidney::kernel {
 namespace {
@@ -18,8 +27,86 @@ using Procfs = fs::Procfs<Heap, Mutex<ranks::file>, WallFileClock>;
     return static_cast<std::uint64_t>(time.count()) / 10'000'000;
 }
 
-/// Facts of any process. Descriptors, links and maps only of the caller's own: they belong to the
-/// thread of their process, and nobody else may look at them while it runs.
+/// A process by number, kept until the caller lets go of it.
+[[nodiscard]] Result<Ref<Process>> find_process(std::uint32_t pid) noexcept {
+    LockGuard guard(process_lock);
+    Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
+    return p == nullptr ? Result<Ref<Process>>(fail(Errc::not_found)) : Ref<Process>::share(*p);
+}
+
+/// The same, if the caller may look into it: its own user's, or the caller is privileged.
+[[nodiscard]] Result<Ref<Process>> find_open_process(std::uint32_t pid) noexcept {
+    Ref<Process> p = TRY(find_process(pid));
+    const Process& self = current_process();
+    LockGuard guard(process_lock);
+    if (!self.identity.is_privileged() &&
+        (self.identity.user.effective != p->identity.user.real ||
+         self.identity.user.effective != p->identity.user.effective)) {
+        return fail(Errc::permission_denied);
+    }
+    return p;
+}
+
+/// Copies text out of a program's memory, whether it runs or not; what is no longer there ends it.
+void copy_text(AddressSpace& memory, VirtRange from, fs::TextOutput& out) noexcept {
+    constexpr std::uint32_t most = 64 * 1024;
+    std::array<char, 256> piece;
+    std::uint32_t left = std::min(from.size, most);
+    while (left > 0) {
+        const auto size = std::min<std::uint32_t>(left, piece.size());
+        const auto bytes = std::as_writable_bytes(std::span(piece).first(size));
+        if (!memory.copy_from(from.start, bytes)) {
+            return;
+        }
+        out.write({piece.data(), size});
+        from.start += size;
+        left -= size;
+    }
+}
+
+[[nodiscard]] char state_letter(const Process& p) noexcept REQUIRES(process_lock) {
+    switch (p.state) {
+        case Process::State::zombie:
+            return 'Z';
+        case Process::State::stopped:
+            return 'T';
+        case Process::State::running:
+            break;
+    }
+    return p.thread != nullptr && is_runnable(*p.thread) ? 'R' : 'S';
+}
+
+[[nodiscard]] fs::ProcessFacts facts_of(Process& p) noexcept REQUIRES(process_lock) {
+    fs::ProcessFacts f;
+    f.pid = p.pid.word();
+    f.parent = p.parent == nullptr ? 0 : p.parent->pid.word();
+    f.group = p.group.word();
+    f.session = p.session.word();
+    f.state = state_letter(p);
+    const std::string_view name = p.thread == nullptr ? p.final_name.view() : p.name();
+    for (std::size_t i = 0; i < name.size() && i + 1 < f.name.size(); ++i) {
+        f.name[i] = name[i];
+    }
+    const CpuTimes times = cpu_times(p);
+    f.user_ticks = ticks(times.user);
+    f.system_ticks = ticks(times.system);
+    f.children_user_ticks = ticks(p.children_times.user);
+    f.children_system_ticks = ticks(p.children_times.system);
+    f.start_ticks = ticks(p.started - Instant());
+    f.nice = p.thread == nullptr ? 0 : p.thread->nice;
+    if (p.terminal != nullptr) {
+        f.terminal = terminal_major << 8 | 64;  // the console is the only one
+        f.foreground_group = p.terminal->foreground().value();
+    }
+    f.uid = p.identity.user.real;
+    f.effective_uid = p.identity.user.effective;
+    f.gid = p.identity.group.real;
+    f.effective_gid = p.identity.group.effective;
+    return f;
+}
+
+/// What /proc says about processes. A process may end at any moment: what is looked at is kept by a
+/// reference, and what it consists of is looked at through Process::look_at().
 class Processes final : public fs::ProcessSource {
 public:
     std::uint32_t current() noexcept override { return current_process().pid.word(); }
@@ -35,53 +122,32 @@ public:
         return found;
     }
     Result<fs::ProcessFacts> facts(std::uint32_t pid) noexcept override EXCLUDES(process_lock) {
-        const std::uint32_t caller = current();
-        LockGuard guard(process_lock);
-        Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
-        if (p == nullptr) {
-            return fail(Errc::not_found);
-        }
+        const Ref<Process> p = TRY(find_process(pid));
         fs::ProcessFacts f;
-        f.pid = pid;
-        f.parent = p->parent == nullptr ? 0 : p->parent->pid.word();
-        f.group = p->group.word();
-        f.session = p->session.word();
-        f.state = p->state == Process::State::zombie    ? 'Z'
-                  : p->state == Process::State::stopped ? 'T'
-                  : pid == caller                       ? 'R'
-                                                        : 'S';
-        const std::string_view name = p->thread == nullptr ? std::string_view("?") : p->name();
-        for (std::size_t i = 0; i < name.size() && i + 1 < f.name.size(); ++i) {
-            f.name[i] = name[i];
-        }
-        const CpuTimes times = cpu_times(*p);
-        f.user_ticks = ticks(times.user);
-        f.system_ticks = ticks(times.system);
-        const fs::Credentials who = p->identity.effective();
-        f.uid = f.effective_uid = who.uid;
-        f.gid = f.effective_gid = who.gid;
-        return f;
-    }
-    /// Copied under the lock, written without it: the reader's memory may fault.
-    Status command_line(std::uint32_t pid, fs::TextOutput& out) noexcept override
-        EXCLUDES(process_lock) {
-        BoundedText<128> text;
         {
             LockGuard guard(process_lock);
-            Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
-            if (p == nullptr) {
-                return fail(Errc::not_found);
-            }
-            if (p->state != Process::State::zombie) {  // a zombie has no command line
-                text = p->command_line;
-            }
+            f = facts_of(*p);
         }
-        out.write(text.view());
-        return {};
+        if (const Ref<AddressSpace> memory = p->look_at(p->memory)) {
+            const auto usage = memory->usage();
+            f.virtual_bytes = usage.bytes;
+            f.resident_pages = usage.pages;
+        }
+        return f;
+    }
+    Status command_line(std::uint32_t pid, fs::TextOutput& out) noexcept override {
+        return write_strings(TRY(find_process(pid)), &Process::arguments, out);
+    }
+    Status environment(std::uint32_t pid, fs::TextOutput& out) noexcept override {
+        return write_strings(TRY(find_open_process(pid)), &Process::environment, out);
     }
     Status maps(std::uint32_t pid, fs::TextOutput& out) noexcept override {
-        Process& self = *TRY(own(pid));
-        self.memory->for_each_region([&out](const auto& region) {
+        const Ref<Process> p = TRY(find_open_process(pid));
+        const Ref<AddressSpace> memory = p->look_at(p->memory);
+        if (!memory) {
+            return {};
+        }
+        memory->for_each_region([&out](const auto& region) {
             const auto& right = region.traits.protection;
             format_to(out, "{:08x}-{:08x} {}{}{}{} 00000000 00:00 0\n", region.range.start.value(),
                       region.range.end().value(), right.read ? 'r' : '-', right.write ? 'w' : '-',
@@ -90,24 +156,19 @@ public:
         return {};
     }
     Result<Ref<fs::Vnode>> link(std::uint32_t pid, fs::ProcessLink which) noexcept override {
-        Process& self = *TRY(own(pid));
-        Ref<fs::Vnode> node = which == fs::ProcessLink::executable  ? self.executable
-                              : which == fs::ProcessLink::directory ? self.directory
-                                                                    : self.root;
+        const Ref<Process> p = TRY(find_open_process(pid));
+        Ref<fs::Vnode> node = p->look_at(which == fs::ProcessLink::executable  ? p->executable
+                                         : which == fs::ProcessLink::directory ? p->directory
+                                                                               : p->root);
         return node ? Result<Ref<fs::Vnode>>(std::move(node)) : fail(Errc::not_found);
     }
     Result<std::uint32_t> next_descriptor(std::uint32_t pid, std::uint32_t from) noexcept override {
-        Process& self = *TRY(own(pid));
-        for (; from < FdTable::capacity; ++from) {
-            if (self.files.is_open(Fd(from))) {
-                return from;
-            }
-        }
-        return fail(Errc::not_found);
+        const auto fd = TRY(find_open_process(pid))->files.next_open(Fd(from));
+        return fd ? Result<std::uint32_t>(fd->value()) : fail(Errc::not_found);
     }
     Result<Ref<fs::File>> descriptor(std::uint32_t pid, std::uint32_t fd) noexcept override {
-        const auto file = TRY(own(pid))->files.get(Fd(fd));
-        return file ? Result<Ref<fs::File>>(Ref<fs::File>::share(**file)) : fail(Errc::not_found);
+        auto file = TRY(find_open_process(pid))->files.share(Fd(fd));
+        return file ? std::move(file) : fail(Errc::not_found);
     }
     Result<std::string_view> path_of(fs::Vnode& node, std::span<char> to) noexcept override {
         const Process& self = current_process();
@@ -120,12 +181,65 @@ public:
     }
 
 private:
-    [[nodiscard]] static Result<Process*> own(std::uint32_t pid) noexcept {
-        Process& self = current_process();
-        return self.pid.word() == pid ? Result<Process*>(&self) : fail(Errc::not_found);
+    static Status write_strings(const Ref<Process>& p, VirtRange Process::* which,
+                                fs::TextOutput& out) noexcept EXCLUDES(process_lock) {
+        VirtRange where;
+        {
+            LockGuard guard(process_lock);
+            where = (*p).*which;
+        }
+        if (const Ref<AddressSpace> memory = p->look_at(p->memory)) {  // a zombie has none
+            copy_text(*memory, where, out);
+        }
+        return {};
     }
 };
 
+void write_statistics(void*, fs::TextOutput& out) noexcept {
+    const auto line = [&out](std::string_view name, const CpuUsage& u) noexcept {
+        fs::write_cpu_ticks(name, {ticks(u.user), ticks(u.system), ticks(u.idle)}, out);
+    };
+    const CpuUsage all = cpu_usage();
+    line("cpu ", all);
+    for (std::uint32_t n = 0; n < max_cpus; ++n) {
+        if (is_online(CpuId(n))) {
+            TextBuffer<8> name;
+            format_to(name, "cpu{}", n);
+            line(name.view(), cpu_usage(CpuId(n)));
+        }
+    }
+    std::uint64_t forks = 0;
+    {
+        LockGuard guard(process_lock);
+        forks = processes().added();
+    }
+    const Duration since_boot = Clock::now() - Instant();
+    const std::int64_t booted = (wall_clock() - since_boot).count() / 1'000'000'000;
+    format_to(out, "ctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
+              all.switches, booted, forks, runnable_threads());
+}
+void write_load(void*, fs::TextOutput& out) noexcept {
+    const sched::LoadAverage load = load_average();
+    fs::LoadNumbers numbers;
+    for (std::size_t i = 0; i < numbers.hundredths.size(); ++i) {
+        numbers.hundredths[i] = load.hundredths(i);
+    }
+    numbers.runnable = runnable_threads();
+    {
+        LockGuard guard(process_lock);
+        numbers.threads = processes().count();
+        numbers.last_pid = processes().last_pid().word();
+    }
+    fs::write_loadavg(numbers, out);
+}
+/// All CPUs are of one kind.
+void write_cpus(void* description, fs::TextOutput& out) noexcept {
+    for (std::uint32_t n = 0; n < max_cpus; ++n) {
+        if (is_online(CpuId(n))) {
+            fs::write_cpuinfo(n, *static_cast<const hal::CpuDescription*>(description), out);
+        }
+    }
+}
 void write_memory(void*, fs::TextOutput& out) noexcept {
     const auto frames_now = frames().counts();
     const std::uint64_t cached = kernel_objects.page_cache.get().size();
@@ -145,6 +259,7 @@ void write_version(void*, fs::TextOutput& out) noexcept {
 }
 
 constinit WallFileClock file_clock;
+constinit hal::CpuDescription cpu_description;
 constinit BootObject<Processes> process_source;
 constinit BootObject<Procfs> proc_file_system;
 
@@ -155,11 +270,16 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.start());
     TRY(proc.add_file("meminfo", &write_memory));
     TRY(proc.add_file("uptime", [](void*, fs::TextOutput& out) noexcept {
-        fs::write_uptime(Clock::now(), Duration(), out);
+        fs::write_uptime(Clock::now(), cpu_usage().idle, out);
     }));
     TRY(proc.add_file("mounts",
                       [](void*, fs::TextOutput& out) noexcept { fs::write_mounts(vfs(), out); }));
     TRY(proc.add_file("version", &write_version));
+    TRY(proc.add_file("stat", &write_statistics));
+    TRY(proc.add_file("loadavg", &write_load));
+    arch::CpuidDescriber::describe(cpu_description);
+    TRY(proc.add_file("cpuinfo", &write_cpus, &cpu_description));
+    TRY(proc.add_file("partitions", &write_disk_list));
     const fs::ProcId own = TRY(proc.add_directory("kidney"));
     TRY(proc.add_file(own, "policies", &write_policies));
     return &proc;

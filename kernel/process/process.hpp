@@ -37,6 +37,7 @@ extern ProcessLock process_lock;
 /// CPU time in user and kernel mode; of a process, or of the children it has waited for.
 struct CpuTimes {
     Duration user, system;
+    [[nodiscard]] constexpr Duration total() const noexcept { return user + system; }
     friend constexpr CpuTimes operator+(CpuTimes a, CpuTimes b) noexcept {
         return {a.user + b.user, a.system + b.system};
     }
@@ -58,11 +59,14 @@ public:
 
     Process() noexcept = default;
 
+    const Instant started = Clock::now();
+
     // --- Constant, or the process's own ---
+    // Other processes look at memory, files, root, directory and executable: see replace().
     Pid pid;                   ///< given when the process is entered in the table
     Thread* thread = nullptr;  ///< null once it has ended
     Ref<AddressSpace> memory;  ///< shared with the parent during vfork
-    FdTable files;
+    FdTableWith<SpinLock<ranks::process_view>> files;
     Ref<fs::Vnode> root, directory;  ///< "/" and the current directory
     std::uint32_t umask = 022;
     Limits limits;
@@ -79,8 +83,7 @@ public:
     hal::TrapFrame start_frame;
 
     // --- Guarded by process_lock ---
-    /// Begin of the arguments, each with its NUL, for ps. A copy: a program's memory is its own.
-    BoundedText<128> command_line;
+    VirtRange arguments, environment;  ///< where exec put the strings, in `memory`
     Identity identity;  ///< written by its owner only; other processes read it for permissions
     SignalState signals;
     State state = State::running;
@@ -95,11 +98,28 @@ public:
     std::uint32_t exit_signal = abi::sig_chld;
     std::uint32_t pending_stop = 0;  ///< signal of a stop under way
     CpuTimes final_times;            ///< of a zombie
+    BoundedText<15> final_name;      ///< likewise
 
     ListHook in_table, in_siblings, in_bucket;
     using Children = boost::intrusive::list<
         Process, boost::intrusive::member_hook<Process, ListHook, &Process::in_siblings>>;
     Children children;
+
+    /// The owner changes one of the members that others look at.
+    template <class T>
+    void replace(Ref<T>& member, Ref<T> next) noexcept EXCLUDES(view_lock_) {
+        {
+            LockGuard guard(view_lock_);
+            std::swap(member, next);
+        }
+        // What was there may end now: not under a spin lock.
+    }
+    /// Others look at such a member, whatever the process does meanwhile; null once it has ended.
+    template <class T>
+    [[nodiscard]] Ref<T> look_at(const Ref<T>& member) noexcept EXCLUDES(view_lock_) {
+        LockGuard guard(view_lock_);
+        return member;
+    }
 
     /// A signal waits to be delivered: interruptible sleeps end with Errc::restart or interrupted.
     [[nodiscard]] bool is_interrupted() const noexcept {
@@ -112,6 +132,9 @@ public:
     [[nodiscard]] std::string_view name() const noexcept { return thread->name(); }
 
     void dispose() noexcept;
+
+private:
+    SpinLock<ranks::process_view> view_lock_;
 };
 
 /// The process whose thread runs here. Only in process context: system calls, faults, exits.

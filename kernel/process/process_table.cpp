@@ -45,6 +45,7 @@ void ProcessTable::add(Process& p) noexcept {
     all_.push_back(p);
     bucket(p.pid).push_front(p);
     ++count_;
+    ++added_;
 }
 
 Ref<Process> ProcessTable::remove(Process& p) noexcept {

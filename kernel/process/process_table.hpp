@@ -34,6 +34,8 @@ public:
     [[nodiscard]] Process* init() noexcept REQUIRES(process_lock) { return find(init_pid); }
 
     /// The number most recently given out (the last field of /proc/loadavg).
+    /// Processes there have ever been.
+    [[nodiscard]] std::uint64_t added() const noexcept REQUIRES(process_lock) { return added_; }
     [[nodiscard]] Pid last_pid() const noexcept REQUIRES(process_lock) { return last_; }
 
 private:
@@ -50,6 +52,7 @@ private:
     All all_;
     std::array<Bucket, buckets> by_pid_;
     std::size_t count_ = 0;
+    std::uint64_t added_ = 0;
     Pid last_{0};
 };
 

@@ -1,4 +1,6 @@
 /// Frames, heap, page tables and user copies with the real memory management unit.
+#include "arch/i686/boot/boot.hpp"
+#include "arch/i686/mm/probe.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/selftest/self_test.hpp"
 #include "tests/laws/counted_frames_laws.hpp"
@@ -59,12 +61,31 @@ void user_copies_stop_at_the_border(laws::Report& report) noexcept {
     LAW_CHECK(report, UserMemory::copy_in(buffer, VirtAddr(0xBFFF'FFE0)) == 0);
 }
 
+constexpr std::array<std::byte, 16> some_constants{std::byte{1}};
+constinit std::array<std::byte, 16> some_variables{std::byte{1}};
+
+void code_and_constants_cannot_be_written(laws::Report& report) noexcept {
+    const std::byte local{};
+    LAW_CHECK(report, arch::can_write(&local));
+    LAW_CHECK(report, arch::can_write(some_variables.data()));
+    LAW_CHECK(report, !arch::can_write(some_constants.data()));
+    LAW_CHECK(report, !arch::can_write(
+                          reinterpret_cast<const void*>(&code_and_constants_cannot_be_written)));
+    const arch::ImagePlace image = arch::image_place();
+    for (PhysAddr page = image.code; page < image.start + image.size; page = page + page_size) {
+        const bool is_fixed = page < image.variables;
+        LAW_CHECK(report,
+                  arch::can_write(direct_pointer(FrameNumber::containing(page))) != is_fixed);
+    }
+}
+
 constexpr std::array tests{
     SelfTest{"frames count references", &frames_count_references},
     SelfTest{"the heap makes objects", &heap_makes_objects},
     SelfTest{"the page-table format keeps its laws", &page_format_keeps_its_laws},
     SelfTest{"windows reach every frame", &windows_reach_every_frame},
     SelfTest{"user copies stop at the border", &user_copies_stop_at_the_border},
+    SelfTest{"code and constants cannot be written", &code_and_constants_cannot_be_written},
 };
 
 }  // namespace

@@ -17,7 +17,6 @@
 namespace kidney::kernel {
 namespace {
 
-constexpr std::size_t max_disks = 8;
 constexpr std::size_t max_modules = 2;
 constexpr std::uint32_t ram_disk_block = 512;
 
@@ -27,23 +26,38 @@ constinit std::size_t count = 0;
 
 constinit std::array<BootObject<drivers::RamDisk>, max_modules> ram_disks;
 
-void add_disk(std::string_view kind, char letter, fs::AnyBlockDevice device) noexcept {
+/// The names and numbers that Linux gives to disks of one kind. virtio has no fixed major number
+/// there; 254 is what its first dynamic one is.
+struct DiskKind {
+    std::string_view prefix;
+    char first;
+    std::uint32_t major;
+    std::uint32_t minors;  ///< from one disk to the next: the others would be its partitions
+};
+constexpr DiskKind ram_kind{"ram", '0', 1, 1};
+constexpr DiskKind virtio_kind{"vd", 'a', 254, 16};
+constexpr DiskKind ata_primary_kind{"hd", 'a', 3, 64};
+constexpr DiskKind ata_secondary_kind{"hd", 'c', 22, 64};
+
+void add_disk(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) noexcept {
     if (count == max_disks) {
         log::warning<"disk">("more than {} disks; the others are ignored", max_disks);
         return;
     }
     BoundedText<8> name;
-    name.assign(kind);
+    const auto letter = static_cast<char>(kind.first + static_cast<char>(n));
+    name.assign(kind.prefix);
     name.append(std::string_view(&letter, 1));
     const std::uint64_t kib = device.block_count() * device.block_size() / 1024;
     log::info<"disk">("{}: {} KiB, blocks of {} bytes", name.view(), kib, device.block_size());
-    found[count] = &storage[count].create(name, device);
+    const fs::DeviceNumber number{kind.major, n * kind.minors};
+    found[count] = &storage[count].create(name, number, device);
     ++count;
 }
 
 /// A module lies where the boot loader put it; the frames stay reserved.
 void find_modules(const BootInfo& info) noexcept {
-    std::size_t n = 0;
+    std::uint32_t n = 0;
     for (const BootModule& module : info.modules.view()) {
         const FrameNumber last = FrameNumber::containing(module.start + (module.size - 1));
         if (module.size < ram_disk_block || n == max_modules || !phys_map().is_direct(last)) {
@@ -53,7 +67,7 @@ void find_modules(const BootInfo& info) noexcept {
         std::byte* const bytes =
             direct_pointer(FrameNumber::containing(module.start)) + module.start.page_offset();
         auto& disk = ram_disks[n].create(std::span(bytes, module.size), ram_disk_block);
-        add_disk("ram", static_cast<char>('0' + n), fs::AnyBlockDevice(disk));
+        add_disk(ram_kind, n, fs::AnyBlockDevice(disk));
         ++n;
     }
 }
@@ -103,12 +117,12 @@ Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function)
 void find_virtio() noexcept {
     arch::PortIo io;
     Pci pci(io);
-    char letter = 'a';
+    std::uint32_t n = 0;
     pci.for_each([&](const drivers::PciFunction& function) noexcept {
         if (function.vendor == drivers::virtio::vendor &&
             function.device == drivers::virtio::transitional_block) {
             if (const Result<VirtioDisk*> disk = start_virtio(pci, function)) {
-                add_disk("vd", letter++, fs::AnyBlockDevice((*disk)->driver));
+                add_disk(virtio_kind, n++, fs::AnyBlockDevice((*disk)->driver));
             } else {
                 log::warning<"disk">("a virtio disk does not start: {}", disk.error());
             }
@@ -124,15 +138,16 @@ struct AtaDisk {
     drivers::AtaPio<arch::PortIo, Clock, DiskLock> driver;
 };
 
+/// The master of each channel; hdb and hdd would be the slaves.
 void find_ata() noexcept {
-    char letter = 'a';
-    for (const drivers::ata::Channel channel : {drivers::ata::primary, drivers::ata::secondary}) {
+    const auto look = [](const DiskKind& kind, const drivers::ata::Channel& channel) noexcept {
         auto disk = mm::make_box<AtaDisk>(heap(), channel);
         if (disk && (*disk)->driver.start()) {
-            add_disk("hd", letter, fs::AnyBlockDevice(disk->release()->driver));
+            add_disk(kind, 0, fs::AnyBlockDevice(disk->release()->driver));
         }
-        ++letter;
-    }
+    };
+    look(ata_primary_kind, drivers::ata::primary);
+    look(ata_secondary_kind, drivers::ata::secondary);
 }
 
 }  // namespace

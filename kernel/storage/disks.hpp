@@ -3,7 +3,8 @@
 
 #include "fs/block/any_block_device.hpp"
 #include "kernel/boot/boot_info.hpp"
-#include "kidney/core/result.hpp"
+#include "kidney/core/bounded.hpp"
+#include "kidney/fs/vnode.hpp"
 
 #include <span>
 #include <string_view>
@@ -13,8 +14,12 @@ namespace kidney::kernel {
 /// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module).
 struct Disk {
     BoundedText<8> name;
+    fs::DeviceNumber number;
     fs::AnyBlockDevice device;
+    bool is_root = false;  ///< the root file system lives there: nobody may write past it
 };
+
+inline constexpr std::size_t max_disks = 8;
 
 /// Looks for disks: boot modules, virtio-blk on PCI, ATA. Starts their drivers. Once, on a thread.
 void find_disks(const BootInfo& info) noexcept;

@@ -60,6 +60,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
     if (const Status status = root.mount(); !status) {
         panic("cannot mount {} as root: {}", disk.name.view(), status.error());
     }
+    disk.is_root = true;
     MUST(vfs().mount_root(root, "/dev/root"));
     log::info<"mount">("{} is the root file system, read-only ext2", disk.name.view());
 

@@ -109,8 +109,9 @@ Reply send_file(Process& self, Fd to_fd, Fd from_fd, UserPtr<Offset> offset,
     if (!from->mode().read || !to->mode().write) {
         return fail(Errc::bad_descriptor);
     }
-    // Only files: a pipe or terminal as source has no "rest of the file" to send.
-    if (from->vnode() == nullptr || from->vnode()->type() != fs::NodeType::regular) {
+    // Files and disks: a pipe or terminal as source has no "rest of the file" to send.
+    if (from->vnode() == nullptr || (from->vnode()->type() != fs::NodeType::regular &&
+                                     from->vnode()->type() != fs::NodeType::block)) {
         return fail(Errc::invalid_argument);
     }
     if (offset.is_null()) {
@@ -249,10 +250,7 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
 
 Reply fsync(Process& self, Fd fd) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    if (file->vnode() == nullptr) {
-        return fail(Errc::invalid_argument);
-    }
-    TRY(file->vnode()->sync());
+    TRY(file->sync());
     return 0U;
 }
 

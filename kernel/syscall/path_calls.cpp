@@ -200,7 +200,7 @@ Result<Ref<fs::Vnode>> searchable(Process& self, Path path) noexcept {
 }  // namespace
 
 Reply chdir(Process& self, Path path) noexcept {
-    self.directory = TRY(searchable(self, path));
+    self.replace(self.directory, TRY(searchable(self, path)));
     return 0U;
 }
 
@@ -210,7 +210,7 @@ Reply fchdir(Process& self, Fd fd) noexcept {
         return fail(Errc::not_directory);
     }
     TRY(fs::check_access(TRY(node->attributes()), self.identity.effective(), fs::Access::execute));
-    self.directory = Ref<fs::Vnode>::share(*node);
+    self.replace(self.directory, Ref<fs::Vnode>::share(*node));
     return 0U;
 }
 
@@ -218,7 +218,7 @@ Reply chroot(Process& self, Path path) noexcept {
     if (!self.identity.is_privileged()) {
         return fail(Errc::not_permitted);
     }
-    self.root = TRY(searchable(self, path));
+    self.replace(self.root, TRY(searchable(self, path)));
     return 0U;
 }
 

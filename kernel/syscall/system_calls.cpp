@@ -2,7 +2,9 @@
 
 #include "kernel/boot/machine.hpp"
 #include "kernel/devices.hpp"
+#include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/process_table.hpp"
+#include "kernel/storage/disk_files.hpp"
 #include "kernel/syscall/path_argument.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/version.hpp"
@@ -57,6 +59,10 @@ Reply sysinfo(Process&, VirtAddr to) noexcept {
     static_assert(sizeof s == 64);
     s.uptime = static_cast<long>(Clock::now().nanoseconds() / 1'000'000'000);
     const mm::FrameCounts counts = frames().counts();
+    const sched::LoadAverage load = load_average();
+    for (std::size_t i = 0; i < sched::LoadAverage::periods; ++i) {
+        s.loads[i] = load.value(i);
+    }
     s.totalram = counts.total;
     s.freeram = counts.free;
     s.mem_unit = page_size;
@@ -66,17 +72,6 @@ Reply sysinfo(Process&, VirtAddr to) noexcept {
     }
     TRY(put_user(UserPtr<struct sysinfo>(to), s));
     return 0U;
-}
-
-Reply syslog(Process&, std::uint32_t action, VirtAddr, std::uint32_t) noexcept {
-    constexpr std::uint32_t read_all = 3, size_buffer = 10;
-    switch (action) {
-        case read_all:
-        case size_buffer:
-            return 0U;  // the log went to the serial port; none is kept yet
-        default:
-            return fail(Errc::not_permitted);
-    }
 }
 
 Reply getrandom(Process& self, VirtAddr to, std::uint32_t size, std::uint32_t) noexcept {
@@ -108,10 +103,12 @@ Reply reboot(Process& self, std::uint32_t magic, std::uint32_t magic2,
         case LINUX_REBOOT_CMD_POWER_OFF:
         case LINUX_REBOOT_CMD_HALT:
             ignore_error(vfs().sync(), "the machine goes off either way");
+            flush_disks();
             power_off();
         case LINUX_REBOOT_CMD_RESTART:
         case LINUX_REBOOT_CMD_RESTART2:
             ignore_error(vfs().sync(), "the machine goes off either way");
+            flush_disks();
             kernel::restart();
         default:
             return fail(Errc::invalid_argument);
@@ -120,6 +117,7 @@ Reply reboot(Process& self, std::uint32_t magic, std::uint32_t magic2,
 
 Reply sync(Process&) noexcept {
     ignore_error(vfs().sync(), "sync(2) reports no errors");
+    flush_disks();
     return 0U;
 }
 Reply syncfs(Process& self, Fd fd) noexcept {

@@ -23,7 +23,7 @@ Result<Duration> read_clock(Process& self, std::uint32_t clock) noexcept {
             return Clock::now() - Instant();
         case abi::clock_process_cputime:
         case abi::clock_thread_cputime:
-            return cpu_times(self).user;
+            return cpu_times(self).total();
         default:
             return fail(Errc::invalid_argument);
     }

@@ -39,6 +39,8 @@ public:
     [[nodiscard]] Result<std::uint32_t> control(Process& self, std::uint32_t request,
                                                 std::uint32_t argument) noexcept;
 
+    [[nodiscard]] Pid foreground() const noexcept REQUIRES(process_lock) { return foreground_; }
+
     /// Its session leader has ended: SIGHUP to the foreground, and nobody's terminal any more.
     void hang_up() noexcept REQUIRES(process_lock);
 

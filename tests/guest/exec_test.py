@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The promises of `./kidney run --exec`: exact output, separate errors, the command's own exit status."""
 import argparse
+import hashlib
 import os
 import sys
 import tempfile
@@ -84,6 +85,67 @@ class Exec(unittest.TestCase):
             os.symlink("one", Path(second, "link"))
             self.run_command("cat /etc/motd /one /link", "--root", first, "--root", second,
                              out=b"from the first\n2\n2\n", status=0)
+
+    def test_further_disks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            image = Path(folder, "disk")
+            before = os.urandom(700 * 1024 + 512)  # ends inside a page
+            image.write_bytes(before)
+            result = self.run_command(
+                "md5sum < /dev/vdb; blockdev --getsize64 /dev/vdb; grep -c vd /proc/partitions; ls -l /dev/vdb; "
+                "dd if=/dev/vdb bs=1 skip=5000 count=7 2>/dev/null | od -An -tx1; "
+                "printf 'in the middle' | dd of=/dev/vdb bs=1 seek=5000 2>/dev/null; "
+                "tr '\\0' x < /dev/zero | dd of=/dev/vdb bs=1000 seek=716 2>/dev/null; echo $?; "
+                "dd if=/dev/vdb bs=1 skip=5000 count=13 2>/dev/null; echo; cmp /dev/vdb /dev/vdb; sync",
+                "--disk", str(image), status=0, err=b"")
+            after = bytearray(before)
+            after[5000:5013] = b"in the middle"
+            after[716000:] = b"x" * (len(before) - 716000)
+            self.assertEqual(image.read_bytes(), after)
+            lines = result.out.decode().splitlines()
+            self.assertEqual(lines[0].split()[0], hashlib.md5(before).hexdigest())
+            self.assertEqual(lines[1:3], [str(len(before)), "2"])
+            self.assertRegex(lines[3], r"^brw-rw---- .* 254, +16 ")
+            self.assertEqual(lines[4].split(), [f"{byte:02x}" for byte in before[5000:5007]])
+            self.assertEqual(lines[5:], ["1", "in the middle"])  # no space left
+
+    def test_a_file_system_is_made_on_a_disk(self):
+        with tempfile.TemporaryDirectory() as folder:
+            image = Path(folder, "disk")
+            with open(image, "wb") as file:
+                file.truncate(4 << 20)
+            self.run_command("mke2fs -L guest /dev/vdb > /dev/null; mkswap -L other /dev/vdc > /dev/null; blkid | sort",
+                             "--disk", str(image), "--disk", self.empty_disk(folder), status=0)
+            self.assertEqual(image.read_bytes()[1024 + 56:][:2], b"\x53\xef")
+            self.assertEqual(image.read_bytes()[1024 + 120:][:5], b"guest")
+
+    def empty_disk(self, folder):
+        path = Path(folder, "empty")
+        with open(path, "wb") as file:
+            file.truncate(1 << 20)
+        return str(path)
+
+    def test_the_root_disk_cannot_be_damaged(self):
+        self.run_command("echo x 2>/dev/null > /dev/vda || echo refused; dd if=/dev/vda bs=1k skip=1 count=1 2>/dev/null"
+                         " | dd bs=1 skip=56 count=2 2>/dev/null | od -An -tx1", out=b"refused\n 53 ef\n", status=0)
+
+    def test_the_root_disk_can_be_kept(self):
+        with tempfile.TemporaryDirectory() as folder:
+            image = Path(folder, "kept")
+            self.run_command("true", "--save", str(image), status=0)
+            self.assertEqual(image.read_bytes(), (TREE / "root.ext2").read_bytes())
+
+    def test_the_log_can_be_read(self):
+        result = self.run_command(
+            "dmesg | grep -c 'root file system'; echo '<3>from a program' > /dev/kmsg; dmesg | tail -n 1; "
+            "dmesg -r | tail -n 1 | cut -c 1-4; dmesg -n 1; echo quiet > /dev/kmsg; dmesg -c > /tmp/log; dmesg; "
+            "grep -c quiet /tmp/log", status=0, err=b"")
+        lines = result.out.decode().splitlines()
+        self.assertEqual(lines[0], "1")
+        self.assertRegex(lines[1], r"^\[ *\d+\.\d{6}\] program: from a program$")
+        self.assertEqual(lines[2:], ["<3>[", "1"])
+        self.assertIn(b"program: from a program", result.log)
+        self.assertNotIn(b"quiet", result.log)
 
     def test_timeout(self):
         result = self.run_command("echo before; sleep 1000", "--timeout", "20", status=124)

@@ -21,6 +21,21 @@ REPORTS = {
 }
 
 
+def interrupt_a_program(tree: Path, smp: int) -> bool:
+    """A non-maskable interrupt is about the machine: the program that it meets must not get a signal for it."""
+    with guest.Console(tree, "--smp", str(smp)) as console:
+        console.expect(r"\$ |# ")
+        console.send("awk 'BEGIN { print \"be\" \"gun\"; while (1) i++ }' &\n" * smp)
+        for _ in range(smp):
+            console.expect("begun")
+        console.send("\x01c")
+        console.expect(r"\(qemu\)")
+        console.send("nmi\n")
+        console.expect("KERNEL PANIC: non-maskable interrupt")
+        console.expect("from user mode")
+        return console.wait() == PANICKED
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tree", type=Path, required=True)
@@ -35,6 +50,10 @@ def main() -> None:
             print(f"FAILED: {words}: status {result.status}, kernel log:\n{guest.tail(result.log, 40)}")
             sys.exit(1)
         print(f"{words}: status {result.status}, report complete")
+    if not interrupt_a_program(options.tree, options.smp):
+        print("FAILED: no panic after a non-maskable interrupt")
+        sys.exit(1)
+    print("non-maskable interrupt: report complete")
 
 
 if __name__ == "__main__":

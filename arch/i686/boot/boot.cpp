@@ -9,6 +9,9 @@ namespace kidney::arch {
 // Linker script and trampoline.
 extern "C" char kernel_image_start[];
 extern "C" char kernel_image_end[];
+extern "C" char kernel_text_start[];
+extern "C" char kernel_rodata_start[];
+extern "C" char kernel_data_start[];
 extern "C" std::byte boot_cpu_stack[];
 extern "C" std::byte boot_cpu_stack_top[];
 #ifdef KIDNEY_PAE
@@ -37,9 +40,12 @@ std::span<const std::byte> boot_information(std::uint32_t address) noexcept {
 }
 
 ImagePlace image_place() noexcept {
-    const auto start = reinterpret_cast<std::uint32_t>(kernel_image_start);
-    const auto end = reinterpret_cast<std::uint32_t>(kernel_image_end);
-    return {PhysAddr(start - KERNEL_BASE), end - start};
+    const auto physical = [](const char* at) noexcept {
+        return PhysAddr(reinterpret_cast<std::uint32_t>(at) - KERNEL_BASE);
+    };
+    const PhysAddr start = physical(kernel_image_start);
+    return {start, physical(kernel_image_end) - start, physical(kernel_text_start),
+            physical(kernel_rodata_start), physical(kernel_data_start)};
 }
 
 std::span<std::byte> boot_stack() noexcept {

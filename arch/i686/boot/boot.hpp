@@ -20,6 +20,9 @@ namespace kidney::arch {
 struct ImagePlace {
     PhysAddr start;
     std::uint32_t size = 0;
+    PhysAddr code;       ///< of the kernel proper: only this is executed in the higher half
+    PhysAddr constants;  ///< behind the code
+    PhysAddr variables;  ///< behind the constants; each begins with a page
 };
 [[nodiscard]] ImagePlace image_place() noexcept;
 

@@ -34,7 +34,6 @@
 #define EFER_NXE (1 << 11)
 
 #define ENTRY_PRESENT_WRITABLE_LARGE 0x083
-#define ENTRY_GLOBAL 0x100
 
     .section .boot.header, "a"
     .balign 8
@@ -86,7 +85,8 @@ boot_entry:
     jmp *%eax
 
 /* Boot tables: physical 0-896 MiB in large pages, at 0 (identity: this code) and at KERNEL_BASE (the
- * direct map, global). The kernel drops the identity part when all CPUs are up. */
+ * direct map). Not global: the kernel replaces them by tables with stricter rights, and the processor must
+ * not remember these. The kernel drops the identity part when all CPUs are up. */
 #ifdef KIDNEY_PAE
 build_tables:
     movl $boot_directory_low + 1, boot_pointer_table
@@ -94,9 +94,7 @@ build_tables:
     xorl %ecx, %ecx
     movl $ENTRY_PRESENT_WRITABLE_LARGE, %eax
 1:  movl %eax, boot_directory_low(, %ecx, 8)
-    orl $ENTRY_GLOBAL, %eax
     movl %eax, boot_directory_high(, %ecx, 8)
-    andl $~ENTRY_GLOBAL, %eax
     addl $LARGE_PAGE, %eax
     incl %ecx
     cmpl $DIRECT_MAP_SIZE / LARGE_PAGE, %ecx
@@ -107,9 +105,7 @@ build_tables:
     xorl %ecx, %ecx
     movl $ENTRY_PRESENT_WRITABLE_LARGE, %eax
 1:  movl %eax, boot_directory(, %ecx, 4)
-    orl $ENTRY_GLOBAL, %eax
     movl %eax, boot_directory + (KERNEL_BASE >> 20)(, %ecx, 4)
-    andl $~ENTRY_GLOBAL, %eax
     addl $LARGE_PAGE, %eax
     incl %ecx
     cmpl $DIRECT_MAP_SIZE / LARGE_PAGE, %ecx

@@ -15,12 +15,15 @@
 
 namespace kidney::arch {
 
+struct UserTime;
+
 struct CpuLocal {
     // The first fields are read by assembly (trap/entry.S) and by %fs-relative accesses.
     CpuLocal* self = nullptr;
     std::uint32_t id = 0;
     std::uint32_t return_work = 0;  ///< non-zero: call upwards before returning to user mode
     void* thread = nullptr;         ///< the kernel's: what runs here (Cpu::thread)
+    UserTime* user_time = nullptr;  ///< of the last program's thread here; context/user_time.hpp
 
     HeldRanks held_ranks;
     std::uint32_t apic_id = 0;
@@ -35,7 +38,7 @@ struct CpuLocal {
     alignas(16) std::array<std::byte, 4096> double_fault_stack{};
 };
 static_assert(offsetof(CpuLocal, id) == 4 && offsetof(CpuLocal, return_work) == 8 &&
-                  offsetof(CpuLocal, thread) == 12,
+                  offsetof(CpuLocal, thread) == 12 && offsetof(CpuLocal, user_time) == 16,
               "entry.S and the %fs accessors know these offsets");
 
 /// Defined in cpu/tables.cpp. Only the owner touches its element, except for the atomics.

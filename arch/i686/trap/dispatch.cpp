@@ -1,4 +1,5 @@
 /// From the entry code to the upcalls: decodes what the processor reported, no policy.
+#include "arch/i686/context/user_time.hpp"
 #include "arch/i686/cpu/cpu_local.hpp"
 #include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/smp/messages.hpp"
@@ -72,6 +73,7 @@ void page_fault(hal::TrapFrame& frame) noexcept {
 // Called by entry.S.
 
 extern "C" void trap_system_call(hal::TrapFrame& frame) noexcept {
+    user_mode_ended();
     hal::on_system_call(frame);
 }
 
@@ -84,6 +86,9 @@ extern "C" void trap_preemption_point() noexcept {
 }
 
 extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
+    if (frame.from_user()) {
+        user_mode_ended();
+    }
     if (frame.vector == vector::page_fault) {
         page_fault(frame);
         return;
@@ -91,18 +96,29 @@ extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
     if (frame.vector == vector::non_maskable && stop_requested()) {
         stop_this_cpu();
     }
+    // These two say something about the machine, not about the instruction they happened to meet:
+    // no fixup is meant for them, and no program is to blame.
+    const bool is_about_the_machine =
+        frame.vector == vector::non_maskable || frame.vector == vector::machine_check;
+    if (is_about_the_machine) {
+        hal::on_exception(frame, frame.vector);
+        return;
+    }
     if (!frame.from_user()) {
         if (const std::uint32_t fixup = fixup_for(frame.eip); fixup != 0) {
             frame.eip = fixup;
             return;
         }
-    } else if (frame.vector != vector::non_maskable) {
+    } else {
         sti();  // the program had them on; arranging a signal may sleep
     }
     hal::on_exception(frame, frame.vector);
 }
 
 extern "C" void trap_interrupt(hal::TrapFrame& frame) noexcept {
+    if (frame.from_user()) {
+        user_mode_ended();
+    }
     switch (frame.vector) {
         case vector::timer:
             acknowledge_message();

@@ -12,6 +12,7 @@
 #define USER_DATA (15 << 3 | 3)
 #define CPU_LOCAL (27 << 3)
 #define CPU_RETURN_WORK %fs:8
+#define CPU_USER_TIME %fs:16
 
 #define SYSTEM_CALL 0x80
 #define GENERAL_PROTECTION 13
@@ -50,6 +51,10 @@ return_to_user:
     cli
     cmpl $0, CPU_RETURN_WORK
     jne user_work
+    movl CPU_USER_TIME, %ecx            /* the books of context/user_time.hpp: user mode begins */
+    rdtsc
+    movl %eax, (%ecx)
+    movl %edx, 4(%ecx)
 restore:
     popal
 pop_ds:

@@ -9,6 +9,7 @@ inline constexpr std::uint32_t non_maskable = 2;
 inline constexpr std::uint32_t double_fault = 8;
 inline constexpr std::uint32_t general_protection = 13;
 inline constexpr std::uint32_t page_fault = 14;
+inline constexpr std::uint32_t machine_check = 18;
 inline constexpr std::uint32_t exceptions = 32;  ///< 0-31 are the processor's
 
 /// Interrupt line n, of the 8259 pair or the I/O APIC, is vector first_line + n.

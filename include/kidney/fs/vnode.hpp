@@ -263,6 +263,11 @@ public:
     }
     /// The object behind it, or null (pipes).
     [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
+    /// fsync(2). Errors: io_error, invalid_argument (there is nothing that could be stored).
+    [[nodiscard]] virtual Status sync() noexcept {
+        Vnode* const node = vnode();
+        return node == nullptr ? Status(fail(Errc::invalid_argument)) : node->sync();
+    }
     [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
     [[nodiscard]] virtual OpenMode mode() const noexcept = 0;
     virtual void set_non_blocking(bool) noexcept {}

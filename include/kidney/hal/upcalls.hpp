@@ -21,7 +21,8 @@ struct TrapFrame;
 [[nodiscard]] bool on_page_fault(TrapFrame& frame, const PageFault& fault) noexcept;
 
 /// Any other exception. `vector` is the processor's number; the frame has the error code.
-/// From user mode: returns after arranging a signal. From the kernel: panics.
+/// From user mode: returns after arranging a signal. From the kernel, or if it tells about the
+/// machine and not about the program (a non-maskable interrupt, a machine check): panics.
 void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept;
 
 /// A system call; interrupts on. The result goes into the frame.

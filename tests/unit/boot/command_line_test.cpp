@@ -29,6 +29,15 @@ TEST(CommandLine, ReadsSwitches) {
     EXPECT_EQ(o.panic, PanicAction::exit);
 }
 
+TEST(CommandLine, KnowsTheLogLevels) {
+    EXPECT_EQ(parsed("").log, LogLevel::info);
+    EXPECT_EQ(parsed("log=debug").log, LogLevel::debug);
+    EXPECT_EQ(parsed("log=error log=warning").log, LogLevel::warning);
+    const BootOptions o = parsed("log=error log=loud");
+    EXPECT_EQ(o.log, LogLevel::error);
+    EXPECT_EQ(o.unknown.size(), 1U);
+}
+
 TEST(CommandLine, ALaterWordWins) {
     EXPECT_EQ(parsed("root=a root=b").root.view(), "b");
     BootOptions o = parsed("smp=2");

@@ -53,6 +53,11 @@ struct FakeProcesses final : ProcessSource {
         return at == table.end() ? 0 : at->first;
     }
     Result<ProcessFacts> facts(std::uint32_t pid) noexcept override { return TRY(get(pid))->facts; }
+    Status environment(std::uint32_t pid, TextOutput& out) noexcept override {
+        TRY(get(pid));
+        out.write(std::string_view("HOME=/\0A=b\0", 11));
+        return {};
+    }
     Status command_line(std::uint32_t pid, TextOutput& out) noexcept override {
         TRY(get(pid));
         out.write(std::string_view("sh\0-c\0exit\0", 11));
@@ -211,7 +216,7 @@ TEST_F(ProcfsTest, ListsEverythingOnce) {
     for (const std::size_t room : {1U, 2U, 3U, 100U}) {
         EXPECT_EQ(list("/proc", room), whole) << room;
         EXPECT_EQ(list("/proc/42/fd", room), (std::vector<std::string>{".", "..", "0", "7"}));
-        EXPECT_EQ(list("/proc/42", room).size(), 12U);
+        EXPECT_EQ(list("/proc/42", room).size(), 13U);
         EXPECT_EQ(list("/proc/kidney", room), (std::vector<std::string>{".", "..", "policies"}));
     }
 }
@@ -223,6 +228,7 @@ TEST_F(ProcfsTest, DescribesProcesses) {
     EXPECT_NE(read("/proc/42/status")->find("Uid:\t1000\t1000\t1000\t1000\n"), std::string::npos);
     EXPECT_EQ(read("/proc/self/comm"), Result<std::string>("sh\n"));
     EXPECT_EQ(*read("/proc/42/cmdline"), std::string("sh\0-c\0exit\0", 11));
+    EXPECT_EQ(*read("/proc/42/environ"), std::string("HOME=/\0A=b\0", 11));
     EXPECT_EQ(vfs.attributes(at(), "/proc/42", true)->uid, 1000U);
     EXPECT_EQ(read("/proc/43/stat").error(), Errc::not_found);
     EXPECT_EQ(read("/proc/042/stat").error(), Errc::not_found);
@@ -278,6 +284,26 @@ TEST(ProcTexts, AreWhatToolsExpect) {
     HeapText<fakes::FakeHeap> text(world.heap);
     write_uptime(Instant(3'070'000'000), Duration::milliseconds(1500), text);
     EXPECT_EQ(text.view(), "3.07 1.50\n");
+    text.clear();
+    write_cpu_ticks("cpu0", {12, 3, 4567}, text);
+    EXPECT_EQ(text.view(), "cpu0 12 0 3 4567 0 0 0 0 0 0\n");
+    text.clear();
+    write_loadavg({{5, 110, 0}, 2, 31, 99}, text);
+    EXPECT_EQ(text.view(), "0.05 1.10 0.00 2/31 99\n");
+    text.clear();
+    hal::CpuDescription cpu;
+    cpu.family = 6;
+    cpu.model = 58;
+    cpu.stepping = 9;
+    cpu.hertz = 2'399'875'000;
+    cpu.vendor.assign("GenuineIntel");
+    cpu.name.assign("A processor");
+    cpu.features.assign("fpu tsc");
+    write_cpuinfo(1, cpu, text);
+    EXPECT_EQ(text.view(),
+              "processor\t: 1\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 58\n"
+              "model name\t: A processor\nstepping\t: 9\ncpu MHz\t\t: 2399.875\n"
+              "flags\t\t: fpu tsc\n\n");
     text.clear();
     write_meminfo({1024, 512, 100}, text);
     EXPECT_EQ(text.view().substr(0, 28), "MemTotal:           1024 kB\n");

@@ -36,6 +36,24 @@ TEST_F(FdTableTest, GivesTheLowestFreeNumber) {
     EXPECT_EQ(table.duplicate(Fd(0), false, Fd(10))->value(), 11U);
 }
 
+TEST_F(FdTableTest, OnlookersKeepWhatTheyLookAt) {
+    open();
+    open();
+    EXPECT_EQ(table.duplicate(Fd(0), false, Fd(700))->value(), 700U);
+    EXPECT_EQ(table.next_open(Fd(0))->value(), 0U);
+    EXPECT_EQ(table.next_open(Fd(2))->value(), 700U);
+    EXPECT_EQ(table.next_open(Fd(701)).error(), Errc::bad_descriptor);
+    EXPECT_EQ(table.next_open(Fd(0xffff'ffff)).error(), Errc::bad_descriptor);
+    EXPECT_EQ(table.share(Fd(2)).error(), Errc::bad_descriptor);
+    EXPECT_EQ(table.share(Fd(0xffff'ffff)).error(), Errc::bad_descriptor);
+    Ref<fs::File> kept = *table.share(Fd(1));
+    ASSERT_TRUE(table.close(Fd(1)));
+    EXPECT_EQ(live_files, 2);
+    EXPECT_EQ(table.share(Fd(1)).error(), Errc::bad_descriptor);
+    kept.reset();
+    EXPECT_EQ(live_files, 1);
+}
+
 TEST_F(FdTableTest, UnknownNumbersAreBadDescriptors) {
     for (const std::uint32_t n : {0U, 1023U, 1024U, 0xffff'ffffU}) {
         EXPECT_EQ(table.get(Fd(n)).error(), Errc::bad_descriptor);

@@ -1,0 +1,171 @@
+/// A block device as one long file: bytes at any offset, through the page cache.
+///
+/// Reads come from cached pages. Writes go to the device at once and then into the pages that are
+/// cached, so pages stay clean, a failed write leaves nothing behind in memory that the device does
+/// not have, and fsync is a flush of the device.
+#pragma once
+
+#include "fs/borrowed_page.hpp"
+#include "fs/cached_device.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/fs/transfer.hpp"
+#include "kidney/mm/object_allocator.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace kidney::fs {
+
+/// `Cache` is a PageCache. Concurrency: any thread; `Lock` makes writers take turns (a write of
+/// half a block reads the other half first) and ranks before the cache. It is not held while the
+/// buffers are copied.
+template <mm::ObjectAllocator Heap, class Cache, BasicLockable Lock>
+class DeviceBytes {
+public:
+    static constexpr std::uint32_t read_ahead = Cache::read_ahead;  ///< pages
+
+    DeviceBytes(Heap& heap, Cache& cache, AnyBlockDevice device) noexcept
+        : heap_(heap), cache_(cache), pages_(device) {}
+    ~DeviceBytes() { cache_.forget(pages_); }
+    DeviceBytes(const DeviceBytes&) = delete;
+    DeviceBytes& operator=(const DeviceBytes&) = delete;
+
+    [[nodiscard]] std::uint64_t size() const noexcept { return pages_.size_bytes(); }
+    [[nodiscard]] std::uint32_t block_size() noexcept { return pages_.device().block_size(); }
+    [[nodiscard]] bool is_read_only() noexcept { return pages_.device().is_read_only(); }
+
+    /// Nothing at the end of the device. Errors: io_error, no_memory, bad_address.
+    [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept {
+        std::size_t done = 0;
+        while (to.remaining() > 0 && offset < size()) {
+            const auto page = BorrowedPage<Cache>::get(cache_, pages_, page_of(offset));
+            const Part part = part_at(offset, to.remaining());
+            const Status status =
+                page ? to.put(page->bytes().subspan(part.begin, part.length)) : fail(page.error());
+            if (!status) {
+                return done > 0 ? Result<std::size_t>(done) : fail(status.error());
+            }
+            done += part.length;
+            offset += part.length;
+        }
+        return done;
+    }
+
+    /// Short at the end of the device, no_space behind it. Errors besides: io_error, read_only,
+    /// no_memory, bad_address. What a failed write was about to replace is old or new, block by
+    /// block (law B5).
+    [[nodiscard]] Result<std::size_t> write(std::uint64_t offset, WriteBuffer& from) noexcept
+        EXCLUDES(lock_) {
+        if (from.remaining() == 0) {
+            return 0U;
+        }
+        if (offset >= size()) {
+            return fail(Errc::no_space);
+        }
+        auto* const memory = static_cast<std::byte*>(TRY(heap_.allocate(page_size)));
+        const Page bytes(memory, page_size);
+        std::size_t done = 0;
+        Status status;
+        while (status && from.remaining() > 0 && offset < size()) {
+            const Part part = part_at(offset, from.remaining());
+            status = from.take(bytes.subspan(part.begin, part.length));
+            if (status) {
+                status = store(page_of(offset), bytes, part);
+            }
+            if (status) {
+                done += part.length;
+                offset += part.length;
+            }
+        }
+        heap_.free(memory, page_size);
+        return status || done > 0 ? Result<std::size_t>(done) : fail(status.error());
+    }
+
+    /// What was written survives the loss of power.
+    [[nodiscard]] Status flush() noexcept { return pages_.device().flush(); }
+    /// The next reads come from the device again.
+    void drop_pages() noexcept { cache_.drop_pages(pages_); }
+
+    /// Before a file system is mounted on the device: nobody else may write from then on. Error:
+    /// busy.
+    [[nodiscard]] Status claim() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        if (is_claimed_ || writers_ > 0) {
+            return fail(Errc::busy);
+        }
+        is_claimed_ = true;
+        return {};
+    }
+    /// For each writer, before its first write. Errors: busy (a file system lives there),
+    /// read_only.
+    [[nodiscard]] Status add_writer() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        if (is_claimed_) {
+            return fail(Errc::busy);
+        }
+        if (is_read_only()) {
+            return fail(Errc::read_only);
+        }
+        ++writers_;
+        return {};
+    }
+    void remove_writer() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        KIDNEY_ASSERT(writers_ > 0);
+        --writers_;
+    }
+
+private:
+    using Page = std::span<std::byte, page_size>;
+    struct Part {  ///< of one page
+        std::size_t begin, length;
+        [[nodiscard]] std::size_t end() const noexcept { return begin + length; }
+    };
+
+    [[nodiscard]] static std::uint32_t page_of(std::uint64_t offset) noexcept {
+        return static_cast<std::uint32_t>(offset >> page_shift);
+    }
+    [[nodiscard]] Part part_at(std::uint64_t offset, std::size_t wanted) const noexcept {
+        const auto begin = static_cast<std::size_t>(offset & page_mask);
+        return {begin, static_cast<std::size_t>(
+                           std::min<std::uint64_t>({page_size - begin, wanted, size() - offset}))};
+    }
+
+    /// Writes `part` of `bytes`, which has room for the whole page, to page `index`.
+    [[nodiscard]] Status store(std::uint32_t index, Page bytes, Part part) noexcept
+        EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        const std::size_t mask = block_size() - 1;
+        const std::size_t begin = part.begin & ~mask;
+        const std::size_t end = (part.end() + mask) & ~mask;
+        if (begin != part.begin || end != part.end()) {
+            const auto old = TRY(BorrowedPage<Cache>::get(cache_, pages_, index));
+            const auto keep = [&](std::size_t from, std::size_t to) noexcept {
+                std::memcpy(bytes.data() + from, old.bytes().data() + from, to - from);
+            };
+            keep(begin, part.begin);
+            keep(part.end(), end);
+        }
+        const BlockIndex block(((std::uint64_t{index} << page_shift) + begin) / block_size());
+        const auto whole_blocks = bytes.subspan(begin, end - begin);
+        const Status written = pages_.device().write(block, whole_blocks);
+        if (written) {
+            cache_.update(pages_, index, begin, whole_blocks);
+        } else {
+            cache_.drop_page(pages_, index);  // which of the blocks are new?
+        }
+        return written;
+    }
+
+    Heap& heap_;
+    Cache& cache_;
+    CachedDevice pages_;
+    Lock lock_;
+    bool is_claimed_ GUARDED_BY(lock_) = false;
+    std::uint32_t writers_ GUARDED_BY(lock_) = 0;
+};
+
+}  // namespace kidney::fs

@@ -1,0 +1,26 @@
+/// ioctl numbers of block devices (Linux i386).
+///
+/// Own definitions: <linux/fs.h> makes the sized ones from the host's size_t, which has another
+/// size in host tests.
+#pragma once
+
+#include <cstdint>
+
+namespace kidney::abi {
+
+enum BlockIoctl : std::uint32_t {
+    block_set_read_only = 0x125d,        ///< BLKROSET
+    block_get_read_only = 0x125e,        ///< BLKROGET, int
+    block_get_sectors = 0x1260,          ///< BLKGETSIZE, unsigned long: units of 512 bytes
+    block_flush_buffers = 0x1261,        ///< BLKFLSBUF
+    block_get_read_ahead = 0x1263,       ///< BLKRAGET, unsigned long: units of 512 bytes
+    block_get_sector_size = 0x1268,      ///< BLKSSZGET, int: smallest unit the device takes
+    block_get_smallest_io = 0x1278,      ///< BLKIOMIN, unsigned
+    block_get_best_io = 0x1279,          ///< BLKIOOPT, unsigned; 0: it does not matter
+    block_get_misalignment = 0x127a,     ///< BLKALIGNOFF, int
+    block_get_physical_size = 0x127b,    ///< BLKPBSZGET, unsigned
+    block_get_block_size = 0x8004'1270,  ///< BLKBSZGET, int: what the system moves at once
+    block_get_bytes = 0x8004'1272,       ///< BLKGETSIZE64, 64 bits whatever the number says
+};
+
+}  // namespace kidney::abi

@@ -1,0 +1,60 @@
+#include "kernel/storage/disk_files.hpp"
+
+#include "fs/devfs/block_devices.hpp"
+#include "fs/procfs/standard_files.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/storage/disks.hpp"
+#include "kidney/core/log.hpp"
+
+#include <array>
+
+namespace kidney::kernel {
+namespace {
+
+using Bytes = fs::DeviceBytes<Heap, PageCache, Mutex<ranks::file_system>>;
+using Opener = fs::BlockDeviceOpener<Heap, Bytes, UserMemory, Mutex<ranks::file>>;
+
+constinit std::array<BootObject<Bytes>, max_disks> bytes;
+constinit std::array<BootObject<Opener>, max_disks> openers;
+constinit std::array<fs::DeviceRange, max_disks> ranges{};
+
+}  // namespace
+
+std::span<const fs::DeviceRange> start_disk_files() noexcept {
+    std::size_t n = 0;
+    for (Disk* const disk : disks()) {
+        Bytes& whole = bytes[n].create(heap(), kernel_objects.page_cache.get(), disk->device);
+        if (disk->is_root) {
+            MUST(whole.claim());  // it is new, nobody has it open
+        }
+        ranges[n] = {fs::NodeType::block, disk->number, 1, &openers[n].create(heap(), whole)};
+        ++n;
+    }
+    return std::span(ranges).first(n);
+}
+
+Status add_disk_nodes(fs::Vnode& dev) noexcept {
+    for (Disk* const disk : disks()) {
+        TRY(fs::add_device_node(dev, disk->name.view(), fs::NodeType::block, disk->number,
+                                fs::Permissions(0660)));
+    }
+    return {};
+}
+
+void flush_disks() noexcept {
+    for (Disk* const disk : disks()) {
+        if (const Status status = disk->device.flush(); !status) {
+            log::error<"disk">("{}: cannot be flushed: {}", disk->name.view(), status.error());
+        }
+    }
+}
+
+void write_disk_list(void*, fs::TextOutput& out) noexcept {
+    out.write(fs::partitions_heading);
+    for (Disk* const disk : disks()) {
+        const std::uint64_t size = disk->device.block_count() * disk->device.block_size();
+        fs::write_partition(disk->number, size, disk->name.view(), out);
+    }
+}
+
+}  // namespace kidney::kernel

@@ -1,0 +1,25 @@
+/// Disks as programs see them: /dev/vda and its like, /proc/partitions.
+#pragma once
+
+#include "fs/devfs/device_registry.hpp"
+#include "fs/procfs/text.hpp"
+#include "kidney/core/result.hpp"
+
+#include <span>
+
+namespace kidney::kernel {
+
+/// Makes the disks that were found readable and writable by programs; returns their numbers and
+/// who opens them. The disk of the root file system can only be read. Once, after the mounts.
+[[nodiscard]] std::span<const fs::DeviceRange> start_disk_files() noexcept;
+
+/// Makes a node for each disk. Errors: as Vnode::create().
+[[nodiscard]] Status add_disk_nodes(fs::Vnode& dev) noexcept;
+
+/// What has been written to any disk survives the loss of power from here on. Errors are logged.
+void flush_disks() noexcept;
+
+/// /proc/partitions.
+void write_disk_list(void*, fs::TextOutput& out) noexcept;
+
+}  // namespace kidney::kernel

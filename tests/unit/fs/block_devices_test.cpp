@@ -1,0 +1,353 @@
+/// Disks as files: any offset, the end, ioctls, errors of the device, who may write.
+#include "fs/devfs/block_devices.hpp"
+
+#include "drivers/block/ram_disk.hpp"
+#include "fs/block/faulty_block_device.hpp"
+#include "fs/procfs/standard_files.hpp"
+#include "fs/tmpfs/tmpfs.hpp"
+#include "tests/fakes/fake_disk.hpp"
+#include "tests/laws/report.hpp"
+#include "tests/unit/fs/test_world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace kidney::fs {
+namespace {
+
+using fs_test::World;
+
+/// 64 bytes of user memory at address 0x1000.
+struct UserBytes {
+    static constexpr std::uint32_t base = 0x1000;
+    static inline std::array<std::byte, 64> memory{};
+
+    static std::size_t copy_in(std::span<std::byte> to, VirtAddr) noexcept {
+        return to.size() - to.size();  // nobody here reads
+    }
+    static std::size_t copy_out(VirtAddr to, std::span<const std::byte> from) noexcept {
+        const std::uint32_t at = to.value() - base;
+        const std::size_t count =
+            at < memory.size() ? std::min(from.size(), memory.size() - at) : 0;
+        std::copy_n(from.begin(), count, memory.begin() + at);
+        return count;
+    }
+    static std::size_t fill_zero(VirtAddr, std::size_t) noexcept { return 0; }
+};
+static_assert(hal::UserMemory<UserBytes>);
+
+using Cache =
+    PageCache<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::NullQueue>;
+using Bytes = DeviceBytes<fakes::FakeHeap, Cache, NullLock>;
+using Opener = BlockDeviceOpener<fakes::FakeHeap, Bytes, UserBytes, NullLock>;
+using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
+
+constexpr OpenMode reading{.read = true};
+constexpr OpenMode both{.read = true, .write = true};
+
+struct BlockDevicesTest : testing::Test {
+    static constexpr std::uint32_t blocks = 45;  // five pages and a half
+    static constexpr std::size_t bytes = std::size_t{blocks} * 512;
+
+    World world;
+    fakes::FakeDisk disk{blocks, 512};
+    FaultyBlockDevice<fakes::FakeDisk> faulty{disk};
+    Cache cache{world.heap, world.frames, world.arena};
+    Bytes whole{world.heap, cache, AnyBlockDevice(faulty)};
+    Opener opener{world.heap, whole};
+    DeviceRegistry<NullLock> registry;
+    TestTmpfs dev{world.heap, world.frames, world.arena, world.clock, 5, {}};
+    Vfs<fakes::FakeHeap, NullLock, NullLock> vfs{world.heap};
+    Ref<Vnode> root;
+
+    void SetUp() override {
+        for (std::size_t i = 0; i < bytes; ++i) {
+            disk.bytes()[i] = static_cast<std::byte>(i % 251);
+        }
+        ASSERT_TRUE(dev.start(Permissions(0755)));
+        ASSERT_TRUE(vfs.mount_root(dev, "devtmpfs"));
+        root = vfs.root();
+        ASSERT_TRUE(registry.add({NodeType::block, {254, 16}, 1, &opener}));
+        ASSERT_TRUE(add_device_node(*root, "vdb", NodeType::block, {254, 16}, Permissions(0660)));
+        vfs.set_special_files(registry);
+    }
+    Result<Ref<File>> open(OpenMode mode) {
+        return vfs.open({*root, *root, {}}, "/vdb", {.mode = mode}, {});
+    }
+    static Result<std::string> read_at(File& file, std::uint64_t offset, std::size_t most) {
+        std::string text(most, '?');
+        SpanReadBuffer to(std::as_writable_bytes(std::span(text)));
+        text.resize(TRY(file.read_at(offset, to)));
+        return text;
+    }
+    static Result<std::size_t> write_at(File& file, std::uint64_t offset, std::string_view text) {
+        SpanWriteBuffer from(std::as_bytes(std::span(text)));
+        return file.write_at(offset, from);
+    }
+    std::string on_disk(std::size_t offset, std::size_t length) {
+        const auto part = disk.bytes().subspan(offset, length);
+        return {reinterpret_cast<const char*>(part.data()), part.size()};
+    }
+};
+
+TEST_F(BlockDevicesTest, ReadsAnyBytesUpToTheEnd) {
+    const auto file = *open(reading);
+    EXPECT_EQ(file->attributes()->type, NodeType::block);
+    EXPECT_EQ(file->attributes()->rdev, (DeviceNumber{254, 16}));
+    EXPECT_EQ(*read_at(*file, 0, bytes), on_disk(0, bytes));
+    EXPECT_EQ(*read_at(*file, 4090, 4100), on_disk(4090, 4100));
+    EXPECT_EQ(*read_at(*file, bytes - 3, 100), on_disk(bytes - 3, 3));
+    EXPECT_EQ(*read_at(*file, bytes, 100), "");
+    EXPECT_EQ(*read_at(*file, std::uint64_t{1} << 62, 100), "");
+    EXPECT_EQ(write_at(*file, 0, "x").error(), Errc::bad_descriptor);
+}
+
+TEST_F(BlockDevicesTest, ThePositionStaysWithinTheDevice) {
+    const auto file = *open(both);
+    EXPECT_EQ(*file->seek(0, Whence::end), bytes);
+    std::string text(10, '?');
+    SpanReadBuffer nothing(std::as_writable_bytes(std::span(text)));
+    EXPECT_EQ(*file->read(nothing), 0U);
+    SpanWriteBuffer too_far(std::as_bytes(std::span(text)));
+    EXPECT_EQ(file->write(too_far).error(), Errc::no_space);
+    EXPECT_EQ(*file->seek(-4, Whence::current), bytes - 4);
+    SpanWriteBuffer short_one(std::as_bytes(std::span(text)));
+    EXPECT_EQ(*file->write(short_one), 4U);
+    EXPECT_EQ(on_disk(bytes - 4, 4), "????");
+    for (const auto& [offset, whence] : {std::pair(std::int64_t{-1}, Whence::start),
+                                         {1, Whence::end},
+                                         {bytes + 1, Whence::start},
+                                         {std::numeric_limits<std::int64_t>::max(), Whence::end}}) {
+        EXPECT_EQ(file->seek(offset, whence).error(), Errc::invalid_argument);
+    }
+    EXPECT_EQ(*file->seek(0, Whence::current), bytes);
+}
+
+TEST_F(BlockDevicesTest, WritesAnyBytesAndNoOthers) {
+    const auto file = *open(both);
+    std::string expected = on_disk(0, bytes);
+    laws::Random random(7);
+    for (int i = 0; i < 300; ++i) {
+        const std::size_t at = random.below(bytes);
+        const std::string text(random.below(i % 3 == 0 ? 9000 : 700),
+                               static_cast<char>('a' + i % 26));
+        const std::size_t fits = std::min(text.size(), bytes - at);
+        ASSERT_EQ(write_at(*file, at, text), Result<std::size_t>(fits));
+        expected.replace(at, fits, text, 0, fits);
+        ASSERT_EQ(on_disk(0, bytes), expected);  // at once, not at some time
+        const std::size_t look = random.below(bytes);
+        ASSERT_EQ(*read_at(*file, look, 5000), expected.substr(look, 5000));
+        if (i % 50 == 0) {
+            cache.reclaim(3);
+        }
+    }
+    EXPECT_GT(disk.pending(), 0U);
+    ASSERT_TRUE(file->sync());
+    EXPECT_EQ(disk.pending(), 0U);
+}
+
+TEST_F(BlockDevicesTest, WholeBlocksAreWrittenWithoutReading) {
+    const auto file = *open(both);
+    ASSERT_TRUE(write_at(*file, 512, std::string(8192, 'n')));
+    EXPECT_EQ(disk.reads(), 0U);
+    ASSERT_TRUE(write_at(*file, 9000, "xy"));
+    EXPECT_EQ(disk.reads(), 1U);
+}
+
+TEST_F(BlockDevicesTest, AFailedWriteLeavesNothingInMemory) {
+    const auto file = *open(both);
+    const std::string before = *read_at(*file, 0, bytes);
+    faulty.fail_operation(0, FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
+    EXPECT_EQ(write_at(*file, 1024, std::string(512, 'n')).error(), Errc::io_error);
+    EXPECT_EQ(*read_at(*file, 0, bytes), before);
+    // The second page fails: the first is told.
+    faulty.fail_operation(1, FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
+    EXPECT_EQ(write_at(*file, 0, std::string(8192, 'n')), Result<std::size_t>(4096U));
+    EXPECT_EQ(*read_at(*file, 0, 8192), std::string(4096, 'n') + before.substr(4096, 4096));
+    EXPECT_EQ(*read_at(*file, 0, bytes), on_disk(0, bytes));
+    faulty.fail_operation(0, FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
+    EXPECT_EQ(file->sync().error(), Errc::io_error);
+}
+
+TEST_F(BlockDevicesTest, EveryOperationMayFail) {
+    using Mode = FaultyBlockDevice<fakes::FakeDisk>::Mode;
+    bool finished = false;
+    for (std::uint64_t k = 0; !finished; ++k) {
+        const auto file = *open(both);
+        whole.drop_pages();
+        faulty.fail_operation(k, Mode::one_shot);
+        const std::uint64_t first = faulty.operations();
+        const std::string text(5000, static_cast<char>('a' + k));
+        const auto written = write_at(*file, 100, text);
+        const auto seen = read_at(*file, 0, bytes);
+        finished = faulty.operations() - first <= k;
+        faulty.heal();
+        EXPECT_EQ(on_disk(100, written.value_or(0)), text.substr(0, written.value_or(0)));
+        if (seen) {
+            EXPECT_EQ(*seen, on_disk(0, seen->size()));
+        }
+        EXPECT_EQ(*read_at(*file, 0, bytes), on_disk(0, bytes)) << k;
+        ASSERT_LT(k, 20U);
+    }
+}
+
+/// Opens, reads and writes half a block while allocation `n` of `source` fails; true: none did.
+template <class Source>
+bool survives(BlockDevicesTest& test, Source& source, std::size_t n) {
+    test.whole.drop_pages();
+    source.fail_at(n);
+    Status status;
+    if (const auto file = test.open(both); !file) {
+        status = fail(file.error());
+    } else if (const auto written = BlockDevicesTest::write_at(**file, 5000, "abc"); !written) {
+        status = fail(written.error());
+    }
+    const bool failed = source.has_failed();
+    source.fail_at(0);
+    if (!status) {
+        EXPECT_EQ(status.error(), Errc::no_memory);
+    }
+    return !failed;
+}
+
+TEST_F(BlockDevicesTest, EveryAllocationMayFail) {
+    const std::string before = on_disk(0, bytes);
+    std::size_t n = 1;
+    for (; !survives(*this, world.heap, n); ++n) {
+        EXPECT_EQ(on_disk(0, bytes), before);
+    }
+    EXPECT_GT(n, 2U);  // the file, the bounce page, the cached page
+    EXPECT_EQ(on_disk(5000, 3), "abc");
+    EXPECT_FALSE(survives(*this, world.frames, 1));
+    EXPECT_TRUE(whole.claim());  // all writers have gone
+}
+
+TEST_F(BlockDevicesTest, AnswersWhatToolsAsk) {
+    const auto file = *open(both);
+    const auto word = [](std::size_t at) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, UserBytes::memory.data() + at, 4);
+        return value;
+    };
+    const auto ask = [&](std::uint32_t request) -> std::uint64_t {
+        UserBytes::memory.fill(std::byte{0xEE});
+        EXPECT_EQ(file->control(request, UserBytes::base + 8), 0U) << std::hex << request;
+        EXPECT_EQ(word(4), 0xEEEEEEEEU);
+        return word(8);
+    };
+    EXPECT_EQ(ask(abi::block_get_bytes), bytes);
+    EXPECT_EQ(word(12), 0U);  // 64 bits
+    EXPECT_EQ(word(16), 0xEEEEEEEEU);
+    EXPECT_EQ(ask(abi::block_get_sectors), blocks);
+    EXPECT_EQ(word(12), 0xEEEEEEEEU);  // 32 bits
+    EXPECT_EQ(ask(abi::block_get_sector_size), 512U);
+    EXPECT_EQ(ask(abi::block_get_physical_size), 512U);
+    EXPECT_EQ(ask(abi::block_get_block_size), 4096U);
+    EXPECT_EQ(ask(abi::block_get_read_only), 0U);
+    EXPECT_EQ(ask(abi::block_get_read_ahead), 64U);
+    EXPECT_EQ(file->control(abi::block_get_bytes, UserBytes::base + 60).error(), Errc::bad_address);
+    EXPECT_EQ(file->control(abi::block_get_bytes, 0).error(), Errc::bad_address);
+    EXPECT_EQ(file->control(abi::block_set_read_only, 0).error(), Errc::permission_denied);
+    EXPECT_EQ(file->control(0x5401, 0).error(), Errc::not_a_terminal);
+    // BLKFLSBUF: the device is asked again, and has everything.
+    ASSERT_TRUE(read_at(*file, 0, 10));
+    ASSERT_TRUE(write_at(*file, 0, "x"));
+    disk.bytes()[1] = std::byte{'y'};  // as if somebody else had written
+    EXPECT_NE((*read_at(*file, 0, 2))[1], 'y');
+    EXPECT_EQ(file->control(abi::block_flush_buffers, 0), 0U);
+    EXPECT_EQ(disk.pending(), 0U);
+    EXPECT_EQ(*read_at(*file, 0, 2), "xy");
+}
+
+TEST_F(BlockDevicesTest, AMountedDiskIsNotWritten) {
+    {
+        const auto writer = *open(both);
+        EXPECT_EQ(whole.claim().error(), Errc::busy);
+    }
+    ASSERT_TRUE(whole.claim());
+    EXPECT_EQ(open(both).error(), Errc::busy);
+    EXPECT_EQ(whole.claim().error(), Errc::busy);
+    const auto reader = *open(reading);
+    EXPECT_EQ(*read_at(*reader, 0, 5), on_disk(0, 5));
+}
+
+/// A disk that says it cannot be written.
+struct ReadOnlyDisk : fakes::FakeDisk {
+    using FakeDisk::FakeDisk;
+    [[nodiscard]] bool is_read_only() const noexcept { return true; }
+};
+
+TEST_F(BlockDevicesTest, AReadOnlyDiskSaysSo) {
+    ReadOnlyDisk sealed(8, 512);
+    Bytes sealed_bytes(world.heap, cache, AnyBlockDevice(sealed));
+    Opener sealed_opener(world.heap, sealed_bytes);
+    EXPECT_EQ(sealed_opener.open_device({}, *root, both).error(), Errc::read_only);
+    const auto file = *sealed_opener.open_device({}, *root, reading);
+    EXPECT_EQ(file->control(abi::block_get_read_only, UserBytes::base), 0U);
+    EXPECT_EQ(UserBytes::memory[0], std::byte{1});
+}
+
+TEST_F(BlockDevicesTest, PartitionsAreListedAsLinuxDoes) {
+    HeapText<fakes::FakeHeap> text(world.heap);
+    text.write(partitions_heading);
+    write_partition({254, 16}, bytes, "vdb", text);
+    EXPECT_EQ(text.view(), "major minor  #blocks  name\n\n 254       16         22 vdb\n");
+}
+
+TEST(BlockDevicesStress, NeighboursInOneBlockDoNotLoseEachOther) {
+    World world;
+    fs_test::LockedHeap heap;
+    {
+        std::vector<std::byte> memory(std::size_t{64} * 1024);
+        drivers::RamDisk ram(memory, 512);
+        using SharedCache = PageCache<fs_test::LockedHeap, fs_test::Frames, sim::RamArena,
+                                      fs_test::StdLock, fs_test::StdQueue>;
+        SharedCache cache(heap, world.frames, world.arena);
+        DeviceBytes<fs_test::LockedHeap, SharedCache, fs_test::StdLock> whole(heap, cache,
+                                                                              AnyBlockDevice(ram));
+        // Thread t owns every fourth stripe of 100 bytes; the stripes share blocks and pages.
+        constexpr std::size_t stripe = 100;
+        std::vector<std::thread> threads;
+        for (std::size_t t = 0; t < 4; ++t) {
+            threads.emplace_back([&, t] {
+                laws::Random random(static_cast<std::uint32_t>(t) + 1);
+                for (int i = 0; i < 3000; ++i) {
+                    const std::size_t at = (random.below(150) * 4 + t) * stripe;
+                    std::array<std::byte, stripe> mine;
+                    mine.fill(static_cast<std::byte>(random.below(256)));
+                    SpanWriteBuffer from(mine);
+                    ASSERT_EQ(whole.write(at, from), Result<std::size_t>(stripe));
+                    std::array<std::byte, stripe> seen{};
+                    SpanReadBuffer to(seen);
+                    ASSERT_TRUE(whole.read(at, to));
+                    ASSERT_EQ(seen, mine);
+                    if (i % 64 == 0) {
+                        cache.reclaim(4);
+                    }
+                    if (i % 500 == 0) {
+                        whole.drop_pages();
+                    }
+                }
+            });
+        }
+        for (std::thread& thread : threads) {
+            thread.join();
+        }
+        for (std::size_t at = 0; at < memory.size(); at += page_size) {
+            std::array<std::byte, page_size> page{};
+            SpanReadBuffer to(page);
+            ASSERT_TRUE(whole.read(at, to));
+            ASSERT_TRUE(std::ranges::equal(page, std::span(memory).subspan(at, page_size)));
+        }
+    }
+    EXPECT_EQ(heap.used_bytes(), 0U);
+    EXPECT_TRUE(world.is_clean());
+}
+
+}  // namespace
+}  // namespace kidney::fs

@@ -1,0 +1,328 @@
+/// /proc about other processes, which may end at any moment; and the times that processes used.
+
+#include "user/tests/check.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/times.h>
+#include <unistd.h>
+
+namespace {
+
+/// Reads a whole file; -1 and errno if that fails.
+int read_file(const char* path, char* to, int most) {
+    const int fd = open(path, O_RDONLY);
+    if (fd < 0) {
+        return -1;
+    }
+    int total = 0;
+    for (;;) {
+        const ssize_t count = read(fd, to + total, static_cast<std::size_t>(most - total));
+        if (count < 0) {
+            const int why = errno;
+            close(fd);
+            errno = why;
+            return -1;
+        }
+        if (count == 0) {
+            break;
+        }
+        total += static_cast<int>(count);
+    }
+    close(fd);
+    return total;
+}
+
+struct Path {
+    char text[64];
+    Path(pid_t pid, const char* name) {
+        std::snprintf(text, sizeof text, "/proc/%d/%s", static_cast<int>(pid), name);
+    }
+};
+
+/// A child that sleeps until it is killed.
+template <class Body>
+pid_t start_child(Body body) {
+    int ready[2];
+    EXPECT_EQ(pipe(ready), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        body();
+        if (write(ready[1], "x", 1) != 1) {
+            _exit(1);
+        }
+        for (;;) {
+            pause();
+        }
+    }
+    char c;
+    EXPECT_EQ(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return pid;
+}
+
+void end_child(pid_t pid) {
+    kill(pid, SIGKILL);
+    check::wait_status(pid);
+}
+
+bool has_gone(int why) {
+    return why == ENOENT || why == ESRCH || why == EACCES;
+}
+
+/// Looks at everything about a process that may be ending.
+void look_at(pid_t pid) {
+    static char text[16384];
+    for (const char* name : {"stat", "status", "statm", "cmdline", "comm", "maps", "environ"}) {
+        if (read_file(Path(pid, name).text, text, sizeof text) < 0) {
+            EXPECT(has_gone(errno));
+        }
+    }
+    for (const char* name : {"exe", "cwd", "root", "fd/0", "fd/1", "fd/30"}) {
+        if (readlink(Path(pid, name).text, text, sizeof text) < 0) {
+            EXPECT(has_gone(errno));
+        }
+    }
+    DIR* const folder = opendir(Path(pid, "fd").text);
+    if (folder == nullptr) {
+        EXPECT(has_gone(errno));
+        return;
+    }
+    while (const dirent* entry = readdir(folder)) {
+        char path[80];
+        std::snprintf(path, sizeof path, "/proc/%d/fd/%.16s", static_cast<int>(pid), entry->d_name);
+        const int fd = open(path, O_RDONLY | O_NONBLOCK);
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    closedir(folder);
+}
+
+/// Changes all that others look at, and ends.
+[[noreturn]] void live_fast(unsigned seed) {
+    for (unsigned i = 0; i < 20; ++i) {
+        const int fd = open("/dev/null", O_RDWR);
+        dup2(fd, 30);
+        close(fd);
+        if (chdir((seed + i) % 2 == 0 ? "/proc" : "/") != 0) {
+            _exit(1);
+        }
+        close(30);
+        sched_yield();
+    }
+    if (seed % 3 == 0) {
+        char name[] = "true";
+        char variable[] = "A=B";
+        char* const arguments[] = {name, nullptr};
+        char* const environment[] = {variable, nullptr};
+        execve("/bin/true", arguments, environment);
+    }
+    _exit(0);
+}
+
+double seconds_of(const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+CHECK_CASE(another_process_can_be_looked_at) {
+    const pid_t pid = start_child([] {
+        EXPECT_EQ(chdir("/proc"), 0);
+        EXPECT_EQ(dup2(open("/dev/zero", O_RDONLY), 30), 30);
+    });
+    char text[4096];
+    const auto link = [&](const char* name) {
+        const ssize_t count = readlink(Path(pid, name).text, text, sizeof text - 1);
+        EXPECT(count > 0);
+        text[count] = '\0';
+        return text;
+    };
+    EXPECT_EQ(std::strcmp(link("cwd"), "/proc"), 0);
+    EXPECT_EQ(std::strcmp(link("root"), "/"), 0);
+    EXPECT_EQ(std::strcmp(link("fd/30"), "/dev/zero"), 0);
+    EXPECT(std::strstr(link("exe"), "proc_test") != nullptr);
+    EXPECT(read_file(Path(pid, "cmdline").text, text, sizeof text) > 0);
+    EXPECT(std::strstr(text, "proc_test") != nullptr);
+    const int size = read_file(Path(pid, "maps").text, text, sizeof text - 1);
+    EXPECT(size > 0);
+    text[size] = '\0';
+    EXPECT(std::strstr(text, "r-xp") != nullptr);
+    // It is our memory, too, as far as it is inherited.
+    EXPECT(read_file(Path(pid, "environ").text, text, sizeof text) >= 0);
+    const int stat_size = read_file(Path(pid, "stat").text, text, sizeof text - 1);
+    EXPECT(stat_size > 0);
+    text[stat_size] = '\0';
+    EXPECT(std::strstr(text, ") S ") != nullptr);
+    end_child(pid);
+    EXPECT_EQ(read_file(Path(pid, "stat").text, text, sizeof text), -1);
+    EXPECT_EQ(errno, ENOENT);
+}
+
+CHECK_CASE(a_zombie_has_nothing_left) {
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        _exit(0);
+    }
+    siginfo_t info{};
+    EXPECT_EQ(waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
+    char text[4096];
+    EXPECT_EQ(read_file(Path(pid, "cmdline").text, text, sizeof text), 0);
+    EXPECT_EQ(read_file(Path(pid, "maps").text, text, sizeof text), 0);
+    EXPECT_ERRNO(readlink(Path(pid, "exe").text, text, sizeof text), ENOENT);
+    const int size = read_file(Path(pid, "stat").text, text, sizeof text - 1);
+    EXPECT(size > 0);
+    text[size] = '\0';
+    EXPECT(std::strstr(text, ") Z ") != nullptr);
+    look_at(pid);
+    check::wait_status(pid);
+}
+
+CHECK_CASE(strangers_may_not_look_inside) {
+    if (getuid() != 0) {
+        return;  // only root can become somebody else
+    }
+    const pid_t pid = start_child([] {});
+    const int status = check::status_of_child([pid] {
+        EXPECT_EQ(setuid(65534), 0);
+        char text[256];
+        EXPECT_EQ(read_file(Path(pid, "environ").text, text, sizeof text), -1);
+        EXPECT_ERRNO(readlink(Path(pid, "cwd").text, text, sizeof text), EACCES);
+        EXPECT(opendir(Path(pid, "fd").text) == nullptr);
+        EXPECT(read_file(Path(pid, "stat").text, text, sizeof text) > 0);
+    });
+    EXPECT_EQ(status, 0);
+    end_child(pid);
+}
+
+CHECK_CASE(processes_that_end_while_they_are_looked_at) {
+    constexpr int lookers = 2;
+    constexpr unsigned lives = 150;
+    pid_t watching[lookers];
+    for (pid_t& looker : watching) {
+        looker = check::fork_or_fail();
+        if (looker == 0) {
+            for (;;) {
+                DIR* const proc = opendir("/proc");
+                EXPECT(proc != nullptr);
+                while (const dirent* entry = readdir(proc)) {
+                    if (const int pid = std::atoi(entry->d_name); pid > 1) {
+                        look_at(pid);
+                    }
+                }
+                closedir(proc);
+            }
+        }
+    }
+    for (unsigned n = 0; n < lives; n += 3) {
+        pid_t pids[3];
+        for (unsigned i = 0; i < 3; ++i) {
+            pids[i] = check::fork_or_fail();
+            if (pids[i] == 0) {
+                live_fast(n + i);
+            }
+        }
+        for (const pid_t pid : pids) {
+            EXPECT(WIFEXITED(check::wait_status(pid)));
+        }
+    }
+    for (const pid_t looker : watching) {
+        EXPECT_EQ(kill(looker, 0), 0);  // it has not failed
+        kill(looker, SIGKILL);
+        EXPECT_EQ(check::wait_status(looker), SIGKILL);
+    }
+}
+
+CHECK_CASE(computing_is_user_time_and_calling_is_system_time) {
+    rusage before{}, after{};
+    EXPECT_EQ(getrusage(RUSAGE_SELF, &before), 0);
+    volatile unsigned sum = 0;
+    do {
+        for (unsigned i = 0; i < 200'000; ++i) {
+            sum = sum + i;
+        }
+        EXPECT_EQ(getrusage(RUSAGE_SELF, &after), 0);
+    } while (seconds_of(after.ru_utime) - seconds_of(before.ru_utime) < 0.2);
+    const double user = seconds_of(after.ru_utime) - seconds_of(before.ru_utime);
+    const double system = seconds_of(after.ru_stime) - seconds_of(before.ru_stime);
+    EXPECT(user > 4 * system);
+
+    // Ten system seconds per user second would do; three say that the split is not made up.
+    char byte = 0;
+    const int zero = open("/dev/zero", O_RDONLY);
+    EXPECT_EQ(getrusage(RUSAGE_SELF, &before), 0);
+    static char much[256 * 1024];
+    do {
+        EXPECT(read(zero, much, sizeof much) > 0);
+        EXPECT_EQ(getrusage(RUSAGE_SELF, &after), 0);
+    } while (seconds_of(after.ru_stime) - seconds_of(before.ru_stime) < 0.1);
+    EXPECT(seconds_of(after.ru_stime) - seconds_of(before.ru_stime) >
+           3 * (seconds_of(after.ru_utime) - seconds_of(before.ru_utime)));
+    static_cast<void>(byte);
+    close(zero);
+
+    timespec whole{};
+    EXPECT_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &whole), 0);
+    EXPECT_EQ(getrusage(RUSAGE_SELF, &after), 0);
+    const double sum_of_both = seconds_of(after.ru_utime) + seconds_of(after.ru_stime);
+    const double clock_says =
+        static_cast<double>(whole.tv_sec) + static_cast<double>(whole.tv_nsec) / 1e9;
+    EXPECT(clock_says <= sum_of_both + 0.05 && clock_says > 0.2);
+}
+
+CHECK_CASE(a_childs_times_come_with_its_end) {
+    const int status = check::status_of_child([] {
+        volatile unsigned sum = 0;
+        tms t{};
+        do {
+            for (unsigned i = 0; i < 200'000; ++i) {
+                sum = sum + i;
+            }
+            times(&t);
+        } while (t.tms_utime < 20);
+    });
+    EXPECT_EQ(status, 0);
+    tms t{};
+    times(&t);
+    EXPECT(t.tms_cutime >= 20);
+    EXPECT(t.tms_utime < 20);
+    rusage children{};
+    EXPECT_EQ(getrusage(RUSAGE_CHILDREN, &children), 0);
+    EXPECT(seconds_of(children.ru_utime) >= 0.19);
+}
+
+CHECK_CASE(the_machine_tells_what_it_does) {
+    char text[16384];
+    const auto read_text = [&](const char* path) {
+        const int size = read_file(path, text, sizeof text - 1);
+        EXPECT(size > 0);
+        text[size] = '\0';
+    };
+    double one = -1, five = -1, fifteen = -1;
+    int runnable = 0, all = 0, last = 0;
+    read_text("/proc/loadavg");
+    EXPECT_EQ(
+        std::sscanf(text, "%lf %lf %lf %d/%d %d", &one, &five, &fifteen, &runnable, &all, &last),
+        6);
+    EXPECT(one >= 0 && five >= 0 && fifteen >= 0 && runnable >= 1 && all >= runnable);
+    EXPECT(last >= getpid());
+    unsigned long user = 0, nice = 0, system = 0, idle = 0, first_idle = 0;
+    read_text("/proc/stat");
+    EXPECT_EQ(std::sscanf(text, "cpu  %lu %lu %lu %lu", &user, &nice, &system, &first_idle), 4);
+    EXPECT(std::strstr(text, "\ncpu0 ") != nullptr && std::strstr(text, "\nbtime ") != nullptr);
+    usleep(200'000);
+    read_text("/proc/stat");
+    EXPECT_EQ(std::sscanf(text, "cpu  %lu %lu %lu %lu", &user, &nice, &system, &idle), 4);
+    EXPECT(idle > first_idle || sysconf(_SC_NPROCESSORS_ONLN) > 1);
+    read_text("/proc/cpuinfo");
+    EXPECT(std::strstr(text, "model name") != nullptr && std::strstr(text, "flags") != nullptr);
+}

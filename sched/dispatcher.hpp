@@ -14,6 +14,7 @@
 #include "kidney/hal/clock.hpp"
 #include "kidney/hal/cpu.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/waiting.hpp"
 #include "sched/dispatcher_config.hpp"
 #include "sched/switcher.hpp"
 #include "sched/thread.hpp"
@@ -25,12 +26,6 @@
 #include <span>
 
 namespace kidney::sched {
-
-/// How a waker expects to go on.
-enum class WakeHint : std::uint8_t {
-    none,
-    sync,  ///< it is about to sleep: keep the woken thread on this CPU
-};
 
 template <DispatcherConfig Config>
 class Dispatcher : public Switcher<Config> {
@@ -230,7 +225,7 @@ private:
             return false;
         }
         thread.state = ThreadState::ready;
-        Queue* target = hint == WakeHint::sync ? &home : &placement_.choose_for(home);
+        Queue* target = hint == WakeHint::sync ? &placement_.here() : &placement_.choose_for(home);
         if (target != &home && !target->lock.try_lock()) {
             target = &home;
         }

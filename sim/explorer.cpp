@@ -25,10 +25,12 @@ struct Decision {
 
 struct Worker {
     Fiber fiber;
+    Fiber* active = &fiber;  ///< stands for the context that runs on this CPU
     std::unique_ptr<std::byte[]> stack;
     State state = State::parked;
     HeldRanks held_ranks;
     bool interrupts_enabled = true;
+    bool interrupt_pending = false;
 };
 
 class Explorer {
@@ -60,6 +62,7 @@ public:
             worker->state = State::ready;
             worker->held_ranks = {};
             worker->interrupts_enabled = true;
+            worker->interrupt_pending = false;
         }
         active = this;
         adopt_host_stack(host_);
@@ -67,7 +70,7 @@ public:
         running_ = none;
         if (const std::size_t first = choose(); first != none) {
             running_ = first;
-            transfer(host_, workers_[first]->fiber);
+            transfer(host_, *workers_[first]->active);
         }
         inside_ = false;
         if (failure_.empty()) {
@@ -83,11 +86,19 @@ public:
         if (next == self) {
             return;
         }
-        Fiber& target = next == none ? host_ : workers_[next]->fiber;
+        Fiber& target = next == none ? host_ : *workers_[next]->active;
         running_ = next;
-        transfer(workers_[self]->fiber, target);
+        transfer(*workers_[self]->active, target);
         running_ = self;
     }
+
+    void switch_context(Fiber& from, Fiber& to) {
+        Worker& self = *workers_[running_];
+        rename_fiber(*self.active, from);
+        self.active = &to;
+        transfer(from, to);
+    }
+    void on_reschedule() { program_.on_reschedule(); }
 
     /// Only a write can end a spin loop, so spinners look again after one. (After any step, two of
     /// them could keep each other busy for ever.)
@@ -105,7 +116,7 @@ public:
         }
         if (inside_) {  // the run ends here; its stacks are never resumed
             broken_ = true;
-            transfer(workers_[running_]->fiber, host_);
+            transfer(*workers_[running_]->active, host_);
         }
     }
 
@@ -128,7 +139,10 @@ private:
     [[noreturn]] void work(std::size_t thread) {
         for (;;) {
             program_.run(thread);
-            workers_[thread]->state = State::ended;
+            Worker& self = *workers_[thread];
+            rename_fiber(*self.active, self.fiber);  // back from the contexts of the scenario
+            self.active = &self.fiber;
+            self.state = State::ended;
             reschedule();
         }
     }
@@ -278,6 +292,7 @@ std::size_t current() noexcept {
 void switch_point() noexcept {
     if (is_running()) {
         active_explorer->reschedule();
+        take_interrupt();
     }
 }
 
@@ -319,6 +334,40 @@ HeldRanks& held_ranks() noexcept {
 bool& interrupts_enabled() noexcept {
     static bool outside = false;
     return is_running() ? active_explorer->worker(current()).interrupts_enabled : outside;
+}
+
+void switch_context(Fiber& from, Fiber& to) noexcept {
+    active_explorer->switch_context(from, to);
+}
+
+void send_interrupt(std::size_t thread) noexcept {
+    active_explorer->worker(thread).interrupt_pending = true;
+    if (is_blocked(thread)) {
+        unblock(thread);
+    }
+}
+
+void take_interrupt() noexcept {
+    if (is_running()) {
+        Worker& self = active_explorer->worker(current());
+        if (self.interrupt_pending && self.interrupts_enabled) {
+            self.interrupt_pending = false;
+            self.interrupts_enabled = false;
+            active_explorer->on_reschedule();
+            // The handler may have switched away, and this context may be on another CPU by now.
+            active_explorer->worker(current()).interrupts_enabled = true;
+        }
+    }
+}
+
+void wait_for_interrupt() noexcept {
+    switch_point();  // the last moment at which one can come before the CPU halts
+    Worker& self = active_explorer->worker(current());
+    while (!self.interrupt_pending) {
+        block(false);
+    }
+    self.interrupt_pending = false;
+    active_explorer->on_reschedule();
 }
 
 }  // namespace explored

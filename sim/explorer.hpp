@@ -13,13 +13,14 @@
 /// Each run starts from a new Scenario. It is a depth-first search without memory: choices are
 /// taken back from the end, the rest is executed again. A thread in a spin loop gives way until
 /// somebody has written. Interleavings are sequentially consistent: weaker memory orders
-/// are TSan's business (tests/unit/sched/spin_lock_stress_test.cpp). Objects that a failed run
+/// are TSan's business (tests/unit/sched/lock_stress_test.cpp). Objects that a failed run
 /// leaves on its threads' stacks are not destroyed.
 #pragma once
 
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "sim/fiber.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -60,6 +61,7 @@ struct Program {
     std::function<void()> reset;           ///< a fresh scenario
     std::function<void(std::size_t)> run;  ///< body of one thread
     std::function<void()> check;
+    std::function<void()> on_reschedule;  ///< a reschedule interrupt, on the CPU that it is for
 };
 
 Exploration explore(const Program& program, const ExploreOptions& options);
@@ -77,6 +79,13 @@ void unblock(std::size_t thread) noexcept;
 [[nodiscard]] bool is_blocked(std::size_t thread) noexcept;
 [[nodiscard]] HeldRanks& held_ranks() noexcept;
 [[nodiscard]] bool& interrupts_enabled() noexcept;
+/// The context that runs on this CPU becomes another; returns when somebody switches back.
+void switch_context(Fiber& from, Fiber& to) noexcept;
+/// Reschedule interrupts come before the target's next access that finds interrupts enabled. Any
+/// later arrival is another schedule, in which the sender was slower.
+void send_interrupt(std::size_t thread) noexcept;
+void take_interrupt() noexcept;      ///< the pending one, if there is one and they are enabled
+void wait_for_interrupt() noexcept;  ///< hal::InterruptFlag, law C4
 
 template <class Scenario>
 class ProgramOf {
@@ -85,12 +94,19 @@ public:
         : program_{.threads = Scenario::threads,
                    .reset = [this] { scenario_ = std::make_unique<Scenario>(); },
                    .run = [this](std::size_t thread) { scenario_->run(thread); },
-                   .check = [this] { scenario_->check(); }} {}
+                   .check = [this] { scenario_->check(); },
+                   .on_reschedule = [this] { interrupt(*scenario_); }} {}
     ProgramOf(const ProgramOf&) = delete;
     ProgramOf& operator=(const ProgramOf&) = delete;
     [[nodiscard]] const Program& get() const { return program_; }
 
 private:
+    static void interrupt(Scenario& scenario) {
+        if constexpr (requires { scenario.on_reschedule(); }) {
+            scenario.on_reschedule();
+        }
+    }
+
     std::unique_ptr<Scenario> scenario_;
     Program program_;
 };
@@ -152,11 +168,12 @@ Exploration replay(std::string_view schedule) {
     return explored::replay(program.get(), schedule);
 }
 
-/// hal::Cpu under the explorer: every thread has a CPU of its own.
+/// hal::Cpu under the explorer: each of its threads is a CPU. Small scenarios run one thread on
+/// each; with a dispatcher (tests/support/explored_world.hpp) a CPU switches between contexts.
 struct ExploredCpu {
     template <class T>
     using Atomic = explored::Atomic<T>;
-    struct Context {};
+    using Context = Fiber;
 
     [[nodiscard]] static CpuId id() noexcept {
         return CpuId(static_cast<std::uint32_t>(explored::current()));
@@ -167,16 +184,21 @@ struct ExploredCpu {
     }
     static void interrupts_restore(hal::InterruptState state) noexcept {
         explored::interrupts_enabled() = state == hal::InterruptState::enabled;
+        explored::take_interrupt();
     }
     [[nodiscard]] static bool interrupts_enabled() noexcept {
         return explored::interrupts_enabled();
     }
-    static void wait_for_interrupt() noexcept { explored::spin(); }
+    static void wait_for_interrupt() noexcept { explored::wait_for_interrupt(); }
     static void relax() noexcept { explored::spin(); }
-    static void prepare_context(Context&, std::span<std::byte>, hal::ContextEntry, void*) noexcept {
+    static void prepare_context(Context& context, std::span<std::byte> stack,
+                                hal::ContextEntry entry, void* argument) noexcept {
+        prepare_fiber(context, stack, entry, argument);
     }
-    static void switch_context(Context&, Context&) noexcept {}
-    static void send_reschedule(CpuId) noexcept {}
+    static void switch_context(Context& from, Context& to) noexcept {
+        explored::switch_context(from, to);
+    }
+    static void send_reschedule(CpuId target) noexcept { explored::send_interrupt(target.value()); }
     [[nodiscard]] static HeldRanks& held_ranks() noexcept { return explored::held_ranks(); }
 };
 static_assert(hal::Cpu<ExploredCpu>);

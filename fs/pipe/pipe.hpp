@@ -191,7 +191,9 @@ private:
             }
         }
         if (done > before) {
-            readable_.wake_all();
+            // With bytes left, this writer sleeps next: a reader may have its CPU.
+            readable_.wake_all(from.remaining() > 0 && status ? sched::WakeHint::sync
+                                                              : sched::WakeHint::none);
             poll_.notify();
         }
         return status;

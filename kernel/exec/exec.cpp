@@ -177,7 +177,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
 
     // Behind this line nothing fails: there is no old program to return to.
     enter_address_space(self, std::move(memory));
-    return_borrowed_memory(self);
+    return_borrowed_memory(self, sched::WakeHint::none);
     apply_set_id(self, attributes);
     forget_old_program(self, *program.node, last_component(path), arguments, stack.strings);
     frame = arch::user_start_frame(program.plan.entry, stack.stack_pointer);

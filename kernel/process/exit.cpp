@@ -31,7 +31,7 @@ void release_resources(Process& self) noexcept {
     self.replace(self.root, Ref<fs::Vnode>());
     self.replace(self.executable, Ref<fs::Vnode>());
     leave_address_space(self);
-    return_borrowed_memory(self);
+    return_borrowed_memory(self, sched::WakeHint::sync);
 }
 
 void hand_children_to_init(Process& self) noexcept REQUIRES(process_lock) {
@@ -55,12 +55,12 @@ void hand_children_to_init(Process& self) noexcept REQUIRES(process_lock) {
 
 }  // namespace
 
-void return_borrowed_memory(Process& self) noexcept {
+void return_borrowed_memory(Process& self, sched::WakeHint hint) noexcept {
     LockGuard guard(process_lock);
     if (self.borrows_memory) {
         self.borrows_memory = false;
         if (self.parent->thread != nullptr) {
-            dispatcher().wake(*self.parent->thread, sched::WakeHint::sync);
+            dispatcher().wake(*self.parent->thread, hint);
         }
     }
 }

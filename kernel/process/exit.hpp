@@ -10,6 +10,7 @@ namespace kidney::kernel {
 [[noreturn]] void exit_process(Process& self, ExitStatus status) noexcept EXCLUDES(process_lock);
 
 /// vfork: the address space is the child's own business now (exec, exit); the parent goes on.
-void return_borrowed_memory(Process& self) noexcept EXCLUDES(process_lock);
+/// `hint`: does the child go on as well?
+void return_borrowed_memory(Process& self, sched::WakeHint hint) noexcept EXCLUDES(process_lock);
 
 }  // namespace kidney::kernel

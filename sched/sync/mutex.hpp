@@ -95,7 +95,7 @@ private:
             Thread& next = list_.take_first();
             const std::uintptr_t more = list_.is_empty() ? 0 : has_waiters;
             word_.store(word_of(next) | more, std::memory_order_release);
-            Threads::wake(next);
+            Threads::wake(next, WakeHint::none);
         }
         Threads::preempt_point();
     }

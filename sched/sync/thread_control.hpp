@@ -5,26 +5,28 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "kidney/sched/waiting.hpp"
 
 #include <concepts>
 
 namespace kidney::sched {
 
 /// All static: "the dispatcher" is the one of the machine that executes the call.
-///   B1 wake(t) makes t ready if it waits; else t's next block() returns at once
+///   B1 wake(t) makes t ready if it waits; else t's next block() returns at once. The hint decides
+///      where t runs, nothing else
 ///   B2 block() returns after a wake(), and perhaps without: callers loop
 ///   B3 block_until(d) is block(), but returns false soon after d
 /// A Thread has `interrupted`, `held_mutexes`, `preempt_count` and `waits_for` (sched/thread.hpp).
 template <class T>
-concept ThreadControl =
-    hal::Cpu<typename T::Cpu> && requires(typename T::Thread& thread, Instant deadline) {
-        { T::current() } noexcept -> std::same_as<typename T::Thread&>;
-        { T::block() } noexcept -> std::same_as<void>;
-        { T::block_until(deadline) } noexcept -> std::same_as<bool>;
-        { T::wake(thread) } noexcept -> std::same_as<void>;
-        { T::preempt_point() } noexcept -> std::same_as<void>;
-        { T::wait_queue_rank } -> std::convertible_to<const LockRank&>;
-    };
+concept ThreadControl = hal::Cpu<typename T::Cpu> &&
+                        requires(typename T::Thread& thread, Instant deadline, WakeHint hint) {
+                            { T::current() } noexcept -> std::same_as<typename T::Thread&>;
+                            { T::block() } noexcept -> std::same_as<void>;
+                            { T::block_until(deadline) } noexcept -> std::same_as<bool>;
+                            { T::wake(thread, hint) } noexcept -> std::same_as<void>;
+                            { T::preempt_point() } noexcept -> std::same_as<void>;
+                            { T::wait_queue_rank } -> std::convertible_to<const LockRank&>;
+                        };
 
 /// The model over a `Dispatcher`: `Where::dispatcher()` gives the one of this world,
 /// `Where::wait_queue_rank` the rank of the spin locks inside wait queues.
@@ -39,8 +41,8 @@ struct Threads {
     [[nodiscard]] static bool block_until(Instant deadline) noexcept {
         return Where::dispatcher().block_until(deadline);
     }
-    static void wake(Thread& thread) noexcept {
-        static_cast<void>(Where::dispatcher().wake(thread));
+    static void wake(Thread& thread, WakeHint hint) noexcept {
+        static_cast<void>(Where::dispatcher().wake(thread, hint));
     }
     static void preempt_point() noexcept { Where::dispatcher().preempt_point(); }
 };

@@ -67,11 +67,11 @@ public:
         first.linked = false;
         return first.thread;
     }
-    bool wake_first() noexcept REQUIRES(lock) {
+    bool wake_first(WakeHint hint = WakeHint::none) noexcept REQUIRES(lock) {
         if (list_.empty()) {
             return false;
         }
-        Threads::wake(take_first());
+        Threads::wake(take_first(), hint);
         return true;
     }
 

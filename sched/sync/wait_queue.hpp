@@ -45,8 +45,10 @@ public:
         ignore_error(wait(lock, WaitLimit{}), "a wait without limits cannot fail");
     }
 
-    bool wake_one() noexcept { return wake(1) != 0; }
-    std::size_t wake_all() noexcept { return wake(~std::size_t{0}); }
+    bool wake_one(WakeHint hint = WakeHint::none) noexcept { return wake(1, hint) != 0; }
+    std::size_t wake_all(WakeHint hint = WakeHint::none) noexcept {
+        return wake(~std::size_t{0}, hint);
+    }
 
     // For a thread that waits on several queues at once (poll): add a waiter to each, look at the
     // conditions, block, remove all.
@@ -64,7 +66,7 @@ public:
     }
 
 private:
-    std::size_t wake(std::size_t most) noexcept {
+    std::size_t wake(std::size_t most, WakeHint hint) noexcept {
         // relaxed: the condition's lock orders it. A waiter that linked itself before we changed
         // the condition is visible here; one that comes later sees the condition.
         if (waiting_.load(std::memory_order_relaxed) == 0) {
@@ -73,7 +75,7 @@ private:
         std::size_t woken = 0;
         {
             LockGuard guard(list_.lock);
-            while (woken < most && list_.wake_first()) {
+            while (woken < most && list_.wake_first(hint)) {
                 ++woken;
             }
             waiting_.store(static_cast<std::uint32_t>(list_.size()), std::memory_order_relaxed);

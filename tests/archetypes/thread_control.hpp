@@ -26,7 +26,7 @@ public:
     static Thread& current() noexcept { return thread; }
     static void block() noexcept {}
     static bool block_until(Instant) noexcept { return false; }
-    static void wake(Thread&) noexcept {}
+    static void wake(Thread&, sched::WakeHint) noexcept {}
     static void preempt_point() noexcept {}
 
 private:

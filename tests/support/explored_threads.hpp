@@ -39,7 +39,7 @@ struct ExploredThreads {
     [[nodiscard]] static bool block_until(Instant deadline) noexcept {
         return sleep(deadline != Instant::never());
     }
-    static void wake(Thread& thread) noexcept {
+    static void wake(Thread& thread, sched::WakeHint) noexcept {
         sim::explored::switch_point();
         if (sim::explored::is_blocked(thread.index)) {
             sim::explored::unblock(thread.index);
@@ -49,7 +49,7 @@ struct ExploredThreads {
     }
     static void interrupt(Thread& thread) noexcept {
         thread.interrupted.store(1);
-        wake(thread);
+        wake(thread, sched::WakeHint::none);
     }
     static void preempt_point() noexcept {}
 

@@ -35,7 +35,7 @@ struct StdThreads {
         }
         return current().wakes.try_acquire_for(std::chrono::nanoseconds(deadline.nanoseconds()));
     }
-    static void wake(Thread& thread) noexcept { thread.wakes.release(); }
+    static void wake(Thread& thread, sched::WakeHint) noexcept { thread.wakes.release(); }
     static void preempt_point() noexcept {}
 };
 static_assert(sched::ThreadControl<StdThreads>);

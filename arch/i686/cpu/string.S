@@ -1,5 +1,7 @@
 /* memcpy and friends: the compiler calls them by name. String instructions are short, need no
  * unrolling, and move a cache line at a time on every CPU since the Pentium Pro. */
+#include "arch/i686/cpu/string_moves.inc"
+
     .text
 
 /* void* memcpy(void* to, const void* from, size_t n) */
@@ -12,12 +14,7 @@ memcpy:
     movl 16(%esp), %esi
     movl 20(%esp), %ecx
     movl %edi, %eax
-    movl %ecx, %edx
-    shrl $2, %ecx
-    rep movsl
-    movl %edx, %ecx
-    andl $3, %ecx
-    rep movsb
+    move_words_and_bytes movs, 1, 2
     popl %edi
     popl %esi
     ret
@@ -54,12 +51,7 @@ memset:
     movzbl 12(%esp), %eax
     movl 16(%esp), %ecx
     imull $0x01010101, %eax, %eax
-    movl %ecx, %edx
-    shrl $2, %ecx
-    rep stosl
-    movl %edx, %ecx
-    andl $3, %ecx
-    rep stosb
+    move_words_and_bytes stos, 1, 2
     movl 8(%esp), %eax
     popl %edi
     ret

@@ -5,8 +5,15 @@
 #include "kidney/core/result.hpp"
 
 #include <concepts>
+#include <cstdint>
 
 namespace kidney::sched {
+
+/// How a waker expects to go on.
+enum class WakeHint : std::uint8_t {
+    none,
+    sync,  ///< it is about to sleep: the woken thread had better run on this CPU
+};
 
 /// Model: `sched::WaitQueue` (sched/sync). On the host: fakes over std::condition_variable.
 ///   W1 wait() gives the lock up while it sleeps and holds it again on return
@@ -19,6 +26,7 @@ concept WaitQueueFor =
         queue.wait(lock);
         { queue.wait(lock, {.interruptible = true}) } -> std::same_as<Status>;
         queue.wake_all();
+        queue.wake_all(WakeHint::sync);
     };
 
 }  // namespace kidney::sched

@@ -6,6 +6,7 @@
 #include "kidney/fs/file_clock.hpp"
 #include "kidney/mm/frame_service.hpp"
 #include "kidney/mm/object_allocator.hpp"
+#include "kidney/sched/waiting.hpp"
 #include "sim/ram_arena.hpp"
 #include "tests/fakes/call_counter.hpp"
 #include "tests/fakes/fake_heap.hpp"
@@ -99,7 +100,7 @@ struct NullQueue {
         KIDNEY_INVARIANT(false, "the only thread waits");
         return {};
     }
-    void wake_all() noexcept {}
+    void wake_all(sched::WakeHint = sched::WakeHint::none) noexcept {}
 };
 
 /// For tests with threads.
@@ -121,7 +122,7 @@ public:
         condition_.wait(lock);
         return {};
     }
-    void wake_all() noexcept { condition_.notify_all(); }
+    void wake_all(sched::WakeHint = sched::WakeHint::none) noexcept { condition_.notify_all(); }
 
 private:
     std::condition_variable_any condition_;

@@ -147,6 +147,47 @@ TEST(Dispatcher, IdleCpusStealAndKeepBusy) {
     EXPECT_LT(end, Instant() + ms(125));
 }
 
+/// One thread waits on a CPU that idles then; another one, elsewhere, wakes it and goes to sleep.
+/// Returns whether it woke up on the waker's CPU.
+bool wakes_on_the_wakers_cpu(sched::WakeHint hint) {
+    using World = SimWorld<>;
+    World world({.cpus = 2});
+    World::SpinLock<spin> lock;
+    World::WaitQueue queue;
+    bool ready = false;
+    CpuId waited;
+    CpuId woke;
+    CpuId waker;
+    world.spawn("reader", [&] {
+        World::compute(ms(1));
+        LockGuard guard(lock);
+        waited = sim::Cpu::id();
+        while (!ready) {
+            queue.wait(lock);
+        }
+        woke = sim::Cpu::id();
+    });
+    world.spawn("writer", [&] {
+        World::compute(ms(5));
+        {
+            LockGuard guard(lock);
+            ready = true;
+            waker = sim::Cpu::id();
+            queue.wake_one(hint);
+        }
+        World::compute(Duration::microseconds(100));  // time enough for the other CPU to come up
+        World::sleep(ms(5));
+    });
+    EXPECT_EQ(world.run(), sim::Outcome::stopped) << world.report();
+    EXPECT_NE(waited, waker);
+    return woke == waker;
+}
+
+TEST(Dispatcher, AWakerThatSleepsGivesItsCpu) {
+    EXPECT_TRUE(wakes_on_the_wakers_cpu(sched::WakeHint::sync));
+    EXPECT_FALSE(wakes_on_the_wakers_cpu(sched::WakeHint::none));
+}
+
 TEST(Dispatcher, AnIdleCpuIsTickless) {
     using World = SimWorld<>;
     World world({.cpus = 2});

@@ -7,6 +7,7 @@
 
 #include "kidney/core/lock.hpp"
 #include "kidney/hal/phys_map.hpp"
+#include "kidney/mm/frame_reclaimer.hpp"
 #include "kidney/mm/frame_service.hpp"
 #include "kidney/mm/make.hpp"
 #include "kidney/sched/waiting.hpp"
@@ -69,7 +70,7 @@ private:
 template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
           class Queue>
     requires sched::WaitQueueFor<Queue, Lock>
-class PageCache {
+class PageCache final : public mm::FrameReclaimer {
 public:
     static constexpr std::uint32_t read_ahead = 8;  ///< pages in one request of a sequential reader
 
@@ -151,7 +152,7 @@ public:
         }
     }
     /// Frees up to `most` pages that nobody borrows, least recently used first. Returns how many.
-    std::size_t reclaim(std::size_t most) noexcept EXCLUDES(lock_) {
+    std::size_t reclaim(std::size_t most) noexcept override EXCLUDES(lock_) {
         LockGuard guard(lock_);
         std::size_t freed = 0;
         for (auto at = used_.begin(); at != used_.end() && freed < most;) {
@@ -172,6 +173,9 @@ public:
 private:
     static constexpr std::size_t buckets = 4096;
     static constexpr std::size_t reclaim_batch = 32;
+    /// Frames that the cache leaves to those who cannot ask it for more: the kernel's heap and
+    /// stacks. From then on it grows at its own expense.
+    static constexpr std::size_t keep_free = 64;
 
     struct Found {
         bool is_ready = false;
@@ -233,6 +237,9 @@ private:
 
     /// Fresh pages; fewer than wanted if memory is short, but at least one.
     [[nodiscard]] Status collect(Batch& batch, std::uint32_t count) noexcept EXCLUDES(lock_) {
+        if (frames_.free_frames() < keep_free) {
+            reclaim(reclaim_batch);
+        }
         while (batch.count < count || batch.count == 0) {
             Result<CachedPage*> page = make_page();
             if (!page && reclaim(reclaim_batch) > 0) {

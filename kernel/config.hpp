@@ -21,6 +21,7 @@
 #include "kernel/thread.hpp"
 #include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
+#include "mm/reclaiming_frames.hpp"
 #include "policies/frame_allocator.hpp"
 #include "policies/heap.hpp"
 #include "policies/scheduler.hpp"
@@ -101,14 +102,15 @@ using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption>;
 using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>>;
 using Stacks = KernelStacks<KernelTables, Frames, SpinLock<ranks::kernel_map>>;
 using Heap = HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>;
-using MemoryEnvironment = mm::MemoryEnvironment<Frames, PhysMap, Heap>;
+using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
+using MemoryEnvironment = mm::MemoryEnvironment<ReclaimingFrames, PhysMap, Heap>;
 using AddressSpace =
-    mm::AddressSpace<PageFormat, Frames, PhysMap, Mmu, Heap, Mutex<ranks::address_space>>;
+    mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu, Heap, Mutex<ranks::address_space>>;
 
 // Files.
 using PageCache = fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue>;
 using RootFileSystem = fs::Ext2<Heap, PageCache, Mutex<ranks::file_system>>;
-using Tmpfs = fs::Tmpfs<Heap, Frames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;
+using Tmpfs = fs::Tmpfs<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
 
 // What the table must add up to.

@@ -6,6 +6,8 @@
 #include "arch/i686/time/clock.hpp"
 #include "drivers/serial/uart16550.hpp"
 #include "drivers/vga/text_screen.hpp"
+#include "kernel/lock_ranks.hpp"
+#include "sched/sync/spin_lock.hpp"
 
 #include <atomic>
 #include <utility>
@@ -19,27 +21,43 @@ using Screen = drivers::TextScreen<arch::PortIo>;
 static_assert(hal::CharacterSink<Serial> && hal::CharacterSink<Screen>);
 
 /// Not sched/sync's spin lock: it must work before the first thread, during a panic, and must not
-/// itself log or panic.
+/// itself log. In the global order it comes last: a debug kernel panics (and breaks it open) when
+/// somebody takes another lock while it holds this one, or this one twice.
 class CAPABILITY("console lock") ConsoleLock {
 public:
     void lock() noexcept ACQUIRE() {
-        interrupts_ = arch::Cpu::interrupts_disable();
-        while (!broken_.load(std::memory_order_relaxed) &&
-               taken_.exchange(true, std::memory_order_acquire)) {
+        const hal::InterruptState before = arch::Cpu::interrupts_disable();
+        const bool is_ranked = sched::checks_lock_ranks && !is_broken();
+        if (is_ranked) {
+            arch::Cpu::held_ranks().push(ranks::console);
+        }
+        while (!is_broken() && taken_.exchange(true, std::memory_order_acquire)) {
             arch::Cpu::relax();
         }
+        interrupts_ = before;
+        is_ranked_ = is_ranked;
     }
     void unlock() noexcept RELEASE() {
-        const hal::InterruptState state = interrupts_;
+        const hal::InterruptState before = interrupts_;
+        const bool is_ranked = is_ranked_;
         taken_.store(false, std::memory_order_release);
-        arch::Cpu::interrupts_restore(state);
+        if (is_ranked && !is_broken()) {
+            arch::Cpu::held_ranks().pop(ranks::console);
+        }
+        arch::Cpu::interrupts_restore(before);
     }
     void break_open() noexcept { broken_.store(true, std::memory_order_relaxed); }
 
 private:
+    [[nodiscard]] bool is_broken() const noexcept {
+        return broken_.load(std::memory_order_relaxed);
+    }
+
     std::atomic<bool> taken_{false};
     std::atomic<bool> broken_{false};
-    hal::InterruptState interrupts_ = hal::InterruptState::disabled;  // the holder's
+    // The holder's.
+    hal::InterruptState interrupts_ = hal::InterruptState::disabled;
+    bool is_ranked_ = false;
 };
 
 class Console {

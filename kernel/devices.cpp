@@ -18,7 +18,7 @@ namespace {
 using RandomPool = drivers::RandomPool<SpinLock<ranks::random>>;
 using Registry = fs::DeviceRegistry<Mutex<ranks::devices>>;
 using MemoryDevices = fs::MemoryDevices<Heap, RandomPool>;
-using Pipes = fs::PipeService<Heap, Frames, PhysMap, Mutex<ranks::pipe>, WaitQueue,
+using Pipes = fs::PipeService<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::pipe>, WaitQueue,
                               Mutex<ranks::devices>, SpinLock<ranks::poll>, WallFileClock>;
 
 class TerminalDevices final : public fs::DeviceOpener {
@@ -48,7 +48,7 @@ void seed_random() noexcept {
 void start_devices() noexcept {
     random.create();
     seed_random();
-    pipes.create(heap(), frames(), phys_map(), file_clock);
+    pipes.create(heap(), reclaiming_frames(), phys_map(), file_clock);
     memory_devices.create(heap(), random.get());
     terminal_devices.create();
     Registry& r = registry.create();

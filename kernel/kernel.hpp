@@ -12,6 +12,7 @@ struct Kernel {
     BootObject<KernelTables> tables;
     BootObject<PhysMap> phys_map;
     BootObject<Frames> frames;
+    BootObject<ReclaimingFrames> reclaiming_frames;
     BootObject<Heap> heap;
     BootObject<Stacks> stacks;
     BootObject<MemoryEnvironment> memory_environment;
@@ -29,6 +30,9 @@ extern constinit Kernel kernel_objects;
 }
 [[nodiscard]] inline Frames& frames() noexcept {
     return kernel_objects.frames.get();
+}
+[[nodiscard]] inline ReclaimingFrames& reclaiming_frames() noexcept {
+    return kernel_objects.reclaiming_frames.get();
 }
 [[nodiscard]] inline Heap& heap() noexcept {
     return kernel_objects.heap.get();

@@ -18,11 +18,20 @@ constinit std::array<BootObject<Thread>, max_cpus> idle_threads;
 /// Names threads in decision traces; 0 is nobody.
 constinit std::atomic<std::uint32_t> last_thread_id{0};
 
+/// Stacks take their frames under a spin lock: nobody reclaims there, so here.
+Result<std::span<std::byte>> allocate_stack() noexcept {
+    auto stack = stacks().allocate();
+    while (!stack && reclaiming_frames().reclaim(ReclaimingFrames::batch) > 0) {
+        stack = stacks().allocate();
+    }
+    return stack;
+}
+
 }  // namespace
 
 Result<Thread*> create_thread(std::string_view name) noexcept {
     auto thread = TRY(mm::make_box<Thread>(heap()));
-    thread->stack = TRY(stacks().allocate());
+    thread->stack = TRY(allocate_stack());
     thread->set_name(name);
     thread->id = last_thread_id.fetch_add(1, std::memory_order_relaxed) + 1;
     return thread.release();

@@ -90,9 +90,10 @@ void start_memory(const BootInfo& info) noexcept {
     PhysMap& phys = k.phys_map.create(tables);
     Frames& frames = k.frames.create();
     MUST(mm::set_up_frames(frames, early, phys, direct_end));
+    ReclaimingFrames& reclaiming = k.reclaiming_frames.create(frames);
     Heap& heap = k.heap.create(frames, phys);
     k.stacks.create(tables, frames);
-    k.memory_environment.create(frames, phys, heap, tables.root());
+    k.memory_environment.create(reclaiming, phys, heap, tables.root());
 
     const mm::FrameCounts counts = frames.counts();
     log::info<"memory">("{} MiB of RAM, {} MiB directly mapped", counts.total >> 8,

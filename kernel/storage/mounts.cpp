@@ -51,7 +51,7 @@ void mount_or_warn(std::string_view path, Status started, fs::FileSystem& file_s
 
 void mount_file_systems(const BootOptions& options) noexcept {
     Kernel& k = kernel_objects;
-    k.page_cache.create(heap(), frames(), phys_map());
+    reclaiming_frames().set_reclaimer(k.page_cache.create(heap(), frames(), phys_map()));
     k.vfs.create(heap());
 
     Disk& disk = root_disk(options);
@@ -67,12 +67,12 @@ void mount_file_systems(const BootOptions& options) noexcept {
     constexpr fs::Permissions everybody_sticky{01777};
     // Half of the memory: programs must find some, too.
     const fs::TmpfsLimits limits{.pages = static_cast<std::uint32_t>(frames().counts().total / 2)};
-    Tmpfs& tmp =
-        tmp_file_system.create(heap(), frames(), phys_map(), file_clock, tmp_device, limits);
+    Tmpfs& tmp = tmp_file_system.create(heap(), reclaiming_frames(), phys_map(), file_clock,
+                                        tmp_device, limits);
     mount_or_warn("/tmp", tmp.start(everybody_sticky), tmp, "tmpfs");
 
-    Tmpfs& dev =
-        dev_file_system.create(heap(), frames(), phys_map(), file_clock, dev_device, limits);
+    Tmpfs& dev = dev_file_system.create(heap(), reclaiming_frames(), phys_map(), file_clock,
+                                        dev_device, limits);
     Status nodes = dev.start(fs::Permissions(0755));
     if (nodes) {
         nodes = add_device_nodes(*dev.root());

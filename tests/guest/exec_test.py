@@ -125,6 +125,27 @@ class Exec(unittest.TestCase):
             file.truncate(1 << 20)
         return str(path)
 
+    def test_cached_pages_give_way(self):
+        """A file larger than the memory fills the page cache; programs must find memory all the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            image = Path(folder, "disk")
+            data = os.urandom(1 << 20) * 20
+            image.write_bytes(data)
+            digest = hashlib.md5(data).hexdigest()
+            result = self.run_command(
+                "md5sum < /dev/vdb; grep ^Cached /proc/meminfo; "
+                # 6 MiB in one buffer, a shell that forks, 2 MiB in /tmp, and the file again.
+                "dd if=/dev/zero of=/dev/null bs=6M count=2 2>/dev/null && echo buffer; "
+                "for i in 1 2 3 4 5 6 7 8 9 10; do (echo $i) | cat; done | wc -l; "
+                "dd if=/dev/zero of=/tmp/file bs=64k count=32 2>/dev/null && wc -c < /tmp/file; "
+                "grep ^Cached /proc/meminfo; md5sum < /dev/vdb",
+                "--memory", "16", "--disk", str(image), status=0, err=b"")
+            lines = [line.split() for line in result.out.decode().splitlines()]
+            self.assertEqual((lines[0][0], lines[-1][0]), (digest, digest))
+            self.assertEqual(lines[2:5], [["buffer"], ["10"], [str(2 << 20)]])
+            self.assertGreater(int(lines[1][1]), 4096)                    # the cache was full,
+            self.assertLess(int(lines[5][1]), int(lines[1][1]) - 2048)    # and has given way
+
     def test_the_root_disk_cannot_be_damaged(self):
         self.run_command("echo x 2>/dev/null > /dev/vda || echo refused; dd if=/dev/vda bs=1k skip=1 count=1 2>/dev/null"
                          " | dd bs=1 skip=56 count=2 2>/dev/null | od -An -tx1", out=b"refused\n 53 ef\n", status=0)

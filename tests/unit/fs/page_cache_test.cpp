@@ -1,6 +1,7 @@
 /// The page cache by itself: one fill per page, eviction that leaves borrowed pages alone.
 #include "fs/page_cache.hpp"
 
+#include "mm/reclaiming_frames.hpp"
 #include "tests/laws/report.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
@@ -120,6 +121,30 @@ TEST_F(PageCacheTest, MakesRoomWhenFramesRunOut) {
         for (const FrameNumber frame : *frames) {
             world.frames.release(frame);
         }
+    }
+}
+
+TEST_F(PageCacheTest, GivesWayToOthers) {
+    mm::ReclaimingFrames<fs_test::Frames> others(world.frames);
+    others.set_reclaimer(cache);
+    object.count = 10'000;
+    for (std::uint32_t i = 0; i < 10'000; ++i) {
+        const FrameNumber frame = *cache.get(object, i);
+        cache.release(frame);
+        ASSERT_GE(world.frames.free_frames(), 8U);  // for those who cannot ask
+    }
+    const FrameNumber borrowed = *cache.get(object, 9'999);
+    std::vector<FrameNumber> taken;
+    while (const auto frame = others.allocate(mm::FrameZone::any)) {
+        taken.push_back(*frame);
+    }
+    EXPECT_EQ(taken.size(), world.arena.frames() - 1);  // all but the one that is in use
+    EXPECT_EQ(cache.size(), 1U);
+    EXPECT_EQ(check(10).error(), Errc::no_memory);
+    cache.release(borrowed);
+    ASSERT_TRUE(check(10));  // at the expense of the other
+    for (const FrameNumber frame : taken) {
+        world.frames.release(frame);
     }
 }
 

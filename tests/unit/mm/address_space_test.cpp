@@ -57,6 +57,8 @@ TYPED_TEST(AddressSpaceTest, AnonymousPagesComeAsZerosWhenTouched) {
     ASSERT_TRUE(page);
     EXPECT_FALSE(m.ram().is_direct(page->frame)) << "user pages rather come from high memory";
     EXPECT_FALSE(this->space->query(at + page_size));
+    EXPECT_EQ(this->space->usage().bytes, 100U * page_size);
+    EXPECT_EQ(this->space->usage().pages, 2U);
 }
 
 TYPED_TEST(AddressSpaceTest, RightsAreKept) {

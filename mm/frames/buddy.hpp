@@ -10,8 +10,13 @@
 ///
 /// Placement: a block comes from the chunk, then the row, whose largest free block is the smallest
 /// that fits, so whole chunks are broken last and half-used ones fill up. Single frames come from
-/// one *current row*, which is hidden from the summaries, so most of these calls touch one word.
-/// Cost: O(1); a few dozen instructions, single frames mostly a dozen.
+/// one *current row*, which is hidden from the summaries, so most of these calls touch one word;
+/// the next one is of a chunk that is broken already, as long as there is any.
+///
+/// The summaries promise, they do not boast: a row may have a larger block than they say, because a
+/// single frame that comes back beside a free buddy only marks its row as *stale*. Who wants a
+/// block looks at stale rows before it cuts a whole row, and at all of them before it fails. Cost:
+/// O(1), single frames a dozen instructions, blocks a few dozen; O(stale rows) before failing.
 #pragma once
 
 #include "mm/frames/chunk_index.hpp"
@@ -38,6 +43,8 @@ public:
             chunks_[i] = Chunk{};
         }
         index_ = ChunkIndex{};
+        with_room_ = ChunkSet{};
+        with_stale_rows_ = ChunkSet{};
         current_ = no_row;
         free_ = 0;
     }
@@ -56,10 +63,7 @@ public:
             if ((c.rows.open & c.rows.mark & bit) != 0) {
                 c.rows.open &= ~bit;  // absent -> cut; refile() knows whether it is whole
             }
-            for (std::uint32_t& rows : c.cut) {
-                rows &= ~bit;
-            }
-            refile(row, 0, run_level(states_.row(row).free()));
+            refile(row);
         }
     }
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
@@ -80,8 +84,8 @@ public:
     void free(FrameNumber first, FrameOrder order) noexcept {
         const std::uint32_t index = states_.index_of(first);
         free_ += order.frames();
-        if (order.value() == 0 && index / row_bits == current_) [[likely]] {
-            states_.row(current_).give_back(index % row_bits, 0);
+        if (order.value() == 0) [[likely]] {
+            free_single(index);
         } else {
             free_block(index, order.value());
         }
@@ -93,43 +97,41 @@ private:
     struct Chunk {
         /// Its rows as units. Live: part of a block of order >= 5, or cut into frames.
         FrameRow rows;
-        /// cut[l]: rows cut into frames, by run_level() of their free frames. Level 0 has the full
-        /// rows, and the current one; the last level is always empty, as whole rows go up.
-        std::array<std::uint32_t, row_order + 2> cut{};
-        /// One more than the order of the chunk's largest block; 0: none.
+        /// cut[k]: the cut rows that promise a free block of at least order k. Each is a subset of
+        /// the one before. cut[0] is exact, but for the current row, which is in none.
+        std::array<std::uint32_t, row_order> cut{};
+        std::uint32_t stale = 0;  ///< rows that could promise more
+        /// One more than the order of the largest block promised, if that is more than 0.
         std::uint32_t level = 0;
 
-        /// Bit l: there is a cut row of level l.
-        [[nodiscard]] std::uint32_t cut_levels() const noexcept {
-            std::uint32_t levels = 0;
-            for (unsigned l = 1; l <= row_order; ++l) {
-                levels |= (cut[l] != 0 ? 1U : 0U) << l;
+        /// The cut row `bit` has a block of every order below `orders`, as far as is known.
+        void promise(std::uint32_t bit, unsigned orders) noexcept {
+            for (unsigned k = 0; k < row_order; ++k) {
+                cut[k] = (cut[k] & ~bit) | (k < orders ? bit : 0);
             }
-            return levels;
-        }
-        /// The first cut row with a free frame, or rows_per_chunk.
-        [[nodiscard]] unsigned any_cut() const noexcept {
-            std::uint32_t rows_with_room = 0;
-            for (unsigned l = 1; l <= row_order; ++l) {
-                rows_with_room |= cut[l];
-            }
-            return static_cast<unsigned>(std::countr_zero(rows_with_room));
         }
         /// The cut row with the smallest largest block of at least this order, or rows_per_chunk.
         [[nodiscard]] unsigned best_cut(unsigned order) const noexcept {
-            const std::uint32_t fitting = cut_levels() >> (order + 1) << (order + 1);
-            return fitting == 0 ? rows_per_chunk
-                                : static_cast<unsigned>(std::countr_zero(
-                                      cut[static_cast<unsigned>(std::countr_zero(fitting))]));
+            std::uint32_t best = 0;
+            for (unsigned k = row_order; k-- > 0;) {
+                const std::uint32_t longer = k + 1 < row_order ? cut[k + 1] : 0;
+                const std::uint32_t exactly = k >= order ? cut[k] & ~longer : 0;
+                best = exactly != 0 ? exactly : best;
+            }
+            return static_cast<unsigned>(std::countr_zero(best));
         }
         [[nodiscard]] std::uint32_t compute_level() const noexcept {
             const std::uint32_t whole = rows.free();
-            const unsigned of_rows = row_order + run_level(whole);
-            const auto of_frames = static_cast<unsigned>(std::bit_width(cut_levels() >> 1));
-            return whole != 0 ? of_rows : of_frames;
+            std::uint32_t level_of_cut = 0;
+            for (unsigned k = 1; k < row_order; ++k) {
+                level_of_cut = cut[k] != 0 ? k + 1 : level_of_cut;
+            }
+            return whole != 0 ? row_order + run_level(whole) : level_of_cut;
         }
     };
     static_assert(row_bits == rows_per_chunk, "countr_zero(0) is rows_per_chunk");
+
+    // --- Single frames ---
 
     [[nodiscard]] FrameNumber take_from_current(std::uint32_t word) noexcept {
         FrameRow& row = states_.row(current_);
@@ -140,37 +142,58 @@ private:
         return states_.frame(current_ * row_bits + static_cast<unsigned>(std::countr_zero(lowest)));
     }
 
-    /// Moves on to another row with free frames, in the same chunk while it has one.
+    /// Moves on to another row with free frames: of the first chunk that is broken already, so that
+    /// low addresses fill up and high ones heal.
     bool next_row() noexcept {
-        const std::uint32_t last = current_;
-        current_ = no_row;  // it is full, so no summary misses it
-        std::uint32_t chunk = last / rows_per_chunk;
-        unsigned row = last == no_row ? rows_per_chunk : chunks_[chunk].any_cut();
-        if (row == rows_per_chunk) {
-            chunk = index_.find(0);
-            if (chunk == ChunkIndex::none) {
-                return false;
-            }
-            row = chunks_[chunk].any_cut();
-            if (row == rows_per_chunk) {
-                row = cut_whole_row(chunk);
-            }
+        const std::uint32_t chunk =
+            with_room_.is_empty() ? index_.find(max_order.value()) : with_room_.first();
+        if (chunk == ChunkIndex::none) {
+            return false;
         }
-        current_ = chunk * rows_per_chunk + row;
-        refile(current_, run_level(states_.row(current_).free()), 0);
+        if (chunks_[chunk].cut[0] == 0) {
+            chunks_[chunk].cut[0] = 1U << cut_whole_row(chunk);
+        }
+        Chunk& c = chunks_[chunk];
+        const std::uint32_t bit = c.cut[0] & -c.cut[0];
+        // The row that was current is full, so no summary misses it.
+        current_ = chunk * rows_per_chunk + static_cast<unsigned>(std::countr_zero(bit));
+        if ((c.cut[1] & bit) != 0) {
+            c.promise(bit, 0);
+            refresh(chunk);
+        }
+        c.cut[0] &= ~bit;
+        note_room(chunk);
         return true;
     }
 
+    void free_single(std::uint32_t index) noexcept {
+        const std::uint32_t row = index / row_bits;
+        const std::uint32_t frame = index % row_bits;
+        FrameRow& frames = states_.row(row);
+        const std::uint32_t before = frames.free();
+        frames.give_back(frame, 0);
+        if (row == current_) {
+            return;
+        }
+        const std::uint32_t chunk = row / rows_per_chunk;
+        if (before == 0) {
+            chunks_[chunk].cut[0] |= 1U << row % rows_per_chunk;
+            note_room(chunk);
+        } else if (frames.free() == ~0U) {
+            refile(row);
+        } else if ((before >> (frame ^ 1U) & 1U) != 0) {
+            chunks_[chunk].stale |= 1U << row % rows_per_chunk;
+            with_stale_rows_.put(chunk, true);
+        }
+    }
+
+    // --- Blocks ---
+
     [[gnu::noinline]] Result<FrameNumber> allocate_block(unsigned order) noexcept {
         KIDNEY_ASSERT(order <= max_order.value());
-        std::uint32_t chunk = index_.find(order);
+        const std::uint32_t chunk = find_chunk(order);
         if (chunk == ChunkIndex::none) {
-            // What the current row hides may be what completes a block.
-            show_current();
-            chunk = index_.find(order);
-            if (chunk == ChunkIndex::none) {
-                return fail(Errc::no_memory);
-            }
+            return fail(Errc::no_memory);
         }
         free_ -= 1U << order;
         Chunk& c = chunks_[chunk];
@@ -186,78 +209,109 @@ private:
         }
         const std::uint32_t row = chunk * rows_per_chunk + in_chunk;
         FrameRow& frames = states_.row(row);
-        const unsigned before = run_level(frames.free());
         const unsigned first = best_run(frames.free(), order);
         frames.take(first, order);
-        refile(row, before, run_level(frames.free()));
+        refile(row);
         return states_.frame(row * row_bits + first);
     }
 
-    /// From here on the frames of this row are handed out. The caller refiles it.
+    /// A chunk with a block of that order, or none.
+    [[nodiscard]] std::uint32_t find_chunk(unsigned order) noexcept {
+        const std::uint32_t chunk = index_.find(order);
+        if (chunk == ChunkIndex::none) {
+            // What the current row hides may be what completes a block.
+            show_current();
+            while (settle_a_chunk()) {
+            }
+            return index_.find(order);
+        }
+        const bool must_cut = order < row_order && chunks_[chunk].cut[order] == 0;
+        return must_cut && settle_a_chunk() ? index_.find(order) : chunk;
+    }
+
+    [[gnu::noinline]] void free_block(std::uint32_t index, unsigned order) noexcept {
+        const std::uint32_t row = index / row_bits;
+        if (order >= row_order) {
+            // Rows of a live block look free from inside; a cut row does not, except the current.
+            KIDNEY_INVARIANT(
+                index % row_bits == 0 && row != current_ && states_.row(row).free() == ~0U,
+                "frames: freed block is not live");
+            chunks_[row / rows_per_chunk].rows.give_back(row % rows_per_chunk, order - row_order);
+            refresh(row / rows_per_chunk);
+            return;
+        }
+        states_.row(row).give_back(index % row_bits, order);
+        if (row != current_) {
+            refile(row);
+        }
+    }
+
+    // --- Summaries ---
+
+    /// From here on the frames of this row are handed out. The caller files it.
     [[nodiscard]] unsigned cut_whole_row(std::uint32_t chunk) noexcept {
         Chunk& c = chunks_[chunk];
         const unsigned row = best_run(c.rows.free(), 0);
         c.rows.take(row, 0);
+        refresh(chunk);
         return row;
     }
-
-    [[gnu::noinline]] void free_block(std::uint32_t index, unsigned order) noexcept {
-        if (order >= row_order) {
-            return free_rows(index, order);
-        }
-        const std::uint32_t row = index / row_bits;
-        const unsigned first = index % row_bits;
-        FrameRow& frames = states_.row(row);
-        const std::uint32_t before = frames.free();
-        frames.give_back(first, order);
-        if (order == 0 && before != 0 && (before >> (first ^ 1U) & 1U) == 0) {
-            return;  // one more single frame: the row's largest block stays what it was
-        }
-        const unsigned level_before = run_level(before);
-        const unsigned level_after = run_level(frames.free());
-        if (level_after != level_before && row != current_) {
-            refile(row, level_before, level_after);
-        }
-    }
-
-    void free_rows(std::uint32_t index, unsigned order) noexcept {
-        const std::uint32_t row = index / row_bits;
-        // Rows of a live block look free from inside; a cut row does not, except the current one.
-        KIDNEY_INVARIANT(index % row_bits == 0 && row != current_ && states_.row(row).free() == ~0U,
-                         "frames: freed block is not live");
-        chunks_[row / rows_per_chunk].rows.give_back(row % rows_per_chunk, order - row_order);
-        refresh(row / rows_per_chunk);
-    }
-
-    /// The level of a cut row has changed. A row that is whole again goes up.
-    void refile(std::uint32_t row, unsigned before, unsigned after) noexcept {
-        Chunk& c = chunks_[row / rows_per_chunk];
+    /// Tells the summaries what a cut row has. One that is whole again goes up.
+    void refile(std::uint32_t row) noexcept {
+        const std::uint32_t chunk = row / rows_per_chunk;
         const std::uint32_t bit = 1U << row % rows_per_chunk;
-        c.cut[before] &= ~bit;
-        c.cut[after] |= bit;
-        if (after > row_order) {
-            c.cut[after] = 0;
+        Chunk& c = chunks_[chunk];
+        const unsigned level = run_level(states_.row(row).free());
+        const bool is_whole = level > row_order;
+        c.stale &= ~bit;
+        c.promise(bit, is_whole ? 0 : level);
+        if (is_whole) {
             c.rows.open |= bit;
             c.rows.mark &= ~bit;
         }
-        // Most changes leave the chunk's largest block alone; a whole row may join others.
-        if (after >= std::min(c.level, row_order + 1) ||
-            before >= std::min(c.level, row_order + 1)) {
-            refresh(row / rows_per_chunk);
+        if (is_whole || c.level <= row_order) {
+            refresh(chunk);
+        } else {
+            note_room(chunk);  // it has whole rows: its largest block is of these
         }
     }
+    /// Whether the chunk has a free frame, and is not one free block, may have changed.
+    void note_room(std::uint32_t chunk) noexcept {
+        const Chunk& c = chunks_[chunk];
+        const std::uint32_t whole = c.rows.free();
+        with_room_.put(chunk, (c.cut[0] | whole) != 0 && whole != ~0U);
+    }
+    /// The chunk's largest block has changed, perhaps.
     void refresh(std::uint32_t chunk) noexcept {
         Chunk& c = chunks_[chunk];
-        if (const std::uint32_t level = c.compute_level(); level != c.level) {
-            index_.move(chunk, c.level, level);
-            c.level = level;
+        const std::uint32_t level = c.compute_level();
+        note_room(chunk);
+        index_.move(chunk, c.level, level);
+        c.level = level;
+    }
+    /// Files the stale rows of one chunk. False if there are none anywhere.
+    bool settle_a_chunk() noexcept {
+        if (with_stale_rows_.is_empty()) {
+            return false;
         }
+        const std::uint32_t chunk = with_stale_rows_.first();
+        with_stale_rows_.put(chunk, false);
+        while (const std::uint32_t stale = chunks_[chunk].stale) {
+            const std::uint32_t row =
+                chunk * rows_per_chunk + static_cast<unsigned>(std::countr_zero(stale));
+            if (row == current_) {
+                chunks_[chunk].stale = stale & (stale - 1);
+            } else {
+                refile(row);
+            }
+        }
+        return true;
     }
     void show_current() noexcept {
         if (current_ != no_row) {
             const std::uint32_t row = current_;
             current_ = no_row;
-            refile(row, 0, run_level(states_.row(row).free()));
+            refile(row);
         }
     }
 
@@ -265,7 +319,9 @@ private:
     Chunk* chunks_ = nullptr;
     std::uint32_t current_ = no_row;  ///< row that serves order 0; hidden from the summaries
     std::size_t free_ = 0;
-    ChunkIndex index_;
+    ChunkIndex index_;          ///< by the largest block of more than one frame
+    ChunkSet with_room_;        ///< chunks with a free frame, but for those that are one block
+    ChunkSet with_stale_rows_;  ///< and perhaps some that have none any more
 };
 
 static_assert(FrameAllocator<BuddyAllocator>);

@@ -1,4 +1,4 @@
-/// Which 4 MiB chunks have a largest free block of a given order: a two-level bitmap per order.
+/// Sets of 4 MiB chunks, and which chunks have a largest free block of a given order.
 ///
 /// Fixed size, for 2^20 frames: all that 32-bit physical addresses can name. Every operation is
 /// O(1).
@@ -13,45 +13,52 @@
 
 namespace kidney::mm {
 
-class ChunkIndex {
+/// A bitmap of two levels.
+class ChunkSet {
 public:
-    static constexpr unsigned none = ~0U;  ///< find(): no chunk
-
-    /// The first chunk whose largest block is the smallest one of at least `order`; or `none`.
-    [[nodiscard]] unsigned find(unsigned order) const noexcept {
-        const std::uint32_t fitting = orders_ >> order << order;
-        if (fitting == 0) {
-            return none;
-        }
-        const Level& level = levels_[static_cast<unsigned>(std::countr_zero(fitting))];
-        const auto word = static_cast<unsigned>(std::countr_zero(level.summary));
-        return word * row_bits + static_cast<unsigned>(std::countr_zero(level.chunks[word]));
+    [[nodiscard]] bool is_empty() const noexcept { return summary_ == 0; }
+    /// The first chunk; there must be one.
+    [[nodiscard]] std::uint32_t first() const noexcept {
+        const auto word = static_cast<unsigned>(std::countr_zero(summary_));
+        return word * row_bits + static_cast<unsigned>(std::countr_zero(chunks_[word]));
     }
-
-    /// Levels are one more than an order; 0: the chunk has no block.
-    void move(std::uint32_t chunk, unsigned from, unsigned to) noexcept {
+    /// Puts a chunk in, or takes it out. No branches: what comes next is anybody's guess.
+    void put(std::uint32_t chunk, bool is_in) noexcept {
         const std::uint32_t word = chunk / row_bits;
-        const std::uint32_t bit = 1U << chunk % row_bits;
-        if (from != 0) {
-            Level& level = levels_[from - 1];
-            if ((level.chunks[word] &= ~bit) == 0 && (level.summary &= ~(1U << word)) == 0) {
-                orders_ &= ~(1U << (from - 1));
-            }
-        }
-        if (to != 0) {
-            levels_[to - 1].chunks[word] |= bit;
-            levels_[to - 1].summary |= 1U << word;
-            orders_ |= 1U << (to - 1);
-        }
+        const std::uint32_t bit = chunk % row_bits;
+        chunks_[word] = (chunks_[word] & ~(1U << bit)) | (is_in ? 1U : 0U) << bit;
+        summary_ = (summary_ & ~(1U << word)) | (chunks_[word] != 0 ? 1U : 0U) << word;
     }
 
 private:
-    struct Level {
-        std::uint32_t summary = 0;  ///< bit w: chunks[w] is not zero
-        std::array<std::uint32_t, (1U << 20) / max_order.frames() / row_bits> chunks{};
-    };
-    std::uint32_t orders_ = 0;  ///< bit k: levels_[k] has a chunk
-    std::array<Level, max_order.value() + 1> levels_{};
+    static constexpr unsigned words = (1U << 20) / max_order.frames() / row_bits;
+    static_assert(words <= row_bits);
+
+    std::uint32_t summary_ = 0;  ///< bit w: chunks_[w] is not zero
+    std::array<std::uint32_t, words> chunks_{};
+};
+
+/// Every chunk is in the set of its level: one more than the order of its largest block; 0: none.
+class ChunkIndex {
+public:
+    static constexpr std::uint32_t none = ~0U;  ///< find(): no chunk
+
+    /// The first chunk whose largest block is the smallest one of at least `order`; or `none`.
+    [[nodiscard]] std::uint32_t find(unsigned order) const noexcept {
+        const std::uint32_t fitting = levels_ >> (order + 1) << (order + 1);
+        return fitting == 0 ? none
+                            : of_level_[static_cast<unsigned>(std::countr_zero(fitting))].first();
+    }
+    void move(std::uint32_t chunk, unsigned from, unsigned to) noexcept {
+        of_level_[from].put(chunk, false);
+        levels_ &= ~((of_level_[from].is_empty() ? 1U : 0U) << from);
+        of_level_[to].put(chunk, true);
+        levels_ |= 1U << to;
+    }
+
+private:
+    std::uint32_t levels_ = 0;  ///< bit l: of_level_[l] is not empty
+    std::array<ChunkSet, max_order.value() + 2> of_level_{};
 };
 
 }  // namespace kidney::mm

@@ -41,18 +41,19 @@ struct FrameRow {
         open |= run_mask(first, order);
         mark &= ~(1U << first);
     }
-    /// Is there a live block of exactly this place and size?
+    /// Is there a live block of exactly this place and size? One comparison for all that could be
+    /// wrong: frees come in random order, and a branch for each would be mispredicted half the
+    /// time.
     [[nodiscard]] constexpr bool is_live(unsigned first, unsigned order) const noexcept {
         const std::uint32_t mask = run_mask(first, order);
-        if ((first & ((1U << order) - 1)) != 0 || (open & mask) != 0 ||
-            (mark & mask) != 1U << first) {
-            return false;
-        }
-        // A longer block may only start here if this start is aligned for it; then the next unit
-        // would be one of its later ones.
-        const unsigned next = first + (1U << order);
-        return (first & (1U << order)) != 0 || next == row_bits ||
-               ((open | mark) >> next & 1U) != 0;
+        const std::uint32_t not_aligned = first & ((1U << order) - 1);
+        const std::uint32_t not_taken = open & mask;
+        const std::uint32_t not_one_block = (mark & mask) ^ 1U << first;
+        // A longer block may only start here if this start is aligned for it; then the next unit is
+        // one of its later ones. (The unit behind the last one is 0 here, which is no later one.)
+        const unsigned next = (first + (1U << order)) % row_bits;
+        const std::uint32_t is_longer = ~(open | mark) >> next & ~(first >> order) & 1U;
+        return (not_aligned | not_taken | not_one_block | is_longer) == 0;
     }
 };
 

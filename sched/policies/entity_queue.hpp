@@ -6,8 +6,6 @@
 
 #include <boost/intrusive/list.hpp>
 
-#include <cstddef>
-
 namespace kidney::sched {
 
 /// First in, first out, with removal from the middle. Keeps `Entity::queued`. All O(1).
@@ -35,11 +33,11 @@ public:
         return &first;
     }
     [[nodiscard]] bool is_empty() const noexcept { return list_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return list_.size(); }
 
 private:
     using Hook = boost::intrusive::member_hook<Entity, decltype(Entity::hook), &Entity::hook>;
-    boost::intrusive::list<Entity, Hook> list_;
+    /// The policies count: one number for all the queues that one has.
+    boost::intrusive::list<Entity, Hook, boost::intrusive::constant_time_size<false>> list_;
 };
 
 /// Adds `ran` to the slice of `running`; at its end, preempts if somebody waits, else starts a new

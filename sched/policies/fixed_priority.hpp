@@ -25,8 +25,11 @@ public:
 
     void enqueue(Entity& entity, EnqueueReason, Instant) noexcept {
         const std::uint8_t level = entity.priority.value();
+        if (levels_[level].is_empty()) {
+            // Only then: the next pick would have to wait for a store that changes nothing.
+            used_[level / 32] |= 1U << level % 32;
+        }
         levels_[level].append(entity);
-        used_[level / 32] |= 1U << level % 32;
         ++size_;
     }
 

@@ -8,6 +8,8 @@
 #include "kidney/sched/policy.hpp"
 #include "sched/policies/entity_queue.hpp"
 
+#include <cstddef>
+
 namespace kidney::sched {
 
 /// Cost: O(1) for every call.
@@ -19,9 +21,19 @@ public:
     RoundRobin() noexcept = default;
     explicit RoundRobin(Duration quantum) noexcept : quantum_(quantum) {}
 
-    void enqueue(Entity& entity, EnqueueReason, Instant) noexcept { queue_.append(entity); }
-    void remove(Entity& entity) noexcept { queue_.remove(entity); }
-    [[nodiscard]] Entity* pick_next(Instant) noexcept { return queue_.take_first(); }
+    void enqueue(Entity& entity, EnqueueReason, Instant) noexcept {
+        queue_.append(entity);
+        ++size_;
+    }
+    void remove(Entity& entity) noexcept {
+        queue_.remove(entity);
+        --size_;
+    }
+    [[nodiscard]] Entity* pick_next(Instant) noexcept {
+        Entity* const first = queue_.take_first();
+        size_ -= first != nullptr ? 1 : 0;
+        return first;
+    }
 
     /// A slice that ends with nobody waiting is renewed: the next to come waits a full quantum at
     /// most.
@@ -29,10 +41,11 @@ public:
         return charge_slice(running, ran, quantum_, !queue_.is_empty());
     }
     [[nodiscard]] bool preempts(const Entity&, const Entity&) const noexcept { return false; }
-    [[nodiscard]] std::size_t size() const noexcept { return queue_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
     EntityQueue queue_;
+    std::size_t size_ = 0;
     Duration quantum_ = default_quantum;
 };
 

@@ -28,11 +28,16 @@ public:
         ++enqueued;
         last_reason = why;
         queue_.append(entity);
+        ++size_;
     }
-    void remove(sched::Entity& entity) noexcept { queue_.remove(entity); }
+    void remove(sched::Entity& entity) noexcept {
+        queue_.remove(entity);
+        --size_;
+    }
     sched::Entity* pick_next(Instant) noexcept {
         sched::Entity* const first = queue_.take_first();
         picked += first != nullptr ? 1 : 0;
+        size_ -= first != nullptr ? 1 : 0;
         return first;
     }
     sched::TickVerdict charge(sched::Entity& running, Duration ran, Instant) noexcept {
@@ -45,10 +50,11 @@ public:
     bool preempts(const sched::Entity& candidate, const sched::Entity& running) const noexcept {
         return newcomers_preempt && candidate.id > running.id;
     }
-    std::size_t size() const noexcept { return queue_.size(); }
+    std::size_t size() const noexcept { return size_; }
 
 private:
     sched::EntityQueue queue_;
+    std::size_t size_ = 0;
 };
 
 static_assert(sched::SchedulerPolicy<FakeSchedulerPolicy>);

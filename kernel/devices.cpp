@@ -5,6 +5,7 @@
 #include "fs/devfs/memory_devices.hpp"
 #include "kernel/boot_object.hpp"
 #include "kernel/log_device.hpp"
+#include "kernel/process/file_locks.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/tty/console_terminal.hpp"
@@ -50,6 +51,7 @@ void start_devices() noexcept {
     seed_random();
     pipes.create(heap(), reclaiming_frames(), phys_map(), file_clock);
     memory_devices.create(heap(), random.get());
+    start_file_locks();
     terminal_devices.create();
     Registry& r = registry.create();
     using fs::NodeType;

@@ -120,7 +120,7 @@ public:
     [[nodiscard]] Status read_directory(std::uint64_t cookie,
                                         DirectorySink& sink) noexcept override {
         TRY(check_directory());
-        return fs_.list(*this, cookie, sink);
+        return links() == 0 ? Status(fail(Errc::not_found)) : fs_.list(*this, cookie, sink);
     }
 
     [[nodiscard]] Result<std::size_t> read_link(std::span<char> to) noexcept override {

@@ -45,8 +45,8 @@ Status ArgumentBlock::add(std::string_view text) noexcept {
 Status ArgumentBlock::add_user_string(UserPtr<const char> text) noexcept {
     for (std::size_t room = 128;; room *= 2) {
         TRY(reserve(std::min(room, max_bytes - size_)));
-        const Result<std::size_t> length =
-            copy_string(std::span(data_ + size_, capacity_ - size_), text);
+        const std::size_t reach = std::min(capacity_ - size_, max_string);
+        const Result<std::size_t> length = copy_string(std::span(data_ + size_, reach), text);
         if (length) {
             size_ += *length + 1;
             return {};
@@ -54,10 +54,10 @@ Status ArgumentBlock::add_user_string(UserPtr<const char> text) noexcept {
         if (length.error() != Errc::name_too_long) {
             return fail(length.error());
         }
-        if (capacity_ - size_ >= max_bytes - size_) {
+        if (reach == max_string || reach == max_bytes - size_) {
             return fail(Errc::argument_list_long);
         }
-        room = capacity_ - size_;
+        room = reach;
     }
 }
 

@@ -16,7 +16,9 @@ namespace kidney::kernel {
 /// environment. Everything is copied before the old address space goes away.
 class ArgumentBlock {
 public:
-    static constexpr std::size_t max_bytes = 256 * 1024;
+    // As Linux has it with its ordinary stack limit, because xargs and shells reckon with it.
+    static constexpr std::size_t max_bytes = 2 << 20;      ///< of all strings
+    static constexpr std::size_t max_string = 128 * 1024;  ///< of one, with its NUL
 
     ArgumentBlock() noexcept = default;
     ~ArgumentBlock();

@@ -12,7 +12,7 @@ namespace kidney::kernel {
 inline constexpr VirtAddr stack_top{0xbfff'f000};
 inline constexpr std::uint32_t stack_size = 8U << 20;
 /// Most that arguments and environment may take.
-inline constexpr std::uint32_t stack_limit = 512 * 1024;
+inline constexpr std::uint32_t stack_limit = 2 << 20;
 
 /// A new address space with the program's segments, its heap and its stack mapped. Of the file only
 /// the pages where .bss begins are read, because their rest must be zero; the others are the page

@@ -28,6 +28,17 @@ private:
     std::uint32_t value_ = 0;
 };
 
+/// Hears of each descriptor that its process closes, while the file is still there: fcntl's record
+/// locks end at the first close.
+class CloseListener {
+public:
+    /// May sleep.
+    virtual void closing(fs::File& file) noexcept = 0;
+
+protected:
+    ~CloseListener() = default;
+};
+
 /// Concurrency: the owner's thread, or the parent that builds the table for a child; others may
 /// share() and next_open(). `Lock` is held for the moment in which an entry changes or is looked at
 /// by others; the owner reads without it, because only it changes anything.
@@ -90,6 +101,7 @@ public:
             return fail(Errc::bad_descriptor);
         }
         file->retain();
+        announce_close(to);
         Ref<fs::File> replaced = take(to);  // released after the new one stands
         occupy(to.value(), file, close_on_exec);
         return to;
@@ -100,9 +112,13 @@ public:
         if (!is_open(fd)) {
             return fail(Errc::bad_descriptor);
         }
+        announce_close(fd);
         take(fd).reset();
         return {};
     }
+
+    /// From now on `listener` hears of closed descriptors; a child's table has none.
+    void set_listener(CloseListener& listener) noexcept { listener_ = &listener; }
 
     [[nodiscard]] Result<bool> close_on_exec(Fd fd) const noexcept {
         if (!is_open(fd)) {
@@ -122,12 +138,16 @@ public:
     void close_for_exec() noexcept {
         for_each_open([this](std::uint32_t n) {
             if (test(cloexec_, n)) {
+                announce_close(Fd(n));
                 take(Fd(n)).reset();
             }
         });
     }
     void close_all() noexcept {
-        for_each_open([this](std::uint32_t n) { take(Fd(n)).reset(); });
+        for_each_open([this](std::uint32_t n) {
+            announce_close(Fd(n));
+            take(Fd(n)).reset();
+        });
     }
     /// fork: this (empty) table shares every open file of the parent.
     void copy_from(const FdTableWith& parent) noexcept {
@@ -184,6 +204,11 @@ private:
         const std::uint32_t bit = 1U << n % 32;
         b[n / 32] = on ? b[n / 32] | bit : b[n / 32] & ~bit;
     }
+    void announce_close(Fd fd) noexcept {
+        if (listener_ != nullptr && is_open(fd)) {
+            listener_->closing(*files_[fd.value()]);
+        }
+    }
     void occupy(std::uint32_t n, fs::File* file, bool close_on_exec) noexcept {
         LockGuard guard(lock_);
         files_[n] = file;
@@ -200,6 +225,7 @@ private:
     }
 
     mutable Lock lock_;
+    CloseListener* listener_ = nullptr;
     Bits open_{};
     Bits cloexec_{};
     std::uint32_t limit_ = capacity;

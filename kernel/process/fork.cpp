@@ -75,6 +75,7 @@ void inherit(const Process& parent, Process& child) noexcept {
     child.root = parent.root;
     child.directory = parent.directory;
     child.umask = parent.umask;
+    child.io_priority = parent.io_priority;
     child.limits = parent.limits;
     child.executable = parent.executable;
     child.executable_path = parent.executable_path;

@@ -69,6 +69,7 @@ public:
     FdTableWith<SpinLock<ranks::process_view>> files;
     Ref<fs::Vnode> root, directory;  ///< "/" and the current directory
     std::uint32_t umask = 022;
+    std::uint16_t io_priority = 0;  ///< class and level of ioprio_set; kept, not acted on
     Limits limits;
     CpuTimes children_times;
     Ref<fs::Vnode> executable;             ///< for /proc/self/exe

@@ -87,6 +87,8 @@ inline constexpr std::int32_t restart_number = 512;
             return EOPNOTSUPP;
         case Errc::timed_out:
             return ETIMEDOUT;
+        case Errc::deadlock:
+            return EDEADLK;
         case Errc::corrupted:
             return EUCLEAN;
         case Errc::restart:

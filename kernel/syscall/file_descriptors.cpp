@@ -3,6 +3,7 @@
 #include "kernel/process/process.hpp"
 #include "kernel/syscall/directory_buffer.hpp"
 #include "kernel/syscall/file_calls.hpp"
+#include "kernel/syscall/lock_calls.hpp"
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
@@ -86,18 +87,6 @@ Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argumen
             file->set_append((argument & O_APPEND) != 0);
             file->set_non_blocking((argument & O_NONBLOCK) != 0);
             return 0U;
-        case F_GETLK:
-        case F_GETLK64: {
-            // Nobody holds a lock: says so in l_type, the first 16 bits of both structures.
-            TRY(put_user(UserPtr<std::uint16_t>(argument), std::uint16_t{F_UNLCK}));
-            return 0U;
-        }
-        case F_SETLK:
-        case F_SETLKW:
-        case F_SETLK64:
-        case F_SETLKW64:
-            // Locks between processes come with the storage tier; a lone program is not disturbed.
-            return 0U;
         case F_SETOWN:
             return 0U;
         case F_GETOWN:
@@ -106,13 +95,10 @@ Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argumen
         case set_pipe_size:
             return file->vnode() == nullptr ? Reply(65536U) : Reply(fail(Errc::bad_descriptor));
         default:
-            return fail(Errc::invalid_argument);
+            return is_lock_command(command)
+                       ? control_locks(self, *file, command, VirtAddr(argument))
+                       : Reply(fail(Errc::invalid_argument));
     }
-}
-
-Reply flock(Process& self, Fd fd, std::uint32_t) noexcept {
-    TRY(self.files.get(fd));
-    return 0U;
 }
 
 Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument) noexcept {

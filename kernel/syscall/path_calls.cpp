@@ -3,9 +3,9 @@
 
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/path_argument.hpp"
+#include "kernel/syscall/path_buffer.hpp"
 #include "kidney/abi/file_mode.hpp"
 
-#include <array>
 namespace kidney::kernel::calls {
 namespace {
 
@@ -131,8 +131,8 @@ Reply readlinkat(Process& self, std::int32_t at, Path path, VirtAddr to,
     }
     PathArgument argument;
     TRY(argument.read(self, at, path));
-    std::array<char, 1024> target;
-    const auto room = std::span(target).first(std::min<std::size_t>(size, target.size()));
+    PathBuffer target;
+    const auto room = TRY(target.allocate()).first(std::min<std::size_t>(size, fs::max_path));
     const std::size_t length = TRY(vfs().read_link(argument.context(), argument.view(), room));
     TRY(copy_out(to, std::as_bytes(room.first(std::min(length, room.size())))));
     return static_cast<std::uint32_t>(std::min(length, room.size()));
@@ -223,15 +223,20 @@ Reply chroot(Process& self, Path path) noexcept {
 }
 
 Reply getcwd(Process& self, VirtAddr to, std::uint32_t size) noexcept {
-    std::array<char, 1024> text;  // with its NUL at the end
+    PathBuffer buffer;
+    const std::span<char> text = TRY(buffer.allocate());
     text.back() = '\0';
-    const std::string_view path =
-        TRY(vfs().path_of(*self.root, *self.directory, std::span(text).first(text.size() - 1)));
-    const auto length = static_cast<std::uint32_t>(path.size() + 1);
+    const Result<std::string_view> path =
+        vfs().path_of(*self.root, *self.directory, text.first(text.size() - 1));
+    if (!path) {
+        // ERANGE would ask for a larger buffer; no buffer is large enough.
+        return fail(path.error() == Errc::out_of_range ? Errc::name_too_long : path.error());
+    }
+    const auto length = static_cast<std::uint32_t>(path->size() + 1);
     if (length > size) {
         return fail(Errc::out_of_range);
     }
-    TRY(copy_out(to, std::as_bytes(std::span(path.data(), length))));
+    TRY(copy_out(to, std::as_bytes(std::span(path->data(), length))));
     return length;
 }
 

@@ -71,6 +71,12 @@ Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to)
 Reply sched_setaffinity(Process& self) noexcept;
 Reply sched_getscheduler(Process& self) noexcept;
 Reply sched_getparam(Process& self, Pid pid, UserPtr<std::uint32_t> to) noexcept;
+Reply sched_setscheduler(Process& self, Pid pid, std::uint32_t policy,
+                         UserPtr<const std::uint32_t> priority) noexcept;
+Reply sched_setparam(Process& self, Pid pid, UserPtr<const std::uint32_t> priority) noexcept;
+Reply ioprio_get(Process& self, std::uint32_t which, Pid who) noexcept;
+Reply ioprio_set(Process& self, std::uint32_t which, Pid who, std::uint32_t priority) noexcept;
+Reply unshare(Process& self, std::uint32_t flags) noexcept;
 Reply sched_get_priority(Process& self, std::uint32_t policy) noexcept;
 
 }  // namespace kidney::kernel::calls

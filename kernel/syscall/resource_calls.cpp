@@ -7,6 +7,8 @@
 #include "kernel/syscall/user_copy.hpp"
 
 #include <algorithm>
+#include <linux/ioprio.h>
+#include <linux/sched.h>
 #include <optional>
 
 namespace kidney::kernel::calls {
@@ -200,6 +202,90 @@ Reply sched_getparam(Process&, Pid, UserPtr<std::uint32_t> to) noexcept {
 }
 Reply sched_get_priority(Process&, std::uint32_t) noexcept {
     return 0U;
+}
+
+/// There is one kind of scheduling, and its only priority is 0: asking for it succeeds.
+Reply sched_setscheduler(Process& self, Pid pid, std::uint32_t policy,
+                         UserPtr<const std::uint32_t> priority) noexcept {
+    const std::uint32_t wanted = TRY(get_user(priority));
+    const std::uint32_t kind = policy & ~std::uint32_t{SCHED_RESET_ON_FORK};
+    const bool is_real_time = kind == SCHED_FIFO || kind == SCHED_RR;
+    const bool is_ordinary = kind == SCHED_NORMAL || kind == SCHED_BATCH || kind == SCHED_IDLE;
+    if (pid.value() < 0 || (!is_real_time && !is_ordinary) || (is_ordinary && wanted != 0)) {
+        return fail(Errc::invalid_argument);
+    }
+    LockGuard guard(process_lock);
+    if (pid.value() != 0 && pid != self.pid && processes().find(pid) == nullptr) {
+        return fail(Errc::no_process);
+    }
+    return is_real_time ? Reply(fail(Errc::not_permitted)) : Reply(0U);
+}
+Reply sched_setparam(Process& self, Pid pid, UserPtr<const std::uint32_t> priority) noexcept {
+    return sched_setscheduler(self, pid, SCHED_NORMAL, priority);
+}
+
+namespace {
+
+/// The numbers of ioprio_get are one more than getpriority's.
+Result<std::uint32_t> priority_target(std::uint32_t which) noexcept {
+    if (which < IOPRIO_WHO_PROCESS || which > IOPRIO_WHO_USER) {
+        return fail(Errc::invalid_argument);
+    }
+    return which - IOPRIO_WHO_PROCESS;
+}
+/// Lower is better; no class at all counts as "best effort, middle".
+std::uint32_t rank_of(std::uint16_t io_priority) noexcept {
+    return IOPRIO_PRIO_CLASS(io_priority) == IOPRIO_CLASS_NONE
+               ? IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM)
+               : io_priority;
+}
+
+}  // namespace
+
+Reply ioprio_get(Process& self, std::uint32_t which, Pid who) noexcept {
+    const std::uint32_t target = TRY(priority_target(which));
+    std::optional<std::uint16_t> best;
+    LockGuard guard(process_lock);
+    static_cast<void>(for_each_named(self, target, who, [&](Process& p) {
+        if (!best || rank_of(p.io_priority) < rank_of(*best)) {
+            best = p.io_priority;
+        }
+    }));
+    return best ? Reply(*best) : Reply(fail(Errc::no_process));
+}
+
+Reply ioprio_set(Process& self, std::uint32_t which, Pid who, std::uint32_t priority) noexcept {
+    const std::uint32_t target = TRY(priority_target(which));
+    const std::uint32_t kind = IOPRIO_PRIO_CLASS(priority);
+    const std::uint32_t level = IOPRIO_PRIO_DATA(priority);
+    const bool has_levels = kind == IOPRIO_CLASS_RT || kind == IOPRIO_CLASS_BE;
+    if (kind > IOPRIO_CLASS_IDLE || (has_levels && level >= IOPRIO_BE_NR) ||
+        (kind == IOPRIO_CLASS_NONE && level != 0)) {
+        return fail(Errc::invalid_argument);
+    }
+    if (kind == IOPRIO_CLASS_RT && !self.identity.is_privileged()) {
+        return fail(Errc::not_permitted);
+    }
+    bool refused = false;
+    LockGuard guard(process_lock);
+    const bool found = for_each_named(self, target, who, [&](Process& p) {
+        if (!self.identity.is_privileged() && p.identity.user.real != self.identity.user.real) {
+            refused = true;
+            return;
+        }
+        p.io_priority = static_cast<std::uint16_t>(priority);
+    });
+    if (!found) {
+        return fail(Errc::no_process);
+    }
+    return refused ? Reply(fail(Errc::not_permitted)) : Reply(0U);
+}
+
+/// There are no namespaces, and nothing that threads share: only the call that asks for nothing
+/// succeeds, and those that a process with one thread has come true already.
+Reply unshare(Process&, std::uint32_t flags) noexcept {
+    constexpr std::uint32_t own_already = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM;
+    return (flags & ~own_already) == 0 ? Reply(0U) : Reply(fail(Errc::invalid_argument));
 }
 
 }  // namespace kidney::kernel::calls

@@ -51,6 +51,7 @@ enum class Errc : std::uint8_t {
     value_overflow,      ///< EOVERFLOW
     not_supported,       ///< EOPNOTSUPP
     timed_out,           ///< ETIMEDOUT
+    deadlock,            ///< EDEADLK: the wait would never end
     corrupted,           ///< EUCLEAN: an on-disk structure contradicts itself
     restart,  ///< never leaves the kernel: run the system call again after the signal handler
 };
@@ -94,6 +95,7 @@ enum class Errc : std::uint8_t {
         "value_overflow",
         "not_supported",
         "timed_out",
+        "deadlock",
         "corrupted",
         "restart",
     };

@@ -231,6 +231,16 @@ struct Readiness {
 /// Somebody who waits for a File to become ready (kidney/fs/poll.hpp).
 class PollWaiter;
 
+/// Somebody who keeps something in the name of an open file, and must hear that it is gone.
+class FileWatcher {
+public:
+    /// The last reference is gone: `file` is only an address by now. May sleep.
+    virtual void file_gone(const File& file) noexcept = 0;
+
+protected:
+    ~FileWatcher() = default;
+};
+
 /// An open file description: what dup() and fork() share. Concurrency: any thread.
 class File : public RefCounted {
 public:
@@ -274,9 +284,21 @@ public:
     virtual void set_append(bool) noexcept {}
     virtual void dispose() noexcept = 0;
 
+    /// There is one watcher at most. Concurrency: the caller holds a reference.
+    void watch(FileWatcher& watcher) noexcept {
+        watcher_.store(&watcher, std::memory_order_relaxed);  // release() orders it for the last
+    }
+
 protected:
     File() noexcept = default;
-    ~File() = default;
+    ~File() {
+        if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
+            watcher->file_gone(*this);
+        }
+    }
+
+private:
+    std::atomic<FileWatcher*> watcher_ = nullptr;
 };
 
 }  // namespace kidney::fs

@@ -100,6 +100,36 @@ TEST_F(FdTableTest, ForkSharesAndTheLastCloseDisposes) {
     EXPECT_EQ(live_files, 0);
 }
 
+struct CountingListener final : CloseListener {
+    void closing(fs::File& file) noexcept override {
+        EXPECT_GE(file.references(), 1U);
+        ++heard;
+    }
+    int heard = 0;
+};
+
+TEST_F(FdTableTest, TheListenerHearsOfEachClose) {
+    CountingListener listener;
+    open();
+    table.set_listener(listener);
+    open(true);
+    EXPECT_EQ(table.duplicate(Fd(0), false)->value(), 2U);
+    ASSERT_TRUE(table.close(Fd(2)));
+    EXPECT_EQ(listener.heard, 1);
+    ASSERT_TRUE(table.duplicate_to(Fd(0), Fd(5), false));  // replaces nothing
+    EXPECT_EQ(listener.heard, 1);
+    ASSERT_TRUE(table.duplicate_to(Fd(1), Fd(5), false));
+    EXPECT_EQ(listener.heard, 2);
+    FdTable child;
+    child.copy_from(table);
+    child.close_all();
+    EXPECT_EQ(listener.heard, 2);
+    table.close_for_exec();
+    EXPECT_EQ(listener.heard, 3);
+    table.close_all();
+    EXPECT_EQ(listener.heard, 5);
+}
+
 TEST_F(FdTableTest, LimitIsKept) {
     table.set_limit(3);
     open();

@@ -17,7 +17,7 @@ inline constexpr LockRank serial_line{14, "serial line"};  // a raw line's write
 inline constexpr LockRank file{18, "open file"};           // position of a description
 inline constexpr LockRank devices{19, "devices"};          // which devices and fifos there are
 inline constexpr LockRank pipe{20, "pipe"};                // copies user memory while it is held
-inline constexpr LockRank file_locks{21, "file locks"};  // a closed file lets go of its locks
+inline constexpr LockRank file_locks{21, "file locks"};    // a closed file lets go of its locks
 inline constexpr LockRank address_space{22,
                                         "address space"};    // a fault holds it and asks for pages
 inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache

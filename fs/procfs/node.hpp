@@ -43,18 +43,19 @@ struct ProcId {
 };
 
 /// The text files of a process.
-enum class ProcessText : std::uint8_t { stat, status, statm, cmdline, comm, maps, environ };
+enum class ProcessText : std::uint8_t { stat, status, statm, cmdline, comm, maps, environ, mounts };
 struct ProcessTextName {
     std::string_view name;
     ProcessText text;
 };
-inline constexpr std::array<ProcessTextName, 7> process_texts{{{"stat", ProcessText::stat},
+inline constexpr std::array<ProcessTextName, 8> process_texts{{{"stat", ProcessText::stat},
                                                                {"status", ProcessText::status},
                                                                {"statm", ProcessText::statm},
                                                                {"cmdline", ProcessText::cmdline},
                                                                {"comm", ProcessText::comm},
                                                                {"maps", ProcessText::maps},
-                                                               {"environ", ProcessText::environ}}};
+                                                               {"environ", ProcessText::environ},
+                                                               {"mounts", ProcessText::mounts}}};
 inline constexpr std::array<std::string_view, 3> process_links{"exe", "cwd", "root"};
 
 /// Decimal without sign and leading zeros, below 2^24: what process and descriptor names look like.
@@ -110,8 +111,9 @@ public:
         if (type() != NodeType::directory) {
             return fail(Errc::not_directory);
         }
-        const ProcId up =
-            id_.kind == Kind::descriptors ? ProcId{Kind::process, id_.pid, 0} : ProcId{};
+        const ProcId up = id_.kind == Kind::descriptors ? ProcId{Kind::process, id_.pid, 0}
+                          : id_.kind == Kind::directory ? fs_.entries()[id_.number].parent
+                                                        : ProcId{};
         return Ref<Vnode>(TRY(fs_.node(up)));
     }
     [[nodiscard]] Result<Ref<Vnode>> create(std::string_view, const NewNode&) noexcept override {
@@ -196,6 +198,10 @@ public:
             return {};
         }
         const ProcessText which = process_texts[id_.number].text;
+        if (which == ProcessText::mounts) {
+            write_registered("mounts", out);  // all processes see the same mounts
+            return {};
+        }
         if (which == ProcessText::cmdline) {
             return fs_.processes().command_line(id_.pid, out);
         }
@@ -363,6 +369,16 @@ private:
             }
         }
         return {};
+    }
+
+    /// The text of the file that is registered in /proc by this name; none if there is no such
+    /// file.
+    void write_registered(std::string_view name, TextOutput& out) noexcept {
+        for (const auto& entry : fs_.entries()) {
+            if (entry.name == name && entry.parent == ProcId{} && entry.generate != nullptr) {
+                entry.generate(entry.context, out);
+            }
+        }
     }
 
     [[nodiscard]] Status describe_descriptor(TextBuffer<longest_link>& text) noexcept {

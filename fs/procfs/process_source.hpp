@@ -25,6 +25,9 @@ struct ProcessFacts {
     std::uint64_t virtual_bytes = 0;
     std::uint32_t resident_pages = 0;
     std::uint32_t uid = 0, effective_uid = 0, gid = 0, effective_gid = 0;
+    std::uint32_t umask = 0;
+    /// Sets of signals; bit n is signal n + 1.
+    std::uint64_t pending = 0, blocked = 0, ignored = 0, caught = 0;
 };
 
 enum class ProcessLink : std::uint8_t { executable, directory, root };
@@ -66,20 +69,25 @@ inline void write_stat(const ProcessFacts& f, TextOutput& out) noexcept {
     // rsslim and what a debugger would ask for: addresses, signals, wait channel, exit code.
     out.write(" 4294967295 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
-/// /proc/N/status, the lines that ps and top read.
+/// /proc/N/status, the lines that ps, top and scripts read.
 inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
     const std::string_view state = f.state == 'R'   ? "running"
                                    : f.state == 'S' ? "sleeping"
                                    : f.state == 'T' ? "stopped"
                                    : f.state == 'Z' ? "zombie"
                                                     : "disk sleep";
-    format_to(out, "Name:\t{}\nState:\t{} ({})\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\n",
-              static_cast<const char*>(f.name.data()), f.state, state, f.pid, f.pid, f.parent);
+    format_to(out, "Name:\t{}\nUmask:\t0{}{}{}\n", static_cast<const char*>(f.name.data()),
+              f.umask >> 6 & 7U, f.umask >> 3 & 7U, f.umask & 7U);
+    format_to(out, "State:\t{} ({})\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\n", f.state, state, f.pid,
+              f.pid, f.parent);
     format_to(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", f.uid, f.effective_uid,
               f.effective_uid, f.effective_uid, f.gid, f.effective_gid, f.effective_gid,
               f.effective_gid);
     format_to(out, "VmSize:\t{:8} kB\nVmRSS:\t{:8} kB\nThreads:\t{}\n", f.virtual_bytes / 1024,
               f.resident_pages * 4, f.threads);
+    format_to(out, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n", 0U, f.pending,
+              f.blocked);
+    format_to(out, "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", f.ignored, f.caught);
 }
 /// /proc/N/statm: size, resident, shared, text, library, data, dirty; in pages.
 inline void write_statm(const ProcessFacts& f, TextOutput& out) noexcept {

@@ -49,7 +49,10 @@ public:
     }
     /// At boot, before anybody looks. `name` must live on. Error: no_space.
     [[nodiscard]] Result<ProcId> add_directory(std::string_view name) noexcept {
-        return add({name, ProcId{}, nullptr, nullptr});
+        return add_directory(ProcId{}, name);
+    }
+    [[nodiscard]] Result<ProcId> add_directory(ProcId parent, std::string_view name) noexcept {
+        return add({name, parent, nullptr, nullptr});
     }
     [[nodiscard]] Status add_file(ProcId directory, std::string_view name, TextGenerator generate,
                                   void* context = nullptr) noexcept {

@@ -15,7 +15,8 @@ inline constexpr std::uint32_t set_group = 02000U;
 inline constexpr std::uint32_t sticky = 01000U;
 }  // namespace mode_bits
 
-/// chown(2): root gives files away, owners choose among their groups; both lose set-id bits.
+/// chown(2): root gives files away, owners choose among their groups; both lose set-id bits. A
+/// set-group-ID bit without execute for the group never was one, as on Linux.
 [[nodiscard]] constexpr Status check_new_owner(const Credentials& who, const Attributes& now,
                                                AttributeChange& change) noexcept {
     if (!who.is_root()) {
@@ -25,7 +26,12 @@ inline constexpr std::uint32_t sticky = 01000U;
         }
     }
     if (!change.permissions && now.type == NodeType::regular) {
-        change.permissions = Permissions(now.permissions.bits() & 01777U);
+        constexpr std::uint32_t group_execute = 0010;
+        const std::uint32_t bits = now.permissions.bits();
+        const bool keeps_group_bit =
+            (bits & group_execute) == 0 && (who.is_root() || who.is_member(now.gid));
+        change.permissions =
+            Permissions(static_cast<std::uint16_t>(bits & (keeps_group_bit ? 03777U : 01777U)));
     }
     return {};
 }

@@ -10,6 +10,7 @@
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/storage/disk_files.hpp"
+#include "kernel/syscall/system_calls.hpp"
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/terminal.hpp"
 #include "kernel/tty/terminal_file.hpp"
@@ -76,6 +77,17 @@ void copy_text(AddressSpace& memory, VirtRange from, fs::TextOutput& out) noexce
     return p.thread != nullptr && is_runnable(*p.thread) ? 'R' : 'S';
 }
 
+void add_signal_facts(const Process& p, fs::ProcessFacts& f) noexcept REQUIRES(process_lock) {
+    f.pending = p.signals.pending().bits();
+    f.blocked = p.signals.blocked().bits();
+    for (std::uint32_t s = 1; s <= abi::signal_count; ++s) {
+        const Disposition& d = p.signals.disposition(s);
+        const std::uint64_t bit = SignalSet::of(s).bits();
+        f.ignored |= d.is_ignored() ? bit : 0;
+        f.caught |= d.is_ignored() || d.is_default() ? 0 : bit;
+    }
+}
+
 [[nodiscard]] fs::ProcessFacts facts_of(Process& p) noexcept REQUIRES(process_lock) {
     fs::ProcessFacts f;
     f.pid = p.pid.word();
@@ -98,6 +110,8 @@ void copy_text(AddressSpace& memory, VirtRange from, fs::TextOutput& out) noexce
         f.terminal = terminal_major << 8 | 64;  // the console is the only one
         f.foreground_group = p.terminal->foreground().value();
     }
+    f.umask = p.umask;
+    add_signal_facts(p, f);
     f.uid = p.identity.user.real;
     f.effective_uid = p.identity.user.effective;
     f.gid = p.identity.group.real;
@@ -258,6 +272,26 @@ void write_version(void*, fs::TextOutput& out) noexcept {
     format_to(out, "Linux version {} (kidney) {}\n", kernel_release, kernel_version());
 }
 
+/// /proc/sys/kernel and /proc/filesystems: what scripts and sysctl ask a Linux for.
+Status add_system_names(Procfs& proc) noexcept {
+    const fs::ProcId kernel = TRY(proc.add_directory(TRY(proc.add_directory("sys")), "kernel"));
+    const auto add = [&](const char* name, fs::TextGenerator generate) {
+        return proc.add_file(kernel, name, generate);
+    };
+    TRY(add("ostype", [](void*, fs::TextOutput& out) noexcept { out.write("KidneyOS\n"); }));
+    TRY(add("osrelease",
+            [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", kernel_release); }));
+    TRY(add("version",
+            [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", kernel_version()); }));
+    TRY(add("hostname",
+            [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", host_name()); }));
+    TRY(add("pid_max",
+            [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", max_pid); }));
+    return proc.add_file("filesystems", [](void*, fs::TextOutput& out) noexcept {
+        out.write("nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\n\text2\n");
+    });
+}
+
 constinit WallFileClock file_clock;
 constinit hal::CpuDescription cpu_description;
 constinit BootObject<Processes> process_source;
@@ -280,6 +314,7 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     arch::CpuidDescriber::describe(cpu_description);
     TRY(proc.add_file("cpuinfo", &write_cpus, &cpu_description));
     TRY(proc.add_file("partitions", &write_disk_list));
+    TRY(add_system_names(proc));
     const fs::ProcId own = TRY(proc.add_directory("kidney"));
     TRY(proc.add_file(own, "policies", &write_policies));
     return &proc;

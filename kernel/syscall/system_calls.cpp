@@ -16,11 +16,11 @@
 #include <linux/utsname.h>
 #include <string_view>
 
-namespace kidney::kernel::calls {
+namespace kidney::kernel {
 namespace {
 
 constexpr std::size_t name_bytes = __NEW_UTS_LEN + 1;
-constinit std::array<char, name_bytes> host_name{"kidney"};
+constinit std::array<char, name_bytes> node_name{"kidney"};
 
 void set_field(char (&field)[name_bytes], std::string_view text) noexcept {
     text.copy(field, name_bytes - 1);
@@ -28,11 +28,17 @@ void set_field(char (&field)[name_bytes], std::string_view text) noexcept {
 
 }  // namespace
 
+std::string_view host_name() noexcept {
+    return node_name.data();
+}
+
+namespace calls {
+
 Reply uname(Process&, VirtAddr to) noexcept {
     new_utsname u{};
     static_assert(sizeof u == 390);
     set_field(u.sysname, "KidneyOS");
-    set_field(u.nodename, host_name.data());
+    set_field(u.nodename, node_name.data());
     set_field(u.release, kernel_release);
     set_field(u.version, kernel_version());
     set_field(u.machine, "i686");
@@ -50,7 +56,7 @@ Reply sethostname(Process& self, VirtAddr from, std::uint32_t size) noexcept {
     }
     std::array<char, name_bytes> name{};
     TRY(copy_in(std::as_writable_bytes(std::span(name).first(size)), from));
-    host_name = name;
+    node_name = name;
     return 0U;
 }
 
@@ -150,4 +156,5 @@ Reply set_robust_list(Process&) noexcept {
     return 0U;
 }  // nobody shares locks with us
 
-}  // namespace kidney::kernel::calls
+}  // namespace calls
+}  // namespace kidney::kernel

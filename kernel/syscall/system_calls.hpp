@@ -3,6 +3,15 @@
 
 #include "kernel/syscall/adapt.hpp"
 
+#include <string_view>
+
+namespace kidney::kernel {
+
+/// As sethostname(2) left it.
+[[nodiscard]] std::string_view host_name() noexcept;
+
+}  // namespace kidney::kernel
+
 namespace kidney::kernel::calls {
 
 Reply uname(Process& self, VirtAddr to) noexcept;

@@ -207,6 +207,15 @@ TEST_F(ProcfsTest, ShowsRegisteredFiles) {
     EXPECT_EQ(vfs.open(at(), "/proc/looks", {.mode = {.write = true}}, {}).error(),
               Errc::permission_denied);
     EXPECT_FALSE(vfs.open(at(), "/proc/new", {.mode = {.write = true}, .create = true}, {}));
+    EXPECT_EQ(read("/proc/self/mounts"), read("/proc/mounts"));
+    const auto outer = proc.add_directory("sys");
+    const auto inner = proc.add_directory(*outer, "kernel");
+    ASSERT_TRUE(proc.add_file(*inner, "ostype",
+                              [](void*, TextOutput& out) noexcept { out.write("Test\n"); }));
+    EXPECT_EQ(read("/proc/sys/kernel/ostype"), Result<std::string>("Test\n"));
+    EXPECT_EQ(vfs.attributes(at(), "/proc/sys/kernel/../..", true)->inode,
+              vfs.attributes(at(), "/proc", true)->inode);
+    EXPECT_EQ(list("/proc/sys", 1), (std::vector<std::string>{".", "..", "kernel"}));
     EXPECT_EQ(vfs.attributes(at(), "/proc/kidney/..", true)->inode,
               vfs.attributes(at(), "/proc", true)->inode);
 }
@@ -225,7 +234,13 @@ TEST_F(ProcfsTest, DescribesProcesses) {
     EXPECT_EQ(read("/proc/42/stat")->substr(0, 23), "42 (sh) S 1 42 0 0 -1 0");
     const std::string stat = *read("/proc/42/stat");
     EXPECT_EQ(std::ranges::count(stat, ' '), 51);
-    EXPECT_NE(read("/proc/42/status")->find("Uid:\t1000\t1000\t1000\t1000\n"), std::string::npos);
+    processes.table[42].facts.umask = 027;
+    processes.table[42].facts.ignored = std::uint64_t{1} << 63 | 6U;
+    const std::string status = *read("/proc/42/status");
+    EXPECT_NE(status.find("Uid:\t1000\t1000\t1000\t1000\n"), std::string::npos);
+    EXPECT_NE(status.find("Umask:\t0027\n"), std::string::npos);
+    EXPECT_NE(status.find("SigIgn:\t8000000000000006\nSigCgt:\t0000000000000000\n"),
+              std::string::npos);
     EXPECT_EQ(read("/proc/self/comm"), Result<std::string>("sh\n"));
     EXPECT_EQ(*read("/proc/42/cmdline"), std::string("sh\0-c\0exit\0", 11));
     EXPECT_EQ(*read("/proc/42/environ"), std::string("HOME=/\0A=b\0", 11));

@@ -58,6 +58,23 @@ struct TmpfsTest : testing::Test {
     std::uint64_t pages() { return file->attributes()->blocks / 8; }
 };
 
+TEST_F(TmpfsTest, ARemovedDirectoryListsNothing) {
+    struct Anything final : DirectorySink {
+        bool accept(const DirectoryEntry&) noexcept override {
+            ++entries;
+            return true;
+        }
+        int entries = 0;
+    } sink;
+    const Ref<Vnode> gone =
+        *root->create("d", {.type = NodeType::directory, .permissions = Permissions(0755)});
+    ASSERT_TRUE(gone->read_directory(0, sink));
+    EXPECT_EQ(sink.entries, 2);
+    ASSERT_TRUE(root->unlink("d", true));
+    EXPECT_EQ(gone->read_directory(0, sink).error(), Errc::not_found);
+    EXPECT_EQ(sink.entries, 2);
+}
+
 TEST_F(TmpfsTest, KeepsBytesAcrossPages) {
     std::string text;
     for (int i = 0; i < 100000; ++i) {

@@ -303,6 +303,9 @@ TEST_F(VfsTest, ChecksPermissions) {
     EXPECT_FAILS(vfs.change(at(), "/public/mine", true, {.gid = 78}, false), Errc::not_permitted);
     ASSERT_TRUE(vfs.change(at(), "/public/mine", true, {.gid = 77}, false));
     EXPECT_EQ(stat("/public/mine")->permissions.bits(), 0755U);  // chown takes set-id away
+    ASSERT_TRUE(vfs.change(at(), "/public/mine", true, {.permissions = Permissions(06745)}, false));
+    ASSERT_TRUE(vfs.change(at(), "/public/mine", true, {.gid = 1000}, false));
+    EXPECT_EQ(stat("/public/mine")->permissions.bits(), 02745U);  // without group execute: a mark
     EXPECT_FAILS(vfs.change(at(), "/plain", true, {.modified = FileTime{1, 0}}, false),
                  Errc::not_permitted);
     EXPECT_FAILS(vfs.access(at(), "/plain", Access::write, true), Errc::permission_denied);

@@ -1,0 +1,4 @@
+# Variables of megabytes, thousands of arguments.
+x=$(head -c 200000 /dev/zero | tr '\0' x); echo ${#x}; y=$x$x$x; echo ${#y}; echo "$y" | wc -c; printf '%s' "$y" | md5sum; case $y in *xxx) echo m;; esac; z=${y#x}; echo ${#z}; set -- $(seq 5000); echo $# $5000 ${5000}; a=; for i in $(seq 300); do a="$a $i"; done; echo $a | wc -w; f() { echo $#; }; f $(seq 20000); l=$(for i in $(seq 2000); do echo "line $i"; done); echo "$l" | tail -1; echo "$l" > f; wc -c < f; read -r first < f; echo $first; n=0; while read -r l; do n=$((n+1)); done < f; echo $n; cat f f f f f f f f f f > g; wc -l < g; sort -u g | wc -l; awk '{s+=length($0)} END{print s}' g; tr -d '\n' < g | wc -c; grep -c 'line 1' g; sed 's/line/LINE/' g | grep -c LINE; d=$(cat g); echo ${#d}; echo "$d" | cmp - g && echo same; cat <<E | wc -c
+$d
+E

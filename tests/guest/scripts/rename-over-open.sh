@@ -1,0 +1,2 @@
+# Files replaced and removed while somebody reads them.
+echo old > t; exec 3< t; echo new > n; mv n t; cat <&3; cat t; exec 3>> t; rm t; echo x >&3; ls t; exec 3>&-; for i in 1 2 3; do echo v$i > c.new; mv c.new c; cat c; done; exec 4< c; echo v4 > c.tmp; ln -f c.tmp c; cat c; cat <&4; stat -c %h c; exec 4<&-; mkdir d; exec 5< d; mv d e; ls /proc/self/fd/5 2>/dev/null | wc -l; rmdir e; exec 5<&-; mv nothere c; cat c

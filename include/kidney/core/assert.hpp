@@ -13,7 +13,7 @@
 namespace kidney {
 
 /// Where a broken assertion goes: a panic in the kernel, a message and abort() on the host.
-/// Defined once per world (kernel/panic.cpp, tests/support/assert.cpp).
+/// Defined once per world (kernel/panic.cpp, tests/support/host_world.cpp).
 [[noreturn]] void assertion_failed(const char* expression, const char* why, const char* file,
                                    int line) noexcept;
 

@@ -1,8 +1,8 @@
 /// What a lock is, how it is held, and the order in which locks may be taken.
 ///
 /// Engines take their lock as a template parameter: a spin lock or a mutex in the kernel
-/// (sched/sync), `NullLock` where one thread owns everything, `tests/support/std_lock.hpp` in host
-/// stress tests.
+/// (sched/sync), `NullLock` where one thread owns everything, wrappers of std::mutex in host stress
+/// tests.
 #pragma once
 
 #include "kidney/core/assert.hpp"

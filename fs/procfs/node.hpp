@@ -199,8 +199,7 @@ public:
         }
         const ProcessText which = process_texts[id_.number].text;
         if (which == ProcessText::mounts) {
-            write_registered("mounts", out);  // all processes see the same mounts
-            return {};
+            return write_mounts_of_all(out);
         }
         if (which == ProcessText::cmdline) {
             return fs_.processes().command_line(id_.pid, out);
@@ -371,16 +370,14 @@ private:
         return {};
     }
 
-    /// The text of the file that is registered in /proc by this name; none if there is no such
-    /// file.
-    void write_registered(std::string_view name, TextOutput& out) noexcept {
-        for (const auto& entry : fs_.entries()) {
-            if (entry.name == name && entry.parent == ProcId{} && entry.generate != nullptr) {
-                entry.generate(entry.context, out);
-            }
+    /// The text of /proc/mounts, if there is one: all processes see the same mounts.
+    [[nodiscard]] Status write_mounts_of_all(TextOutput& out) noexcept {
+        const auto found = std::ranges::find(fs_.entries(), "mounts", &Fs::Entry::name);
+        if (found != fs_.entries().end() && found->generate != nullptr) {
+            found->generate(found->context, out);
         }
+        return {};
     }
-
     [[nodiscard]] Status describe_descriptor(TextBuffer<longest_link>& text) noexcept {
         const Ref<File> file = TRY(fs_.processes().descriptor(id_.pid, id_.number));
         if (Vnode* const node = file->vnode()) {

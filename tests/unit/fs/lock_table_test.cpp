@@ -37,7 +37,7 @@ struct ScriptedQueue {
         lock.lock();
         return {};
     }
-    void wake_all() noexcept {}
+    void wake_all(sched::WakeHint = sched::WakeHint::none) noexcept {}
 };
 
 constexpr LockOwner a = LockOwner::process(1), b = LockOwner::process(2), c = LockOwner::process(3);

@@ -225,7 +225,7 @@ TEST_F(ProcfsTest, ListsEverythingOnce) {
     for (const std::size_t room : {1U, 2U, 3U, 100U}) {
         EXPECT_EQ(list("/proc", room), whole) << room;
         EXPECT_EQ(list("/proc/42/fd", room), (std::vector<std::string>{".", "..", "0", "7"}));
-        EXPECT_EQ(list("/proc/42", room).size(), 13U);
+        EXPECT_EQ(list("/proc/42", room).size(), 14U);
         EXPECT_EQ(list("/proc/kidney", room), (std::vector<std::string>{".", "..", "policies"}));
     }
 }

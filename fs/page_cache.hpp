@@ -72,7 +72,13 @@ template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, 
     requires sched::WaitQueueFor<Queue, Lock>
 class PageCache final : public mm::FrameReclaimer {
 public:
-    static constexpr std::uint32_t read_ahead = 8;  ///< pages in one request of a sequential reader
+    static constexpr std::uint32_t read_ahead = 8;  ///< pages in one request, at most
+
+    /// Which pages a miss reads along with the one that was asked for.
+    enum class Neighbours : std::uint8_t {
+        ahead,   ///< those that follow, for a reader that has been going straight on
+        around,  ///< the rest of the aligned window: programs jump, but not far
+    };
 
     PageCache(Heap& heap, Frames& frames, Map& map) noexcept
         : heap_(heap), frames_(frames), map_(map) {}
@@ -82,14 +88,15 @@ public:
 
     /// The frame of page `index`, with a reference for the caller. The caller keeps `object` alive
     /// and has checked that the page exists. Errors: no_memory, and those of fill().
-    [[nodiscard]] Result<FrameNumber> get(CachedObject& object, std::uint32_t index) noexcept
+    [[nodiscard]] Result<FrameNumber> get(CachedObject& object, std::uint32_t index,
+                                          Neighbours neighbours = Neighbours::ahead) noexcept
         EXCLUDES(lock_) {
         for (;;) {
             if (const Found found = find_or_wait(object, index); found.is_ready) {
                 return found.frame;
             }
             Batch batch;
-            TRY(collect(batch, wanted(object, index)));
+            TRY(collect(batch, wanted(object, index, neighbours)));
             if (!enter(batch, object, index)) {
                 give_back(batch);
                 continue;  // somebody else began to fill it meanwhile
@@ -104,7 +111,7 @@ public:
             if (alone) {
                 return fail(filled.error());
             }
-            expect_random_access(object);  // it may be a page ahead that cannot be read
+            read_one_alone(object);  // it may be a neighbour that cannot be read
         }
     }
     /// The bytes of a frame from get().
@@ -173,6 +180,7 @@ public:
 private:
     static constexpr std::size_t buckets = 4096;
     static constexpr std::size_t reclaim_batch = 32;
+    static constexpr std::uint32_t no_neighbours = ~std::uint32_t{0};  ///< of next_expected_
     /// Frames that the cache leaves to those who cannot ask it for more: the kernel's heap and
     /// stacks. From then on it grows at its own expense.
     static constexpr std::size_t keep_free = 64;
@@ -221,18 +229,26 @@ private:
         }
     }
 
-    /// How many pages to read: one, or a window for a reader that goes straight on.
-    [[nodiscard]] std::uint32_t wanted(CachedObject& object, std::uint32_t index) noexcept
-        EXCLUDES(lock_) {
+    /// How many pages to read: one, or a window. What lies before `index` is left to a miss of its
+    /// own: a request has one first page, the one that must come.
+    [[nodiscard]] std::uint32_t wanted(CachedObject& object, std::uint32_t index,
+                                       Neighbours neighbours) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         const bool sequential = index == object.next_expected_;
+        const bool alone = object.next_expected_ == no_neighbours;
         object.next_expected_ = index + 1;
+        std::uint32_t window = 1;
+        if (sequential) {
+            window = read_ahead;
+        } else if (neighbours == Neighbours::around && !alone) {
+            window = read_ahead - index % read_ahead;
+        }
         const std::uint64_t left = object.page_count() - index;
-        return !sequential ? 1 : left < read_ahead ? static_cast<std::uint32_t>(left) : read_ahead;
+        return left < window ? static_cast<std::uint32_t>(left) : window;
     }
-    void expect_random_access(CachedObject& object) noexcept EXCLUDES(lock_) {
+    void read_one_alone(CachedObject& object) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        object.next_expected_ = ~std::uint32_t{0};
+        object.next_expected_ = no_neighbours;
     }
 
     /// Fresh pages; fewer than wanted if memory is short, but at least one.

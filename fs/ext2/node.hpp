@@ -145,7 +145,7 @@ public:
         if (std::uint64_t{index} << page_shift >= inode_.size) {
             return fail(Errc::out_of_range);
         }
-        return fs_.cache().get(*this, index);
+        return fs_.cache().get(*this, index, Cache::Neighbours::around);
     }
     void page_changed(std::uint32_t) noexcept {}  // nothing can be mapped writable and shared
 

@@ -262,6 +262,17 @@ void write_memory(void*, fs::TextOutput& out) noexcept {
                        .cached_kib = cached * 4},
                       out);
 }
+/// What the clock and each CPU did so far, in nanoseconds; finer than /proc/stat, for measurements.
+void write_cpu_times(void*, fs::TextOutput& out) noexcept {
+    format_to(out, "up {}\n", (Clock::now() - Instant()).count());
+    for (std::uint32_t n = 0; n < max_cpus; ++n) {
+        if (is_online(CpuId(n))) {
+            const CpuUsage u = cpu_usage(CpuId(n));
+            format_to(out, "cpu{} user {} system {} idle {} switches {}\n", n, u.user.count(),
+                      u.system.count(), u.idle.count(), u.switches);
+        }
+    }
+}
 void write_policies(void*, fs::TextOutput& out) noexcept {
     format_to(out, "frame_allocator {}\nscheduler {}\nheap {}\n",
               static_cast<const char*>(FramePolicy::name),
@@ -317,6 +328,7 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(add_system_names(proc));
     const fs::ProcId own = TRY(proc.add_directory("kidney"));
     TRY(proc.add_file(own, "policies", &write_policies));
+    TRY(proc.add_file(own, "cpus", &write_cpu_times));
     return &proc;
 }
 

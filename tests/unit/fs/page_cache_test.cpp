@@ -75,6 +75,27 @@ TEST_F(PageCacheTest, ReadsAheadForSequentialReadersOnly) {
     ASSERT_TRUE(check(63));  // not behind the end
 }
 
+TEST_F(PageCacheTest, ReadsTheRestOfTheWindowAroundAJump) {
+    const auto touch = [&](std::uint32_t index) {
+        const Result<FrameNumber> frame = cache.get(object, index, Cache::Neighbours::around);
+        ASSERT_TRUE(frame);
+        EXPECT_EQ(cache.bytes(*frame)[0], static_cast<std::byte>(index));
+        cache.release(*frame);
+    };
+    touch(42);  // and 43 to 47
+    EXPECT_EQ(cache.size(), 6U);
+    touch(45);
+    EXPECT_EQ(object.fills, 1);
+    touch(40);  // and 41: what is there already is not read again
+    EXPECT_EQ(cache.size(), 8U);
+    touch(41);
+    EXPECT_EQ(object.fills, 2);
+    object.count = 59;
+    touch(57);  // not behind the end
+    EXPECT_EQ(cache.size(), 10U);
+    EXPECT_EQ(object.fills, 3);
+}
+
 TEST_F(PageCacheTest, OneBadPageDoesNotSpoilItsNeighbours) {
     object.broken = 3;
     ASSERT_TRUE(check(0));
@@ -84,6 +105,11 @@ TEST_F(PageCacheTest, OneBadPageDoesNotSpoilItsNeighbours) {
     ASSERT_TRUE(check(4));
     object.broken = ~std::uint32_t{0};
     ASSERT_TRUE(check(3));
+    object.broken = 22;
+    const Result<FrameNumber> frame = cache.get(object, 20, Cache::Neighbours::around);
+    ASSERT_TRUE(frame);
+    cache.release(*frame);
+    EXPECT_EQ(cache.get(object, 22, Cache::Neighbours::around).error(), Errc::io_error);
 }
 
 TEST_F(PageCacheTest, ReclaimsTheOldestThatNobodyBorrows) {

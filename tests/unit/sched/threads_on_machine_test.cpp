@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct Shape {
     std::uint32_t cpus;
     std::uint64_t seed;
 };
+void PrintTo(const Shape& shape, std::ostream* out) {
+    *out << shape.cpus << " CPUs, seed " << shape.seed;
+}
 
 class OnMachine : public testing::TestWithParam<Shape> {
 protected:

@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+#include <string>
+
 namespace kidney::test {
 namespace {
 
@@ -67,6 +70,9 @@ struct Shape {
     std::uint32_t cpus;
     std::uint64_t seed;
 };
+void PrintTo(const Shape& shape, std::ostream* out) {
+    *out << shape.cpus << " CPUs, seed " << shape.seed;
+}
 
 class StorageOnMachine : public testing::TestWithParam<Shape> {};
 INSTANTIATE_TEST_SUITE_P(Seeds, StorageOnMachine,

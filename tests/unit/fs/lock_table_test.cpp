@@ -117,17 +117,17 @@ TEST_F(LockTableTest, NeighboursOfOthersStayApart) {
 }
 
 TEST_F(LockTableTest, RandomChangesAgreeWithAModelOfSingleBytes) {
-    constexpr std::uint64_t bytes = 24;
+    constexpr std::size_t bytes = 24;
     std::vector<std::array<int, 4>> model(bytes, {0, 0, 0, 0});  // 0 none, 1 shared, 2 exclusive
     std::mt19937 random(4711);
-    const auto below = [&](std::uint64_t n) { return random() % n; };
+    const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
     for (int round = 0; round < 4000; ++round) {
         const auto who = 1 + below(3);
-        const std::uint64_t first = below(bytes);
-        const std::uint64_t last = first + below(bytes - first);
+        const std::size_t first = below(bytes);
+        const std::size_t last = first + below(bytes - first);
         const int kind = static_cast<int>(below(3));
         bool allowed = true;
-        for (std::uint64_t at = first; at <= last; ++at) {
+        for (std::size_t at = first; at <= last; ++at) {
             for (std::size_t o = 1; o <= 3; ++o) {
                 allowed &=
                     o == who || kind == 0 || model[at][o] == 0 || (kind == 1 && model[at][o] == 1);
@@ -137,10 +137,10 @@ TEST_F(LockTableTest, RandomChangesAgreeWithAModelOfSingleBytes) {
         const Status done = kind == 0 ? locks.clear(*file, owner, {first, last})
                                       : take(owner, kind == 1 ? shared : exclusive, first, last);
         ASSERT_EQ(done.has_value(), allowed) << "round " << round;
-        for (std::uint64_t at = first; allowed && at <= last; ++at) {
+        for (std::size_t at = first; allowed && at <= last; ++at) {
             model[at][who] = kind;
         }
-        for (std::uint64_t at = 0; at < bytes; ++at) {
+        for (std::size_t at = 0; at < bytes; ++at) {
             for (std::size_t o = 1; o <= 3; ++o) {
                 bool blocked = false;
                 for (std::size_t p = 1; p <= 3; ++p) {

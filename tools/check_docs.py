@@ -8,11 +8,11 @@ import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
+sys.path[:0] = [os.path.join(ROOT, "tools"), os.path.join(ROOT, "tools", "kidney")]
+from project_files import project_files  # noqa: E402
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"`((?:include|arch|mm|sched|fs|drivers|kernel|sim|tests|bench|user|tools|docs|cmake)/[\w./-]*\w/?)`")
@@ -20,9 +20,7 @@ OTHER_PROGRAMS = {"cd", "git", "clang-format-19", "sudo", "echo", "build", "pyth
 
 
 def documents():
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "*.md"],
-                             stdout=subprocess.PIPE, text=True, check=True)
-    return [name for name in listing.stdout.splitlines() if os.path.exists(os.path.join(ROOT, name))]
+    return [name for name in project_files(ROOT) if name.endswith(".md")]
 
 
 def anchors(text):

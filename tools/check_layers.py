@@ -8,8 +8,10 @@ from a list; portable folders have no inline assembly and no static data. A new 
 """
 import os
 import re
-import subprocess
 import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from project_files import project_files  # noqa: E402
 
 CONTRACTS = {"kidney/mm", "kidney/sched", "kidney/fs"}
 VOCABULARY = {"kidney/core", "kidney/hal", "kidney/abi"}
@@ -56,16 +58,7 @@ FOLDERS = ("include", "arch", "mm", "sched", "fs", "drivers", "kernel", "sim", "
 
 
 def sources(root):
-    """Files git knows or would add; without git, all files of the source folders."""
-    listing = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard", *FOLDERS],
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    if listing.returncode == 0:
-        names = listing.stdout.splitlines()
-    else:
-        names = [os.path.relpath(os.path.join(folder, name), root) for top in FOLDERS
-                 for folder, _, files in os.walk(os.path.join(root, top)) for name in files]
-    return sorted(name for name in names
-                  if name.endswith((".hpp", ".cpp", ".h")) and os.path.exists(os.path.join(root, name)))
+    return [name for name in project_files(root, FOLDERS) if name.endswith((".hpp", ".cpp", ".h"))]
 
 
 def layer_of(path):

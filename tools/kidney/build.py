@@ -55,7 +55,7 @@ def configure(preset, tree, settings):
 
 
 # Steps that look for changes each time; they are not worth a word.
-QUIET_STEPS = ("Checking the root disk", "Staging the root file system")
+QUIET_STEPS = ("Checking the root disk", "Staging the root file system", "Re-checking globbed directories")
 
 
 def ninja(tree, targets):

@@ -25,12 +25,16 @@ IN_THE_KERNEL = ("include/", "arch/", "mm/", "sched/", "fs/", "drivers/", "kerne
 EXCEPTIONS = ()
 
 
+# Debian's googletest is sources; what the host tests build.
+GOOGLETEST = "/usr/src/googletest/googletest/include"
+
+
 def command(path, root, generated):
     flags = KERNEL if path.startswith(IN_THE_KERNEL) else ["-DKIDNEY_DEBUG"]
     if path.startswith("user/"):
         flags = ["--target=i686-linux-gnu"]
     return ["clang++-19", "-std=c++20", "-fsyntax-only", *flags, *WARNINGS, f"-I{root}", f"-I{root}/include",
-            f"-I{generated}", "-x", "c++", os.path.join(root, path)]
+            f"-I{generated}", "-isystem", GOOGLETEST, "-x", "c++", os.path.join(root, path)]
 
 
 def fingerprint(path, root, generated):

@@ -17,10 +17,10 @@ namespace {
 class LogFile final : public fs::File {
 public:
     LogFile(fs::Vnode& node, fs::OpenMode mode) noexcept
-        : node_(Ref<fs::Vnode>::share(node)), mode_(mode) {}
+        : File(mode), node_(Ref<fs::Vnode>::share(node)) {}
 
     Result<std::size_t> write(fs::WriteBuffer& from) noexcept override {
-        if (!mode_.write) {
+        if (!is_writable()) {
             return fail(Errc::bad_descriptor);
         }
         const std::size_t size = from.remaining();
@@ -40,12 +40,10 @@ public:
     }
     fs::Vnode* vnode() noexcept override { return node_.get(); }
     Result<fs::Attributes> attributes() noexcept override { return node_->attributes(); }
-    fs::OpenMode mode() const noexcept override { return mode_; }
     void dispose() noexcept override { mm::destroy(heap(), this); }
 
 private:
     const Ref<fs::Vnode> node_;
-    const fs::OpenMode mode_;
 };
 
 class LogDevice final : public fs::DeviceOpener {

@@ -8,7 +8,6 @@
 #include "kidney/mm/make.hpp"
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -24,15 +23,15 @@ template <mm::ObjectAllocator Heap, class Bytes, hal::UserMemory UserMemory, Bas
 class BlockDeviceFile final : public File {
 public:
     BlockDeviceFile(Heap& heap, Bytes& bytes, Ref<Vnode> node, OpenMode mode) noexcept
-        : heap_(heap), bytes_(bytes), node_(std::move(node)), mode_(mode), append_(mode.append) {}
+        : File(mode), heap_(heap), bytes_(bytes), node_(std::move(node)) {}
     ~BlockDeviceFile() {
-        if (mode_.write) {
+        if (is_writable()) {
             bytes_.remove_writer();
         }
     }
 
     [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override EXCLUDES(lock_) {
-        if (!mode_.read) {
+        if (!is_readable()) {
             return fail(Errc::bad_descriptor);
         }
         LockGuard guard(lock_);
@@ -41,11 +40,11 @@ public:
         return count;
     }
     [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override EXCLUDES(lock_) {
-        if (!mode_.write) {
+        if (!is_writable()) {
             return fail(Errc::bad_descriptor);
         }
         LockGuard guard(lock_);
-        if (append_.load(std::memory_order_relaxed)) {
+        if (is_appending()) {
             position_ = bytes_.size();
         }
         const std::size_t count = TRY(bytes_.write(position_, from));
@@ -54,15 +53,14 @@ public:
     }
     [[nodiscard]] Result<std::size_t> read_at(std::uint64_t offset,
                                               ReadBuffer& to) noexcept override {
-        return mode_.read ? bytes_.read(offset, to) : fail(Errc::bad_descriptor);
+        return is_readable() ? bytes_.read(offset, to) : fail(Errc::bad_descriptor);
     }
     [[nodiscard]] Result<std::size_t> write_at(std::uint64_t offset,
                                                WriteBuffer& from) noexcept override {
-        if (!mode_.write) {
+        if (!is_writable()) {
             return fail(Errc::bad_descriptor);
         }
-        const bool at_end = append_.load(std::memory_order_relaxed);
-        return bytes_.write(at_end ? bytes_.size() : offset, from);
+        return bytes_.write(is_appending() ? bytes_.size() : offset, from);
     }
     /// Not behind the end: there is nothing that could grow. Errors: invalid_argument.
     [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence) noexcept override
@@ -120,14 +118,6 @@ public:
 
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
-    [[nodiscard]] OpenMode mode() const noexcept override {
-        return {mode_.read, mode_.write, append_.load(std::memory_order_relaxed),
-                non_blocking_.load(std::memory_order_relaxed)};
-    }
-    void set_non_blocking(bool on) noexcept override {
-        non_blocking_.store(on, std::memory_order_relaxed);
-    }
-    void set_append(bool on) noexcept override { append_.store(on, std::memory_order_relaxed); }
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
@@ -141,9 +131,6 @@ private:
     Heap& heap_;
     Bytes& bytes_;
     const Ref<Vnode> node_;
-    const OpenMode mode_;  ///< read and write never change; the flags below do (fcntl)
-    std::atomic<bool> append_;
-    std::atomic<bool> non_blocking_ = mode_.non_blocking;
     Lock lock_;
     std::uint64_t position_ GUARDED_BY(lock_) = 0;
 };

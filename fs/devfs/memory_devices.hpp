@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -42,15 +41,10 @@ class MemoryDeviceFile final : public File {
 public:
     MemoryDeviceFile(Heap& heap, Random& random, MemoryDevice device, Ref<Vnode> node,
                      OpenMode mode) noexcept
-        : heap_(heap),
-          random_(random),
-          device_(device),
-          node_(std::move(node)),
-          mode_(mode),
-          non_blocking_(mode.non_blocking) {}
+        : File(mode), heap_(heap), random_(random), device_(device), node_(std::move(node)) {}
 
     [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override {
-        if (!mode_.read) {
+        if (!is_readable()) {
             return fail(Errc::bad_descriptor);
         }
         const std::size_t count = to.remaining();
@@ -68,7 +62,7 @@ public:
         return fail(Errc::no_device);
     }
     [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override {
-        if (!mode_.write) {
+        if (!is_writable()) {
             return fail(Errc::bad_descriptor);
         }
         switch (device_) {
@@ -92,13 +86,6 @@ public:
     [[nodiscard]] Result<std::uint64_t> seek(std::int64_t, Whence) noexcept override { return 0U; }
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
-    [[nodiscard]] OpenMode mode() const noexcept override {
-        return {mode_.read, mode_.write, mode_.append,
-                non_blocking_.load(std::memory_order_relaxed)};
-    }
-    void set_non_blocking(bool on) noexcept override {
-        non_blocking_.store(on, std::memory_order_relaxed);
-    }
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
@@ -130,8 +117,6 @@ private:
     Random& random_;
     const MemoryDevice device_;
     const Ref<Vnode> node_;
-    const OpenMode mode_;
-    std::atomic<bool> non_blocking_;
 };
 
 /// Register it for major 1, minors 0 to 15.

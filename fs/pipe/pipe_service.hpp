@@ -17,42 +17,27 @@ class PipeFile final : public File {
 public:
     /// The pipe has been entered with `mode` already.
     PipeFile(S& service, Ref<Pipe<S>> pipe, OpenMode mode) noexcept
-        : service_(service),
-          pipe_(std::move(pipe)),
-          mode_(mode),
-          non_blocking_(mode.non_blocking) {}
+        : File(mode), service_(service), pipe_(std::move(pipe)) {}
 
     [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override {
-        return mode_.read ? pipe_->read(to, is_non_blocking()) : fail(Errc::bad_descriptor);
+        return is_readable() ? pipe_->read(to, is_non_blocking()) : fail(Errc::bad_descriptor);
     }
     [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override {
-        return mode_.write ? pipe_->write(from, is_non_blocking()) : fail(Errc::bad_descriptor);
+        return is_writable() ? pipe_->write(from, is_non_blocking()) : fail(Errc::bad_descriptor);
     }
     [[nodiscard]] Readiness poll(PollWaiter* waiter) noexcept override {
-        return pipe_->poll(waiter, mode_);
+        return pipe_->poll(waiter, mode());
     }
     [[nodiscard]] Vnode* vnode() noexcept override { return pipe_->node(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return pipe_->attributes(); }
-    [[nodiscard]] OpenMode mode() const noexcept override {
-        return {mode_.read, mode_.write, mode_.append, is_non_blocking()};
-    }
-    void set_non_blocking(bool on) noexcept override {
-        non_blocking_.store(on, std::memory_order_relaxed);
-    }
     void dispose() noexcept override {
-        pipe_->leave(mode_);
+        pipe_->leave(mode());
         mm::destroy(service_.heap(), this);
     }
 
 private:
-    [[nodiscard]] bool is_non_blocking() const noexcept {
-        return non_blocking_.load(std::memory_order_relaxed);
-    }
-
     S& service_;
     const Ref<Pipe<S>> pipe_;
-    const OpenMode mode_;
-    std::atomic<bool> non_blocking_;
 };
 
 struct PipeEnds {

@@ -21,7 +21,7 @@ template <class Node, mm::ObjectAllocator Heap, BasicLockable Lock>
 class ProcTextFile final : public File {
 public:
     ProcTextFile(Heap& heap, Ref<Node> node, OpenMode mode) noexcept
-        : heap_(heap), node_(std::move(node)), mode_(mode), text_(heap) {}
+        : File(mode), heap_(heap), node_(std::move(node)), text_(heap) {}
 
     [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override EXCLUDES(lock_) {
         TRY(write_text(position()));
@@ -50,7 +50,6 @@ public:
     }
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
-    [[nodiscard]] OpenMode mode() const noexcept override { return mode_; }
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
@@ -87,7 +86,6 @@ private:
 
     Heap& heap_;
     const Ref<Node> node_;
-    const OpenMode mode_;
     std::atomic<bool> is_written_ = false;
     mutable Lock lock_;
     HeapText<Heap> text_ GUARDED_BY(lock_);

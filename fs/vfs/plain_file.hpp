@@ -5,7 +5,6 @@
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
 
-#include <atomic>
 #include <limits>
 #include <utility>
 
@@ -17,11 +16,7 @@ template <mm::ObjectAllocator Heap, BasicLockable Lock>
 class PlainFile final : public File {
 public:
     PlainFile(Heap& heap, Ref<Vnode> node, OpenMode mode) noexcept
-        : heap_(heap),
-          node_(std::move(node)),
-          mode_(mode),
-          append_(mode.append),
-          non_blocking_(mode.non_blocking) {}
+        : File(mode), heap_(heap), node_(std::move(node)) {}
 
     [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override EXCLUDES(lock_) {
         TRY(check_readable());
@@ -33,7 +28,7 @@ public:
     [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override EXCLUDES(lock_) {
         TRY(check_writable());
         LockGuard guard(lock_);
-        if (append_.load(std::memory_order_relaxed)) {
+        if (is_appending()) {
             return node_->append(from, position_);
         }
         const std::size_t count = TRY(node_->write(position_, from));
@@ -48,7 +43,7 @@ public:
     [[nodiscard]] Result<std::size_t> write_at(std::uint64_t offset,
                                                WriteBuffer& from) noexcept override {
         TRY(check_writable());
-        if (append_.load(std::memory_order_relaxed)) {  // as Linux does, against POSIX
+        if (is_appending()) {  // as Linux does, against POSIX
             std::uint64_t end = 0;
             return node_->append(from, end);
         }
@@ -97,32 +92,21 @@ public:
 
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
-    [[nodiscard]] OpenMode mode() const noexcept override {
-        return {mode_.read, mode_.write, append_.load(std::memory_order_relaxed),
-                non_blocking_.load(std::memory_order_relaxed)};
-    }
-    void set_non_blocking(bool on) noexcept override {
-        non_blocking_.store(on, std::memory_order_relaxed);
-    }
-    void set_append(bool on) noexcept override { append_.store(on, std::memory_order_relaxed); }
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
     [[nodiscard]] Status check_readable() const noexcept {
-        if (!mode_.read) {
+        if (!is_readable()) {
             return fail(Errc::bad_descriptor);
         }
         return node_->type() == NodeType::directory ? Status(fail(Errc::is_directory)) : Status();
     }
     [[nodiscard]] Status check_writable() const noexcept {
-        return mode_.write ? Status() : Status(fail(Errc::bad_descriptor));
+        return is_writable() ? Status() : Status(fail(Errc::bad_descriptor));
     }
 
     Heap& heap_;
     const Ref<Vnode> node_;
-    const OpenMode mode_;  ///< read and write never change; the flags below do (fcntl)
-    std::atomic<bool> append_;
-    std::atomic<bool> non_blocking_;
     Lock lock_;
     std::uint64_t position_ GUARDED_BY(lock_) = 0;
 };

@@ -106,7 +106,7 @@ Reply send_file(Process& self, Fd to_fd, Fd from_fd, UserPtr<Offset> offset,
                 std::uint32_t count) noexcept {
     fs::File* const to = TRY(self.files.get(to_fd));
     fs::File* const from = TRY(self.files.get(from_fd));
-    if (!from->mode().read || !to->mode().write) {
+    if (!from->is_readable() || !to->is_writable()) {
         return fail(Errc::bad_descriptor);
     }
     // Files and disks: a pipe or terminal as source has no "rest of the file" to send.
@@ -209,7 +209,7 @@ Reply llseek(Process& self, Fd fd, std::uint32_t high, std::uint32_t low,
 
 Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    if (static_cast<std::int32_t>(high) < 0 || !file->mode().write || file->vnode() == nullptr ||
+    if (static_cast<std::int32_t>(high) < 0 || !file->is_writable() || file->vnode() == nullptr ||
         file->vnode()->type() != fs::NodeType::regular) {
         return fail(Errc::invalid_argument);
     }
@@ -230,7 +230,7 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
     if (mode != 0) {
         return fail(Errc::not_supported);
     }
-    if (!file->mode().write || file->vnode() == nullptr) {
+    if (!file->is_writable() || file->vnode() == nullptr) {
         return fail(Errc::bad_descriptor);
     }
     const std::uint64_t offset = wide(offset_low, offset_high);

@@ -138,7 +138,7 @@ Reply change(Process& self, fs::File& file, fs::Vnode& node, const Command& comm
         return 0U;
     }
     const bool is_shared = wanted.kind == fs::LockKind::shared;
-    if (is_shared ? !file.mode().read : !file.mode().write) {
+    if (is_shared ? !file.is_readable() : !file.is_writable()) {
         return fail(Errc::bad_descriptor);
     }
     if (command.of_the_file) {

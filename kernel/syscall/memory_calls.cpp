@@ -18,7 +18,7 @@ constexpr mm::Protection protection_of(std::uint32_t prot) noexcept {
 /// The pages behind a file mapping. Errors: bad_descriptor, permission_denied, no_device.
 Result<Ref<mm::PageSource>> source_of(Process& self, Fd fd, bool shared, bool writes) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    if (!file->mode().read || (shared && writes && !file->mode().write)) {
+    if (!file->is_readable() || (shared && writes && !file->is_writable())) {
         return fail(Errc::permission_denied);
     }
     fs::Vnode* const node = file->vnode();

@@ -8,37 +8,23 @@
 #include "kidney/mm/make.hpp"
 
 #include <array>
-#include <atomic>
 
 namespace kidney::kernel {
 namespace {
 
-/// What files on character devices have in common: the node they were opened through, and a mode.
+/// What files on character devices have in common: the node they were opened through.
 template <class Derived>
 class DeviceFile : public fs::File {
 public:
     DeviceFile(fs::Vnode& node, fs::OpenMode mode) noexcept
-        : node_(Ref<fs::Vnode>::share(node)), mode_(mode), non_blocking_(mode.non_blocking) {}
+        : File(mode), node_(Ref<fs::Vnode>::share(node)) {}
 
     fs::Vnode* vnode() noexcept override { return node_.get(); }
     Result<fs::Attributes> attributes() noexcept override { return node_->attributes(); }
-    fs::OpenMode mode() const noexcept override {
-        fs::OpenMode m = mode_;
-        m.non_blocking = is_non_blocking();
-        return m;
-    }
-    void set_non_blocking(bool on) noexcept override {
-        non_blocking_.store(on, std::memory_order_relaxed);
-    }
     void dispose() noexcept override { mm::destroy(heap(), static_cast<Derived*>(this)); }
 
-protected:
-    [[nodiscard]] bool is_non_blocking() const noexcept {
-        return non_blocking_.load(std::memory_order_relaxed);
-    }
-    Ref<fs::Vnode> node_;
-    const fs::OpenMode mode_;
-    std::atomic<bool> non_blocking_;
+private:
+    const Ref<fs::Vnode> node_;
 };
 
 class TerminalFile final : public DeviceFile<TerminalFile> {
@@ -47,13 +33,13 @@ public:
         : DeviceFile(node, mode), terminal_(terminal) {}
 
     Result<std::size_t> read(fs::ReadBuffer& to) noexcept override {
-        if (!mode_.read) {
+        if (!is_readable()) {
             return fail(Errc::bad_descriptor);
         }
         return terminal_.read(current_process(), to, is_non_blocking());
     }
     Result<std::size_t> write(fs::WriteBuffer& from) noexcept override {
-        if (!mode_.write) {
+        if (!is_writable()) {
             return fail(Errc::bad_descriptor);
         }
         return terminal_.write(current_process(), from);
@@ -93,7 +79,7 @@ public:
         : DeviceFile(node, mode), line_(line) {}
 
     Result<std::size_t> write(fs::WriteBuffer& from) noexcept override {
-        if (!mode_.write) {
+        if (!is_writable()) {
             return fail(Errc::bad_descriptor);
         }
         std::array<std::byte, 512> bytes;
@@ -112,7 +98,7 @@ public:
         return written;
     }
     Result<std::size_t> read(fs::ReadBuffer&) noexcept override {
-        return mode_.read ? Result<std::size_t>(0U) : fail(Errc::bad_descriptor);
+        return is_readable() ? Result<std::size_t>(0U) : fail(Errc::bad_descriptor);
     }
 
 private:

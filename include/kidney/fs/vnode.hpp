@@ -279,10 +279,24 @@ public:
         return node == nullptr ? Status(fail(Errc::invalid_argument)) : node->sync();
     }
     [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
-    [[nodiscard]] virtual OpenMode mode() const noexcept = 0;
-    virtual void set_non_blocking(bool) noexcept {}
-    virtual void set_append(bool) noexcept {}
     virtual void dispose() noexcept = 0;
+
+    /// What it was opened for; that never changes.
+    [[nodiscard]] bool is_readable() const noexcept { return readable_; }
+    [[nodiscard]] bool is_writable() const noexcept { return writable_; }
+    /// The status flags, which fcntl(F_SETFL) and ioctl(FIONBIO) change at any time.
+    [[nodiscard]] bool is_appending() const noexcept {
+        return append_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool is_non_blocking() const noexcept {
+        return non_blocking_.load(std::memory_order_relaxed);
+    }
+    void set_append(bool on) noexcept { append_.store(on, std::memory_order_relaxed); }
+    void set_non_blocking(bool on) noexcept { non_blocking_.store(on, std::memory_order_relaxed); }
+    /// All of it, as open() would ask for it now.
+    [[nodiscard]] OpenMode mode() const noexcept {
+        return {readable_, writable_, is_appending(), is_non_blocking()};
+    }
 
     /// There is one watcher at most. Concurrency: the caller holds a reference.
     void watch(FileWatcher& watcher) noexcept {
@@ -290,7 +304,11 @@ public:
     }
 
 protected:
-    File() noexcept = default;
+    explicit File(OpenMode mode) noexcept
+        : readable_(mode.read),
+          writable_(mode.write),
+          append_(mode.append),
+          non_blocking_(mode.non_blocking) {}
     ~File() {
         if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
             watcher->file_gone(*this);
@@ -298,6 +316,8 @@ protected:
     }
 
 private:
+    const bool readable_, writable_;
+    std::atomic<bool> append_, non_blocking_;
     std::atomic<FileWatcher*> watcher_ = nullptr;
 };
 

@@ -82,8 +82,18 @@ TEST_F(PipeTest, DoesNotWaitWhenAskedNotTo) {
     EXPECT_EQ(write(*ends.writer, std::string(4097, 'z')), 4095U);
     EXPECT_EQ(read(*ends.reader, 1)->size(), 1U);
     EXPECT_EQ(write(*ends.writer, "z"), 1U);
+}
+
+TEST_F(PipeTest, KeepsTheStatusFlagsOfEachEnd) {
+    auto ends = *pipes.create(true);
     ends.reader->set_non_blocking(false);
+    ends.writer->set_append(true);  // means nothing to a pipe, and is remembered as on Linux
     EXPECT_FALSE(ends.reader->mode().non_blocking);
+    EXPECT_FALSE(ends.reader->mode().append);
+    EXPECT_TRUE(ends.writer->mode().non_blocking);
+    EXPECT_TRUE(ends.writer->mode().append);
+    EXPECT_EQ(write(*ends.writer, "x"), 1U);
+    EXPECT_EQ(read(*ends.reader, 2), "x");
 }
 
 TEST_F(PipeTest, TellsPollers) {

@@ -22,13 +22,13 @@ using TestVfs = Vfs<fakes::FakeHeap, NullLock, NullLock>;
 
 /// A file without a node, like one end of a pipe.
 struct Nodeless final : File {
+    Nodeless() : File({.read = true}) {}
     Result<Attributes> attributes() noexcept override {
         Attributes a;
         a.inode = 77;
         a.type = NodeType::fifo;
         return a;
     }
-    OpenMode mode() const noexcept override { return {.read = true}; }
     void dispose() noexcept override {}
 };
 

@@ -11,11 +11,10 @@ class FakeFile final : public fs::File {
 public:
     static Ref<fs::File> create() { return Ref<FakeFile>::adopt(new FakeFile); }
     Result<fs::Attributes> attributes() noexcept override { return fs::Attributes{}; }
-    fs::OpenMode mode() const noexcept override { return {}; }
     void dispose() noexcept override { delete this; }
 
 private:
-    FakeFile() { ++live_files; }
+    FakeFile() : File({}) { ++live_files; }
     ~FakeFile() { --live_files; }
 };
 

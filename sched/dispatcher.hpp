@@ -37,15 +37,18 @@ public:
     using Switcher<Config>::preempt_point;
 
     /// Runs entry(argument) as a new thread; it ends when entry returns or calls exit().
-    /// `thread` and its stack stay the caller's until Hooks::exited.
+    /// `thread` and its stack stay the caller's until Hooks::exited. Others may know it already and
+    /// wake it, which leaves the mark; it may have ended before this returns.
     void start(Thread& thread, std::span<std::byte> stack, void (*entry)(void*) noexcept,
-               void* argument) noexcept {
+               void* argument) noexcept KIDNEY_NO_TSA("which lock is only known at run time")
+    {
         KIDNEY_INVARIANT(thread.state == ThreadState::created, "thread started twice");
         this->prepare(thread, stack, entry, argument);
-        thread.state = ThreadState::waiting;
         {
             const hal::InterruptGuard<Cpu> off;
+            Queue& queue = placement_.lock_queue_of(thread);
             thread.cpu.store(placement_.here().id, std::memory_order_release);
+            queue.lock.unlock();
         }
         static_cast<void>(make_ready(thread, EnqueueReason::started, WakeHint::none));
     }
@@ -118,21 +121,19 @@ public:
     /// Ends the thread's current or next interruptible wait; one that runs a user program comes
     /// into the kernel soon. Until the thread clears `interrupted`, each CPU it gets has work
     /// flagged.
-    void interrupt(Thread& thread) noexcept KIDNEY_NO_TSA("which lock is only known at run time")
-    {
-        thread.interrupted.store(1);
-        {
-            const hal::InterruptGuard<Cpu> off;
-            Queue& queue = placement_.lock_queue_of(thread);
-            const bool runs = queue.current == &thread;
-            queue.lock.unlock();
-            if (runs && &queue == &placement_.here()) {
-                Config::Local::flag_work();
-            } else if (runs) {
-                Cpu::send_reschedule(CpuId(queue.id));
-            }
+    void interrupt(Thread& thread) noexcept {
+        const hal::InterruptGuard<Cpu> off;
+        thread.interrupted.store(1);  // first: the thread looks at it after every sleep
+        if (wake(thread)) {
+            return;
         }
-        static_cast<void>(wake(thread));
+        // It runs, or it is ready and perhaps on the move: then whoever switches to it looks.
+        const CpuId cpu(thread.cpu.load(std::memory_order_relaxed));
+        if (cpu == Cpu::id()) {
+            Config::Local::flag_work();
+        } else {
+            Cpu::send_reschedule(cpu);
+        }
     }
 
     void set_priority(Thread& thread, Priority priority) noexcept
@@ -218,7 +219,8 @@ private:
     {
         const hal::InterruptState before = Cpu::interrupts_disable();
         Queue& home = placement_.lock_queue_of(thread);
-        if (thread.state != ThreadState::waiting) {
+        const bool starts = why == EnqueueReason::started;  // nothing else begins a new thread
+        if (thread.state != (starts ? ThreadState::created : ThreadState::waiting)) {
             thread.wake_pending = true;
             home.lock.unlock();
             Cpu::interrupts_restore(before);

@@ -53,6 +53,28 @@ struct RemoteWaker {
     }
 };
 
+/// Somebody knows a thread before it has been started: it is in a table already. A wake must not
+/// set it going; whoever starts it would find it running, or gone.
+struct EarlyWaker {
+    static constexpr std::size_t threads = 2;
+    ExploredWorld<> world;
+    ExploredWorld<>::Thread* newcomer = nullptr;
+    bool ran = false;
+
+    EarlyWaker() {
+        newcomer = &world.spawn([this] { ran = true; });
+    }
+    void run(std::size_t cpu) {
+        if (cpu == 0) {
+            return world.run_cpu(cpu);
+        }
+        static_cast<void>(ExploredCpu::interrupts_disable());
+        require(!world.dispatcher().wake(*newcomer), "it was woken, but it never slept");
+    }
+    void on_reschedule() { world.on_reschedule(); }
+    void check() { require(ran, "it never ran"); }
+};
+
 template <class Scenario>
 void expect_all_pass(std::size_t preemptions) {
     const sim::Exploration all = sim::explore<Scenario>({.preemptions = preemptions});
@@ -74,6 +96,9 @@ void expect_lost_wake_up() {
 
 TEST(DispatcherExploration, RemoteWaker) {
     expect_all_pass<RemoteWaker<ExploredWorld<>>>(2);
+}
+TEST(DispatcherExploration, EarlyWaker) {
+    expect_all_pass<EarlyWaker>(2);
 }
 // --- Seeded mistakes ---
 

@@ -3,6 +3,7 @@
 #include "arch/i686/context/user_mode.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/thread_area.hpp"
+#include "kernel/signal/send.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/mm/make.hpp"
@@ -100,6 +101,9 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
     child.environment = parent.environment;
     parent.children.push_back(child);
     processes().add(child);
+    if (child.signals.has_deliverable()) {
+        notify(child);
+    }
     return {};
 }
 
@@ -119,6 +123,15 @@ void wait_until_released(Process& child) noexcept {
 
 Result<Pid> fork_process(Process& parent, const hal::TrapFrame& frame,
                          const ForkRequest& request) noexcept {
+    {
+        LockGuard guard(process_lock);
+        if (parent.signals.has_deliverable()) {
+            // It may have gone to the whole group, of which the child is not yet a member.
+            parent.restart_mode = RestartMode::always;
+            return fail(Errc::restart);
+        }
+        parent.signals.begin_fork();
+    }
     Process& child = *TRY(mm::make<Process>(heap()));
     ChildInTheMaking making(child);
     child.thread = TRY(create_thread(parent.name()));

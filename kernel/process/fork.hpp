@@ -19,7 +19,8 @@ struct ForkRequest {
 };
 
 /// Makes a child that continues at `frame` with result 0. Errors: no_memory, would_block (too many
-/// processes), bad_address. On error nothing is left behind.
+/// processes), bad_address, restart (a signal comes first). On error nothing is left behind.
+/// A signal that the parent's group is sent meanwhile reaches the child too.
 [[nodiscard]] Result<Pid> fork_process(Process& parent, const hal::TrapFrame& frame,
                                        const ForkRequest& request) noexcept;
 

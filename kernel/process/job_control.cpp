@@ -34,14 +34,16 @@ void stop_self(Process& self, std::uint32_t signal) noexcept {
     }
 }
 
-void resume_stopped(Process& target) noexcept {
+void resume_stopped(Process& target, std::uint32_t signal) noexcept {
     if (target.state != Process::State::stopped) {
         return;
     }
     target.state = Process::State::running;
     target.stop_reported = true;
-    target.continue_pending = true;
-    tell_parent_about_stop(target, abi::cld_continued, abi::sig_cont);
+    if (signal == abi::sig_cont) {  // who is killed does not go on
+        target.continue_pending = true;
+        tell_parent_about_stop(target, abi::cld_continued, signal);
+    }
     dispatcher().wake(*target.thread);
 }
 

@@ -10,8 +10,8 @@ namespace kidney::kernel {
 /// Stops the calling process until SIGCONT or SIGKILL. Tells the parent.
 void stop_self(Process& self, std::uint32_t signal) noexcept EXCLUDES(process_lock);
 
-/// SIGCONT and SIGKILL: lets a stopped process go on.
-void resume_stopped(Process& target) noexcept REQUIRES(process_lock);
+/// SIGCONT and SIGKILL: lets a stopped process go on, the latter without telling its parent.
+void resume_stopped(Process& target, std::uint32_t signal) noexcept REQUIRES(process_lock);
 
 /// True if no member of the group has a parent in another group of the same session: nobody could
 /// continue it, so terminal stop signals must not stop it.

@@ -46,6 +46,7 @@ struct CpuTimes {
 /// What the interrupted system call wants (Errc::restart) once the signals are dealt with.
 enum class RestartMode : std::uint8_t {
     none,            ///< the last call was not interrupted
+    always,          ///< run again; it had not begun (fork)
     by_flag,         ///< run again, unless a handler without SA_RESTART runs: then EINTR
     unless_handled,  ///< run again, unless any handler runs: then EINTR (sleeps, poll, sigsuspend)
 };

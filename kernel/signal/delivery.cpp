@@ -29,7 +29,8 @@ void end_interrupted_call(Process& self, hal::TrapFrame& frame, RestartMode mode
     if (mode == RestartMode::none) {
         return;
     }
-    if (mode == RestartMode::by_flag && (d.flags & abi::sa_restart) != 0) {
+    if (mode == RestartMode::always ||
+        (mode == RestartMode::by_flag && (d.flags & abi::sa_restart) != 0)) {
         restart(frame);
         return;
     }

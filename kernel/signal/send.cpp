@@ -6,21 +6,8 @@
 namespace kidney::kernel {
 
 void notify(Process& target) noexcept {
-    Thread* const thread = target.thread;
-    if (thread == nullptr) {
-        return;
-    }
-    // The mark first, then the wake: the thread checks the mark after every sleep.
-    thread->interrupted.store(1, std::memory_order_seq_cst);
-    if (dispatcher().wake(*thread)) {
-        return;
-    }
-    // It runs or is ready. If it is in user mode on some CPU, that CPU must enter the kernel.
-    const CpuId cpu(thread->cpu.load(std::memory_order_relaxed));
-    if (cpu == Cpu::id()) {
-        Cpu::flag_work();
-    } else {
-        Cpu::send_reschedule(cpu);
+    if (target.thread != nullptr) {
+        dispatcher().interrupt(*target.thread);
     }
 }
 
@@ -29,7 +16,7 @@ void send_signal(Process& target, std::uint32_t signal, const SignalCause& cause
         return;
     }
     if (signal == abi::sig_cont || signal == abi::sig_kill) {
-        resume_stopped(target);
+        resume_stopped(target, signal);
     }
     if (target.signals.post(signal, cause) == PostResult::wake) {
         notify(target);
@@ -42,6 +29,7 @@ bool send_signal_to_group(Pid group, std::uint32_t signal, const SignalCause& ca
         if (p.group == group && p.state != Process::State::zombie) {
             found = true;
             send_signal(p, signal, cause);
+            p.signals.hand_on(signal);
         }
     });
     return found;

@@ -123,11 +123,7 @@ public:
     /// Makes a signal pending. A standard signal that is pending already is not queued twice.
     /// Stop signals and SIGCONT cancel each other, whatever their disposition.
     PostResult post(std::uint32_t signal, const SignalCause& cause) noexcept {
-        if (signal == abi::sig_cont) {
-            pending_ = pending_.without(stops);
-        } else if (stops.contains(signal)) {
-            pending_.erase(abi::sig_cont);
-        }
+        cancel_opposites(pending_, signal);
         const bool is_blocked = blocked_.contains(signal);
         // A blocked signal is kept even if it is ignored now: the action may change before it is
         // unblocked. (sigsuspend and sigtimedwait rely on that.)
@@ -140,6 +136,15 @@ public:
         }
         return is_blocked ? PostResult::pending : PostResult::wake;
     }
+
+    /// `signal` goes to others besides this process, to its group say. A child that it is making at
+    /// this moment is one of them, and hears of it from copy_for_fork().
+    void hand_on(std::uint32_t signal) noexcept {
+        cancel_opposites(handed_on_, signal);
+        handed_on_.insert(signal);
+    }
+    /// What came before this moment is not for the next child.
+    void begin_fork() noexcept { handed_on_ = {}; }
 
     /// A fault of the program itself: cannot be blocked or ignored. If it is, the default action is
     /// restored first, so that the program ends instead of faulting for ever.
@@ -267,11 +272,15 @@ public:
         return default_action(signal) == DefaultAction::ignore || is_init_;
     }
 
-    /// A forked child has the parent's actions and mask, and nothing pending.
+    /// A forked child has the parent's actions and mask, and nothing pending but what was handed on
+    /// since begin_fork().
     void copy_for_fork(const SignalState& parent) noexcept {
         dispositions_ = parent.dispositions_;
         blocked_ = parent.mask_to_restore();
         alternate_stack = parent.alternate_stack;
+        for (SignalSet left = parent.handed_on_; !left.is_empty(); left.erase(left.lowest())) {
+            post(left.lowest(), {.code = abi::si_user});
+        }
     }
     /// exec: handlers become default (their code is gone), ignored ones stay ignored.
     void reset_for_exec() noexcept {
@@ -285,6 +294,13 @@ public:
     abi::SigAltStack alternate_stack{0, abi::ss_disable, 0};
 
 private:
+    static constexpr void cancel_opposites(SignalSet& set, std::uint32_t signal) noexcept {
+        if (signal == abi::sig_cont) {
+            set = set.without(stops);
+        } else if (stops.contains(signal)) {
+            set.erase(abi::sig_cont);
+        }
+    }
     [[nodiscard]] static std::uint32_t pick_urgent(SignalSet set) noexcept {
         return set.contains(abi::sig_kill) ? std::uint32_t{abi::sig_kill} : set.lowest();
     }
@@ -293,6 +309,7 @@ private:
     std::array<SignalCause, abi::signal_count> causes_;  // valid where pending_ says so
     SignalSet blocked_;
     SignalSet pending_;
+    SignalSet handed_on_;
     std::optional<SignalSet> suspended_mask_;
     bool is_init_ = false;
 };

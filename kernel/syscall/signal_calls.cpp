@@ -41,7 +41,12 @@ Reply send_to_many(Process& self, Pid pid, std::uint32_t signal) noexcept {
         const bool named = pid.value() == -1 ? p.pid != init_pid && &p != &self : p.group == group;
         if (named && p.state != Process::State::zombie) {
             found = true;
-            sent |= send_checked(self, p, signal, cause).has_value();
+            if (send_checked(self, p, signal, cause)) {
+                sent = true;
+                if (signal != 0) {
+                    p.signals.hand_on(signal);
+                }
+            }
         }
     });
     if (!found) {

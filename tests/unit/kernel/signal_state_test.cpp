@@ -164,6 +164,24 @@ TEST(SignalState, ForkKeepsActionsAndForgetsPending) {
     EXPECT_TRUE(child.disposition(sig_int).is_default());
 }
 
+TEST(SignalState, ForkHandsOnWhatItsGroupWasSentMeanwhile) {
+    SignalState parent;
+    ASSERT_TRUE(parent.set_disposition(sig_usr1, {.handler = handler_ignore}));
+    parent.hand_on(sig_hup);  // before the fork: the parent's alone
+    parent.begin_fork();
+    parent.hand_on(sig_term);
+    parent.hand_on(sig_tstp);
+    parent.hand_on(sig_cont);  // cancels the stop
+    parent.hand_on(sig_usr1);
+    SignalState child;
+    child.copy_for_fork(parent);
+    EXPECT_EQ(child.pending(), SignalSet::of_all(sig_term, sig_cont));
+    const auto d = child.choose_next();
+    ASSERT_TRUE(d);
+    EXPECT_EQ(d->signal, sig_term);
+    EXPECT_EQ(d->cause.code, si_user);
+}
+
 TEST(SignalState, ExecKeepsIgnored) {
     SignalState s;
     ASSERT_TRUE(s.set_disposition(sig_int, {.handler = handler_ignore}));

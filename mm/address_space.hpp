@@ -235,7 +235,8 @@ public:
         if (!Format::is_present(entry)) {
             return std::nullopt;
         }
-        return PageMapping{Format::frame_of(entry), Format::flags_of(entry)};
+        return PageMapping{Format::frame_of(entry), Format::flags_of(entry),
+                           regions_.find(address)->traits.shared};
     }
 
     /// Writes to the program's memory, active or not, with the rights the program has. Errors: as

@@ -37,6 +37,7 @@ struct MapRequest {
 struct PageMapping {
     FrameNumber frame;
     hal::PageFlags flags;
+    bool shared = false;  ///< others who map it see what is written here
 };
 
 }  // namespace kidney::mm

@@ -1,6 +1,7 @@
 /// futex: sleeping until a word in user memory changes. What locks of the C library fall back to.
 #include "kernel/process/process.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/syscall/resumable_wait.hpp"
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
@@ -10,11 +11,32 @@
 namespace kidney::kernel::calls {
 namespace {
 
+/// Which word, whoever names it: by its place in memory if processes share it, else by its address
+/// in the one address space that it belongs to.
+struct FutexKey {
+    const AddressSpace* space = nullptr;  ///< null: shared
+    FrameNumber frame;                    ///< if shared
+    std::uint32_t address = 0;            ///< in `space`, or within the frame
+
+    friend bool operator==(const FutexKey&, const FutexKey&) noexcept = default;
+};
+
+/// Error: bad_address.
+Result<FutexKey> key_of(const Process& self, VirtAddr word, bool is_private) noexcept {
+    if (!is_private) {
+        TRY(get_user(UserPtr<const std::uint32_t>(word)));  // its page is present now
+        const auto page = self.memory->query(word);
+        if (page && page->shared) {
+            return FutexKey{nullptr, page->frame, word.page_offset()};
+        }
+    }
+    return FutexKey{self.memory.get(), {}, word.value()};
+}
+
 /// A thread that sleeps on a word; lives on its stack.
 struct FutexWaiter {
     FutexWaiter* next = nullptr;
-    const AddressSpace* space = nullptr;
-    VirtAddr word;
+    FutexKey key;
     Thread* thread = nullptr;
     bool woken = false;
 };
@@ -38,10 +60,10 @@ void unlink(FutexWaiter& waiter) noexcept REQUIRES(waiters_lock) {
     *at = waiter.next;
 }
 
-Reply wait(Process& self, VirtAddr word, std::uint32_t expected, Instant deadline) noexcept {
+Reply wait(Process& self, VirtAddr word, const FutexKey& key, std::uint32_t expected,
+           Instant deadline) noexcept {
     FutexWaiter waiter;
-    waiter.space = self.memory.get();
-    waiter.word = word;
+    waiter.key = key;
     waiter.thread = self.thread;
     {
         LockGuard guard(waiters_lock);
@@ -77,16 +99,20 @@ Reply wait(Process& self, VirtAddr word, std::uint32_t expected, Instant deadlin
     if (*value != expected) {
         return fail(Errc::would_block);
     }
-    return fail(in_time ? Errc::interrupted : Errc::timed_out);
+    if (!in_time) {
+        return fail(Errc::timed_out);
+    }
+    // Without a timeout as every call that a handler may restart.
+    return deadline == Instant::never() ? Reply(fail(Errc::restart)) : resume_later(self, deadline);
 }
 
-std::uint32_t wake(const Process& self, VirtAddr word, std::uint32_t most) noexcept {
+std::uint32_t wake(const FutexKey& key, std::uint32_t most) noexcept {
     std::uint32_t woken = 0;
     LockGuard guard(waiters_lock);
     for (FutexWaiter* at = waiters; at != nullptr && woken < most;) {
         FutexWaiter& w = *at;
         at = w.next;
-        if (w.space == self.memory.get() && w.word == word) {
+        if (w.key == key) {
             unlink(w);
             w.woken = true;
             dispatcher().wake(*w.thread);
@@ -103,13 +129,14 @@ Reply run(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t v
     if (word.value() % sizeof(std::uint32_t) != 0) {
         return fail(Errc::invalid_argument);
     }
+    const FutexKey key = TRY(key_of(self, word, (operation & FUTEX_PRIVATE_FLAG) != 0));
     switch (operation & FUTEX_CMD_MASK) {
         case FUTEX_WAIT: {
             Instant deadline = Instant::never();
             if (timeout != VirtAddr(0)) {
-                deadline = Clock::now() + TRY(read_timeout(timeout));
+                deadline = end_of_wait(self, TRY(read_timeout(timeout)));
             }
-            return wait(self, word, value, deadline);
+            return wait(self, word, key, value, deadline);
         }
         case FUTEX_WAIT_BITSET: {
             // The timeout is absolute here.
@@ -119,16 +146,13 @@ Reply run(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t v
                 const Duration now = (operation & FUTEX_CLOCK_REALTIME) != 0
                                          ? wall_clock()
                                          : Clock::now() - Instant();
-                deadline = Clock::now() + (absolute - now);
-                if (absolute <= now) {
-                    deadline = Instant();
-                }
+                deadline = end_of_wait(self, absolute - now);
             }
-            return wait(self, word, value, deadline);
+            return wait(self, word, key, value, deadline);
         }
         case FUTEX_WAKE:
         case FUTEX_WAKE_BITSET:
-            return wake(self, word, value);
+            return wake(key, value);
         default:
             return fail(Errc::not_implemented);
     }

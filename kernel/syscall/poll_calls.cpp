@@ -2,28 +2,15 @@
 
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/poll_set.hpp"
+#include "kernel/syscall/resumable_wait.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
 #include <array>
 #include <linux/poll.h>
-#include <utility>
 
 namespace kidney::kernel::calls {
 namespace {
-
-/// The end of a wait, or of the same wait before a stop interrupted it.
-Instant end_of_wait(Process& self, Duration timeout) noexcept {
-    const Instant resumed = std::exchange(self.resumed_deadline, Instant::never());
-    return resumed != Instant::never() ? resumed : Clock::now() + timeout;
-}
-
-/// A signal ended the wait: EINTR after a handler, else the call runs again.
-Reply interrupted(Process& self, Instant deadline) noexcept {
-    self.resumed_deadline = deadline;
-    self.restart_mode = RestartMode::unless_handled;
-    return fail(Errc::restart);
-}
 
 /// ppoll and pselect: other signals may arrive while the call waits.
 Status use_mask(Process& self, UserPtr<const std::uint64_t> mask, std::uint32_t size) noexcept {
@@ -71,7 +58,7 @@ Reply poll_until(Process& self, VirtAddr fds, std::uint32_t count, Instant deadl
     const Instant until = invalid != 0 ? Instant() : deadline;
     const Result<std::uint32_t> ready = wait_for_files(self, set.files(), set.entries(), until);
     if (!ready) {
-        return interrupted(self, deadline);
+        return resume_later(self, deadline);
     }
     for (std::uint32_t i = 0; i < count; ++i) {
         pollfd p = TRY(get_user(user + i));
@@ -149,7 +136,7 @@ Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAd
         }
     }
     if (!wait_for_files(self, set.files(), set.entries(), deadline)) {
-        return interrupted(self, deadline);
+        return resume_later(self, deadline);
     }
     SelectSets result;
     std::uint32_t bits = 0;

@@ -2,10 +2,11 @@
 
 #include "kernel/process/cpu_times.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/syscall/resumable_wait.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kidney/abi/resource.hpp"
 
-#include <utility>
+#include <algorithm>
 
 namespace kidney::kernel::calls {
 namespace {
@@ -51,9 +52,7 @@ Reply sleep(Process& self, Instant deadline, Report&& report) noexcept {
     while (Clock::now() < deadline) {
         if (self.is_interrupted()) {
             report(deadline - Clock::now());
-            self.resumed_deadline = deadline;
-            self.restart_mode = RestartMode::unless_handled;
-            return fail(Errc::restart);
+            return resume_later(self, deadline);
         }
         if (!dispatcher().block_until(deadline)) {
             break;
@@ -69,13 +68,10 @@ Result<Instant> end_of_sleep(Process& self, std::uint32_t clock, std::uint32_t f
         clock != abi::clock_boottime) {
         return fail(Errc::invalid_argument);
     }
-    const Instant now = Clock::now();
-    if ((flags & abi::timer_absolute) == 0) {
-        const Instant resumed = std::exchange(self.resumed_deadline, Instant::never());
-        return resumed != Instant::never() ? resumed : now + wanted;
+    if ((flags & abi::timer_absolute) != 0) {
+        wanted = std::max(wanted - TRY(read_clock(self, clock)), Duration());
     }
-    const Duration left = wanted - TRY(read_clock(self, clock));
-    return left > Duration() ? now + left : now;
+    return end_of_wait(self, wanted);
 }
 
 }  // namespace

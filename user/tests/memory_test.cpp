@@ -8,7 +8,9 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -103,6 +105,50 @@ CHECK_CASE(shared_anonymous_memory_is_shared) {
     EXPECT(at != MAP_FAILED);
     EXPECT_EQ(check::status_of_child([=] { *at = 1234; }), 0);
     EXPECT_EQ(*at, 1234);
+}
+
+namespace {
+
+/// Two processes take turns by two semaphores that both see at `memory`.
+void play_ping_pong(void* memory) {
+    auto* ball = static_cast<sem_t*>(memory);  // [0] is in our half, [1] in the child's
+    EXPECT_EQ(sem_init(&ball[0], 1, 0), 0);
+    EXPECT_EQ(sem_init(&ball[1], 1, 0), 0);
+    const auto receive = [](sem_t* own) {
+        timespec end{};
+        clock_gettime(CLOCK_REALTIME, &end);
+        end.tv_sec += 60;
+        EXPECT_EQ(sem_timedwait(own, &end), 0);
+    };
+    const pid_t pid = check::fork_or_fail();
+    for (int round = 0; round < 50; ++round) {
+        if (pid == 0) {
+            receive(&ball[1]);
+            EXPECT_EQ(sem_post(&ball[0]), 0);
+        } else {
+            EXPECT_EQ(sem_post(&ball[1]), 0);
+            receive(&ball[0]);
+        }
+    }
+    if (pid == 0) {
+        _Exit(0);
+    }
+    EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+}  // namespace
+
+CHECK_CASE(processes_wait_for_each_other_in_shared_memory) {
+    void* at = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    EXPECT(at != MAP_FAILED);
+    play_ping_pong(at);
+    const int file = open("/tmp/semaphores", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    EXPECT(file >= 0);
+    EXPECT_EQ(ftruncate(file, static_cast<off_t>(page)), 0);
+    at = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    EXPECT(at != MAP_FAILED);
+    play_ping_pong(at);
+    unlink("/tmp/semaphores");
 }
 
 CHECK_CASE(munmap_takes_the_pages_away) {

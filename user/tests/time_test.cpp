@@ -90,6 +90,27 @@ CHECK_CASE(an_interrupted_sleep_tells_what_is_left) {
     EXPECT(left.tv_sec <= 99 && left.tv_sec >= 1);
 }
 
+CHECK_CASE(a_stop_does_not_shorten_sleeps) {
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        timespec end{};
+        EXPECT_EQ(clock_gettime(CLOCK_MONOTONIC, &end), 0);
+        end.tv_sec += 1;
+        EXPECT_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr), 0);
+        EXPECT(now() >= end.tv_sec * 1000000000LL + end.tv_nsec);
+        const long long start = now();
+        sleep_for(50000000);  // a new sleep, with an end of its own
+        EXPECT(now() - start >= 50000000);
+        _Exit(0);
+    }
+    int status = 0;
+    sleep_for(100000000);  // most likely it sleeps by now; if not, nothing is tested
+    EXPECT_EQ(kill(pid, SIGSTOP), 0);
+    EXPECT_EQ(waitpid(pid, &status, WUNTRACED), pid);
+    EXPECT_EQ(kill(pid, SIGCONT), 0);
+    EXPECT_EQ(check::wait_status(pid), 0);
+}
+
 CHECK_CASE(bad_times_are_refused) {
     const timespec bad[] = {{0, -1}, {0, 1000000000}, {-1, 0}};
     for (const timespec& time : bad) {

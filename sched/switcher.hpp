@@ -66,7 +66,9 @@ public:
             if (has_work(queue)) {
                 queue.lock.lock();
                 queue.needs_reschedule.store(0, std::memory_order_relaxed);
-                leave(queue, current());
+                if (!leave(queue, current()) && placement_.busiest_other(queue) != nullptr) {
+                    Cpu::relax();  // its queue was locked just now; try again
+                }
             } else {
                 Cpu::wait_for_interrupt();
             }
@@ -180,11 +182,11 @@ protected:
         Cpu::prepare_context(thread.context, stack, &Switcher::first_function, &thread);
     }
 
-    /// The caller's thread does not go on: its state says why.
-    void leave(Queue& queue, Thread& self) noexcept RELEASE(queue.lock) {
+    /// The caller's thread does not go on: its state says why. False: there was nobody else.
+    bool leave(Queue& queue, Thread& self) noexcept RELEASE(queue.lock) {
         const Instant now = Config::Clock::now();
         static_cast<void>(queue.charge(now));
-        pick_and_switch(queue, self, now);
+        return pick_and_switch(queue, self, now);
     }
 
     Placement<Config> placement_;
@@ -214,8 +216,8 @@ private:
         pick_and_switch(queue, self, now);
     }
 
-    /// Returns when `self` runs again, perhaps on another CPU.
-    void pick_and_switch(Queue& queue, Thread& self, Instant now) noexcept RELEASE(queue.lock)
+    /// Returns when `self` runs again, perhaps on another CPU. False: it was chosen at once.
+    bool pick_and_switch(Queue& queue, Thread& self, Instant now) noexcept RELEASE(queue.lock)
         KIDNEY_NO_TSA("the lock is released by the thread switched to")
     {
         queue.needs_reschedule.store(0, std::memory_order_relaxed);
@@ -234,7 +236,7 @@ private:
         }
         if (&next == &self) {
             queue.lock.unlock();
-            return;
+            return false;
         }
         queue.current = &next;
         queue.previous = &self;
@@ -247,6 +249,7 @@ private:
         Config::Hooks::switching(self, next);
         Cpu::switch_context(self.context, next.context);
         complete_switch();
+        return true;
     }
 
     /// First thing on the thread switched to: the other half of pick_and_switch().

@@ -31,6 +31,7 @@ struct Worker {
     HeldRanks held_ranks;
     bool interrupts_enabled = true;
     bool interrupt_pending = false;
+    bool has_missed_write = false;  ///< somebody wrote since it last looked around and gave way
 };
 
 class Explorer {
@@ -63,6 +64,7 @@ public:
             worker->held_ranks = {};
             worker->interrupts_enabled = true;
             worker->interrupt_pending = false;
+            worker->has_missed_write = false;
         }
         active = this;
         adopt_host_stack(host_);
@@ -103,10 +105,22 @@ public:
     /// Only a write can end a spin loop, so spinners look again after one. (After any step, two of
     /// them could keep each other busy for ever.)
     void wrote() {
-        for (auto& worker : workers_) {
-            if (worker->state == State::spinning) {
-                worker->state = State::ready;
+        for (std::size_t i = 0; i < workers_.size(); ++i) {
+            Worker& worker = *workers_[i];
+            worker.has_missed_write |= i != running_;
+            if (worker.state == State::spinning) {
+                worker.state = State::ready;
             }
+        }
+    }
+    /// A loop may look at several things; a write that came after its first look is a reason to
+    /// look at them all again.
+    void spin() {
+        Worker& self = *workers_[running_];
+        if (!std::exchange(self.has_missed_write, false)) {
+            self.state = State::spinning;
+            reschedule();
+            self.has_missed_write = false;
         }
     }
 
@@ -304,8 +318,7 @@ void wrote() noexcept {
 
 void spin() noexcept {
     KIDNEY_INVARIANT(is_running(), "spinning outside of a scenario");
-    active_explorer->worker(current()).state = State::spinning;
-    active_explorer->reschedule();
+    active_explorer->spin();
 }
 
 bool block(bool may_give_up) noexcept {

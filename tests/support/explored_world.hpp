@@ -11,8 +11,8 @@
 ///     };
 ///
 /// Time stands still, so there are no timers and no ticks: what is explored is sleeping, waking and
-/// halting. One CPU only may run the dispatcher, the others play devices: an idle CPU that finds
-/// another's queue locked looks again at once, and the explorer would let it look for ever.
+/// halting. Two CPUs may run the dispatcher, further ones play devices: of three CPUs, two that are
+/// idle could keep each other looking into the third's queue for ever.
 #pragma once
 
 #include "kidney/core/assert.hpp"

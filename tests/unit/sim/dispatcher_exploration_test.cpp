@@ -75,6 +75,32 @@ struct EarlyWaker {
     void check() { require(ran, "it never ran"); }
 };
 
+/// Two CPUs with a queue each: what one starts and wakes, the other may steal, run and finish.
+template <class World>
+struct TwoCpus {
+    static constexpr std::size_t threads = 2;
+    World world;
+    typename World::Thread* sleeper = nullptr;
+    ExploredCpu::Atomic<std::uint32_t> flag{0};
+    bool saw_flag = false;
+
+    TwoCpus() {
+        world.spawn([this] {
+            flag.store(1);
+            world.dispatcher().wake(*sleeper);  // who may be sleeping, on its way, or not started
+        });
+        sleeper = &world.spawn([this] {
+            while (flag.load() == 0) {
+                world.dispatcher().block();
+            }
+            saw_flag = true;
+        });
+    }
+    void run(std::size_t cpu) { world.run_cpu(cpu); }
+    void on_reschedule() { world.on_reschedule(); }
+    void check() { require(saw_flag, "the sleeper slept on"); }
+};
+
 template <class Scenario>
 void expect_all_pass(std::size_t preemptions) {
     const sim::Exploration all = sim::explore<Scenario>({.preemptions = preemptions});
@@ -96,6 +122,9 @@ void expect_lost_wake_up() {
 
 TEST(DispatcherExploration, RemoteWaker) {
     expect_all_pass<RemoteWaker<ExploredWorld<>>>(2);
+}
+TEST(DispatcherExploration, TwoCpus) {
+    expect_all_pass<TwoCpus<ExploredWorld<>>>(2);
 }
 TEST(DispatcherExploration, EarlyWaker) {
     expect_all_pass<EarlyWaker>(2);

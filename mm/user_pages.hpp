@@ -192,6 +192,9 @@ public:
 
     /// No CPU remembers a translation of the range when this returns.
     void flush(VirtRange range) noexcept {
+        // The entries were changed before the look at who is active: x86 lets a load overtake a
+        // store, and a CPU that came in between would read the old entries unseen.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
         if (const CpuSet cpus = active(); !cpus.is_empty()) {
             Mmu::shoot_down(cpus, range);
         }

@@ -45,7 +45,8 @@ inline constexpr unsigned row_bits = 1U << row_order;
 
 /// A mask of 2^order ones from bit `first`.
 [[nodiscard]] constexpr std::uint32_t run_mask(unsigned first, unsigned order) noexcept {
-    return (~0U >> (row_bits - (1U << order))) << first;
+    constexpr std::uint32_t ones[] = {0x1, 0x3, 0xF, 0xFF, 0xFFFF, 0xFFFF'FFFF};
+    return ones[order] << first;
 }
 
 /// Start of an aligned run of 2^order ones: rather one whose buddy is taken than half of a longer

@@ -13,15 +13,21 @@
 /// one *current row*, which is hidden from the summaries, so most of these calls touch one word;
 /// the next one is of a chunk that is broken already, as long as there is any.
 ///
-/// The summaries promise, they do not boast: a row may have a larger block than they say, because a
-/// single frame that comes back beside a free buddy only marks its row as *stale*. Who wants a
-/// block looks at stale rows before it cuts a whole row, and at all of them before it fails. Cost:
-/// O(1), single frames a dozen instructions, blocks a few dozen; O(stale rows) before failing.
+/// The block that came back *last* is free, but no summary is told yet: often the next request is
+/// for the same size, and a search that knew of it would end there. Then both calls touch one word.
+/// It never goes where a search would not have put it, so reuse costs no long runs.
+///
+/// The summaries promise, they do not boast: a row may have a larger block than they say, because
+/// a block that comes back beside a free buddy only marks its row as *stale*. Who wants a block
+/// looks at stale rows before it cuts a whole row, and at all of them before it fails. Cost: O(1);
+/// a few dozen instructions, some 250 if a block has to be searched; O(stale rows) before failing.
 #pragma once
 
+#include "mm/frames/buddy_chunk.hpp"
 #include "mm/frames/chunk_index.hpp"
 #include "mm/frames/frame_states.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -46,12 +52,14 @@ public:
         with_room_ = ChunkSet{};
         with_stale_rows_ = ChunkSet{};
         current_ = no_row;
+        last_ = {};
         free_ = 0;
     }
     void add_region(FrameRange region) noexcept {
         if (region.count == 0) {
             return;
         }
+        file_last();
         show_current();
         states_.add(region);
         free_ += region.count;
@@ -69,67 +77,37 @@ public:
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
 
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
-        if (order.value() == 0) {
-            if (current_ != no_row) [[likely]] {
-                if (const std::uint32_t word = states_.row(current_).free(); word != 0) {
-                    return take_from_current(word);
-                }
+        if (order.value() == 0 && current_ != no_row) {
+            if (const std::uint32_t word = states_.row(current_).free(); word != 0) [[likely]] {
+                return take_from_current(word);
             }
-            return next_row() ? Result<FrameNumber>(take_from_current(states_.row(current_).free()))
-                              : fail(Errc::no_memory);
         }
-        return allocate_block(order.value());
+        if (order.value() == last_.order && last_is_best()) {
+            return take_last();
+        }
+        return search(order.value());
     }
 
     void free(FrameNumber first, FrameOrder order) noexcept {
         const std::uint32_t index = states_.index_of(first);
         free_ += order.frames();
-        if (order.value() == 0) [[likely]] {
-            free_single(index);
+        if (order.value() == 0 && index / row_bits == current_) {
+            states_.row(current_).give_back(index % row_bits, 0);
         } else {
-            free_block(index, order.value());
+            free_elsewhere({index, order.value()});
         }
     }
 
 private:
     static constexpr std::uint32_t no_row = ~0U;
+    static constexpr unsigned no_order = ~0U;
 
-    struct Chunk {
-        /// Its rows as units. Live: part of a block of order >= 5, or cut into frames.
-        FrameRow rows;
-        /// cut[k]: the cut rows that promise a free block of at least order k. Each is a subset of
-        /// the one before. cut[0] is exact, but for the current row, which is in none.
-        std::array<std::uint32_t, row_order> cut{};
-        std::uint32_t stale = 0;  ///< rows that could promise more
-        /// One more than the order of the largest block promised, if that is more than 0.
-        std::uint32_t level = 0;
-
-        /// The cut row `bit` has a block of every order below `orders`, as far as is known.
-        void promise(std::uint32_t bit, unsigned orders) noexcept {
-            for (unsigned k = 0; k < row_order; ++k) {
-                cut[k] = (cut[k] & ~bit) | (k < orders ? bit : 0);
-            }
-        }
-        /// The cut row with the smallest largest block of at least this order, or rows_per_chunk.
-        [[nodiscard]] unsigned best_cut(unsigned order) const noexcept {
-            std::uint32_t best = 0;
-            for (unsigned k = row_order; k-- > 0;) {
-                const std::uint32_t longer = k + 1 < row_order ? cut[k + 1] : 0;
-                const std::uint32_t exactly = k >= order ? cut[k] & ~longer : 0;
-                best = exactly != 0 ? exactly : best;
-            }
-            return static_cast<unsigned>(std::countr_zero(best));
-        }
-        [[nodiscard]] std::uint32_t compute_level() const noexcept {
-            const std::uint32_t whole = rows.free();
-            std::uint32_t level_of_cut = 0;
-            for (unsigned k = 1; k < row_order; ++k) {
-                level_of_cut = cut[k] != 0 ? k + 1 : level_of_cut;
-            }
-            return whole != 0 ? row_order + run_level(whole) : level_of_cut;
-        }
+    struct Block {
+        std::uint32_t index = 0;  ///< of its first frame
+        unsigned order = no_order;
     };
-    static_assert(row_bits == rows_per_chunk, "countr_zero(0) is rows_per_chunk");
+
+    using Chunk = BuddyChunk;
 
     // --- Single frames ---
 
@@ -166,31 +144,15 @@ private:
         return true;
     }
 
-    void free_single(std::uint32_t index) noexcept {
-        const std::uint32_t row = index / row_bits;
-        const std::uint32_t frame = index % row_bits;
-        FrameRow& frames = states_.row(row);
-        const std::uint32_t before = frames.free();
-        frames.give_back(frame, 0);
-        if (row == current_) {
-            return;
-        }
-        const std::uint32_t chunk = row / rows_per_chunk;
-        if (before == 0) {
-            chunks_[chunk].cut[0] |= 1U << row % rows_per_chunk;
-            note_room(chunk);
-        } else if (frames.free() == ~0U) {
-            refile(row);
-        } else if ((before >> (frame ^ 1U) & 1U) != 0) {
-            chunks_[chunk].stale |= 1U << row % rows_per_chunk;
-            with_stale_rows_.put(chunk, true);
-        }
-    }
-
     // --- Blocks ---
 
-    [[gnu::noinline]] Result<FrameNumber> allocate_block(unsigned order) noexcept {
+    [[gnu::noinline]] Result<FrameNumber> search(unsigned order) noexcept {
         KIDNEY_ASSERT(order <= max_order.value());
+        file_last();
+        if (order == 0) {
+            return next_row() ? Result<FrameNumber>(take_from_current(states_.row(current_).free()))
+                              : fail(Errc::no_memory);
+        }
         const std::uint32_t chunk = find_chunk(order);
         if (chunk == ChunkIndex::none) {
             return fail(Errc::no_memory);
@@ -229,20 +191,65 @@ private:
         return must_cut && settle_a_chunk() ? index_.find(order) : chunk;
     }
 
-    [[gnu::noinline]] void free_block(std::uint32_t index, unsigned order) noexcept {
-        const std::uint32_t row = index / row_bits;
-        if (order >= row_order) {
-            // Rows of a live block look free from inside; a cut row does not, except the current.
-            KIDNEY_INVARIANT(
-                index % row_bits == 0 && row != current_ && states_.row(row).free() == ~0U,
-                "frames: freed block is not live");
-            chunks_[row / rows_per_chunk].rows.give_back(row % rows_per_chunk, order - row_order);
-            refresh(row / rows_per_chunk);
+    // --- The block that came back last ---
+
+    /// A block as a run of units: of frames in a row, or of rows in a chunk.
+    struct Run {
+        FrameRow& word;
+        unsigned first;
+        unsigned order;
+    };
+    [[nodiscard]] Run run_of(Block block) noexcept {
+        const std::uint32_t row = block.index / row_bits;
+        if (block.order < row_order) {
+            return {states_.row(row), block.index % row_bits, block.order};
+        }
+        return {chunks_[row / rows_per_chunk].rows, row % rows_per_chunk, block.order - row_order};
+    }
+    [[gnu::noinline]] void free_elsewhere(Block block) noexcept {
+        const std::uint32_t row = block.index / row_bits;
+        file_last();
+        // Rows of a live block look free from inside; a cut row does not, except the current.
+        KIDNEY_INVARIANT(block.order < row_order ||
+                             (block.order <= max_order.value() && block.index % row_bits == 0 &&
+                              row != current_ && states_.row(row).free() == ~0U),
+                         "frames: freed block is not live");
+        const Run run = run_of(block);
+        run.word.give_back(run.first, run.order);
+        if (row != current_) {
+            last_ = block;
+        }
+    }
+    /// Would a search end in its chunk, if that were told?
+    [[nodiscard]] bool last_is_best() const noexcept {
+        const std::uint32_t chunk = last_.index / frames_per_chunk;
+        if (last_.order == 0) {
+            return with_room_.is_empty() || chunk <= with_room_.first();
+        }
+        const std::uint32_t level = std::max(chunks_[chunk].level, last_.order + 1);
+        return index_.is_best(chunk, level, last_.order);
+    }
+    [[nodiscard]] FrameNumber take_last() noexcept {
+        const Run run = run_of(last_);
+        run.word.take(run.first, run.order);
+        free_ -= 1U << last_.order;
+        last_.order = no_order;
+        return states_.frame(last_.index);
+    }
+    /// Tells the summaries. Comes before everything that needs them.
+    void file_last() noexcept {
+        const Block block = last_;
+        if (block.order == no_order) {
             return;
         }
-        states_.row(row).give_back(index % row_bits, order);
-        if (row != current_) {
+        last_.order = no_order;
+        const std::uint32_t row = block.index / row_bits;
+        if (block.order >= row_order) {
+            refresh(row / rows_per_chunk);
+        } else if (states_.row(row).free() == ~0U) {
             refile(row);
+        } else {
+            promise_more(row, block.index % row_bits, block.order);
         }
     }
 
@@ -255,6 +262,29 @@ private:
         c.rows.take(row, 0);
         refresh(chunk);
         return row;
+    }
+    /// A cut row has got back a block. If that may have merged, larger ones are found when they are
+    /// needed; so most blocks change nothing outside of the chunk.
+    void promise_more(std::uint32_t row, unsigned first, unsigned order) noexcept {
+        const std::uint32_t chunk = row / rows_per_chunk;
+        Chunk& c = chunks_[chunk];
+        const bool had_room = c.cut[0] != 0;
+        const bool had_stale = c.stale != 0;
+        const std::uint32_t buddy_is_free = states_.row(row).free() >> (first ^ 1U << order) & 1U;
+        c.stale |= buddy_is_free << row % rows_per_chunk;
+        c.promise_also(1U << row % rows_per_chunk, order);
+        const bool is_largest = order != 0 && order >= c.level;
+        if (!had_room || is_largest || had_stale != (c.stale != 0)) {
+            announce(chunk, is_largest ? order + 1 : c.level);
+        }
+    }
+    /// The rest of promise_more(): what others see of the chunk.
+    [[gnu::noinline]] void announce(std::uint32_t chunk, std::uint32_t level) noexcept {
+        Chunk& c = chunks_[chunk];
+        note_room(chunk);
+        with_stale_rows_.put(chunk, c.stale != 0);
+        index_.move(chunk, c.level, level);
+        c.level = level;
     }
     /// Tells the summaries what a cut row has. One that is whole again goes up.
     void refile(std::uint32_t row) noexcept {
@@ -295,7 +325,7 @@ private:
             return false;
         }
         const std::uint32_t chunk = with_stale_rows_.first();
-        with_stale_rows_.put(chunk, false);
+        with_stale_rows_.erase(chunk);
         while (const std::uint32_t stale = chunks_[chunk].stale) {
             const std::uint32_t row =
                 chunk * rows_per_chunk + static_cast<unsigned>(std::countr_zero(stale));
@@ -318,6 +348,7 @@ private:
     FrameStates states_;
     Chunk* chunks_ = nullptr;
     std::uint32_t current_ = no_row;  ///< row that serves order 0; hidden from the summaries
+    Block last_;                      ///< came back last; no summary knows; not in `current_`
     std::size_t free_ = 0;
     ChunkIndex index_;          ///< by the largest block of more than one frame
     ChunkSet with_room_;        ///< chunks with a free frame, but for those that are one block

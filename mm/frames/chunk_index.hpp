@@ -22,13 +22,17 @@ public:
         const auto word = static_cast<unsigned>(std::countr_zero(summary_));
         return word * row_bits + static_cast<unsigned>(std::countr_zero(chunks_[word]));
     }
-    /// Puts a chunk in, or takes it out. No branches: what comes next is anybody's guess.
-    void put(std::uint32_t chunk, bool is_in) noexcept {
-        const std::uint32_t word = chunk / row_bits;
-        const std::uint32_t bit = chunk % row_bits;
-        chunks_[word] = (chunks_[word] & ~(1U << bit)) | (is_in ? 1U : 0U) << bit;
-        summary_ = (summary_ & ~(1U << word)) | (chunks_[word] != 0 ? 1U : 0U) << word;
+    void insert(std::uint32_t chunk) noexcept {
+        chunks_[chunk / row_bits] |= 1U << chunk % row_bits;
+        summary_ |= 1U << chunk / row_bits;
     }
+    /// No branch: what is left is anybody's guess.
+    void erase(std::uint32_t chunk) noexcept {
+        const std::uint32_t left = chunks_[chunk / row_bits] & ~(1U << chunk % row_bits);
+        chunks_[chunk / row_bits] = left;
+        summary_ &= ~((left == 0 ? 1U : 0U) << chunk / row_bits);
+    }
+    void put(std::uint32_t chunk, bool is_in) noexcept { is_in ? insert(chunk) : erase(chunk); }
 
 private:
     static constexpr unsigned words = (1U << 20) / max_order.frames() / row_bits;
@@ -49,10 +53,16 @@ public:
         return fitting == 0 ? none
                             : of_level_[static_cast<unsigned>(std::countr_zero(fitting))].first();
     }
+    /// Would find(order) answer `chunk`, if that had this level (of more than `order`)?
+    [[nodiscard]] bool is_best(std::uint32_t chunk, unsigned level, unsigned order) const noexcept {
+        const std::uint32_t fitting = levels_ >> (order + 1) << (order + 1);
+        const auto best = static_cast<unsigned>(std::countr_zero(fitting));
+        return level < best || (level == best && chunk <= of_level_[best].first());
+    }
     void move(std::uint32_t chunk, unsigned from, unsigned to) noexcept {
-        of_level_[from].put(chunk, false);
+        of_level_[from].erase(chunk);
         levels_ &= ~((of_level_[from].is_empty() ? 1U : 0U) << from);
-        of_level_[to].put(chunk, true);
+        of_level_[to].insert(chunk);
         levels_ |= 1U << to;
     }
 

@@ -41,19 +41,15 @@ struct FrameRow {
         open |= run_mask(first, order);
         mark &= ~(1U << first);
     }
-    /// Is there a live block of exactly this place and size? One comparison for all that could be
-    /// wrong: frees come in random order, and a branch for each would be mispredicted half the
-    /// time.
+    /// Is there a live block of exactly this place and size: a first unit, then 2^order - 1 later
+    /// ones, then anything else? One comparison for all that could be wrong, because frees come in
+    /// random order, and a branch for each question would be mispredicted.
     [[nodiscard]] constexpr bool is_live(unsigned first, unsigned order) const noexcept {
-        const std::uint32_t mask = run_mask(first, order);
-        const std::uint32_t not_aligned = first & ((1U << order) - 1);
-        const std::uint32_t not_taken = open & mask;
-        const std::uint32_t not_one_block = (mark & mask) ^ 1U << first;
-        // A longer block may only start here if this start is aligned for it; then the next unit is
-        // one of its later ones. (The unit behind the last one is 0 here, which is no later one.)
-        const unsigned next = (first + (1U << order)) % row_bits;
-        const std::uint32_t is_longer = ~(open | mark) >> next & ~(first >> order) & 1U;
-        return (not_aligned | not_taken | not_one_block | is_longer) == 0;
+        const std::uint32_t block = run_mask(0, order);
+        const std::uint32_t not_first = ~(mark & ~open) >> first & 1U;
+        const std::uint32_t later = ~(open | mark) >> first;  // no unit behind the last one is
+        const std::uint32_t wrong = (later ^ (block & ~1U)) & (block << 1 | 1U);
+        return (wrong | not_first) == 0;
     }
 };
 

@@ -70,8 +70,8 @@ void add_blocks() {
 [[maybe_unused]] const bool registered = [] {
     TypeList<Pair, Burst64, Bulk, Mix<50>, Mix<90>>::for_each(
         []<class Workload>() { add_singles<Workload>(); });
-    TypeList<Orders<false>, Orders<true>>::for_each(
-        []<class Workload>() { add_blocks<Workload>(); });
+    TypeList<Orders<false, true>, Orders<true, true>, Orders<false, false>,
+             Orders<true, false>>::for_each([]<class Workload>() { add_blocks<Workload>(); });
     return true;
 }();
 

@@ -116,11 +116,13 @@ struct Mix {
     std::size_t next = 0;
 };
 
-/// Mixed orders 0..9 at 60 % occupancy, geometric or uniform: free a random live block, allocate
-/// one of the next order.
-template <bool Uniform>
+/// Mixed orders 0..9 at about 60 % occupancy, geometric or uniform: free a random live block,
+/// allocate one of the same order, or one of a random order.
+template <bool Uniform, bool Same>
 struct Orders {
-    static constexpr const char* name = Uniform ? "frames.orders_uniform" : "frames.orders_geo";
+    static constexpr const char* name =
+        Same ? (Uniform ? "frames.orders_uniform" : "frames.orders_geo")
+             : (Uniform ? "frames.other_orders_uniform" : "frames.other_orders_geo");
     static constexpr std::size_t operations = 2 * 1024;
     struct Block {
         FrameNumber first;
@@ -158,7 +160,11 @@ struct Orders {
             __builtin_prefetch(&live[victims[(next + 8) % victims.size()]]);
             Block& block = live[victims[next % victims.size()]];
             a.free(block.first, block.order);
-            // The same order again keeps the occupancy; the victims are what is mixed.
+            if constexpr (!Same) {
+                // Victims and newcomers are of one distribution, so the occupancy stays. The period
+                // is another one than the victims'.
+                block.order = orders[next_order++ % (orders.size() - 1)];
+            }
             block.first = *a.allocate(block.order);
             ++next;
         }
@@ -167,6 +173,7 @@ struct Orders {
     std::vector<Block> live;
     std::vector<std::uint32_t> victims;
     std::size_t next = 0;
+    std::size_t next_order = 0;
 };
 
 }  // namespace kidney::bench

@@ -15,7 +15,7 @@
 ///
 /// The block that came back *last* is free, but no summary is told yet: often the next request is
 /// for the same size, and a search that knew of it would end there. Then both calls touch one word.
-/// It never goes where a search would not have put it, so reuse costs no long runs.
+/// It is only reused in a chunk that a search would have chosen, so that costs no long runs.
 ///
 /// The summaries promise, they do not boast: a row may have a larger block than they say, because
 /// a block that comes back beside a free buddy only marks its row as *stale*. Who wants a block

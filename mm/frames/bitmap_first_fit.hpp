@@ -41,7 +41,7 @@ public:
         const std::uint32_t first = states_.index_of(region.first);
         for (std::uint32_t row = first / row_bits; row <= (first + region.count - 1) / row_bits;
              ++row) {
-            refresh(row, 0, unknown);
+            refresh(row, 0);
         }
     }
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
@@ -62,24 +62,20 @@ public:
         } else {
             row += lowest(run_starts(c.rows_with[row_order], k - row_order));
         }
-        const unsigned before = run_level(states_.row(row).free());
         states_.take(row * row_bits + first, k);
-        refresh(row, k, before);
+        refresh(row, k);
         free_ -= order.frames();
         return states_.frame(row * row_bits + first);
     }
 
     void free(FrameNumber first, FrameOrder order) noexcept {
         const std::uint32_t index = states_.index_of(first);
-        const unsigned before = run_level(states_.row(index / row_bits).free());
         states_.give_back(index, order.value());
         free_ += order.frames();
-        refresh(index / row_bits, order.value(), before);
+        refresh(index / row_bits, order.value());
     }
 
 private:
-    static constexpr unsigned unknown = ~0U;  ///< level of a row
-
     struct Chunk {
         /// rows_with[k]: the rows with a free block of order k. Each is a subset of the one before;
         /// the last one are the rows that are wholly free.
@@ -98,15 +94,12 @@ private:
     [[nodiscard]] static unsigned lowest(std::uint32_t word) noexcept {
         return static_cast<unsigned>(std::countr_zero(word));
     }
-    /// The rows of a block have changed, all in the same way; the first had this level before.
-    void refresh(std::uint32_t row, unsigned order, unsigned before) noexcept {
-        const unsigned level_of_row = run_level(states_.row(row).free());
-        if (level_of_row == before) {
-            return;  // what most single frames do
-        }
+    /// The rows of a block have changed, all in the same way.
+    void refresh(std::uint32_t row, unsigned order) noexcept {
         const std::uint32_t chunk = row / rows_per_chunk;
         const std::uint32_t rows =
             run_mask(row % rows_per_chunk, order > row_order ? order - row_order : 0);
+        const unsigned level_of_row = run_level(states_.row(row).free());
         Chunk& c = chunks_[chunk];
         for (unsigned k = 0; k <= row_order; ++k) {
             c.rows_with[k] = (c.rows_with[k] & ~rows) | (k < level_of_row ? rows : 0);

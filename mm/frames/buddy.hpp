@@ -91,10 +91,10 @@ public:
     void free(FrameNumber first, FrameOrder order) noexcept {
         const std::uint32_t index = states_.index_of(first);
         free_ += order.frames();
-        if (order.value() == 0 && index / row_bits == current_) {
-            states_.row(current_).give_back(index % row_bits, 0);
+        if (order.value() == 0) {
+            free_single(index);
         } else {
-            free_elsewhere({index, order.value()});
+            remember({index, order.value()});
         }
     }
 
@@ -118,6 +118,22 @@ private:
         row.mark |= lowest;
         --free_;
         return states_.frame(current_ * row_bits + static_cast<unsigned>(std::countr_zero(lowest)));
+    }
+
+    void free_single(std::uint32_t index) noexcept {
+        const std::uint32_t row = index / row_bits;
+        const std::uint32_t frame = index % row_bits;
+        FrameRow& frames = states_.row(row);
+        if (row == current_) {
+            frames.give_back(frame, 0);
+            return;
+        }
+        if (frames.free() == 0 || frames.free() == ~(1U << frame)) {
+            remember({index, 0});  // its row is full without it, or whole with it
+            return;
+        }
+        frames.give_back(frame, 0);
+        promise_more(row, frame, 0);
     }
 
     /// Moves on to another row with free frames: of the first chunk that is broken already, so that
@@ -206,7 +222,8 @@ private:
         }
         return {chunks_[row / rows_per_chunk].rows, row % rows_per_chunk, block.order - row_order};
     }
-    [[gnu::noinline]] void free_elsewhere(Block block) noexcept {
+    /// Frees a block that is to be the next one.
+    [[gnu::noinline]] void remember(Block block) noexcept {
         const std::uint32_t row = block.index / row_bits;
         file_last();
         // Rows of a live block look free from inside; a cut row does not, except the current.

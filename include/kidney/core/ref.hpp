@@ -1,7 +1,7 @@
 /// Shared ownership without an allocation of its own: `Ref<T>` over an intrusive count.
 ///
-/// `T` derives from `RefCounted` and says what happens at zero in `void dispose() noexcept`, because
-/// only it knows its heap. Copying a Ref is one atomic increment; use `T&` to borrow.
+/// `T` derives from `RefCounted` and says what happens at zero in `void dispose() noexcept`,
+/// because only it knows its heap. Copying a Ref is one atomic increment; use `T&` to borrow.
 #pragma once
 
 #include "kidney/core/assert.hpp"

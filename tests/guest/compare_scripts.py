@@ -2,7 +2,9 @@
 """Shell scripts must print the same in the guest as natively, with the same busybox: output, errors and status.
 
 Each script of scripts/ runs in a folder of its own under /tmp. All of them run in one boot; when one hangs or brings
-the machine down, that one has failed and the rest runs in another boot. A script that differs between two native
+the machine down, that one has failed and the rest runs in another boot. Natively they run in namespaces of their
+own, on a copy of the guest's root file system, and cannot hurt the machine; where namespaces are forbidden, as in
+some containers, the scripts of this corpus (and no others) run without. A script that differs between two native
 runs is not fit for the corpus, which `--native-only` finds out.
 """
 import argparse
@@ -13,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +23,10 @@ import guest
 
 HERE = Path(__file__).resolve().parent
 BLOCK = re.compile(rb"\n@@ begin (\S+)\n(.*?)\n@@ stderr \1\n(.*?)\n@@ end \1 (\d+)\n", re.DOTALL)
+SCRIPTS = HERE / "scripts"
 GUEST_FOLDER = "usr/lib/kidney-scripts"
-SECONDS_PER_SCRIPT = 60
+NAMESPACES = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
+SILENCE = 300  # seconds without a word of any script, a time after which even the slowest one hangs
 
 
 class Outcome(NamedTuple):
@@ -38,44 +43,76 @@ def started(text: bytes) -> list[str]:
     return [name.decode() for name in re.findall(rb"\n@@ begin (\S+)\n", text)]
 
 
-def run_natively(busybox: Path, scripts: Path, names: list[str]) -> dict[str, Outcome]:
-    """With busybox alone in PATH, as in the guest; as root, or as root of a user namespace."""
-    with tempfile.TemporaryDirectory(prefix="kidney-scripts-", dir="/tmp") as folder:
-        links = Path(folder, "bin")
-        links.mkdir()
-        for applet in subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split():
-            (links / applet).symlink_to(busybox)
-        command = [str(links / "sh"), str(HERE / "corpus.sh"), str(scripts), os.path.join(folder, "work"), *names]
-        if os.geteuid() != 0:
-            command = ["unshare", "--map-root-user", *command]
-        result = subprocess.run(command, env={"PATH": str(links)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                timeout=SECONDS_PER_SCRIPT * len(names))
-        return parse(result.stdout)
+class Corpus:
+    """The scripts in a folder that becomes a part of a root file system."""
 
-
-def run_in_guest(tree: Path, scripts: Path, names: list[str], options: list[str]) -> dict[str, Outcome]:
-    outcomes: dict[str, Outcome] = {}
-    with tempfile.TemporaryDirectory(prefix="kidney-scripts-") as folder:
-        target = Path(folder, GUEST_FOLDER)
+    def __init__(self, tree: Path, scripts: Path, folder: str):
+        self._rootfs = Path(tree, "rootfs").absolute()
+        self._tree = tree
+        self._overlay = Path(folder, "overlay")
+        self._root = Path(folder, "root")
+        self._root.mkdir()
+        target = self._overlay / GUEST_FOLDER
         target.mkdir(parents=True)
         for script in scripts.glob("*.sh"):
             shutil.copy(script, target)
         shutil.copy(HERE / "corpus.sh", target / "corpus")
-        left = list(names)
-        while left:
-            command = f"sh /{GUEST_FOLDER}/corpus /{GUEST_FOLDER} /tmp/work {' '.join(left)}"
-            result = guest.run(tree, command, "--root", folder, *options, deadline=SECONDS_PER_SCRIPT * len(left))
-            outcomes.update(parse(result.out))
-            culprits = [name for name in started(result.out) if name in left and name not in outcomes]
-            if culprits:
-                print(f"  {culprits[-1]} ended the run ({'hung' if result.status is None else result.status}):")
-                print(guest.tail(result.err, 3) or guest.tail(result.log, 12), flush=True)
-            elif not any(name in outcomes for name in left):
-                print(f"  the guest did not run anything (status {result.status}):\n{guest.tail(result.err, 3)}\n"
-                      f"{guest.tail(result.log, 12)}")
-                break
-            left = [name for name in left if name not in outcomes and name not in culprits]
+
+    @staticmethod
+    def _command(names: list[str], prefix: str = "") -> str:
+        return f"sh {prefix}/{GUEST_FOLDER}/corpus {prefix}/{GUEST_FOLDER} {prefix}/tmp/work {' '.join(names)}"
+
+    def in_guest(self, names: list[str], options: list[str]) -> guest.Result:
+        return guest.run(self._tree, self._command(names), "--root", str(self._overlay), *options, deadline=SILENCE)
+
+    def isolated(self, names: list[str]) -> guest.Result:
+        """As root, or as root of a user namespace."""
+        command = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), *NAMESPACES, "sh",
+                   str(HERE / "isolated.sh"), str(self._root), self._command(names) if names else "true",
+                   str(self._rootfs), str(self._overlay)]
+        environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+        return guest.watch(command, SILENCE, env=environment)
+
+    def exposed(self, names: list[str]) -> guest.Result:
+        """On the machine's own file system, with busybox alone in PATH: where there are no namespaces."""
+        busybox = self._rootfs / "bin" / "busybox"
+        links = self._root / "bin"
+        links.mkdir(exist_ok=True)
+        for applet in subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True).stdout.split():
+            if not (links / applet).is_symlink():
+                (links / applet).symlink_to(busybox)
+        command = [str(links / "sh"), "-c", self._command(names, str(self._overlay))]
+        return guest.watch(command, SILENCE, env={"PATH": str(links)})
+
+
+def run_all(names: list[str], run: Callable[[list[str]], guest.Result]) -> dict[str, Outcome]:
+    """What came of each. The script that hangs or ends the run has none, and the rest goes on in another run."""
+    outcomes: dict[str, Outcome] = {}
+    left = list(names)
+    while left:
+        result = run(left)
+        outcomes.update(parse(result.out))
+        culprits = [name for name in started(result.out) if name in left and name not in outcomes]
+        if culprits:
+            print(f"  {culprits[-1]} ended the run ({'hung' if result.status is None else result.status}):")
+            print(guest.tail(result.err, 3) or guest.tail(result.log, 12), flush=True)
+        elif not any(name in outcomes for name in left):
+            print(f"  nothing ran (status {result.status}):\n{guest.tail(result.err, 3)}\n"
+                  f"{guest.tail(result.log, 12)}")
+            break
+        left = [name for name in left if name not in outcomes and name not in culprits]
     return outcomes
+
+
+def choose_native(corpus: Corpus, scripts: Path) -> Callable[[list[str]], guest.Result]:
+    probe = corpus.isolated([])
+    if probe.status == 0:
+        return corpus.isolated
+    reason = probe.err.decode("utf-8", "replace").strip()
+    if scripts != SCRIPTS:
+        sys.exit(f"these scripts need namespaces to run natively, and there are none: {reason}")
+    print(f"no namespaces ({reason}): the native run sees this machine's own file system", flush=True)
+    return corpus.exposed
 
 
 def difference(expected: Outcome, actual: Outcome) -> str:
@@ -95,7 +132,7 @@ def difference(expected: Outcome, actual: Outcome) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tree", type=Path, required=True, help="the build tree with the images")
-    parser.add_argument("--scripts", type=Path, default=HERE / "scripts")
+    parser.add_argument("--scripts", type=Path, default=SCRIPTS)
     parser.add_argument("--native-only", action="store_true", help="only check that native runs agree with each other")
     parser.add_argument("--smp", default="1")
     parser.add_argument("name", nargs="*")
@@ -106,12 +143,16 @@ def main() -> int:
         print("skipped: the root file system has no busybox (package busybox-static:i386)")
         return guest.SKIPPED
     names = options.name or sorted(path.stem for path in options.scripts.glob("*.sh"))
-    expected = run_natively(busybox, options.scripts, names)
-    if options.native_only:
-        actual = run_natively(busybox, options.scripts, names)
-    else:
+    if not options.native_only:
         guest.require_qemu()
-        actual = run_in_guest(options.tree, options.scripts, names, ["--smp", options.smp])
+    with tempfile.TemporaryDirectory(prefix="kidney-scripts-") as folder:
+        corpus = Corpus(options.tree, options.scripts, folder)
+        native = choose_native(corpus, options.scripts)
+        expected = run_all(names, native)
+        if options.native_only:
+            actual = run_all(names, native)
+        else:
+            actual = run_all(names, lambda left: corpus.in_guest(left, ["--smp", options.smp]))
 
     same = 0
     for name in names:

@@ -48,23 +48,37 @@ def require_qemu():
         sys.exit(SKIPPED)
 
 
+def watch(arguments, deadline=DEADLINE, **options) -> Result:
+    """Runs a program to its end, or until it has printed nothing for `deadline` seconds."""
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               start_new_session=True, **options)
+    texts = {process.stdout: b"", process.stderr: b""}
+    streams = list(texts)
+    while streams:
+        ready, _, _ = select.select(streams, [], [], deadline)
+        if not ready:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+        for stream in ready:
+            data = os.read(stream.fileno(), 65536)
+            texts[stream] += data
+            if not data:
+                streams.remove(stream)
+    status = process.wait()
+    for stream in texts:
+        stream.close()
+    return Result(None if streams else status, *texts.values(), b"")
+
+
 def run(tree, command, *options, deadline=DEADLINE) -> Result:
-    """./kidney run --exec COMMAND on the images of a build tree."""
+    """./kidney run --exec COMMAND on the images of a build tree; the deadline is for a machine that says nothing."""
     with tempfile.TemporaryDirectory(prefix="kidney-test-") as folder:
         log = Path(folder, "kernel.log")
         arguments = [str(ROOT / "kidney"), "run", "--tree", str(tree), "--log", str(log), *options]
         if command is not None:
             arguments += ["--exec", command]
-        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, start_new_session=True)
-        try:
-            out, err = process.communicate(timeout=deadline)
-            status = process.returncode
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-            status = None
-        return Result(status, out, err, log.read_bytes() if log.exists() else b"")
+        result = watch(arguments, deadline)
+        return result._replace(log=log.read_bytes() if log.exists() else b"")
 
 
 def run_machine(tree, command, memory=256, smp=1, append="", extra=(), accelerator=None, deadline=DEADLINE) -> Result:

@@ -12,6 +12,7 @@ import difflib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,6 +139,8 @@ def main() -> int:
     parser.add_argument("name", nargs="*")
     options = parser.parse_args()
 
+    # A shell makes its background jobs ignore it, and so would the scripts: nobody can trap an ignored signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     busybox = (options.tree / "rootfs" / "bin" / "busybox").absolute()
     if not busybox.exists():
         print("skipped: the root file system has no busybox (package busybox-static:i386)")

@@ -120,6 +120,7 @@ public:
     [[nodiscard]] Status read_directory(std::uint64_t cookie,
                                         DirectorySink& sink) noexcept override {
         TRY(check_directory());
+        note_access();
         return links() == 0 ? Status(fail(Errc::not_found)) : fs_.list(*this, cookie, sink);
     }
 
@@ -127,6 +128,7 @@ public:
         if (type_ != NodeType::symlink) {
             return fail(Errc::invalid_argument);
         }
+        note_access();
         const std::size_t length = std::min(to.size(), target_length_);
         std::memcpy(to.data(), target_, length);
         return length;
@@ -135,6 +137,7 @@ public:
     // Data.
     [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept override {
         TRY(check_regular());
+        note_access();
         return bytes_.read(offset, to);
     }
     [[nodiscard]] Result<std::size_t> write(std::uint64_t offset,
@@ -208,6 +211,17 @@ public:
     TmpfsNode* parent_ = nullptr;  ///< of a directory that has a name; guarded by Fs::names_lock_
 
 private:
+    /// Access times as Linux keeps them (relatime): that of a read is kept if it is the first after
+    /// a change, or the first in a day.
+    void note_access() noexcept EXCLUDES(bytes_.lock) {
+        constexpr std::int64_t day = std::int64_t{24} * 60 * 60;
+        LockGuard guard(bytes_.lock);
+        const FileTime now = fs_.now();
+        if (accessed_ <= std::max(bytes_.modified, bytes_.changed) ||
+            now.seconds - accessed_.seconds >= day) {
+            accessed_ = now;
+        }
+    }
     [[nodiscard]] Status check_directory() const noexcept {
         return type_ == NodeType::directory ? Status() : Status(fail(Errc::not_directory));
     }

@@ -28,7 +28,7 @@ struct TmpfsLimits {
 };
 
 /// Concurrency: any thread. One lock for all names (rename needs several directories at once), one
-/// per node for its bytes and attributes; never two at a time. Access times are not kept (noatime).
+/// per node for its bytes and attributes; never two at a time.
 template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
           FileClock Clock>
 class Tmpfs final : public FileSystem {

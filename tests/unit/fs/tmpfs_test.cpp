@@ -75,6 +75,35 @@ TEST_F(TmpfsTest, ARemovedDirectoryListsNothing) {
     EXPECT_EQ(sink.entries, 2);
 }
 
+TEST_F(TmpfsTest, AReadIsNotedOnceAfterAChangeAndOnceADay) {
+    constexpr std::int64_t day = 86400;
+    const auto accessed = [this] { return file->attributes()->accessed.seconds; };
+    const std::int64_t start = world.clock.now.seconds;
+    EXPECT_EQ(accessed(), start);
+    world.clock.now.seconds = start + 10;
+    EXPECT_EQ(read(0, 1), "");
+    EXPECT_EQ(accessed(), start + 10) << "the first since it was made";
+    world.clock.now.seconds = start + 20;
+    EXPECT_EQ(read(0, 1), "");
+    EXPECT_EQ(accessed(), start + 10) << "nothing changed since the last";
+    EXPECT_EQ(write(0, "x"), 1U);
+    EXPECT_EQ(accessed(), start + 10) << "writing is no access";
+    world.clock.now.seconds = start + 30;
+    EXPECT_EQ(read(0, 1), "x");
+    EXPECT_EQ(accessed(), start + 30);
+    world.clock.now.seconds = start + 30 + day - 1;
+    EXPECT_EQ(read(0, 1), "x");
+    EXPECT_EQ(accessed(), start + 30);
+    world.clock.now.seconds = start + 30 + day;
+    EXPECT_EQ(read(0, 1), "x");
+    EXPECT_EQ(accessed(), start + 30 + day);
+    // touch -a -d: a time that is set is a change, too.
+    ASSERT_TRUE(file->set_attributes({.accessed = FileTime{7, 0}}));
+    EXPECT_EQ(accessed(), 7);
+    EXPECT_EQ(read(0, 1), "x");
+    EXPECT_EQ(accessed(), start + 30 + day);
+}
+
 TEST_F(TmpfsTest, KeepsBytesAcrossPages) {
     std::string text;
     for (int i = 0; i < 100000; ++i) {

@@ -99,6 +99,8 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
     child.signals.copy_for_fork(parent.signals);
     child.arguments = parent.arguments;
     child.environment = parent.environment;
+    child.thread->nice = parent.thread->nice;
+    child.thread->weight = parent.thread->weight;
     parent.children.push_back(child);
     processes().add(child);
     if (child.signals.has_deliverable()) {

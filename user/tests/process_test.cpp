@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,19 @@ CHECK_CASE(fork_returns_twice_with_the_right_ids) {
     EXPECT(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 3);
     EXPECT_EQ(getpid(), parent);
+}
+
+CHECK_CASE(a_child_inherits_its_niceness) {
+    const int status = check::status_of_child([] {
+        EXPECT_EQ(setpriority(PRIO_PROCESS, 0, 7), 0);
+        const int grandchild = check::status_of_child([] {
+            EXPECT_EQ(getpriority(PRIO_PROCESS, 0), 7);
+            _Exit(0);
+        });
+        EXPECT_EQ(grandchild, 0);
+        _Exit(0);
+    });
+    EXPECT_EQ(status, 0);
 }
 
 CHECK_CASE(fork_copies_memory_both_ways) {

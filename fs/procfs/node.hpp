@@ -1,6 +1,7 @@
 /// An entry of /proc.
 #pragma once
 
+#include "fs/procfs/process_files.hpp"
 #include "fs/procfs/process_source.hpp"
 #include "fs/procfs/text_file.hpp"
 #include "kidney/fs/vnode.hpp"
@@ -41,22 +42,6 @@ struct ProcId {
     }
     friend constexpr bool operator==(const ProcId&, const ProcId&) noexcept = default;
 };
-
-/// The text files of a process.
-enum class ProcessText : std::uint8_t { stat, status, statm, cmdline, comm, maps, environ, mounts };
-struct ProcessTextName {
-    std::string_view name;
-    ProcessText text;
-};
-inline constexpr std::array<ProcessTextName, 8> process_texts{{{"stat", ProcessText::stat},
-                                                               {"status", ProcessText::status},
-                                                               {"statm", ProcessText::statm},
-                                                               {"cmdline", ProcessText::cmdline},
-                                                               {"comm", ProcessText::comm},
-                                                               {"maps", ProcessText::maps},
-                                                               {"environ", ProcessText::environ},
-                                                               {"mounts", ProcessText::mounts}}};
-inline constexpr std::array<std::string_view, 3> process_links{"exe", "cwd", "root"};
 
 /// Decimal without sign and leading zeros, below 2^24: what process and descriptor names look like.
 [[nodiscard]] constexpr std::optional<std::uint32_t> parse_number(std::string_view text) noexcept {
@@ -209,6 +194,9 @@ public:
         }
         if (which == ProcessText::maps) {
             return fs_.processes().maps(id_.pid, out);
+        }
+        if (which == ProcessText::limits) {
+            return fs_.processes().limits(id_.pid, out);
         }
         const ProcessFacts facts = TRY(fs_.processes().facts(id_.pid));
         switch (which) {

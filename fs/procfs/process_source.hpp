@@ -44,6 +44,7 @@ public:
     [[nodiscard]] virtual Status command_line(std::uint32_t pid, TextOutput& out) noexcept = 0;
     [[nodiscard]] virtual Status environment(std::uint32_t pid, TextOutput& out) noexcept = 0;
     [[nodiscard]] virtual Status maps(std::uint32_t pid, TextOutput& out) noexcept = 0;
+    [[nodiscard]] virtual Status limits(std::uint32_t pid, TextOutput& out) noexcept = 0;
     [[nodiscard]] virtual Result<Ref<Vnode>> link(std::uint32_t pid,
                                                   ProcessLink which) noexcept = 0;
     /// The smallest open descriptor not below `from`.

@@ -169,6 +169,19 @@ public:
         });
         return {};
     }
+    Status limits(std::uint32_t pid, fs::TextOutput& out) noexcept override {
+        const Ref<Process> p = TRY(find_open_process(pid));
+        std::array<fs::ProcessLimit, Limits::count> all;
+        {
+            LockGuard guard(process_lock);
+            for (std::uint32_t n = 0; n < all.size(); ++n) {
+                const Limit l = p->limits.get(n).value_or(Limit{});
+                all[n] = {l.current, l.maximum};
+            }
+        }
+        fs::write_limits(all, out);
+        return {};
+    }
     Result<Ref<fs::Vnode>> link(std::uint32_t pid, fs::ProcessLink which) noexcept override {
         const Ref<Process> p = TRY(find_open_process(pid));
         Ref<fs::Vnode> node = p->look_at(which == fs::ProcessLink::executable  ? p->executable

@@ -30,7 +30,10 @@ constexpr std::uint64_t widen(std::uint32_t limit) noexcept {
 }
 
 Status set_limit(Process& p, std::uint32_t resource, Limit limit, bool privileged) noexcept {
-    TRY(p.limits.set(resource, limit, privileged));
+    {
+        LockGuard guard(process_lock);  // only the process itself changes them; others look
+        TRY(p.limits.set(resource, limit, privileged));
+    }
     if (resource == abi::limit_open_files) {
         p.files.set_limit(narrow(limit.current));
     }

@@ -68,6 +68,13 @@ struct FakeProcesses final : ProcessSource {
         out.write("08048000-08049000 r-xp 00000000 00:01 2 /bin/sh\n");
         return {};
     }
+    Status limits(std::uint32_t pid, TextOutput& out) noexcept override {
+        TRY(get(pid));
+        std::array<ProcessLimit, limit_names.size()> all;
+        all[7] = {100, 1024};
+        write_limits(all, out);
+        return {};
+    }
     Result<Ref<Vnode>> link(std::uint32_t pid, ProcessLink which) noexcept override {
         Process* const process = TRY(get(pid));
         return which == ProcessLink::executable ? process->executable : Ref<Vnode>::share(*root);
@@ -225,7 +232,7 @@ TEST_F(ProcfsTest, ListsEverythingOnce) {
     for (const std::size_t room : {1U, 2U, 3U, 100U}) {
         EXPECT_EQ(list("/proc", room), whole) << room;
         EXPECT_EQ(list("/proc/42/fd", room), (std::vector<std::string>{".", "..", "0", "7"}));
-        EXPECT_EQ(list("/proc/42", room).size(), 14U);
+        EXPECT_EQ(list("/proc/42", room).size(), 15U);
         EXPECT_EQ(list("/proc/kidney", room), (std::vector<std::string>{".", "..", "policies"}));
     }
 }
@@ -244,6 +251,17 @@ TEST_F(ProcfsTest, DescribesProcesses) {
     EXPECT_EQ(read("/proc/self/comm"), Result<std::string>("sh\n"));
     EXPECT_EQ(*read("/proc/42/cmdline"), std::string("sh\0-c\0exit\0", 11));
     EXPECT_EQ(*read("/proc/42/environ"), std::string("HOME=/\0A=b\0", 11));
+    const std::string limits = *read("/proc/42/limits");
+    EXPECT_EQ(std::ranges::count(limits, '\n'), 17);
+    EXPECT_NE(limits.find("\nMax cpu time              unlimited            unlimited            "
+                          "seconds   \n"),
+              std::string::npos);
+    EXPECT_NE(limits.find("\nMax open files            100                  1024                 "
+                          "files     \n"),
+              std::string::npos);
+    EXPECT_NE(
+        limits.find("\nMax nice priority         unlimited            unlimited            \n"),
+        std::string::npos);
     EXPECT_EQ(vfs.attributes(at(), "/proc/42", true)->uid, 1000U);
     EXPECT_EQ(read("/proc/43/stat").error(), Errc::not_found);
     EXPECT_EQ(read("/proc/042/stat").error(), Errc::not_found);

@@ -2,7 +2,7 @@
 #include "kernel/process/process.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/file_calls.hpp"
-#include "kernel/syscall/user_copy.hpp"
+#include "kernel/syscall/user_vectors.hpp"
 
 #include <array>
 #include <cstdint>
@@ -24,39 +24,6 @@ Result<std::size_t> written(Process& self, Result<std::size_t> moved) noexcept {
         send_signal_to_self(self, abi::sig_pipe);
     }
     return restartable(moved);
-}
-
-struct Vector {
-    std::uint32_t base;
-    std::uint32_t length;
-};
-constexpr std::uint32_t max_vectors = 1024;
-
-/// Walks an iovec array. `transfer(address, length)` moves one piece; a short one ends the walk.
-template <class Transfer>
-Reply for_each_vector(VirtAddr vectors, std::uint32_t count, Transfer&& transfer) noexcept {
-    if (count > max_vectors) {
-        return fail(Errc::invalid_argument);
-    }
-    std::uint32_t total = 0;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const Vector v = TRY(get_user(UserPtr<const Vector>(vectors) + i));
-        if (v.length > max_transfer - total) {
-            return fail(Errc::invalid_argument);
-        }
-        if (v.length == 0) {
-            continue;
-        }
-        const Result<std::size_t> moved = transfer(VirtAddr(v.base), v.length);
-        if (!moved) {
-            return total != 0 ? Reply(total) : Reply(fail(moved.error()));
-        }
-        total += *moved;
-        if (*moved < v.length) {
-            break;
-        }
-    }
-    return total;
 }
 
 constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
@@ -81,20 +48,19 @@ Result<std::uint32_t> copy_between(Process& self, fs::File& to, fs::File& from,
         }
         fs::SpanWriteBuffer out(std::span(bytes).first(*got));
         const Result<std::size_t> put = written(self, to.write(out));
+        const std::size_t moved = put.value_or(0);
+        total += moved;
+        if (offset != nullptr) {
+            *offset += moved;
+        } else if (moved < *got) {
+            // Give back what was read but not written, so that nothing is lost.
+            ignore_error(from.seek(-static_cast<std::int64_t>(*got - moved), fs::Whence::current),
+                         "files and disks can seek");
+        }
         if (!put) {
             return total != 0 ? Reply(total) : Reply(fail(put.error()));
         }
-        total += *put;
-        if (offset != nullptr) {
-            *offset += *put;
-        }
-        if (*put < *got) {
-            if (offset == nullptr) {
-                // Give back what was read but not written, so that nothing is lost.
-                ignore_error(
-                    from.seek(-static_cast<std::int64_t>(*got - *put), fs::Whence::current),
-                    "a pipe cannot; then the bytes are gone, as on Linux");
-            }
+        if (moved < *got) {
             break;
         }
     }
@@ -159,18 +125,18 @@ Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uin
 
 Reply readv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    return for_each_vector(vectors, count, [&](VirtAddr base, std::uint32_t length) {
-        UserReadBuffer buffer(base, length);
-        return restartable(file->read(buffer));
-    });
+    UserVectors to;
+    TRY(to.read(vectors, count));
+    UserVectorsReadBuffer buffer(to);
+    return restartable(file->read(buffer));
 }
 
 Reply writev(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    return for_each_vector(vectors, count, [&](VirtAddr base, std::uint32_t length) {
-        UserWriteBuffer buffer(base, length);
-        return written(self, file->write(buffer));
-    });
+    UserVectors from;
+    TRY(from.read(vectors, count));
+    UserVectorsWriteBuffer buffer(from);
+    return written(self, file->write(buffer));
 }
 
 Reply sendfile(Process& self, Fd to, Fd from, UserPtr<std::uint32_t> offset,

@@ -7,7 +7,10 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -313,4 +316,106 @@ CHECK_CASE(null_and_zero_devices) {
     }
     EXPECT(isatty(null) == 0);
     EXPECT_EQ(errno, ENOTTY);
+}
+
+CHECK_CASE(readv_does_not_wait_for_more_than_the_first_bytes) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], "0123456789", 10), 10);
+    char first[10];
+    char second[10];
+    const iovec both[] = {{first, sizeof first}, {second, sizeof second}};
+    alarm(10);  // ends the program if the second piece waits
+    EXPECT_EQ(readv(ends[0], both, 2), 10);
+    EXPECT(std::memcmp(first, "0123456789", 10) == 0);
+}
+
+CHECK_CASE(writev_up_to_pipe_buf_is_one_piece) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    static char block[65536];
+    EXPECT_EQ(write(ends[1], block, sizeof block - 4096), sizeof block - 4096);
+    EXPECT_EQ(write(ends[1], block, 1096), 1096);  // leaves 3000
+    const iovec both[] = {{block, 2000}, {block, 2000}};
+    EXPECT_ERRNO(writev(ends[1], both, 2), EAGAIN);
+    EXPECT_EQ(read(ends[0], block, sizeof block), sizeof block - 3000);
+}
+
+CHECK_CASE(vectors_are_checked_before_anything_is_written) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const iovec negative[] = {{const_cast<char*>("abc"), 3}, {ends, 0x8000'0000U}};
+    EXPECT_ERRNO(writev(ends[1], negative, 2), EINVAL);
+    constexpr std::size_t page = 4096;
+    auto* const pages = static_cast<char*>(
+        mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT_EQ(munmap(pages + page, page), 0);
+    auto* const cut = reinterpret_cast<iovec*>(pages + page - sizeof(iovec));
+    *cut = {const_cast<char*>("abc"), 3};
+    EXPECT_ERRNO(writev(ends[1], cut, 2), EFAULT);
+    EXPECT_ERRNO(writev(ends[1], cut, 1025), EINVAL);
+    close(ends[1]);
+    char none;
+    EXPECT_EQ(read(ends[0], &none, 1), 0);
+}
+
+CHECK_CASE(many_vectors_arrive_in_order) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    static char text[100];
+    static char back[100];
+    iovec out[100];
+    iovec in[100];
+    for (int i = 0; i < 100; ++i) {
+        text[i] = static_cast<char>(i);
+        out[i] = {text + i, 1};
+        in[i] = {back + 99 - i, static_cast<std::size_t>(i % 2)};  // half of them are empty
+    }
+    EXPECT_EQ(writev(ends[1], out, 100), 100);
+    EXPECT_EQ(readv(ends[0], in, 100), 50);
+    for (int i = 1; i < 100; i += 2) {
+        EXPECT_EQ(back[99 - i], i / 2);
+    }
+}
+
+CHECK_CASE(a_sendfile_that_a_signal_ends_loses_nothing) {
+    constexpr int blocks = 40;
+    constexpr int block_size = 4096;
+    static char block[block_size];
+    const int file = open("/tmp/sendfile_source", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    EXPECT(file >= 0);
+    for (int i = 0; i < blocks; ++i) {
+        std::memset(block, i, sizeof block);
+        EXPECT_EQ(write(file, block, sizeof block), block_size);
+    }
+    EXPECT_EQ(lseek(file, 0, SEEK_SET), 0);
+    unlink("/tmp/sendfile_source");
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        close(ends[0]);
+        struct sigaction action{};
+        action.sa_handler = [](int) {};
+        sigaction(SIGALRM, &action, nullptr);
+        const itimerval often{{0, 20000}, {0, 20000}};
+        setitimer(ITIMER_REAL, &often, nullptr);
+        for (ssize_t left = blocks * block_size; left > 0;) {
+            const ssize_t sent = sendfile(ends[1], file, nullptr, static_cast<std::size_t>(left));
+            EXPECT(sent > 0 || (sent < 0 && errno == EINTR));
+            left -= sent > 0 ? sent : 0;
+        }
+        _Exit(0);
+    }
+    close(ends[1]);
+    usleep(200000);  // the pipe is full, the sender has been interrupted with nothing sent
+    int at = 0;
+    for (ssize_t got; (got = read(ends[0], block, sizeof block)) > 0;) {
+        for (ssize_t i = 0; i < got; ++i, ++at) {
+            EXPECT_EQ(block[i], at / block_size);
+        }
+    }
+    EXPECT_EQ(at, blocks * block_size);
+    EXPECT_EQ(check::wait_status(pid), 0);
 }

@@ -1,0 +1,133 @@
+/// The pieces of user memory that readv and writev name, as one buffer.
+///
+/// One buffer, because readv is one read and writev one write: a second read would wait for bytes
+/// that nobody has promised, and a second write would let others in between.
+#pragma once
+
+#include "kernel/syscall/user_copy.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace kidney::kernel {
+
+/// struct iovec.
+struct UserVector {
+    VirtAddr base;
+    std::uint32_t length = 0;
+};
+static_assert(sizeof(UserVector) == 8);
+
+/// A copy of a program's array of vectors, and how far a transfer has come in it. A few live in the
+/// object, many on the heap.
+class UserVectors {
+public:
+    static constexpr std::uint32_t capacity = 1024;  ///< UIO_MAXIOV
+
+    UserVectors() noexcept = default;
+    ~UserVectors() {
+        if (!many_.empty()) {
+            heap().free(many_.data(), many_.size_bytes());
+        }
+    }
+    UserVectors(const UserVectors&) = delete;
+    UserVectors& operator=(const UserVectors&) = delete;
+
+    /// Everything is checked before the first byte moves. Errors: bad_address; invalid_argument
+    /// (too many, or a length that is negative to the program); no_memory.
+    [[nodiscard]] Status read(VirtAddr from, std::uint32_t count) noexcept {
+        if (count > capacity) {
+            return fail(Errc::invalid_argument);
+        }
+        std::span<UserVector> all = std::span(few_).first(std::min<std::size_t>(count, few));
+        if (count > few) {
+            void* const memory = TRY(heap().allocate(count * sizeof(UserVector)));
+            all = many_ = {static_cast<UserVector*>(memory), count};
+        }
+        TRY(copy_in(std::as_writable_bytes(all), from));
+        for (UserVector& v : all) {
+            if (static_cast<std::int32_t>(v.length) < 0) {
+                return fail(Errc::invalid_argument);
+            }
+            v.length = std::min(v.length, max_transfer - total_);
+            total_ += v.length;
+        }
+        left_ = all;
+        return {};
+    }
+    [[nodiscard]] std::uint32_t total() const noexcept { return total_; }
+
+    /// Calls f(address, bytes) for the next `size` bytes, piece by piece, until it returns false:
+    /// then the answer is false, too.
+    template <class F>
+    [[nodiscard]] bool take(std::size_t size, F&& f) noexcept {
+        while (size > 0) {
+            UserVector& v = left_.front();
+            const auto piece = static_cast<std::uint32_t>(std::min<std::size_t>(size, v.length));
+            if (piece != 0 && !f(v.base, piece)) {
+                return false;
+            }
+            v.base += piece;
+            v.length -= piece;
+            size -= piece;
+            if (v.length == 0) {
+                left_ = left_.subspan(1);
+            }
+        }
+        return true;
+    }
+
+private:
+    static constexpr std::uint32_t few = 8;
+
+    std::array<UserVector, few> few_;
+    std::span<UserVector> many_;
+    std::span<UserVector> left_;
+    std::uint32_t total_ = 0;
+};
+
+/// Where readv() puts its bytes.
+class UserVectorsReadBuffer final : public fs::ReadBuffer {
+public:
+    explicit UserVectorsReadBuffer(UserVectors& to) noexcept : ReadBuffer(to.total()), to_(to) {}
+
+private:
+    Status store(std::span<const std::byte> bytes) noexcept override {
+        const bool stored = to_.take(bytes.size(), [&](VirtAddr at, std::uint32_t size) {
+            const auto piece = bytes.first(size);
+            bytes = bytes.subspan(size);
+            return UserMemory::copy_out(at, piece) == size;
+        });
+        return stored ? Status() : fail(Errc::bad_address);
+    }
+    Status store_zeros(std::size_t count) noexcept override {
+        const bool stored = to_.take(count, [](VirtAddr at, std::uint32_t size) {
+            return UserMemory::fill_zero(at, size) == size;
+        });
+        return stored ? Status() : fail(Errc::bad_address);
+    }
+    UserVectors& to_;
+};
+
+/// Where writev() takes its bytes from.
+class UserVectorsWriteBuffer final : public fs::WriteBuffer {
+public:
+    explicit UserVectorsWriteBuffer(UserVectors& from) noexcept
+        : WriteBuffer(from.total()), from_(from) {}
+
+private:
+    Status load(std::span<std::byte> bytes) noexcept override {
+        const bool loaded = from_.take(bytes.size(), [&](VirtAddr at, std::uint32_t size) {
+            const auto piece = bytes.first(size);
+            bytes = bytes.subspan(size);
+            return UserMemory::copy_in(piece, at) == size;
+        });
+        return loaded ? Status() : fail(Errc::bad_address);
+    }
+    UserVectors& from_;
+};
+
+}  // namespace kidney::kernel

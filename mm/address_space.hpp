@@ -93,13 +93,9 @@ public:
             TRY(unmap_locked(range));
         }
         TRY(regions_.insert(range, request.traits));
-        if (request.traits.shared && !request.traits.source) {
-            // WHY: shared anonymous pages have no object behind them that a forked child could
-            // find them in later, so they must exist before any fork.
-            if (const Status status = resolver().populate(range, hal::Access::write); !status) {
-                ignore_error(unmap_locked(range), "splits at region ends allocate nothing");
-                return fail(status.error());
-            }
+        if (Status status = fill(request.traits, range); !status) {
+            ignore_error(unmap_locked(range), "splits at region ends allocate nothing");
+            return fail(status.error());
         }
         return range.start;
     }
@@ -128,13 +124,16 @@ public:
     }
 
     /// Changes rights. Errors: invalid_argument; no_memory (a hole in the range, or a region would
-    /// have to be split).
+    /// have to be split); permission_denied (writing to what is never_writable).
     [[nodiscard]] Status protect(VirtRange where, Protection protection) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         const VirtRange range = TRY(check_range(where));
         VirtAddr covered = range.start;
         for (auto at = regions_.first_after(range.start);
-             at != regions_.end() && at->range.start <= covered; ++at) {
+             at != regions_.end() && at->range.start <= covered && covered < range.end(); ++at) {
+            if (protection.write && at->traits.never_writable) {
+                return fail(Errc::permission_denied);
+            }
             covered = at->range.end();
         }
         if (covered < range.end()) {
@@ -197,22 +196,23 @@ public:
             }
             return old.start;
         }
-        const Region* const region = regions_.find(old.start);
+        Region* const region = regions_.find(old.start);
         if (region == nullptr || region->range.end() < old.end()) {
             return fail(Errc::bad_address);
         }
-        RegionTraits traits = region->traits;
-        traits.source_page = region->source_page(old.start);
         const VirtRange more{old.end(), new_size - old.size};
         if (more.end() > old.end() && more.end() <= user_layout::highest &&
             regions_.is_free(more)) {
-            traits.source_page += old.size >> page_shift;
-            TRY(regions_.insert(more, traits));
+            TRY(widen(*region, more));
             return old.start;
         }
         if (!may_move) {
             return fail(Errc::no_memory);
         }
+        RegionTraits traits = region->traits;
+        traits.source_page = region->source_page(old.start);
+        // Only what stays where it is can grow down to where it was meant to.
+        traits.lowest = VirtAddr(0);
         return move_region(old, new_size, traits);
     }
 
@@ -350,6 +350,28 @@ private:
         return {};
     }
 
+    /// WHY: pages of shared anonymous memory have no object behind them in which a forked child
+    /// could find them later, so they must exist before any fork. Error: no_memory, with none left.
+    Status fill(const RegionTraits& traits, VirtRange fresh) noexcept REQUIRES(lock_) {
+        if (!traits.shared || traits.source) {
+            return {};
+        }
+        Status status = resolver().fill_with_zeros(fresh);
+        if (!status) {
+            pages_.drop(fresh);
+        }
+        return status;
+    }
+    /// `more` is free, and where the region ends. Error: no_memory.
+    Status widen(Region& region, VirtRange more) noexcept REQUIRES(lock_) {
+        region.range.size += more.size;
+        Status status = fill(region.traits, more);
+        if (!status) {
+            region.range.size -= more.size;
+        }
+        return status;
+    }
+
     Result<VirtAddr> move_region(VirtRange old, std::uint32_t new_size,
                                  const RegionTraits& traits) noexcept REQUIRES(lock_) {
         const VirtAddr to =
@@ -361,6 +383,10 @@ private:
         TRY(regions_.split(old.end()));
         TRY(pages_.prepare({to, old.size}));
         TRY(regions_.insert({to, new_size}, traits));
+        if (Status status = fill(traits, {to + old.size, new_size - old.size}); !status) {
+            ignore_error(unmap_locked({to, new_size}), "splits at region ends allocate nothing");
+            return fail(status.error());
+        }
         pages_.move(old, to);
         // Both ends are boundaries now, so this needs no split and cannot fail.
         MUST(unmap_locked(old));

@@ -63,6 +63,16 @@ public:
         return {};
     }
 
+    /// Gives a new anonymous region all its pages, whatever the program may do with them. Error:
+    /// no_memory.
+    [[nodiscard]] Status fill_with_zeros(VirtRange range) noexcept {
+        for (VirtAddr page = range.start; page < range.end(); page += page_size) {
+            const Protection rights = regions_.find(page)->traits.protection;
+            TRY(pages_.map_zeros(page, flags_for(rights, rights.write)));
+        }
+        return {};
+    }
+
     /// Calls f with the bytes, page by page.
     template <class F>
     [[nodiscard]] Status for_each_piece(VirtAddr at, std::size_t size, hal::Access access,

@@ -19,6 +19,8 @@ enum class RegionKind : std::uint8_t { mapping, heap, stack };
 struct RegionTraits {
     Protection protection;
     bool shared = false;
+    /// Shows a file that was opened for reading only: no mprotect() may let the program write.
+    bool never_writable = false;
     RegionKind kind = RegionKind::mapping;
     /// Nonzero: the region grows down on demand, to this address at most.
     VirtAddr lowest;
@@ -53,7 +55,8 @@ struct Region : boost::intrusive::set_base_hook<> {
 [[nodiscard]] inline bool joins(VirtRange first, const RegionTraits& a, VirtRange second,
                                 const RegionTraits& b) noexcept {
     return first.end() == second.start && a.protection == b.protection && a.shared == b.shared &&
-           a.kind == b.kind && !a.grows_down() && !b.grows_down() && a.source == b.source &&
+           a.never_writable == b.never_writable && a.kind == b.kind && !a.grows_down() &&
+           !b.grows_down() && a.source == b.source &&
            (!a.source ? !a.shared : a.source_page + (first.size >> page_shift) == b.source_page);
 }
 

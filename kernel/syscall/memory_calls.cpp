@@ -15,17 +15,19 @@ constexpr mm::Protection protection_of(std::uint32_t prot) noexcept {
             .execute = (prot & PROT_EXEC) != 0};
 }
 
-/// The pages behind a file mapping. Errors: bad_descriptor, permission_denied, no_device.
-Result<Ref<mm::PageSource>> source_of(Process& self, Fd fd, bool shared, bool writes) noexcept {
+/// Puts a file behind a mapping. Errors: bad_descriptor, permission_denied, no_device.
+Status map_file(Process& self, Fd fd, mm::RegionTraits& traits) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    if (!file->is_readable() || (shared && writes && !file->is_writable())) {
+    traits.never_writable = traits.shared && !file->is_writable();
+    if (!file->is_readable() || (traits.never_writable && traits.protection.write)) {
         return fail(Errc::permission_denied);
     }
     fs::Vnode* const node = file->vnode();
     if (node == nullptr) {
         return fail(Errc::no_device);
     }
-    return node->pages();
+    traits.source = TRY(node->pages());
+    return {};
 }
 
 }  // namespace
@@ -49,7 +51,7 @@ Reply mmap2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t p
     request.traits.protection = protection_of(protection);
     request.traits.shared = shared;
     if ((flags & MAP_ANONYMOUS) == 0) {
-        request.traits.source = TRY(source_of(self, fd, shared, request.traits.protection.write));
+        TRY(map_file(self, fd, request.traits));
         request.traits.source_page = page;
     }
     return TRY(self.memory->map(request)).value();

@@ -375,3 +375,51 @@ CHECK_CASE(copy_on_write_through_three_generations) {
         at[i * page] = 4;
     }
 }
+
+CHECK_CASE(what_was_opened_for_reading_is_never_written) {
+    const char* const path = "/tmp/memory_test_read_only";
+    const int writer = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    EXPECT_EQ(write(writer, "hello", 5), 5);
+    const int reader = open(path, O_RDONLY);
+    unlink(path);
+    void* const shared = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, reader, 0);
+    EXPECT(shared != MAP_FAILED);
+    EXPECT_ERRNO(mprotect(shared, 4096, PROT_READ | PROT_WRITE), EACCES);
+    EXPECT_EQ(mprotect(shared, 4096, PROT_NONE), 0);
+    EXPECT_ERRNO(mprotect(shared, 4096, PROT_WRITE), EACCES);
+    void* const own = mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, reader, 0);
+    EXPECT_EQ(mprotect(own, 4096, PROT_READ | PROT_WRITE), 0);
+    static_cast<char*>(own)[0] = 'J';
+    char byte = 0;
+    EXPECT_EQ(pread(reader, &byte, 1, 0), 1);
+    EXPECT_EQ(byte, 'h');
+}
+
+CHECK_CASE(shared_memory_may_begin_without_rights) {
+    void* const at = mmap(nullptr, page, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    EXPECT(at != MAP_FAILED);
+    const int status = check::status_of_child([=] {
+        EXPECT_EQ(mprotect(at, page, PROT_READ | PROT_WRITE), 0);
+        *static_cast<volatile int*>(at) = 5;
+    });
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(mprotect(at, page, PROT_READ), 0);
+    EXPECT_EQ(*static_cast<volatile int*>(at), 5);
+}
+
+CHECK_CASE(pages_of_the_stack_can_move_away) {
+    volatile char deep[65536];
+    deep[0] = 1;  // the stack reaches down here
+    const auto middle = reinterpret_cast<std::uintptr_t>(deep) + 32768;
+    auto* const low = reinterpret_cast<void*>(middle & ~(page - 1));
+    auto* const moved = static_cast<char*>(mremap(low, page, 3 * page, MREMAP_MAYMOVE));
+    EXPECT(moved != MAP_FAILED);
+    std::memset(moved, 7, 3 * page);
+    void* const wish =
+        mmap(moved, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(wish != moved);
+    auto* const next = static_cast<char*>(
+        mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT(next < moved || next >= moved + 3 * page);
+    EXPECT_EQ(moved[0], 7);
+}

@@ -108,6 +108,9 @@ TEST(OutOfMemory, MapUnmapProtectRemap) {
         mm::MapRequest shared = fixed_at(0x6000'0000, anonymous(3));
         shared.traits.shared = true;
         TRY(space.map(shared));
+        TRY(space.remap({VirtAddr(0x6000'0000), 3 * page_size}, 5 * page_size, false));
+        TRY(space.map(fixed_at(0x6000'5000, anonymous(1))));
+        TRY(space.remap({VirtAddr(0x6000'0000), 5 * page_size}, 40 * page_size, true));
         TRY(space.map(fixed_at(0x6100'0000, anonymous(5))));
         TRY(space.populate({VirtAddr(0x6100'0000), 5 * page_size}, hal::Access::write));
         TRY(space.protect({VirtAddr(0x6100'1000), page_size}, read_only));

@@ -200,6 +200,62 @@ TYPED_TEST(AddressSpaceTest, SharedAnonymousMemoryStaysShared) {
     EXPECT_EQ(m.load(at + page_size), 77U);
 }
 
+TYPED_TEST(AddressSpaceTest, SharedAnonymousMemoryNeedsNoRights) {
+    auto& m = this->machine;
+    for (const mm::Protection rights : {mm::Protection{}, read_only}) {
+        mm::MapRequest request = anonymous(2, rights);
+        request.traits.shared = true;
+        const VirtAddr at = this->must_map(request);
+        auto child = *this->space->fork();
+        EXPECT_FALSE(m.store(at, 1));
+        EXPECT_TRUE(this->space->protect({at, 2 * page_size}, read_write));
+        EXPECT_TRUE(m.store(at + page_size, 77));
+        m.run_in(*child);
+        EXPECT_TRUE(child->protect({at, 2 * page_size}, read_only));
+        EXPECT_EQ(m.load(at + page_size), 77U) << "the page was there before the fork";
+        m.run_in(*this->space);
+    }
+}
+
+TYPED_TEST(AddressSpaceTest, SharedAnonymousMemoryIsSharedWhereItGrewToo) {
+    auto& m = this->machine;
+    mm::MapRequest request = fixed_at(0x2000'0000, anonymous(1));
+    request.traits.shared = true;
+    const VirtAddr at = this->must_map(request);
+    EXPECT_EQ(*this->space->remap({at, page_size}, 2 * page_size, false), at);
+    this->must_map(fixed_at(0x2000'2000, anonymous(1)));
+    EXPECT_TRUE(m.store(at + page_size, 5));
+    const VirtAddr whole = *this->space->remap({at, 2 * page_size}, 4 * page_size, true);
+    const VirtAddr moved = whole + page_size;
+    EXPECT_NE(whole, at);
+    auto child = *this->space->fork();
+    m.run_in(*child);
+    EXPECT_EQ(m.load(moved), 5U);
+    EXPECT_TRUE(m.store(moved + 2 * page_size, 78));
+    m.run_in(*this->space);
+    EXPECT_EQ(m.load(moved + 2 * page_size), 78U);
+}
+
+TYPED_TEST(AddressSpaceTest, AFileThatMayNotBeWrittenStaysThatWay) {
+    auto& m = this->machine;
+    auto file = TestFixture::Machine::Source::create(m.frames, m.ram(), 2);
+    mm::MapRequest request = fixed_at(0x2000'1000, of_file(file, 2, true, read_only));
+    request.traits.never_writable = true;
+    const VirtAddr at = this->must_map(request);
+    this->must_map(fixed_at(0x2000'0000, anonymous(1, read_only)));
+    this->must_map(fixed_at(0x2000'3000, anonymous(1, read_only)));
+    EXPECT_EQ(this->space->protect({at, page_size}, read_write).error(), Errc::permission_denied);
+    EXPECT_EQ(this->space->protect({at - page_size, 2 * page_size}, read_write).error(),
+              Errc::permission_denied);
+    EXPECT_FALSE(m.store(at - page_size, 1)) << "all or nothing";
+    EXPECT_TRUE(this->space->protect({at + 2 * page_size, page_size}, read_write));
+    EXPECT_TRUE(this->space->protect({at - page_size, page_size}, read_write));
+    EXPECT_TRUE(this->space->protect({at, page_size}, {}));
+    EXPECT_TRUE(this->space->protect({at, page_size}, read_only));
+    EXPECT_EQ(m.load(at), 0x01010101U);
+    EXPECT_FALSE(m.store(at, 1));
+}
+
 TYPED_TEST(AddressSpaceTest, PrivateFileMappingsDoNotChangeTheFile) {
     auto& m = this->machine;
     auto file = TestFixture::Machine::Source::create(m.frames, m.ram(), 4);
@@ -285,6 +341,26 @@ TYPED_TEST(AddressSpaceTest, RemapGrowsShrinksAndMoves) {
     EXPECT_EQ(m.load(moved + 7 * page_size), 0U);
     EXPECT_EQ(m.load(at), std::nullopt);
     EXPECT_EQ(s.remap({at, page_size}, 2 * page_size, true).error(), Errc::bad_address);
+}
+
+TYPED_TEST(AddressSpaceTest, WhatLeavesTheStackNoLongerGrows) {
+    auto& m = this->machine;
+    auto& s = *this->space;
+    const VirtAddr top = mm::user_layout::highest;
+    mm::MapRequest stack = fixed_at(top.value() - 4 * page_size, anonymous(4));
+    stack.traits.kind = mm::RegionKind::stack;
+    stack.traits.lowest = top - 100 * page_size;
+    const VirtAddr bottom = this->must_map(stack);
+    EXPECT_TRUE(m.store(bottom, 7));
+    const VirtAddr moved = *s.remap({bottom, page_size}, 3 * page_size, true);
+    EXPECT_EQ(m.load(moved), 7U);
+    mm::MapRequest wish = anonymous(1);
+    EXPECT_EQ(m.load(moved - page_size), std::nullopt) << "it does not grow, either";
+    wish.address = moved;
+    EXPECT_NE(this->must_map(wish), moved) << "taken";
+    wish.address = {};
+    const VirtAddr other = this->must_map(wish);
+    EXPECT_TRUE(other < moved || other >= moved + 3 * page_size);
 }
 
 TYPED_TEST(AddressSpaceTest, ExecWritesIntoASpaceThatIsNotActive) {

@@ -4,6 +4,9 @@
 #include "kernel/process/process.hpp"
 #include "kernel/signal/delivery.hpp"
 #include "kernel/signal/send.hpp"
+#include "kidney/core/log.hpp"
+
+#include <atomic>
 
 namespace kidney::kernel {
 namespace {
@@ -47,6 +50,16 @@ ExceptionSignal signal_of(std::uint32_t vector) noexcept {
     }
 }
 
+/// The first process cannot end without the machine: it touches the page again a little later, when
+/// others have had theirs taken away.
+void wait_for_memory() noexcept {
+    static constinit std::atomic<bool> told = false;
+    if (!told.exchange(true, std::memory_order_relaxed)) {
+        log::warning<"process">("out of memory: process 1 waits for a page");
+    }
+    dispatcher().sleep_until(Clock::now() + Duration::milliseconds(10));
+}
+
 }  // namespace
 
 bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noexcept {
@@ -60,6 +73,10 @@ bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noex
     }
     if (!frame.from_user()) {
         return false;  // a system call reports EFAULT
+    }
+    if (resolved.error() == Errc::no_memory && self->pid == init_pid) {
+        wait_for_memory();
+        return true;
     }
     std::uint32_t signal = 0;
     const SignalCause cause = cause_of(frame, fault, resolved.error(), signal);

@@ -124,17 +124,19 @@ public:
     /// Stop signals and SIGCONT cancel each other, whatever their disposition.
     PostResult post(std::uint32_t signal, const SignalCause& cause) noexcept {
         cancel_opposites(pending_, signal);
+        const bool is_awaited = awaited_.contains(signal);
         const bool is_blocked = blocked_.contains(signal);
         // A blocked signal is kept even if it is ignored now: the action may change before it is
-        // unblocked. (sigsuspend and sigtimedwait rely on that.)
-        if (!is_blocked && is_ignored(signal)) {
+        // unblocked. (sigsuspend relies on that.)
+        if (!is_blocked && !is_awaited && is_ignored(signal)) {
             return PostResult::discarded;
         }
         if (!pending_.contains(signal)) {
             pending_.insert(signal);
+            forced_.erase(signal);
             causes_[signal - 1] = cause;
         }
-        return is_blocked ? PostResult::pending : PostResult::wake;
+        return is_blocked && !is_awaited ? PostResult::pending : PostResult::wake;
     }
 
     /// `signal` goes to others besides this process, to its group say. A child that it is making at
@@ -146,8 +148,9 @@ public:
     /// What came before this moment is not for the next child.
     void begin_fork() noexcept { handed_on_ = {}; }
 
-    /// A fault of the program itself: cannot be blocked or ignored. If it is, the default action is
-    /// restored first, so that the program ends instead of faulting for ever.
+    /// A fault of the program itself: cannot be blocked or ignored, not even by the first process.
+    /// If it is, the default action is restored first, so that the program ends instead of faulting
+    /// for ever.
     void force(std::uint32_t signal, const SignalCause& cause) noexcept {
         Disposition& d = dispositions_[signal - 1];
         if (blocked_.contains(signal) || d.is_ignored()) {
@@ -155,6 +158,7 @@ public:
             blocked_.erase(signal);
         }
         pending_.insert(signal);
+        forced_.insert(signal);
         causes_[signal - 1] = cause;
     }
 
@@ -175,7 +179,9 @@ public:
             const SignalSet first = open & urgent;
             const std::uint32_t signal = first.is_empty() ? open.lowest() : pick_urgent(first);
             pending_.erase(signal);
-            if (is_ignored(signal)) {
+            const bool is_forced = forced_.contains(signal);
+            forced_.erase(signal);
+            if (!is_forced && is_ignored(signal)) {
                 continue;
             }
             Disposition& d = dispositions_[signal - 1];
@@ -198,7 +204,10 @@ public:
         return std::nullopt;
     }
 
-    /// sigtimedwait: takes a pending signal of `set` without delivering it.
+    /// sigtimedwait: until the next call, signals of `set` wake their target even if they are
+    /// blocked, and are kept even if they are ignored: somebody waits to take() them.
+    void await(SignalSet set) noexcept { awaited_ = set; }
+    /// Takes a pending signal of `set` without delivering it.
     struct Taken {
         std::uint32_t signal = 0;
         SignalCause cause;
@@ -310,6 +319,8 @@ private:
     SignalSet blocked_;
     SignalSet pending_;
     SignalSet handed_on_;
+    SignalSet awaited_;
+    SignalSet forced_;  ///< pending ones: by the program's own fault, so even the first process ends
     std::optional<SignalSet> suspended_mask_;
     bool is_init_ = false;
 };

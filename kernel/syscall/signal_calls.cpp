@@ -222,15 +222,12 @@ Reply rt_sigtimedwait(Process& self, UserPtr<const std::uint64_t> set_pointer,
     if (timeout != VirtAddr(0)) {
         deadline = Clock::now() + TRY(get_timespec32(timeout));
     }
-    // The signals are blocked while the program waits for them in the ordinary use; opening them
-    // for the time of the wait makes their arrival wake us. take() then gets them first.
-    const SignalSet blocked = self.signals.blocked();
     for (bool in_time = true;;) {
         std::optional<SignalState::Taken> taken;
         {
             LockGuard guard(process_lock);
             taken = self.signals.take(set);
-            self.signals.set_blocked(taken || !in_time ? blocked : blocked.without(set));
+            self.signals.await(taken || !in_time ? SignalSet() : set);
         }
         if (taken) {
             abi::SigInfo info{};
@@ -251,7 +248,7 @@ Reply rt_sigtimedwait(Process& self, UserPtr<const std::uint64_t> set_pointer,
                 LockGuard guard(process_lock);
                 still_nothing = (self.signals.pending() & set).is_empty();
                 if (still_nothing) {
-                    self.signals.set_blocked(blocked);
+                    self.signals.await({});
                 }
             }
             if (still_nothing) {

@@ -470,3 +470,20 @@ CHECK_CASE(faults_carry_their_signal) {
         EXPECT_EQ(WTERMSIG(status), fault.number);
     }
 }
+
+CHECK_CASE(sigtimedwait_gets_a_child_that_is_ignored_by_default) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    EXPECT_EQ(sigprocmask(SIG_BLOCK, &set, nullptr), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        usleep(50000);  // the parent waits by now
+        _Exit(3);
+    }
+    const timespec long_enough{20, 0};
+    siginfo_t info{};
+    EXPECT_EQ(sigtimedwait(&set, &info, &long_enough), SIGCHLD);
+    EXPECT_EQ(info.si_pid, pid);
+    EXPECT_EQ(check::wait_status(pid), 3 << 8);
+}

@@ -198,6 +198,36 @@ TEST(SignalState, InitSurvivesUnexpectedSignals) {
     EXPECT_EQ(s.post(sig_term, from_user), PostResult::wake);
 }
 
+TEST(SignalState, InitEndsByItsOwnFaults) {
+    SignalState s;
+    s.become_init();
+    s.force(sig_segv, {});
+    const auto d = s.choose_next();
+    ASSERT_TRUE(d) << "else it faults for ever";
+    EXPECT_EQ(d->kind, Delivery::Kind::core);
+    EXPECT_EQ(s.post(sig_segv, from_user), PostResult::discarded) << "others still cannot end it";
+    EXPECT_FALSE(s.choose_next());
+}
+
+TEST(SignalState, AwaitedSignalWakesAndIsKept) {
+    for (const bool blocked : {true, false}) {
+        SignalState s;
+        s.set_blocked(blocked ? SignalSet::of_all(sig_chld, sig_int) : SignalSet());
+        s.await(SignalSet::of(sig_chld));
+        EXPECT_EQ(s.post(sig_chld, from_user), PostResult::wake) << "ignored by default";
+        if (blocked) {
+            EXPECT_EQ(s.post(sig_int, from_user), PostResult::pending) << "nobody waits for it";
+            EXPECT_FALSE(s.has_deliverable());
+        }
+        const auto taken = s.take(SignalSet::of(sig_chld));
+        ASSERT_TRUE(taken);
+        EXPECT_EQ(taken->cause.pid, 7);
+        s.await({});
+        EXPECT_EQ(s.post(sig_chld, from_user),
+                  blocked ? PostResult::pending : PostResult::discarded);
+    }
+}
+
 TEST(SignalFrame, HandlerIsEnteredWithAnAlignedStack) {
     for (std::uint32_t sp = 0xbfff'f000; sp < 0xbfff'f020; ++sp) {
         const std::uint32_t frame = place_frame(sp, sizeof(SignalFrame));

@@ -172,6 +172,7 @@ public:
     ~TmpfsNode() {
         while (typename Fs::Entry* const entry = entries_.any()) {
             entries_.erase(*entry);  // only when the whole file system goes
+            fs_.name_gone(*entry->node);
             Fs::Entry::destroy(fs_.heap(), entry);
         }
         if (target_ != nullptr) {

@@ -12,6 +12,7 @@
 #include "kidney/mm/frame_service.hpp"
 #include "kidney/mm/make.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <limits>
@@ -20,7 +21,8 @@
 
 namespace kidney::fs {
 
-/// How much a tmpfs may hold, and what it is called: /dev is one, too ("devtmpfs").
+/// How much a tmpfs may hold, and what it is called: /dev is one, too ("devtmpfs"). A second name
+/// of a node counts like a node: both are memory that only the file system can give back.
 struct TmpfsLimits {
     std::uint32_t pages = std::numeric_limits<std::uint32_t>::max();
     std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
@@ -75,7 +77,7 @@ public:
                 .blocks = total,
                 .free_blocks = total - (used < total ? used : total),
                 .nodes = limits_.nodes,
-                .free_nodes = limits_.nodes - nodes,
+                .free_nodes = limits_.nodes - std::min(nodes, limits_.nodes),
                 .read_only = false};
     }
     [[nodiscard]] Status sync() noexcept override { return {}; }
@@ -106,6 +108,13 @@ public:
         pages_.fetch_sub(1, std::memory_order_relaxed);
     }
     void node_gone() noexcept { nodes_.fetch_sub(1, std::memory_order_relaxed); }
+    /// One name less. If it was one of several, it was counted.
+    void name_gone(Node& node) noexcept {
+        node.add_links(-1);
+        if (node.type() != NodeType::directory && node.links() != 0) {
+            node_gone();
+        }
+    }
 
     // Names. Each does one thing under names_lock_, and releases what fell out after it.
     [[nodiscard]] Result<Ref<Node>> find(Node& directory, std::string_view name) noexcept
@@ -133,7 +142,11 @@ public:
     }
     [[nodiscard]] Status link(Node& directory, std::string_view name, Node& node) noexcept
         EXCLUDES(names_lock_) {
-        TRY(add(directory, name, Ref<Node>::share(node), false));
+        TRY(count_node());
+        if (const Status added = add(directory, name, Ref<Node>::share(node), false); !added) {
+            node_gone();
+            return added;
+        }
         directory.touch();
         node.touch_change();
         return {};
@@ -195,11 +208,16 @@ public:
     }
 
 private:
-    [[nodiscard]] Result<Ref<Node>> make_node(const NewNode& what) noexcept {
+    /// Error: no_space.
+    [[nodiscard]] Status count_node() noexcept {
         if (nodes_.fetch_add(1, std::memory_order_relaxed) >= limits_.nodes) {
-            nodes_.fetch_sub(1, std::memory_order_relaxed);
+            node_gone();
             return fail(Errc::no_space);
         }
+        return {};
+    }
+    [[nodiscard]] Result<Ref<Node>> make_node(const NewNode& what) noexcept {
+        TRY(count_node());
         // relaxed: any order of numbers will do, if they differ
         Result<Ref<Node>> node = mm::make_ref<Node>(
             heap_, *this, what, next_inode_.fetch_add(1, std::memory_order_relaxed));
@@ -257,7 +275,7 @@ private:
     }
     /// `node` has lost its name in `directory`.
     void drop_link(Node& directory, Node& node) noexcept REQUIRES(names_lock_) {
-        node.add_links(-1);
+        name_gone(node);
         if (node.type() == NodeType::directory) {
             node.add_links(-1);
             node.parent_ = nullptr;

@@ -65,8 +65,10 @@ void mount_file_systems(const BootOptions& options) noexcept {
     log::info<"mount">("{} is the root file system, read-only ext2", disk.name.view());
 
     constexpr fs::Permissions everybody_sticky{01777};
-    // Half of the memory: programs must find some, too.
-    const fs::TmpfsLimits limits{.pages = static_cast<std::uint32_t>(frames().counts().total / 2)};
+    // Half of the memory: programs must find some, too. Names are memory as well, even of empty
+    // files: less than a page each, and no more than there may be pages.
+    const auto half = static_cast<std::uint32_t>(frames().counts().total / 2);
+    const fs::TmpfsLimits limits{.pages = half, .nodes = half};
     Tmpfs& tmp = tmp_file_system.create(heap(), reclaiming_frames(), phys_map(), file_clock,
                                         tmp_device, limits);
     mount_or_warn("/tmp", tmp.start(everybody_sticky), tmp, "tmpfs");

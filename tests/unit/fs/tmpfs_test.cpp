@@ -149,6 +149,34 @@ TEST_F(TmpfsTest, StopsAtItsLimit) {
     EXPECT_EQ(write(0, "y"), 1U);  // what is there can be rewritten
 }
 
+TEST_F(TmpfsTest, NamesCountAgainstTheLimitOfNodes) {
+    TestTmpfs small{world.heap, world.frames, world.arena, world.clock, 2, {.nodes = 4}};
+    ASSERT_TRUE(small.start(Permissions(0755)));
+    const Ref<Vnode> top = small.root();
+    {
+        const Ref<Vnode> first = *top->create("first", {});
+        ASSERT_TRUE(top->link("second name", *first));
+        EXPECT_EQ(top->link("second name", *first).error(), Errc::exists);
+        EXPECT_EQ(small.status().free_nodes, 1U);
+        ASSERT_TRUE(top->create("directory", {.type = NodeType::directory}));
+        EXPECT_EQ(top->create("x", {}).error(), Errc::no_space);
+        EXPECT_EQ(top->link("x", *first).error(), Errc::no_space);
+        ASSERT_TRUE(top->unlink("first", false));
+        EXPECT_EQ(small.status().free_nodes, 1U) << "a name less";
+        ASSERT_TRUE(top->link("x", *first));
+        ASSERT_TRUE(top->rename("x", *top, "y"));
+        ASSERT_TRUE(top->unlink("directory", true));
+        ASSERT_TRUE(top->create("z", {}));
+        ASSERT_TRUE(top->rename("z", *top, "y")) << "replaces one of two names";
+        EXPECT_EQ(small.status().free_nodes, 1U);
+        ASSERT_TRUE(top->unlink("second name", false));
+        EXPECT_EQ(small.status().free_nodes, 1U) << "still open";
+    }
+    EXPECT_EQ(small.status().free_nodes, 2U);
+    ASSERT_TRUE(top->unlink("y", false));
+    EXPECT_EQ(small.status().free_nodes, 3U);
+}
+
 TEST_F(TmpfsTest, BadUserMemoryLeavesNoTrace) {
     ASSERT_TRUE(write(0, "0123456789"));
     TornSource torn(20000, 5000);  // faults in the second page

@@ -92,11 +92,7 @@ public:
         if (request.fixed) {
             TRY(unmap_locked(range));
         }
-        TRY(regions_.insert(range, request.traits));
-        if (Status status = fill(request.traits, range); !status) {
-            ignore_error(unmap_locked(range), "splits at region ends allocate nothing");
-            return fail(status.error());
-        }
+        TRY(add(range, request.traits, range));
         return range.start;
     }
 
@@ -104,14 +100,14 @@ public:
     /// the end), no_memory (a region would have to be split).
     [[nodiscard]] Status unmap(VirtRange range) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        return unmap_locked(TRY(check_range(range)));
+        return unmap_locked(TRY(user_range(range)));
     }
 
     /// madvise(MADV_DONTNEED): private pages of the range are forgotten; the next touch brings
     /// zeros or the file's bytes again. Errors: invalid_argument.
     [[nodiscard]] Status discard(VirtRange where) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        const VirtRange range = TRY(check_range(where));
+        const VirtRange range = TRY(user_range(where));
         for (auto at = regions_.first_after(range.start);
              at != regions_.end() && at->range.start < range.end(); ++at) {
             if (!at->traits.shared) {
@@ -127,7 +123,7 @@ public:
     /// have to be split); permission_denied (writing to what is never_writable).
     [[nodiscard]] Status protect(VirtRange where, Protection protection) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        const VirtRange range = TRY(check_range(where));
+        const VirtRange range = TRY(user_range(where));
         VirtAddr covered = range.start;
         for (auto at = regions_.first_after(range.start);
              at != regions_.end() && at->range.start <= covered && covered < range.end(); ++at) {
@@ -185,7 +181,7 @@ public:
     [[nodiscard]] Result<VirtAddr> remap(VirtRange old_range, std::uint32_t new_bytes,
                                          bool may_move) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        const VirtRange old = TRY(check_range(old_range));
+        const VirtRange old = TRY(user_range(old_range));
         const std::uint32_t new_size = new_bytes + page_mask & ~page_mask;
         if (new_size == 0) {
             return fail(Errc::invalid_argument);
@@ -276,14 +272,10 @@ public:
         }
     }
 
-    struct Usage {
-        std::uint64_t bytes = 0;  ///< of all regions
-        std::uint32_t pages = 0;  ///< that are present
-    };
     /// Cost: a look at every page of every region.
-    [[nodiscard]] Usage usage() noexcept EXCLUDES(lock_) {
+    [[nodiscard]] SpaceUsage usage() noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        Usage sum;
+        SpaceUsage sum;
         for (const Region& region : regions_) {
             sum.bytes += region.range.size;
             for (VirtAddr at = region.range.start; at < region.range.end(); at += page_size) {
@@ -299,20 +291,6 @@ private:
 
     [[nodiscard]] Resolver resolver() noexcept REQUIRES(lock_) {
         return Resolver(environment_.frames, environment_.phys, regions_, pages_);
-    }
-    [[nodiscard]] static RegionTraits heap_traits() noexcept {
-        RegionTraits traits;
-        traits.protection = {.read = true, .write = true};
-        traits.kind = RegionKind::heap;
-        return traits;
-    }
-    [[nodiscard]] static Result<VirtRange> check_range(VirtRange range) noexcept {
-        const std::uint32_t size = range.size + page_mask & ~page_mask;
-        if (!range.start.is_page_aligned() || size == 0 || range.start > hal::user_end ||
-            size > hal::user_end - range.start) {
-            return fail(Errc::invalid_argument);
-        }
-        return VirtRange{range.start, size};
     }
     [[nodiscard]] Result<VirtAddr> check_fixed(const MapRequest& request,
                                                std::uint32_t size) noexcept REQUIRES(lock_) {
@@ -362,13 +340,21 @@ private:
         }
         return status;
     }
+    /// A region with the pages of `fresh`, if it needs them. Error: no_memory.
+    Status add(VirtRange range, const RegionTraits& traits, VirtRange fresh) noexcept
+        REQUIRES(lock_) {
+        TRY(regions_.insert(range, traits));
+        Status status = fill(traits, fresh);
+        if (!status) {
+            ignore_error(unmap_locked(range), "splits at region ends allocate nothing");
+        }
+        return status;
+    }
     /// `more` is free, and where the region ends. Error: no_memory.
     Status widen(Region& region, VirtRange more) noexcept REQUIRES(lock_) {
         region.range.size += more.size;
         Status status = fill(region.traits, more);
-        if (!status) {
-            region.range.size -= more.size;
-        }
+        region.range.size -= status ? 0 : more.size;
         return status;
     }
 
@@ -382,11 +368,7 @@ private:
         TRY(regions_.split(old.start));
         TRY(regions_.split(old.end()));
         TRY(pages_.prepare({to, old.size}));
-        TRY(regions_.insert({to, new_size}, traits));
-        if (Status status = fill(traits, {to + old.size, new_size - old.size}); !status) {
-            ignore_error(unmap_locked({to, new_size}), "splits at region ends allocate nothing");
-            return fail(status.error());
-        }
+        TRY(add({to, new_size}, traits, {to + old.size, new_size - old.size}));
         pages_.move(old, to);
         // Both ends are boundaries now, so this needs no split and cannot fail.
         MUST(unmap_locked(old));

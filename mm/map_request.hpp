@@ -1,8 +1,10 @@
-/// The values in the signatures of address_space.hpp.
+/// The values in the signatures of address_space.hpp, and what is asked of them alone.
 #pragma once
 
 #include "kidney/core/address.hpp"
+#include "kidney/core/result.hpp"
 #include "kidney/hal/page_table_format.hpp"
+#include "kidney/hal/user_memory.hpp"
 #include "mm/region.hpp"
 
 #include <cstdint>
@@ -39,5 +41,30 @@ struct PageMapping {
     hal::PageFlags flags;
     bool shared = false;  ///< others who map it see what is written here
 };
+
+/// How large an address space is.
+struct SpaceUsage {
+    std::uint64_t bytes = 0;  ///< of all regions
+    std::uint32_t pages = 0;  ///< that are present
+};
+
+/// What brk() adds.
+[[nodiscard]] inline RegionTraits heap_traits() noexcept {
+    RegionTraits traits;
+    traits.protection = {.read = true, .write = true};
+    traits.kind = RegionKind::heap;
+    return traits;
+}
+
+/// A range as programs give it, in whole pages. Error: invalid_argument (not aligned, empty, or
+/// beyond the end).
+[[nodiscard]] inline Result<VirtRange> user_range(VirtRange range) noexcept {
+    const std::uint32_t size = range.size + page_mask & ~page_mask;
+    if (!range.start.is_page_aligned() || size == 0 || range.start > hal::user_end ||
+        size > hal::user_end - range.start) {
+        return fail(Errc::invalid_argument);
+    }
+    return VirtRange{range.start, size};
+}
 
 }  // namespace kidney::mm

@@ -406,6 +406,25 @@ CHECK_CASE(descriptors_that_vanish_while_they_are_loaded) {
     }
 }
 
+CHECK_CASE(iret_does_not_lead_into_virtual_8086_mode) {
+    // A processor ignores the flag outside of ring 0 and goes on behind the iret; QEMU does not.
+    for (const bool with_io_privilege : {false, true}) {
+        const std::uint32_t flags = 0x0002'0202U | (with_io_privilege ? 0x3000U : 0);
+        for (const std::uint32_t code_segment : {0U, 0x1b5eU, 0x1000U, 0xffffU}) {
+            expect_an_end(check::status_of_child([=] {
+                asm volatile(
+                    "pushl $0; pushl $0; pushl $0; pushl $0\n"  // gs, fs, ds, es
+                    "pushl $0x1000; pushl $0x100\n"             // ss, esp
+                    "pushl %0; pushl %1; pushl $0\n"
+                    "iret"
+                    :
+                    : "r"(flags), "r"(code_segment)
+                    : "memory");
+            }));
+        }
+    }
+}
+
 CHECK_CASE(the_oldest_calls_are_refused) {
     for (const long number : {long{__NR_vm86}, long{__NR_vm86old}}) {
         expect_an_end(check::status_of_child([=] {

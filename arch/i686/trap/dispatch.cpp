@@ -1,6 +1,7 @@
 /// From the entry code to the upcalls: decodes what the processor reported, no policy.
 #include "arch/i686/context/user_time.hpp"
 #include "arch/i686/cpu/cpu_local.hpp"
+#include "arch/i686/cpu/descriptors.hpp"
 #include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/smp/messages.hpp"
 #include "arch/i686/time/timer.hpp"
@@ -68,6 +69,22 @@ void page_fault(hal::TrapFrame& frame) noexcept {
     hal::on_exception(frame, vector::page_fault);
 }
 
+/// By the rules no program gets into virtual 8086 mode, but QEMU's interpreter lets IRET set that
+/// flag in any ring. What it interrupted would look like the kernel. It goes on as a program that
+/// faults: in protected mode again, at an address that it may not execute.
+bool leave_virtual_8086(hal::TrapFrame& frame) noexcept {
+    if ((frame.eflags & eflags::virtual_8086) == 0) [[likely]] {
+        return false;
+    }
+    frame.eflags &= ~(eflags::virtual_8086 | eflags::io_privilege | eflags::nested_task);
+    frame.eflags |= eflags::interrupt;
+    frame.cs = selector::user_code;
+    frame.ss = frame.ds = frame.es = selector::user_data;
+    frame.fs = 0;
+    frame.eip = hal::user_end.value();
+    return true;
+}
+
 }  // namespace
 
 // Called by entry.S.
@@ -86,10 +103,11 @@ extern "C" void trap_preemption_point() noexcept {
 }
 
 extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
+    const bool was_virtual = leave_virtual_8086(frame);
     if (frame.from_user()) {
         user_mode_ended();
     }
-    if (frame.vector == vector::page_fault) {
+    if (frame.vector == vector::page_fault && !was_virtual) {
         page_fault(frame);
         return;
     }
@@ -104,6 +122,9 @@ extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
         hal::on_exception(frame, frame.vector);
         return;
     }
+    if (was_virtual) {
+        return;
+    }
     if (!frame.from_user()) {
         if (const std::uint32_t fixup = fixup_for(frame.eip); fixup != 0) {
             frame.eip = fixup;
@@ -116,6 +137,7 @@ extern "C" void trap_exception(hal::TrapFrame& frame) noexcept {
 }
 
 extern "C" void trap_interrupt(hal::TrapFrame& frame) noexcept {
+    leave_virtual_8086(frame);
     if (frame.from_user()) {
         user_mode_ended();
     }

@@ -31,6 +31,9 @@ inline constexpr std::uint32_t always_one = 1U << 1;
 inline constexpr std::uint32_t trap = 1U << 8;
 inline constexpr std::uint32_t interrupt = 1U << 9;
 inline constexpr std::uint32_t direction = 1U << 10;
+inline constexpr std::uint32_t io_privilege = 3U << 12;
+inline constexpr std::uint32_t nested_task = 1U << 14;
+inline constexpr std::uint32_t virtual_8086 = 1U << 17;
 /// What a program may change through a signal frame: OF SF ZF AF PF CF, DF, TF, AC, ID.
 inline constexpr std::uint32_t user_changeable = 0x0024'0dd5;
 }  // namespace eflags

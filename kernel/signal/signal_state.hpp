@@ -320,8 +320,7 @@ private:
     SignalSet pending_;
     SignalSet handed_on_;
     SignalSet awaited_;
-    SignalSet
-        forced_;  ///< pending ones: by the program's own fault, so even the first process ends
+    SignalSet forced_;  ///< pending by the program's own fault: even the first process ends
     std::optional<SignalSet> suspended_mask_;
     bool is_init_ = false;
 };

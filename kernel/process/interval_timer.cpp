@@ -11,7 +11,7 @@ Instant IntervalTimer::fired(sched::TimerEntry& entry, Instant now) noexcept {
         LockGuard guard(process_lock);
         send_signal(*own.owner, abi::sig_alrm, {});
     }
-    return own.interval == Duration() ? Instant::never() : now + own.interval;
+    return next_ring(own.deadline, own.interval, now);
 }
 
 IntervalTimer::Setting IntervalTimer::get() noexcept {

@@ -8,6 +8,17 @@ namespace kidney::kernel {
 
 class Process;
 
+/// When a timer that was due at `deadline` rings again: a whole number of intervals later, however
+/// late it was served; what was missed is not made up for. An interval of zero: never.
+[[nodiscard]] constexpr Instant next_ring(Instant deadline, Duration interval,
+                                          Instant now) noexcept {
+    if (interval <= Duration()) {
+        return Instant::never();
+    }
+    const std::int64_t missed = (now - deadline).count() / interval.count();
+    return deadline + Duration::nanoseconds((missed + 1) * interval.count());
+}
+
 /// A deadline on the dispatcher's timer queue that sends SIGALRM.
 class IntervalTimer {
 public:

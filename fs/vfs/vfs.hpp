@@ -147,14 +147,7 @@ public:
                                    NewNode node) noexcept {
         Walk walk(tree_, heap_, context, path);
         TRY(walk.to_last());
-        if (!walk.last_is_name()) {
-            return fail(Errc::exists);
-        }
-        if (auto there = walk.look_up_last(); there) {
-            return fail(Errc::exists);
-        } else if (there.error() != Errc::not_found) {
-            return fail(there.error());
-        }
+        TRY(check_free(walk));
         if (walk.has_trailing_slash() && node.type != NodeType::directory) {
             return fail(Errc::not_found);
         }
@@ -167,9 +160,7 @@ public:
         const Ref<Vnode> node = TRY(node_at(from, old_path, follow));
         Walk walk(tree_, heap_, to, new_path);
         TRY(walk.to_last());
-        if (!walk.last_is_name() || walk.look_up_last()) {
-            return fail(Errc::exists);
-        }
+        TRY(check_free(walk));
         if (walk.has_trailing_slash()) {
             return fail(Errc::not_found);
         }
@@ -279,6 +270,18 @@ private:
     [[nodiscard]] static constexpr bool is_data(NodeType type) noexcept {
         return type == NodeType::regular || type == NodeType::directory ||
                type == NodeType::symlink;
+    }
+
+    /// Success: there is no such name yet, and there may be one.
+    [[nodiscard]] static Status check_free(Walk& walk) noexcept {
+        if (!walk.last_is_name()) {
+            return fail(Errc::exists);
+        }
+        const Result<Ref<Vnode>> there = walk.look_up_last();
+        if (there) {
+            return fail(Errc::exists);
+        }
+        return there.error() == Errc::not_found ? Status() : Status(fail(there.error()));
     }
 
     [[nodiscard]] static Result<Ref<Vnode>> open_existing(Walk& walk,

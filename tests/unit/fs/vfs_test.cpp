@@ -272,6 +272,9 @@ TEST_F(VfsTest, LinksFiles) {
     EXPECT_FAILS(vfs.link(at(), "/one", at(), "/two", false), Errc::exists);
     EXPECT_FAILS(vfs.link(at(), "/tmp/..", at(), "/three", false), Errc::not_permitted);
     EXPECT_FAILS(vfs.link(at(), "/one", at(), "/tmp/one", false), Errc::cross_device);
+    EXPECT_FAILS(vfs.link(at(), "/one", at(), "/" + std::string(256, 'x'), false),
+                 Errc::name_too_long);
+    EXPECT_EQ(list("/"), (std::vector<std::string>{".", "..", "one", "tmp", "two"}));
     ASSERT_TRUE(vfs.rename(at(), "/one", at(), "/two"));  // the same file: nothing happens
     EXPECT_TRUE(stat("/one"));
     ASSERT_TRUE(vfs.unlink(at(), "/one"));

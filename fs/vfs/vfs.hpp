@@ -103,7 +103,7 @@ public:
             flags.create ? TRY(open_or_create(walk, context, flags, permissions, created))
                          : TRY(open_existing(walk, flags));
         const NodeType type = node->type();
-        if (type == NodeType::directory && (flags.mode.write || flags.create)) {
+        if (type == NodeType::directory && (flags.mode.write || flags.create || flags.truncate)) {
             return fail(Errc::is_directory);
         }
         if (type != NodeType::directory && flags.directory) {
@@ -288,7 +288,7 @@ private:
                                                           const OpenFlags& flags) noexcept {
         Ref<Vnode> node = TRY(walk.to_node(!flags.no_follow));
         if (node->type() == NodeType::symlink) {
-            return fail(Errc::too_many_symlinks);
+            return fail(flags.directory ? Errc::not_directory : Errc::too_many_symlinks);
         }
         return node;
     }

@@ -185,6 +185,8 @@ TEST_F(VfsTest, OpensAndCreates) {
     EXPECT_FAILS(vfs.open(at(), "/f", {.mode = {.read = true}, .directory = true}, {}),
                  Errc::not_directory);
     EXPECT_FAILS(vfs.open(at(), "/tmp/", create_file, {}), Errc::is_directory);
+    EXPECT_FAILS(vfs.open(at(), "/tmp", {.mode = {.read = true}, .truncate = true}, {}),
+                 Errc::is_directory);
     ASSERT_TRUE(vfs.open(at(), "/f", {.mode = {.write = true}, .truncate = true}, {}));
     EXPECT_EQ(stat("/f")->size, 0U);
     ASSERT_TRUE(write("/f", "abc"));
@@ -202,6 +204,18 @@ TEST_F(VfsTest, OpensAndCreates) {
     std::array<std::byte, 4> bytes{};
     SpanReadBuffer to(bytes);
     EXPECT_FAILS(directory->read(to), Errc::is_directory);
+}
+
+TEST_F(VfsTest, OpensDirectoriesOnly) {
+    ASSERT_TRUE(mkdir("/d"));
+    ASSERT_TRUE(symlink("d", "/link"));
+    const OpenFlags directory{.mode = {.read = true}, .directory = true};
+    EXPECT_TRUE(vfs.open(at(), "/link", directory, {}));
+    OpenFlags here = directory;
+    here.no_follow = true;
+    EXPECT_FAILS(vfs.open(at(), "/link", here, {}), Errc::not_directory);
+    here.directory = false;
+    EXPECT_FAILS(vfs.open(at(), "/link", here, {}), Errc::too_many_symlinks);
 }
 
 TEST_F(VfsTest, RemovesNames) {

@@ -78,6 +78,7 @@ class VirtioBlk {
 public:
     /// Memory that the driver needs: queue, one page for the request, the rest for bouncing.
     static constexpr std::size_t memory_frames = 8;
+    static constexpr std::uint16_t min_queue = 4;  ///< header, data, status: the next power of two
     static constexpr std::uint16_t max_queue = 256;
 
     VirtioBlk(Io& io, Dma& dma, Wait& wait, DmaMemory memory) noexcept
@@ -110,7 +111,7 @@ public:
         if (size == 0) {
             return fail(Errc::no_device);
         }
-        if (size > max_queue || (size & (size - 1)) != 0) {
+        if (size < min_queue || size > max_queue || (size & (size - 1)) != 0) {
             return fail(Errc::not_supported);
         }
         queue_.attach(memory_, size);

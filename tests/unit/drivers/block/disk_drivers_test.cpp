@@ -137,6 +137,12 @@ TEST(VirtioBlk, KnowsWhatItCannotDrive) {
     EXPECT_EQ(disk.start().error(), Errc::not_supported);
     disk.hardware.queue_size = 0;
     EXPECT_EQ(disk.start().error(), Errc::no_device);
+    for (const int too_short : {1, 2}) {  // a request is a header, data and a status
+        disk.hardware.queue_size = static_cast<std::uint16_t>(too_short);
+        const Status started = disk.start();
+        ASSERT_FALSE(started);
+        EXPECT_EQ(started.error(), Errc::not_supported);
+    }
     disk.hardware.queue_size = 8;
     disk.hardware.features = 1U << 5;  // read-only, no flush
     ASSERT_TRUE(disk.start());

@@ -64,20 +64,32 @@ public:
         return is_canonical() ? receive_canonical(byte, echo) : accept(byte, echo);
     }
 
-    /// True if read() need not wait: a finished line or end of file; in raw mode VMIN bytes (VMIN 0
-    /// never waits) or as many as asked for.
+    /// True if read() need not wait: a finished line or end of file; in raw mode VMIN bytes or as
+    /// many as asked for. VMIN 0 waits for the first byte if VTIME says how long, else never.
     [[nodiscard]] bool can_read(std::size_t wanted = capacity) const noexcept {
         if (is_canonical()) {
             return readable() > 0;
         }
         const std::size_t minimum = termios_.cc[abi::vmin];
-        return minimum == 0 || readable() >= std::min(minimum, wanted);
+        if (minimum == 0) {
+            return readable() > 0 || termios_.cc[abi::vtime] == 0;
+        }
+        return readable() >= std::min(minimum, wanted);
     }
-    /// VMIN 0 and VTIME > 0: read() waits this long for the first byte, in tenths of a second.
+    /// In tenths of a second, how long a read() that must wait does so now: for the first byte
+    /// (VMIN 0), or behind each byte for the one that follows. 0: without limit.
     [[nodiscard]] std::uint32_t read_timeout() const noexcept {
-        return !is_canonical() && termios_.cc[abi::vmin] == 0 ? termios_.cc[abi::vtime] : 0;
+        const bool runs = termios_.cc[abi::vmin] == 0 || readable() > 0;
+        return !is_canonical() && runs ? termios_.cc[abi::vtime] : 0;
     }
-    /// For poll and FIONREAD; an end-of-file mark counts, so a poll wakes for it.
+    /// For poll, as in Linux: something to read, and VMIN bytes of it if no timer could end a read
+    /// before they are there.
+    [[nodiscard]] bool can_poll() const noexcept {
+        const bool counts = !is_canonical() && termios_.cc[abi::vtime] == 0;
+        const std::size_t minimum = counts ? termios_.cc[abi::vmin] : 1;
+        return readable() >= std::max<std::size_t>(minimum, 1);
+    }
+    /// For FIONREAD; an end-of-file mark counts.
     [[nodiscard]] std::size_t readable() const noexcept { return committed_ - head_; }
 
     /// Takes bytes out: in canonical mode at most one line. 0 bytes from can_read() = end of file.
@@ -229,7 +241,7 @@ private:
             return {};
         }
         committed_ = tail_;
-        return {0, can_read()};
+        return {0, true};  // readers know what they wait for, and whether time counts from now
     }
 
     [[nodiscard]] bool push(std::uint8_t byte) noexcept {

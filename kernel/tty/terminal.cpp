@@ -70,20 +70,25 @@ Status Terminal::check_foreground(Process& self, std::uint32_t signal) noexcept 
 
 Status Terminal::wait_for_input(std::size_t wanted, bool non_blocking) noexcept {
     Instant deadline = Instant::never();
-    if (const std::uint32_t tenths = line_.read_timeout(); tenths != 0) {
-        deadline = Clock::now() + Duration::milliseconds(tenths * 100);
-    }
-    const auto must_wait = [&]() REQUIRES(line_lock_) {
-        return deadline != Instant::never() ? line_.readable() == 0 : !line_.can_read(wanted);
-    };
-    while (must_wait()) {
+    std::size_t timed_from = 0;  // so many bytes were there when the timer was started
+    while (!line_.can_read(wanted)) {
         if (non_blocking) {
-            return fail(Errc::would_block);
+            return line_.readable() > 0 ? Status() : Status(fail(Errc::would_block));
+        }
+        if (const std::uint32_t tenths = line_.read_timeout(); tenths == 0) {
+            deadline = Instant::never();
+        } else if (deadline == Instant::never() || line_.readable() != timed_from) {
+            deadline = Clock::now() + Duration::milliseconds(tenths * 100);
+            timed_from = line_.readable();
         }
         const Status woken =
             readers_.wait(line_lock_, {.interruptible = true, .deadline = deadline});
-        if (!woken) {
-            return woken.error() == Errc::timed_out ? Status() : Status(fail(Errc::restart));
+        if (!woken && woken.error() != Errc::timed_out) {
+            return fail(Errc::restart);
+        }
+        // A timer may have been turned off meanwhile, or another reader have taken its bytes.
+        if (!woken && line_.read_timeout() != 0 && line_.readable() == timed_from) {
+            return {};
         }
     }
     return {};
@@ -138,7 +143,7 @@ Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from) noexce
 fs::Readiness Terminal::poll(fs::PollWaiter* waiter) noexcept {
     pollers_.enter(waiter);
     LockGuard guard(line_lock_);
-    return {.readable = line_.readable() != 0, .writable = true};
+    return {.readable = line_.can_poll(), .writable = true};
 }
 
 void Terminal::hang_up() noexcept {

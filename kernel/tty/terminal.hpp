@@ -49,7 +49,8 @@ private:
 
     /// Stops a background process. Success: it may go on with what it wanted.
     Status check_foreground(Process& self, std::uint32_t signal) noexcept EXCLUDES(process_lock);
-    /// Waits until something can be read. Errors: would_block, restart.
+    /// Waits until read() has an answer: bytes, an end of file, or nothing in time (VTIME). Errors:
+    /// would_block, restart.
     Status wait_for_input(std::size_t wanted, bool non_blocking) noexcept REQUIRES(line_lock_);
     void signal_foreground(std::uint32_t signal) noexcept EXCLUDES(process_lock);
 

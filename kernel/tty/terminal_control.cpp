@@ -111,7 +111,9 @@ Result<std::uint32_t> Terminal::set_settings(Process& self, std::uint32_t argume
             line_.flush_input();
         }
     }
-    readers_.wake_all();  // what counts as readable may have changed
+    // What counts as readable may have changed.
+    readers_.wake_all();
+    pollers_.notify();
     return 0U;
 }
 

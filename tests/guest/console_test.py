@@ -109,6 +109,22 @@ class Session(unittest.TestCase):
         console.expect(r"^/dev/\S+\r?$")
         console.expect(PROMPT)
 
+    def test_programs_choose_when_a_read_returns(self):
+        console = self.start()
+
+        def expect_bytes(settings, size, keys, got):
+            console.send(f"stty -icanon -echo {settings}; echo ready; dd bs={size} count=1 2>/dev/null | od -An -c;"
+                         " stty sane\r")
+            console.expect(r"^ready\r?$")
+            console.send(keys)
+            console.expect(got)
+            console.expect(PROMPT)
+
+        expect_bytes("min 1 time 0", 9, "a", r"^ +a\r?$")
+        expect_bytes("min 4 time 0", 1, "b", r"^ +b\r?$")  # less than MIN, but all that was asked for
+        expect_bytes("min 4 time 0", 9, "cdef", r"^ +c +d +e +f\r?$")
+        expect_bytes("min 4 time 2", 9, "g", r"^ +g\r?$")  # the timer between bytes runs out
+
     def test_rush(self):
         console = self.start()
         console.send("rush\r")

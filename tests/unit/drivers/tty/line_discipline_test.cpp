@@ -123,16 +123,51 @@ TEST_F(LineDisciplineTest, RawModeGivesBytesAtOnce) {
 
 TEST_F(LineDisciplineTest, MinimumAndTime) {
     raw(3);
-    type("ab");
+    // Each byte may be all that somebody waits for: a reader who asks for less than VMIN.
+    EXPECT_TRUE(type("a").readable);
+    EXPECT_TRUE(tty.can_read(1));
+    EXPECT_FALSE(tty.can_read(2));
+    type("b");
     EXPECT_FALSE(tty.can_read());
     EXPECT_TRUE(tty.can_read(2));
+    EXPECT_EQ(tty.read_timeout(), 0U);
     type("c");
     EXPECT_TRUE(tty.can_read());
-    raw(0, 5);
-    read();
-    EXPECT_TRUE(tty.can_read());
-    EXPECT_EQ(tty.read_timeout(), 5U);
+    EXPECT_EQ(read(), "abc");
+    raw(0);
+    EXPECT_TRUE(tty.can_read());  // never waits
     EXPECT_EQ(read(), "");
+}
+
+TEST_F(LineDisciplineTest, TimeIsForTheFirstByteOrBetweenBytes) {
+    raw(0, 5);
+    EXPECT_FALSE(tty.can_read());
+    EXPECT_EQ(tty.read_timeout(), 5U);
+    type("a");
+    EXPECT_TRUE(tty.can_read());
+    EXPECT_EQ(read(), "a");
+    raw(3, 7);
+    EXPECT_FALSE(tty.can_read());
+    EXPECT_EQ(tty.read_timeout(), 0U);  // the timer starts with the first byte
+    type("b");
+    EXPECT_FALSE(tty.can_read());
+    EXPECT_EQ(tty.read_timeout(), 7U);
+}
+
+TEST_F(LineDisciplineTest, PollWaitsForTheMinimumUnlessThereIsATimer) {
+    EXPECT_FALSE(tty.can_poll());
+    type("a\n");
+    EXPECT_TRUE(tty.can_poll());
+    EXPECT_EQ(read(), "a\n");
+    raw(2);
+    type("a");
+    EXPECT_FALSE(tty.can_poll());
+    raw(2, 1);
+    EXPECT_TRUE(tty.can_poll());
+    raw(0);
+    EXPECT_TRUE(tty.can_poll());
+    read();
+    EXPECT_FALSE(tty.can_poll());  // although a read would not wait
 }
 
 TEST_F(LineDisciplineTest, LeavingCanonicalModeKeepsTheUnfinishedLine) {

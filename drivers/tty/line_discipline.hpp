@@ -9,6 +9,7 @@
 
 #include "kidney/abi/signal.hpp"
 #include "kidney/abi/termios.hpp"
+#include "kidney/core/result.hpp"
 #include "kidney/hal/character_sink.hpp"
 
 #include <algorithm>
@@ -120,7 +121,17 @@ public:
         return n;
     }
 
-    /// TCFLSH and the signal keys: forgets input that nobody has read.
+    /// TCFLSH. Output is never kept, so there is none to drop. Error: invalid_argument.
+    [[nodiscard]] Status flush(std::uint32_t queue) noexcept {
+        if (queue > abi::flush_both) {
+            return fail(Errc::invalid_argument);
+        }
+        if (queue != abi::flush_output) {
+            flush_input();
+        }
+        return {};
+    }
+    /// TCSETSF and the signal keys: forgets input that nobody has read.
     void flush_input() noexcept {
         head_ = committed_ = tail_;
         eof_marks_.fill(0);

@@ -58,7 +58,8 @@ private:
     [[nodiscard]] abi::Termios settings() noexcept EXCLUDES(line_lock_);
     [[nodiscard]] abi::WindowSize window() noexcept EXCLUDES(line_lock_);
     [[nodiscard]] std::uint32_t readable() noexcept EXCLUDES(line_lock_);
-    [[nodiscard]] Result<std::uint32_t> flush_input() noexcept EXCLUDES(line_lock_);
+    [[nodiscard]] Result<std::uint32_t> flush(Process& self, std::uint32_t queue) noexcept
+        EXCLUDES(line_lock_);
     [[nodiscard]] Result<std::uint32_t> set_window(std::uint32_t argument) noexcept;
     [[nodiscard]] Result<Pid> foreground(const Process& self) noexcept EXCLUDES(process_lock);
     [[nodiscard]] Result<Pid> session(const Process& self) noexcept EXCLUDES(process_lock);

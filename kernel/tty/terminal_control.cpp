@@ -30,7 +30,7 @@ Result<std::uint32_t> Terminal::control(Process& self, std::uint32_t request,
         case TCSETSF:
             return set_settings(self, argument, true);
         case TCFLSH:
-            return flush_input();
+            return flush(self, argument);
         case TCSBRK:
         case TCXONC:
             return 0U;
@@ -74,9 +74,10 @@ std::uint32_t Terminal::readable() noexcept {
     return static_cast<std::uint32_t>(line_.readable());
 }
 
-Result<std::uint32_t> Terminal::flush_input() noexcept {
+Result<std::uint32_t> Terminal::flush(Process& self, std::uint32_t queue) noexcept {
+    TRY(check_foreground(self, abi::sig_ttou));
     LockGuard guard(line_lock_);
-    line_.flush_input();
+    TRY(line_.flush(queue));
     return 0U;
 }
 

@@ -170,6 +170,18 @@ TEST_F(LineDisciplineTest, PollWaitsForTheMinimumUnlessThereIsATimer) {
     EXPECT_FALSE(tty.can_poll());  // although a read would not wait
 }
 
+TEST_F(LineDisciplineTest, FlushDropsTheQueueThatIsNamed) {
+    type("kept\n");
+    ASSERT_TRUE(tty.flush(abi::flush_output));
+    EXPECT_FALSE(tty.flush(3));
+    EXPECT_EQ(read(), "kept\n");
+    for (const abi::FlushQueue queue : {abi::flush_input, abi::flush_both}) {
+        type("gone\n");
+        ASSERT_TRUE(tty.flush(queue));
+        EXPECT_FALSE(tty.can_read());
+    }
+}
+
 TEST_F(LineDisciplineTest, LeavingCanonicalModeKeepsTheUnfinishedLine) {
     type("abc");
     raw();

@@ -86,7 +86,8 @@ inline void read_memory_map(std::span<const std::byte> payload, BootInfo& info) 
     constexpr std::size_t smallest_entry = 20;
     ByteReader reader(payload);
     const std::size_t entry_size = reader.u32(0);
-    if (!reader.ok() || entry_size < smallest_entry) {
+    // An entry larger than the tag would also carry the sum below around the end of memory.
+    if (!reader.ok() || entry_size < smallest_entry || entry_size > payload.size()) {
         return;
     }
     for (std::size_t at = 8; at + smallest_entry <= payload.size(); at += entry_size) {

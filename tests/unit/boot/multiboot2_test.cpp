@@ -149,5 +149,15 @@ TEST(Multiboot2, AModuleThatEndsBeforeItStartsIsIgnored) {
     EXPECT_EQ(info->modules.size(), 0U);
 }
 
+TEST(Multiboot2, AMemoryMapOfGiantEntriesHasNone) {
+    // 8 + 0xfffffff8 is 0 where addresses have 32 bits.
+    for (const std::uint32_t entry_size : {0xffff'fff8U, 0xffff'ffffU, 1000U}) {
+        const auto info = parse(
+            InfoBuilder().tag(6, words({entry_size, 0}) + region(0x100000, 0x10000, 1)).finish());
+        ASSERT_TRUE(info);
+        EXPECT_EQ(info->memory.size(), 0U);
+    }
+}
+
 }  // namespace
 }  // namespace kidney::kernel

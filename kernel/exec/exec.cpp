@@ -80,8 +80,22 @@ std::string_view last_component(std::string_view path) noexcept {
     return slash == std::string_view::npos ? path : slice(path, slash + 1);
 }
 
-/// Copies the stack image into the new address space; returns where its parts are.
-Result<StackLayout> write_stack(const Process& self, AddressSpace& memory, const LoadPlan& plan,
+/// Who a process of identity `who` is when it runs `file`: set-user-ID and set-group-ID bits.
+Identity identity_in(const fs::Attributes& file, Identity who) noexcept {
+    if ((file.permissions.bits() & 04000U) != 0) {
+        who.user.effective = file.uid;
+    }
+    if ((file.permissions.bits() & 02010U) == 02010U) {
+        who.group.effective = file.gid;
+    }
+    who.user.saved = who.user.effective;
+    who.group.saved = who.group.effective;
+    return who;
+}
+
+/// Copies the stack image into the new address space; returns where its parts are. `who` is the
+/// identity that the program will have.
+Result<StackLayout> write_stack(const Identity& who, AddressSpace& memory, const LoadPlan& plan,
                                 const ArgumentBlock& arguments, std::string_view path) noexcept {
     std::array<std::byte, 16> random;
     fill_random(random);
@@ -95,12 +109,13 @@ Result<StackLayout> write_stack(const Process& self, AddressSpace& memory, const
         .entry = plan.entry,
         .program_headers = plan.program_headers,
         .program_header_count = plan.program_header_count,
-        .uid = self.identity.user.real,
-        .euid = self.identity.user.effective,
-        .gid = self.identity.group.real,
-        .egid = self.identity.group.effective,
+        .uid = who.user.real,
+        .euid = who.user.effective,
+        .gid = who.group.real,
+        .egid = who.group.effective,
         .hardware_capabilities = arch::cpuid(1).edx,
-        .secure = false,
+        // It acts for others than who called it: the C library must not trust the environment.
+        .secure = who.user.effective != who.user.real || who.group.effective != who.group.real,
     };
     const StackLayout at = TRY(layout_stack(in, stack_limit));
     TRY(memory.copy_to(at.strings, std::as_bytes(in.strings)));
@@ -153,19 +168,6 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.has_executed = true;
 }
 
-/// Set-user-ID and set-group-ID bits of the file.
-void apply_set_id(Process& self, const fs::Attributes& file) noexcept {
-    LockGuard guard(process_lock);
-    if ((file.permissions.bits() & 04000U) != 0) {
-        self.identity.user.effective = file.uid;
-    }
-    if ((file.permissions.bits() & 02010U) == 02010U) {
-        self.identity.group.effective = file.gid;
-    }
-    self.identity.user.saved = self.identity.user.effective;
-    self.identity.group.saved = self.identity.group.effective;
-}
-
 }  // namespace
 
 Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
@@ -173,12 +175,16 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     Program program = TRY(find_program(context, path, arguments));
     const fs::Attributes attributes = TRY(program.node->attributes());
     Ref<AddressSpace> memory = TRY(build_address_space(*program.node, program.plan));
-    const StackLayout stack = TRY(write_stack(self, *memory, program.plan, arguments, path));
+    const Identity identity = identity_in(attributes, self.identity);
+    const StackLayout stack = TRY(write_stack(identity, *memory, program.plan, arguments, path));
 
     // Behind this line nothing fails: there is no old program to return to.
     enter_address_space(self, std::move(memory));
     return_borrowed_memory(self, sched::WakeHint::none);
-    apply_set_id(self, attributes);
+    {
+        LockGuard guard(process_lock);
+        self.identity = identity;
+    }
     forget_old_program(self, *program.node, last_component(path), arguments, stack.strings);
     frame = arch::user_start_frame(program.plan.entry, stack.stack_pointer);
     return {};

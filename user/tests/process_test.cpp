@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace {
@@ -24,6 +25,21 @@ void write_file(const char* path, const char* text, int mode) {
     EXPECT_EQ(write(fd, text, std::strlen(text)), std::strlen(text));
     close(fd);
     EXPECT_EQ(chmod(path, static_cast<mode_t>(mode)), 0);
+}
+
+void copy_file(const char* from, const char* to, int mode) {
+    const int source = open(from, O_RDONLY);
+    const int target = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    EXPECT(source >= 0 && target >= 0);
+    static char bytes[16384];
+    ssize_t count = 0;
+    while ((count = read(source, bytes, sizeof bytes)) > 0) {
+        EXPECT_EQ(write(target, bytes, static_cast<std::size_t>(count)), count);
+    }
+    EXPECT_EQ(count, 0);
+    close(source);
+    close(target);
+    EXPECT_EQ(chmod(to, static_cast<mode_t>(mode)), 0);
 }
 
 }  // namespace
@@ -292,6 +308,41 @@ CHECK_CASE(auxiliary_vector_describes_the_program) {
         zeros += random[i] == 0 ? 1 : 0;
     }
     EXPECT(zeros < 8);
+}
+
+/// The C library believes the vector: a set-user-ID program that is not told what it is trusts its
+/// caller's environment.
+CHECK_CASE(auxiliary_vector_tells_a_set_id_program_what_it_is) {
+    constexpr unsigned nobody = 65534;
+    if (std::getenv("IS_THE_SET_ID_PROGRAM") != nullptr) {
+        EXPECT_EQ(getuid(), nobody);
+        EXPECT_EQ(geteuid(), 0);
+        EXPECT_EQ(getauxval(AT_UID), nobody);
+        EXPECT_EQ(getauxval(AT_EUID), 0);
+        EXPECT_EQ(getauxval(AT_GID), getgid());
+        EXPECT_EQ(getauxval(AT_EGID), getegid());
+        EXPECT_EQ(getauxval(AT_SECURE), 1);
+        return;
+    }
+    const char* const path = "/tmp/process_test.set-id";
+    struct statvfs where{};
+    if (getuid() != 0 || statvfs("/tmp", &where) != 0 || (where.f_flag & ST_NOSUID) != 0) {
+        return;  // this machine has no such programs to offer
+    }
+    copy_file("/proc/self/exe", path, 04755);
+    const int status = check::status_of_child([=] {
+        const int null = open("/dev/null", O_WRONLY);
+        dup2(null, STDOUT_FILENO);
+        EXPECT_EQ(setuid(nobody), 0);
+        char variable[] = "IS_THE_SET_ID_PROGRAM=1";
+        char name[] = "auxiliary_vector_tells_a_set_id_program_what_it_is";
+        char* const arguments[] = {name, name, nullptr};
+        char* const environment[] = {variable, nullptr};
+        execve(path, arguments, environment);
+        _Exit(9);
+    });
+    unlink(path);
+    EXPECT_EQ(status, 0);
 }
 
 CHECK_CASE(pid_numbers_are_not_reused_at_once) {

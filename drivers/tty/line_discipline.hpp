@@ -3,8 +3,9 @@
 ///
 /// In canonical mode it collects and edits a line (ERASE, WERASE, KILL, EOF, LNEXT); in raw mode
 /// bytes pass as they come. It echoes, turns INTR, QUIT and SUSP into signals, and cooks output
-/// (ONLCR). A pure engine: received bytes and the echo sink are arguments, signals and wake-ups are
-/// return values; the terminal (kernel/tty) locks it, sleeps and sends. Interrupt handlers feed it.
+/// (ONLCR), which STOP and START halt and continue. A pure engine: received bytes and the echo sink
+/// are arguments, signals and wake-ups are return values; the terminal (kernel/tty) locks it,
+/// sleeps and sends. Interrupt handlers feed it.
 #pragma once
 
 #include "kidney/abi/signal.hpp"
@@ -26,6 +27,7 @@ namespace termios_local = abi::termios_local;
 struct InputEffect {
     std::uint32_t signal = 0;  ///< to the foreground process group; 0: none
     bool readable = false;     ///< readers may have something now
+    bool resumed = false;      ///< stopped output may go on
 };
 
 class LineDiscipline {
@@ -41,6 +43,27 @@ public:
         if (was_canonical && !is_canonical()) {
             committed_ = tail_;
         }
+        if (!has_flow_control()) {
+            is_stopped_by_key_ = false;
+        }
+    }
+    /// Must programs' output wait? Echo never does. Ask again after an effect with `resumed`,
+    /// set_settings() and set_flow().
+    [[nodiscard]] bool is_stopped() const noexcept {
+        return is_stopped_by_key_ || is_stopped_by_program_;
+    }
+    /// TCXONC. What a program has stopped no key starts. Asking the other side to stop is for
+    /// lines slower than their readers: nothing happens. Error: invalid_argument.
+    [[nodiscard]] Status set_flow(std::uint32_t action) noexcept {
+        if (action > abi::send_start) {
+            return fail(Errc::invalid_argument);
+        }
+        if (action == abi::output_off) {
+            is_stopped_by_program_ = true;
+        } else if (action == abi::output_on && is_stopped_by_program_) {
+            is_stopped_by_program_ = is_stopped_by_key_ = false;
+        }
+        return {};
     }
 
     /// One byte from the device. Echo goes to `echo`.
@@ -52,6 +75,10 @@ public:
         }
         if (!map_input(byte)) {
             return {};
+        }
+        if (has_flow_control() && (is(byte, abi::vstart) || is(byte, abi::vstop))) {
+            is_stopped_by_key_ = !is(byte, abi::vstart);
+            return {.resumed = !is_stopped()};
         }
         if (has(termios_local::isig)) {
             if (const std::uint32_t signal = signal_of(byte); signal != 0) {
@@ -155,6 +182,9 @@ private:
     [[nodiscard]] bool has(std::uint32_t flag) const noexcept {
         return (termios_.lflag & flag) != 0;
     }
+    [[nodiscard]] bool has_flow_control() const noexcept {
+        return (termios_.iflag & abi::termios_input::ixon) != 0;
+    }
     [[nodiscard]] bool is_canonical() const noexcept { return has(termios_local::icanon); }
     [[nodiscard]] bool is(std::uint8_t byte, abi::ControlCharacter which) const noexcept {
         return termios_.cc[which] != disabled_character && termios_.cc[which] == byte;
@@ -198,7 +228,10 @@ private:
             flush_input();
         }
         echo_byte(byte, echo);
-        return {signal, false};
+        if (has_flow_control()) {
+            is_stopped_by_key_ = false;  // who interrupts wants to see what happens
+        }
+        return {.signal = signal, .resumed = !is_stopped()};
     }
 
     template <hal::CharacterSink Sink>
@@ -222,7 +255,7 @@ private:
                 set_eof_mark((tail_ - 1) % capacity, true);
                 committed_ = tail_;
             }
-            return {0, true};
+            return {.readable = true};
         }
         if (is_line_end(byte)) {
             if (!push(byte)) {
@@ -232,7 +265,7 @@ private:
             if (has(termios_local::echo) || (byte == '\n' && has(termios_local::echonl))) {
                 send(byte, echo);
             }
-            return {0, true};
+            return {.readable = true};
         }
         return accept(byte, echo);
     }
@@ -252,7 +285,8 @@ private:
             return {};
         }
         committed_ = tail_;
-        return {0, true};  // readers know what they wait for, and whether time counts from now
+        return {.readable =
+                    true};  // readers know what they wait for, and whether time counts from now
     }
 
     [[nodiscard]] bool push(std::uint8_t byte) noexcept {
@@ -336,6 +370,7 @@ private:
     // being edited.
     std::size_t head_ = 0, committed_ = 0, tail_ = 0;
     bool literal_next_ = false;
+    bool is_stopped_by_key_ = false, is_stopped_by_program_ = false;
     std::array<std::uint8_t, capacity> buffer_{};
     std::array<std::uint32_t, capacity / 32> eof_marks_{};
 };

@@ -41,6 +41,11 @@ void Terminal::receive(std::uint8_t byte) noexcept {
     }
     if (effect.readable) {
         readers_.wake_all();
+    }
+    if (effect.resumed) {
+        writers_.wake_all();
+    }
+    if (effect.readable || effect.resumed) {
         pollers_.notify();
     }
 }
@@ -108,7 +113,21 @@ Result<std::size_t> Terminal::read(Process& self, fs::ReadBuffer& to, bool non_b
     return count;
 }
 
-Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from) noexcept {
+Status Terminal::wait_for_output(bool non_blocking) noexcept {
+    LockGuard guard(line_lock_);
+    while (line_.is_stopped()) {
+        if (non_blocking) {
+            return fail(Errc::would_block);
+        }
+        if (!writers_.wait(line_lock_, {.interruptible = true})) {
+            return fail(Errc::restart);
+        }
+    }
+    return {};
+}
+
+Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from,
+                                    bool non_blocking) noexcept {
     bool stops_background = false;
     {
         LockGuard guard(line_lock_);
@@ -121,7 +140,11 @@ Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from) noexce
     std::size_t written = 0;
     while (from.remaining() > 0) {
         const auto piece = std::span(bytes).first(std::min(bytes.size(), from.remaining()));
-        if (const Status taken = from.take(piece); !taken) {
+        Status taken = wait_for_output(non_blocking);
+        if (taken) {
+            taken = from.take(piece);
+        }
+        if (!taken) {
             return written != 0 ? Result<std::size_t>(written) : fail(taken.error());
         }
         Piece cooked;  // twice as large as the raw piece: every byte may become two
@@ -143,7 +166,7 @@ Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from) noexce
 fs::Readiness Terminal::poll(fs::PollWaiter* waiter) noexcept {
     pollers_.enter(waiter);
     LockGuard guard(line_lock_);
-    return {.readable = line_.can_poll(), .writable = true};
+    return {.readable = line_.can_poll(), .writable = !line_.is_stopped()};
 }
 
 void Terminal::hang_up() noexcept {

@@ -32,7 +32,8 @@ public:
     // restart, bad_address.
     [[nodiscard]] Result<std::size_t> read(Process& self, fs::ReadBuffer& to,
                                            bool non_blocking) noexcept;
-    [[nodiscard]] Result<std::size_t> write(Process& self, fs::WriteBuffer& from) noexcept;
+    [[nodiscard]] Result<std::size_t> write(Process& self, fs::WriteBuffer& from,
+                                            bool non_blocking) noexcept;
     [[nodiscard]] fs::Readiness poll(fs::PollWaiter* waiter) noexcept;
     /// Terminal ioctls. Errors: not_a_terminal (not for this terminal, or unknown),
     /// invalid_argument, not_permitted, bad_address, restart, io_error.
@@ -52,12 +53,18 @@ private:
     /// Waits until read() has an answer: bytes, an end of file, or nothing in time (VTIME). Errors:
     /// would_block, restart.
     Status wait_for_input(std::size_t wanted, bool non_blocking) noexcept REQUIRES(line_lock_);
+    /// Waits while output is stopped. Errors: would_block, restart.
+    Status wait_for_output(bool non_blocking) noexcept EXCLUDES(line_lock_);
     void signal_foreground(std::uint32_t signal) noexcept EXCLUDES(process_lock);
 
     // One per ioctl.
     [[nodiscard]] abi::Termios settings() noexcept EXCLUDES(line_lock_);
     [[nodiscard]] abi::WindowSize window() noexcept EXCLUDES(line_lock_);
     [[nodiscard]] std::uint32_t readable() noexcept EXCLUDES(line_lock_);
+    [[nodiscard]] Result<std::uint32_t> set_flow(Process& self, std::uint32_t action) noexcept
+        EXCLUDES(line_lock_);
+    /// What counts as readable or writable may have changed.
+    void wake_everybody() noexcept;
     [[nodiscard]] Result<std::uint32_t> flush(Process& self, std::uint32_t queue) noexcept
         EXCLUDES(line_lock_);
     [[nodiscard]] Result<std::uint32_t> set_window(std::uint32_t argument) noexcept;
@@ -75,6 +82,7 @@ private:
     drivers::LineDiscipline line_ GUARDED_BY(line_lock_);
     abi::WindowSize window_ GUARDED_BY(line_lock_){24, 80, 0, 0};
     WaitQueue readers_;
+    WaitQueue writers_;  ///< those whom flow control has stopped
     fs::PollList<SpinLock<ranks::poll>> pollers_;
 
     Pid session_ GUARDED_BY(process_lock);     ///< 0: nobody's controlling terminal

@@ -31,8 +31,9 @@ Result<std::uint32_t> Terminal::control(Process& self, std::uint32_t request,
             return set_settings(self, argument, true);
         case TCFLSH:
             return flush(self, argument);
-        case TCSBRK:
         case TCXONC:
+            return set_flow(self, argument);
+        case TCSBRK:
             return 0U;
         case TIOCGWINSZ:
             return answer(argument, window());
@@ -81,6 +82,22 @@ Result<std::uint32_t> Terminal::flush(Process& self, std::uint32_t queue) noexce
     return 0U;
 }
 
+Result<std::uint32_t> Terminal::set_flow(Process& self, std::uint32_t action) noexcept {
+    TRY(check_foreground(self, abi::sig_ttou));
+    {
+        LockGuard guard(line_lock_);
+        TRY(line_.set_flow(action));
+    }
+    wake_everybody();
+    return 0U;
+}
+
+void Terminal::wake_everybody() noexcept {
+    readers_.wake_all();
+    writers_.wake_all();
+    pollers_.notify();
+}
+
 Result<std::uint32_t> Terminal::set_window(std::uint32_t argument) noexcept {
     const auto size = TRY(get_user(UserPtr<const abi::WindowSize>(argument)));
     {
@@ -112,9 +129,7 @@ Result<std::uint32_t> Terminal::set_settings(Process& self, std::uint32_t argume
             line_.flush_input();
         }
     }
-    // What counts as readable may have changed.
-    readers_.wake_all();
-    pollers_.notify();
+    wake_everybody();
     return 0U;
 }
 

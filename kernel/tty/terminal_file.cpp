@@ -42,7 +42,7 @@ public:
         if (!is_writable()) {
             return fail(Errc::bad_descriptor);
         }
-        return terminal_.write(current_process(), from);
+        return terminal_.write(current_process(), from, is_non_blocking());
     }
     fs::Readiness poll(fs::PollWaiter* waiter) noexcept override { return terminal_.poll(waiter); }
     Result<std::uint32_t> control(std::uint32_t request, std::uint32_t argument) noexcept override {

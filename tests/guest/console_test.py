@@ -109,6 +109,17 @@ class Session(unittest.TestCase):
         console.expect(r"^/dev/\S+\r?$")
         console.expect(PROMPT)
 
+    def test_stop_and_start_hold_the_output(self):
+        console = self.start()
+        console.send("stty -echo; echo ready; cat; stty echo\r")
+        console.expect(r"^ready\r?$")
+        console.send("\x13one\r")  # Ctrl-S
+        console.send("\x11two\r")  # Ctrl-Q; neither key reaches the program
+        console.expect(r"^one\r?$")
+        console.expect(r"^two\r?$")
+        console.send("\x13\x03")  # an interrupt ends the wait
+        console.expect(PROMPT)
+
     def test_programs_choose_when_a_read_returns(self):
         console = self.start()
 

@@ -47,6 +47,14 @@ inline constexpr std::uint32_t b38400 = 0xf, b115200 = 0x1002, cs8 = 0x30, cread
 /// TCFLSH: whose bytes are dropped.
 enum FlushQueue : std::uint32_t { flush_input = 0, flush_output = 1, flush_both = 2 };
 
+/// TCXONC: tcflow(3).
+enum FlowAction : std::uint32_t {
+    output_off = 0,
+    output_on = 1,
+    send_stop = 2,
+    send_start = 3,
+};
+
 /// The kernel's struct termios; a new terminal has the settings of `stty sane`.
 struct Termios {
     std::uint32_t iflag = termios_input::icrnl | termios_input::ixon;

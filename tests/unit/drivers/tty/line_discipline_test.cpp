@@ -170,6 +170,39 @@ TEST_F(LineDisciplineTest, PollWaitsForTheMinimumUnlessThereIsATimer) {
     EXPECT_FALSE(tty.can_poll());  // although a read would not wait
 }
 
+TEST_F(LineDisciplineTest, StopAndStartHoldTheOutput) {
+    type("a\x13");
+    EXPECT_TRUE(tty.is_stopped());
+    EXPECT_FALSE(type("b").resumed);
+    EXPECT_TRUE(type("\x11").resumed);
+    EXPECT_FALSE(tty.is_stopped());
+    type("\n");
+    EXPECT_EQ(read(), "ab\n");  // the keys are no data
+    type("\x13");
+    EXPECT_TRUE(type("\x03").resumed);  // a signal starts it, too
+    EXPECT_FALSE(tty.is_stopped());
+    type("\x13");
+    abi::Termios t = tty.settings();
+    t.iflag &= ~abi::termios_input::ixon;
+    tty.set_settings(t);
+    EXPECT_FALSE(tty.is_stopped());
+    type("\x13\x11\n");
+    EXPECT_FALSE(tty.is_stopped());
+    EXPECT_EQ(read(), "\x13\x11\n");
+}
+
+TEST_F(LineDisciplineTest, OnlyAProgramStartsWhatAProgramStopped) {
+    EXPECT_FALSE(tty.set_flow(4));
+    ASSERT_TRUE(tty.set_flow(abi::output_off));
+    EXPECT_TRUE(tty.is_stopped());
+    EXPECT_FALSE(type("\x11").resumed);
+    EXPECT_TRUE(tty.is_stopped());
+    ASSERT_TRUE(tty.set_flow(abi::output_on));
+    EXPECT_FALSE(tty.is_stopped());
+    ASSERT_TRUE(tty.set_flow(abi::send_stop));
+    EXPECT_FALSE(tty.is_stopped());
+}
+
 TEST_F(LineDisciplineTest, FlushDropsTheQueueThatIsNamed) {
     type("kept\n");
     ASSERT_TRUE(tty.flush(abi::flush_output));

@@ -285,8 +285,8 @@ private:
             return {};
         }
         committed_ = tail_;
-        return {.readable =
-                    true};  // readers know what they wait for, and whether time counts from now
+        // Readers know what they wait for, and whether time counts from now.
+        return {.readable = true};
     }
 
     [[nodiscard]] bool push(std::uint8_t byte) noexcept {

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 namespace check {
@@ -47,6 +49,27 @@ int wait_status(pid_t pid) {
         }
     }
     return status;
+}
+
+void wait_until_asleep(pid_t pid) {
+    char path[32];
+    std::snprintf(path, sizeof path, "/proc/%d/stat", static_cast<int>(pid));
+    for (;;) {
+        char text[512];
+        const int fd = open(path, O_RDONLY);
+        const ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        if (length <= 0) {
+            fail(__FILE__, __LINE__, "%s: %s", path, std::strerror(errno));
+        }
+        close(fd);
+        text[length] = '\0';
+        // The name may hold anything, so the state is behind the last parenthesis.
+        const char* const name_end = std::strrchr(text, ')');
+        if (name_end != nullptr && std::strncmp(name_end, ") S", 3) == 0) {
+            return;
+        }
+        sched_yield();
+    }
 }
 
 pid_t fork_or_fail() {

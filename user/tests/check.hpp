@@ -36,6 +36,9 @@ int wait_status(pid_t pid);
 
 pid_t fork_or_fail();
 
+/// Returns when the process sleeps in a system call, as /proc tells it.
+void wait_until_asleep(pid_t pid);
+
 }  // namespace check
 
 #define CHECK_CASE(name)                                        \

@@ -478,7 +478,7 @@ CHECK_CASE(sigtimedwait_gets_a_child_that_is_ignored_by_default) {
     EXPECT_EQ(sigprocmask(SIG_BLOCK, &set, nullptr), 0);
     const pid_t pid = check::fork_or_fail();
     if (pid == 0) {
-        usleep(50000);  // the parent waits by now
+        check::wait_until_asleep(getppid());
         _Exit(3);
     }
     const timespec long_enough{20, 0};

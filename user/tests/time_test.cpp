@@ -104,7 +104,7 @@ CHECK_CASE(a_stop_does_not_shorten_sleeps) {
         _Exit(0);
     }
     int status = 0;
-    sleep_for(100000000);  // most likely it sleeps by now; if not, nothing is tested
+    check::wait_until_asleep(pid);
     EXPECT_EQ(kill(pid, SIGSTOP), 0);
     EXPECT_EQ(waitpid(pid, &status, WUNTRACED), pid);
     EXPECT_EQ(kill(pid, SIGCONT), 0);

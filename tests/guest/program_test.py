@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Runs one of user/tests in the guest, or natively with --native: every line must be `ok`, the status 0."""
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,9 +11,7 @@ FOLDER = "usr/lib/kidney-tests"
 
 def run_natively(tree: Path, name: str) -> guest.Result:
     # From the folder of the programs: tests that start other programs look there when /bin has none.
-    result = subprocess.run([tree / "rootfs" / FOLDER / name], cwd=tree / "user", stdin=subprocess.DEVNULL,
-                            capture_output=True, timeout=guest.DEADLINE)
-    return guest.Result(result.returncode, result.stdout, result.stderr, b"")
+    return guest.watch([tree / "rootfs" / FOLDER / name], cwd=tree / "user")
 
 
 def main() -> int:

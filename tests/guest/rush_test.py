@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """rush: small scripts with known output, all in one boot, or natively with --native."""
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -60,8 +59,7 @@ def main() -> int:
         write_runner(folder)
         if options.native:
             path = f"{options.tree.absolute() / 'user/programs/bin'}:/bin:/usr/bin"
-            text = subprocess.run(["sh", folder / "runner", folder], env={"PATH": path, "LC_ALL": "C"},
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=guest.DEADLINE).stdout
+            text = guest.watch(["sh", folder / "runner", folder], env={"PATH": path, "LC_ALL": "C"}).out
         else:
             guest.require_qemu()
             result = guest.run(options.tree, "sh /usr/lib/rush-tests/runner /usr/lib/rush-tests", "--root", overlay)

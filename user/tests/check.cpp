@@ -1,6 +1,7 @@
 #include "user/tests/check.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <cstring>
 #include <fcntl.h>
@@ -92,6 +93,7 @@ bool run(const Case& test) {
     std::fflush(stdout);
     const pid_t pid = fork();
     if (pid == 0) {
+        setpgid(0, 0);
         close(ends[0]);
         report_fd = dup2(ends[1], 200) == 200
                         ? 200
@@ -105,7 +107,15 @@ bool run(const Case& test) {
     }
     close(ends[1]);
     int status = 0;
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    siginfo_t end{};
+    while (pid > 0 && waitid(P_PID, static_cast<id_t>(pid), &end, WEXITED | WNOWAIT) < 0 &&
+           errno == EINTR) {
+    }
+    // Children that a failed case left behind would disturb the next, and hold whoever reads our
+    // output. Only now is the case waited for, so that its group's number is not given anew.
+    if (pid > 0) {
+        kill(-pid, SIGKILL);
+        waitpid(pid, &status, 0);
     }
     char reason[600] = "";
     if (pid < 0) {

@@ -8,7 +8,6 @@
 #include <ctime>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -234,20 +233,26 @@ CHECK_CASE(a_forged_return_frame_kills_the_program_only) {
 CHECK_CASE(a_call_is_interrupted_or_restarted) {
     int ends[2];
     EXPECT_EQ(pipe(ends), 0);
-    install(SIGALRM, count);
-    const itimerval soon{{0, 0}, {0, 30000}};
-    EXPECT_EQ(setitimer(ITIMER_REAL, &soon, nullptr), 0);
+    const pid_t reader = getpid();
+    install(SIGUSR1, count);
+    const pid_t sender = check::fork_or_fail();
+    if (sender == 0) {
+        check::wait_until_asleep(reader);
+        _Exit(kill(reader, SIGUSR1));
+    }
     char c = 0;
     EXPECT_ERRNO(read(ends[0], &c, 1), EINTR);
     EXPECT_EQ(handled, 1);
+    EXPECT_EQ(check::wait_status(sender), 0);
 
-    install(SIGALRM, count, SA_RESTART);
+    install(SIGUSR1, count, SA_RESTART);
     const pid_t writer = check::fork_or_fail();
     if (writer == 0) {
-        usleep(200000);
+        check::wait_until_asleep(reader);
+        EXPECT_EQ(kill(reader, SIGUSR1), 0);
+        check::wait_until_asleep(reader);
         _Exit(write(ends[1], "w", 1) == 1 ? 0 : 1);
     }
-    EXPECT_EQ(setitimer(ITIMER_REAL, &soon, nullptr), 0);
     EXPECT_EQ(read(ends[0], &c, 1), 1);
     EXPECT_EQ(c, 'w');
     EXPECT_EQ(handled, 2);

@@ -10,6 +10,8 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
 
 import verb_run  # noqa: E402
+from build import complaints  # noqa: E402
+from main import VERBS  # noqa: E402
 from verb_test import Case  # noqa: E402
 
 
@@ -43,6 +45,40 @@ class Mistakes(unittest.TestCase):
     def test_missing_files_are_named(self):
         self.expect(["run", "--root", "/no/such/tree"], "/no/such/tree")
         self.expect(["run", "--disk", "/no/such/disk"], "/no/such/disk")
+        self.expect(["run", "--tree", "/no/such/tree"], "/no/such/tree")
+
+    def test_files_that_cannot_be_written_are_refused_before_anything_is_built(self):
+        for option in ("--save", "--log"):
+            self.expect(["run", option, "/no/such/folder/file"], option, "/no/such/folder/file")
+            self.expect(["run", option, "/"], option, "directory")
+
+    def test_times_are_numbers_above_zero(self):
+        for time in ("0", "-1", "nan", "inf", "soon"):
+            self.expect(["run", f"--timeout={time}"], "--timeout", time, "above 0")
+
+    def test_options_that_contradict_each_other(self):
+        self.expect(["run", "--bochs", "--exec", "true"], "--exec", "Bochs")
+        self.expect(["run", "--gdb", "--gdb-server", "1234"], "--gdb-server")
+        self.expect(["run", "--gdb", "--exec", "true"], "--exec")
+
+
+class Help(unittest.TestCase):
+    def test_every_verb_has_some_in_both_ways(self):
+        for verb in VERBS:
+            for arguments in ((verb, "--help"), ("help", verb)):
+                result = kidney(*arguments)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn(f"./kidney {verb}", result.stdout)
+
+
+class Build(unittest.TestCase):
+    def test_a_failed_build_shows_errors_and_not_commands(self):
+        output = ["[1/3] Building a.o\n", "FAILED: b.o \n", "clang++ -c very long\n", "b.cpp:1: error: no\n",
+                  "[2/3] Building c.o\n", "FAILED: d.o \n", "clang++ -c d\n", "d.cpp:2: error: nor this\n"]
+        self.assertEqual(complaints(output),
+                         "FAILED: b.o \nb.cpp:1: error: no\nFAILED: d.o \nd.cpp:2: error: nor this")
+        self.assertEqual(complaints(["FAILED: a\n", "command\n", "error\n"]), "FAILED: a\nerror")
+        self.assertEqual(complaints(["ninja: error: loading\n"]), "ninja: error: loading")
 
 
 class KernelLog(unittest.TestCase):

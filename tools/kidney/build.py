@@ -58,6 +58,16 @@ def configure(preset, tree, settings):
 QUIET_STEPS = ("Checking the root disk", "Staging the root file system", "Re-checking globbed directories")
 
 
+def complaints(output):
+    """What the failed commands said, without the commands themselves: they are longer than most errors."""
+    first = next((i for i, line in enumerate(output) if line.startswith("FAILED:")), None)
+    if first is None:
+        return "".join(output[-60:]).rstrip()
+    kept = [line for before, line in zip([""] + output[first:], output[first:])
+            if not before.startswith("FAILED:") and not line.startswith("[")]
+    return "".join(kept[:200]).rstrip()
+
+
 def ninja(tree, targets):
     """Runs Ninja; shows its progress in a terminal, and its output if it fails."""
     environment = dict(os.environ, NINJA_STATUS="[%f/%t] ")
@@ -80,8 +90,7 @@ def ninja(tree, targets):
     if terminal and announced:
         sys.stderr.write("\r\033[K")
     if process.returncode != 0:
-        failed = next((i for i, line in enumerate(output) if line.startswith("FAILED:")), max(0, len(output) - 60))
-        raise Failure("the build failed:\n" + "".join(output[failed:failed + 200]).rstrip())
+        raise Failure("the build failed:\n" + complaints(output))
 
 
 def build(preset, targets, settings=None):

@@ -1,9 +1,13 @@
 """The verbs of ./kidney. Each is a module here with a function main(arguments) that returns the exit status."""
 import importlib
 import os
+import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from project import say  # noqa: E402
 
 VERBS = {
     "run": ("verb_run", "build the images and boot them, to a shell prompt in this terminal"),
@@ -23,13 +27,31 @@ def help_text():
 
 def main():
     verb, arguments = sys.argv[1], sys.argv[2:]
+    if verb == "help" and arguments:
+        verb, arguments = arguments[0], ["--help"]
     if verb in ("help", "--help", "-h"):
         print(help_text())
         return 0
-    if verb not in VERBS or VERBS[verb][0] is None:
-        print(f"kidney: unknown verb '{verb}'. The verbs are: {', '.join(VERBS)}, help", file=sys.stderr)
+    if verb not in VERBS:
+        say(f"unknown verb '{verb}'. The verbs are: {', '.join(VERBS)}, help")
         return 2
-    return importlib.import_module(VERBS[verb][0]).main(arguments)
+    module, about = VERBS[verb]
+    if module is None:  # the shell script in front of us does it
+        print(f"usage: ./kidney {verb}\n\n  {about}")
+        return 0
+    try:
+        return importlib.import_module(module).main(arguments)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # who reads our output has heard enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:  # no space, no permission, ...
+        say(error)
+        return 1
+    except subprocess.CalledProcessError as error:  # it has said why
+        say(f"{error.cmd[0]} failed")
+        return 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Where things are, and how ./kidney speaks to its user."""
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -45,6 +46,25 @@ def integer_between(low, high):
             raise argparse.ArgumentTypeError(f"'{text}' is not a number from {low} to {high}")
         return value
     return convert
+
+
+def seconds(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds above 0")
+    return value
+
+
+def output_file(text):
+    """A file that can be made or written over; a device such as /dev/null will do."""
+    if os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is a directory, not a file")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(text))):
+        raise argparse.ArgumentTypeError(f"'{text}': there is no such directory")
+    return text
 
 
 def policy_slots():

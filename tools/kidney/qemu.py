@@ -22,15 +22,15 @@ def escape(path):
     return os.path.abspath(path).replace(",", ",,")
 
 
-def display(gui):
-    if not gui:
-        return ["-display", "none"]
+def window():
+    """Which kind of window this QEMU can open, or None."""
     known = subprocess.run([PROGRAM, "-display", "help"], stdout=subprocess.PIPE,
                            stderr=subprocess.DEVNULL, text=True).stdout.split()
-    for kind in ("gtk", "sdl"):
-        if kind in known:
-            return ["-display", kind]
-    return ["-display", "vnc=localhost:0"]
+    return next((kind for kind in ("gtk", "sdl") if kind in known), None)
+
+
+def display(gui):
+    return ["-display", (window() or "vnc=localhost:0") if gui else "none"]
 
 
 def machine(iso, memory, smp, gui=False):

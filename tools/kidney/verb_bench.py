@@ -21,7 +21,7 @@ OUTPUT = os.path.join(BUILD, "bench")
 
 def parse(arguments):
     parser = Arguments("bench", "Runs the benchmarks: all host suites, one by name, or `guest`.")
-    parser.add_argument("name", nargs="?", help="a suite (mm, sched, ...), or guest: the system calls in the kernel")
+    parser.add_argument("name", nargs="?", help="a suite (mm_frames, sched_policy, ...), or guest: the system calls in the kernel")
     parser.add_argument("--filter", metavar="REGEX", help="only benchmarks whose name matches")
     parser.add_argument("--quick", action="store_true", help="short runs: rough figures")
     return parser.parse_args(arguments)

@@ -13,7 +13,7 @@ import tempfile
 
 import build
 import qemu
-from project import ROOT, Arguments, Failure, integer_between, parse_settings, say
+from project import ROOT, Arguments, Failure, integer_between, output_file, parse_settings, say, seconds
 from streams import Streams
 
 STATUS_PANIC = 125
@@ -31,15 +31,15 @@ def parse(arguments):
     add("--exec", metavar="CMD", dest="command", help="run /bin/sh -c CMD in the guest, print its output, power off")
     add("--root", metavar="DIR", action="append", default=[], help="copy this tree over the root file system first")
     add("--disk", metavar="FILE", action="append", default=[], help="attach this disk image too (writes go to it)")
-    add("--save", metavar="FILE", help="keep the root disk as it is at power-off")
+    add("--save", metavar="FILE", type=output_file, help="keep the root disk as it is at power-off")
     add("--smp", metavar="N", type=integer_between(1, 8), default=1, help="number of CPUs (1)")
     add("--memory", metavar="MiB", type=integer_between(16, 3584), default=256, help="RAM (256)")
     add("--append", metavar="WORDS", action="append", default=[], help="add to the kernel's command line")
     add("--set", metavar="VAR=VALUE", action="append", default=[], dest="settings",
         help="build with another policy, e.g. KIDNEY_SCHEDULER=fixed_priority")
     add("--release", action="store_true", help="the optimised kernel, without its assertions")
-    add("--timeout", metavar="SECONDS", type=float, help="give up after this long")
-    add("--log", metavar="FILE", help="the kernel log (default: kernel.log in the build tree)")
+    add("--timeout", metavar="SECONDS", type=seconds, help="give up after this long")
+    add("--log", metavar="FILE", type=output_file, help="the kernel log (default: kernel.log in the build tree)")
     add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
     add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
     add("--gdb", action="store_true", help="stop at the kernel's entry, in GDB")
@@ -52,16 +52,24 @@ def parse(arguments):
             parser.error(f"--root {folder}: not a directory")
     for path in options.disk:
         if not os.path.isfile(path):
-            parser.error(f"--disk {path}: no such file")
-    if options.timeout is not None and options.timeout <= 0:
-        parser.error("--timeout wants a number of seconds above 0")
-    if options.bochs and (options.gdb or options.disk or options.save or options.smp > 1):
-        parser.error("--bochs runs alone, with one CPU: not together with --gdb, --disk, --save or --smp")
+            parser.error(f"--disk {path}: not a file" if os.path.exists(path) else f"--disk {path}: no such file")
+    if options.bochs and options.command is not None:
+        parser.error("--exec needs QEMU: Bochs has no way to hand the command to the kernel")
+    if options.bochs and (options.gdb or options.gdb_server or options.disk or options.save or options.smp > 1):
+        parser.error("--bochs runs alone, with one CPU: not together with --gdb, --gdb-server, --disk, --save or --smp")
+    if options.gdb and (options.gdb_server or options.timeout):
+        parser.error("--gdb starts a GDB of its own, for as long as you like: not together with --gdb-server or --timeout")
     if options.command is not None and (options.gdb or options.gdb_server):
         parser.error("debugging is interactive: use it without --exec")
     if options.tree and (options.settings or options.release):
         parser.error("--tree boots what is built: not together with --set or --release")
+    if options.tree and not os.path.isfile(os.path.join(options.tree, "kidney.iso")):
+        parser.error(f"--tree {options.tree}: no build tree with a kidney.iso")
     return options
+
+
+def has_display():
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def make_disk(tree, folders, output):
@@ -193,6 +201,8 @@ def boot(options, tree, folder):
         if sys.stdin.isatty():
             say("Ctrl-A X leaves QEMU, exit powers the machine off")
         command += qemu.serial_terminal(log)
+        if options.gui and not qemu.window():
+            say("this QEMU opens no windows; its screen is served by VNC at localhost:5900")
         code = run_interactive(command, options)
     ending = guest_status(log)
     if log != kept_log:
@@ -216,6 +226,8 @@ def main(arguments):
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        if options.gui and not options.bochs and qemu.window() and not has_display():
+            raise Failure("--gui needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set", 2)
         if options.tree:
             tree = os.path.abspath(options.tree)
         else:
@@ -229,5 +241,3 @@ def main(arguments):
     except Failure as failure:
         say(failure)
         return failure.status
-    except KeyboardInterrupt:
-        return 130

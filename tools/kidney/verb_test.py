@@ -24,6 +24,14 @@ SUITES = (
 )
 
 
+# Suites that run only if they are named.
+EXTRA_SUITES = (
+    ("host-release", "the host tests, optimised", None),
+    ("i686-release", "the optimised kernel in QEMU and Bochs", None),
+    ("host-fuzz", "fuzzers, each for a short while", None),
+)
+
+
 class Case:
     def __init__(self, element):
         self.name = element.get("name")
@@ -125,16 +133,24 @@ def known_labels():
 
 def selection(arguments):
     """[(preset, labels or None)]: which suites to run, and what of them."""
-    presets = [name for name in arguments if name in {preset for preset, _, _ in SUITES}]
+    presets = [name for name in arguments if name in {preset for preset, _, _ in SUITES + EXTRA_SUITES}]
     labels = [name for name in arguments if name not in presets]
     chosen = []
-    for preset, _, limit in SUITES:
+    for preset, _, limit in SUITES + EXTRA_SUITES if presets else SUITES:
         if presets and preset not in presets:
             continue
         if limit and labels and limit not in labels:
             continue
         chosen.append((preset, [limit] if limit else labels or None))
     return chosen
+
+
+def warn_of_unknown(arguments):
+    """Labels are known for certain only when all is built, which takes long; a typing error should be seen before."""
+    labels = known_labels()
+    for name in arguments:
+        if labels and name not in labels + [suite for suite, _, _ in SUITES + EXTRA_SUITES]:
+            say(f"no test that is built already has the label {name} (those have: {', '.join(labels)})")
 
 
 def summarise(suites):
@@ -161,7 +177,8 @@ def summarise(suites):
 
 def parse(arguments):
     parser = Arguments("test", "Builds and runs the tests: all of them, or those with one of the labels.",
-                       epilog="suites: " + "; ".join(f"{name}: {text}" for name, text, _ in SUITES))
+                       epilog="suites: " + "; ".join(f"{name}: {text}" for name, text, _ in SUITES) +
+                       ". Only when named: " + "; ".join(f"{name}: {text}" for name, text, _ in EXTRA_SUITES) + ".")
     parser.add_argument("label", nargs="*", help="a CTest label (mm, check, boot, ...) or the name of a suite")
     parser.add_argument("--matrix", action="store_true",
                         help="build the kernel with every policy of every slot, and boot each; "
@@ -181,9 +198,10 @@ def main(arguments):
         print(f"{passed} passed, {failed} failed, 0 skipped")
         return 1 if failed else 0
     os.makedirs(JUNIT, exist_ok=True)
+    warn_of_unknown(options.label)
     suites = []
     for preset, labels in selection(options.label):
-        about = next(text for name, text, _ in SUITES if name == preset)
+        about = next(text for name, text, _ in SUITES + EXTRA_SUITES if name == preset)
         print(f"{preset}: {about}", flush=True)
         suite = run_suite(preset, labels)
         if not options.label and not suite.cases and not suite.broken:
@@ -193,7 +211,7 @@ def main(arguments):
         suites.append(suite)
     if not any(suite.cases or suite.broken for suite in suites):
         say(f"no test has the label {' or '.join(options.label)}. The labels are: {', '.join(known_labels())}; "
-            f"the suites: {', '.join(name for name, _, _ in SUITES)}")
+            f"the suites: {', '.join(name for name, _, _ in SUITES + EXTRA_SUITES)}")
         return 2
     _, failed, _ = summarise(suites)
     return 1 if failed else 0

@@ -9,9 +9,9 @@ import unittest
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
 
-import verb_run  # noqa: E402
 from build import complaints  # noqa: E402
 from main import VERBS  # noqa: E402
+from outcome import guest_status  # noqa: E402
 from verb_test import Case  # noqa: E402
 
 
@@ -86,7 +86,7 @@ class KernelLog(unittest.TestCase):
         with tempfile.NamedTemporaryFile() as file:
             file.write(text)
             file.flush()
-            return verb_run.guest_status(file.name)
+            return guest_status(file.name)
 
     def test_exit_status(self):
         self.assertEqual(self.end_of(b"boot\r\ninit exited with status 7\r\n"), ("exit", 7))

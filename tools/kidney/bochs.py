@@ -16,6 +16,8 @@ import termios
 import time
 import tty
 
+import root_disk
+from outcome import STATUS_TIMEOUT, conclude, guest_status
 from project import ROOT, Failure, say
 
 CONFIG = """\
@@ -73,9 +75,8 @@ def boot_image(options, tree, folder):
     return iso
 
 
-def root_disk(options, tree, folder):
-    import verb_run
-    source, _ = verb_run.root_disk(options, tree, folder)
+def whole_cylinders(options, tree, folder):
+    source, _ = root_disk.root_disk(options, tree, folder)
     path = os.path.join(folder, "disk.img")
     subprocess.run(["cp", "--sparse=always", source, path], check=True)
     size = os.path.getsize(path)
@@ -125,7 +126,6 @@ def join_terminal(process, console, log, timeout):
 
 
 def run(options, tree, folder):
-    from verb_run import STATUS_TIMEOUT, conclude, guest_status
     master, slave = pty.openpty()
     tty.setraw(slave)
     config = os.path.join(folder, "bochsrc")
@@ -134,7 +134,7 @@ def run(options, tree, folder):
     with open(config, "w", encoding="utf-8") as file:
         file.write(CONFIG.format(
             display=display(options.gui), memory=options.memory, vga_bios=vga_bios(),
-            disk=root_disk(options, tree, folder), iso=boot_image(options, tree, folder),
+            disk=whole_cylinders(options, tree, folder), iso=boot_image(options, tree, folder),
             console=os.ttyname(slave), log=bochs_log))
     commands = os.path.join(folder, "debugger")
     with open(commands, "w", encoding="ascii") as file:

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 
+import qemu
 from project import ROOT, Failure, say
 
 COMMANDS = """\
@@ -28,7 +29,6 @@ def entry_point(elf):
 
 def run(command, tree, log):
     elf = os.path.join(tree, "kernel", "kernel.elf")
-    from verb_run import with_parent
     with tempfile.TemporaryDirectory(prefix="kidney-gdb-") as folder:
         socket = os.path.join(folder, "socket")
         script = os.path.join(folder, "commands")
@@ -39,7 +39,7 @@ def run(command, tree, log):
                              "-gdb", "chardev:gdb"]
         # Ctrl-C is GDB's: it stops the guest. The machine is out of its reach in a session of its own, and we
         # look away (a handler, because GDB would inherit that we ignore it).
-        machine = subprocess.Popen(with_parent(command), stdin=subprocess.DEVNULL, start_new_session=True)
+        machine = subprocess.Popen(qemu.with_parent(command), stdin=subprocess.DEVNULL, start_new_session=True)
         signal.signal(signal.SIGINT, lambda *_: None)
         try:
             for _ in range(200):

@@ -7,6 +7,7 @@
   0xf4   isa-debug-exit: how the kernel leaves after a panic or a self-test
 """
 import os
+import shutil
 import subprocess
 
 # Exit codes of QEMU after a write of V to isa-debug-exit are 2 V + 1.
@@ -20,6 +21,11 @@ PROGRAM = "qemu-system-i386"
 def escape(path):
     """QEMU separates options by commas; a comma in a value is written twice."""
     return os.path.abspath(path).replace(",", ",,")
+
+
+def with_parent(command):
+    """The machine must not outlive us, whatever ends us."""
+    return ["setpriv", "--pdeathsig", "KILL", *command] if shutil.which("setpriv") else command
 
 
 def window():

@@ -13,11 +13,10 @@ import tempfile
 
 import build
 import qemu
-from project import ROOT, Arguments, Failure, integer_between, output_file, parse_settings, say, seconds
+import root_disk
+from outcome import STATUS_TIMEOUT, conclude, guest_status
+from project import Arguments, Failure, integer_between, output_file, parse_settings, say, seconds
 from streams import Streams
-
-STATUS_PANIC = 125
-STATUS_TIMEOUT = 124
 
 EPILOG = """\
 exit status: that of the guest's command, or of its shell; 124 if the time ran out; 125 after a kernel panic.
@@ -72,73 +71,13 @@ def has_display():
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def make_disk(tree, folders, output):
-    """The root disk with more trees copied over it."""
-    program = os.path.join(ROOT, "tools", "image", "make_root_disk.py")
-    result = subprocess.run([sys.executable, "-IS", program, "--output", output, os.path.join(tree, "rootfs"), *folders],
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if result.returncode != 0:
-        raise Failure(result.stdout.strip())
-
-
-def root_disk(options, tree, folder):
-    """Returns the path of the disk to boot from, and whether writes to it are to be forgotten."""
-    path = os.path.join(tree, "root.ext2")
-    if options.root:
-        path = os.path.join(folder, "root.ext2")
-        make_disk(tree, options.root, path)
-    if not options.save:
-        return path, True
-    # cp keeps the holes of the image.
-    subprocess.run(["cp", "--sparse=always", path, options.save], check=True)
-    return options.save, False
-
-
-def with_parent(command):
-    """The machine must not outlive us, whatever ends us."""
-    return ["setpriv", "--pdeathsig", "KILL", *command] if shutil.which("setpriv") else command
-
-
-def guest_status(log):
-    """What the kernel log says about the end: ("exit", N), ("panic", message) or ("silent", None).
-
-    Init's status counts as the last line only: anything can be printed on the console before.
-    """
-    with open(log, "rb") as file:
-        text = file.read().decode("utf-8", "replace").replace("\r", "").rstrip()
-    last_line = text.rsplit("\n", 1)[-1]
-    ended = re.fullmatch(r"(?:.*\] *)?(?:\w+: )?init exited with status (\d+)", last_line)
-    if ended:
-        return "exit", int(ended.group(1))
-    panic = re.search(r"KERNEL PANIC:? *(.*)$", text, re.MULTILINE)
-    return ("panic", panic.group(1)) if panic else ("silent", None)
-
-
-def conclude(code, ending, kept_log):
-    """Turns the end of the machine (QEMU's exit code, guest_status()) into our exit status."""
-    if code == qemu.EXIT_SELFTEST_PASSED:
-        return 0
-    if code == qemu.EXIT_SELFTEST_FAILED:
-        say(f"the self-test failed; see {kept_log}")
-        return 1
-    kind, detail = ending
-    if kind == "panic" or code == qemu.EXIT_PANIC:
-        say(f"kernel panic: {detail or '(no message)'}")
-        say(f"the kernel log is {kept_log}")
-        return STATUS_PANIC
-    if kind == "exit":
-        return detail
-    say(f"the machine stopped (QEMU exit {code}) without a word from init; the kernel log is {kept_log}")
-    return STATUS_PANIC
-
-
 def run_command(command, options, folder):
     """Runs QEMU with COM2 and COM3 as our standard output and error. Returns its exit code, or None: time ran out."""
     streams = Streams()
     command += streams.serial("output", sys.stdout.fileno()) + streams.serial("error", sys.stderr.fileno())
     complaints = os.path.join(folder, "qemu.stderr")
     with open(complaints, "wb") as file:
-        process = subprocess.Popen(with_parent(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        process = subprocess.Popen(qemu.with_parent(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=file, pass_fds=streams.inherited())
     try:
         in_time = streams.copy(process, options.timeout)
@@ -161,7 +100,7 @@ def run_interactive(command, options):
     saved = subprocess.run(["stty", "-g"], stdout=subprocess.PIPE, text=True).stdout.strip() if terminal else None
     for name in ("SIGINT", "SIGQUIT", "SIGTSTP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    process = subprocess.Popen(with_parent(command))
+    process = subprocess.Popen(qemu.with_parent(command))
     try:
         return process.wait(options.timeout)
     except subprocess.TimeoutExpired:
@@ -180,7 +119,7 @@ def boot(options, tree, folder):
         log = kept_log  # so that it can be watched
     with open(log, "wb"):
         pass
-    disk, forget = root_disk(options, tree, folder)
+    disk, forget = root_disk.root_disk(options, tree, folder)
     command = qemu.machine(os.path.join(tree, "kidney.iso"), options.memory, options.smp, options.gui)
     command += qemu.disk(0, disk, forget)
     for number, path in enumerate(options.disk, 1):

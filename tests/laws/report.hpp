@@ -28,34 +28,53 @@ struct Failure {
     const char* expression = "";  ///< what did not hold
     const char* file = "";
     int line = 0;
+    std::size_t times = 0;
 };
 
-/// Collects the outcome of laws; keeps the first few failures, counts all.
+/// Collects the outcome of laws; keeps the first few different failures, counts all.
 class Report {
 public:
     static constexpr std::size_t capacity = 8;
+    using Observer = void (*)(const char* law);
 
-    void begin(const char* law) noexcept { law_ = law; }
+    /// `observer` hears which law is next, so that a crash in a policy can be laid at its door.
+    explicit Report(Observer observer = nullptr) noexcept : observer_(observer) {}
+
+    void begin(const char* law) noexcept {
+        law_ = law;
+        if (observer_ != nullptr) {
+            observer_(law);
+        }
+    }
     void check(bool held, const char* expression, const char* file, int line) noexcept {
         ++checks_;
         if (held) {
             return;
         }
-        if (failed_ < capacity) {
-            failures_[failed_] = {law_, expression, file, line};
-        }
         ++failed_;
+        // One law that is broken all the time must not hide the others.
+        for (std::size_t i = 0; i < kept_; ++i) {
+            if (failures_[i].line == line && failures_[i].law == law_) {
+                ++failures_[i].times;
+                return;
+            }
+        }
+        if (kept_ < capacity) {
+            failures_[kept_++] = {law_, expression, file, line, 1};
+        }
     }
     [[nodiscard]] bool passed() const noexcept { return failed_ == 0; }
     [[nodiscard]] std::size_t checks() const noexcept { return checks_; }
     [[nodiscard]] std::size_t failed() const noexcept { return failed_; }
-    /// The first failures, at most `capacity`.
+    /// The first failures, at most `capacity`; each check of a law once.
     [[nodiscard]] std::span<const Failure> failures() const noexcept {
-        return std::span(failures_).first(failed_ < capacity ? failed_ : capacity);
+        return std::span(failures_).first(kept_);
     }
 
 private:
+    Observer observer_;
     const char* law_ = "";
+    std::size_t kept_ = 0;
     std::size_t checks_ = 0;
     std::size_t failed_ = 0;
     std::array<Failure, capacity> failures_{};

@@ -75,6 +75,26 @@ sched::Entity* random_step(P& policy, SchedulerArena& arena, bool twin, std::uin
     }
 }
 
+/// A policy without time slices (FIFO, EDF) says so; then equals may wait (S6).
+template <class P>
+constexpr bool is_run_to_completion() noexcept {
+    if constexpr (requires { P::run_to_completion; }) {
+        return P::run_to_completion;
+    } else {
+        return false;
+    }
+}
+
+/// A policy that chooses by lot says so; then who is next depends on all that are queued (S5).
+template <class P>
+constexpr bool draws_lots() noexcept {
+    if constexpr (requires { P::draws_lots; }) {
+        return P::draws_lots;
+    } else {
+        return false;
+    }
+}
+
 inline std::size_t population(std::uint32_t inside) noexcept {
     return static_cast<std::size_t>(__builtin_popcount(inside));
 }
@@ -177,6 +197,10 @@ struct S4 {
             sched::Entity* const b =
                 detail::random_step(second, arena, true, inside_twin, dice, step);
             LAW_CHECK(report, (a == nullptr) == (b == nullptr));
+            const std::size_t i = (dice >> 16) % SchedulerArena::count;
+            const std::size_t j = (dice >> 24) % SchedulerArena::count;
+            LAW_CHECK(report, first.preempts(arena.entity(i), arena.entity(j)) ==
+                                  second.preempts(arena.twin(i), arena.twin(j)));
             if (a == nullptr || b == nullptr) {
                 continue;
             }
@@ -193,7 +217,7 @@ struct S4 {
 template <sched::SchedulerPolicy P>
 struct S5 {
     static constexpr const char* text =
-        "S5 remove() takes out any queued entity and keeps the order of the others";
+        "S5 remove() takes out any queued entity and keeps the order of the others (but for lots)";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         for (std::size_t victim = 0; victim < SchedulerArena::count; ++victim) {
             arena.reset();
@@ -205,13 +229,21 @@ struct S5 {
             }
             without.remove(arena.twin(victim));
             LAW_CHECK(report, !arena.twin(victim).queued);
-            while (sched::Entity* const expected = whole.pick_next(Instant())) {
-                if (expected->id == victim + 1) {
+            std::uint32_t others = 0;
+            for (std::size_t left = SchedulerArena::count; left != 0; --left) {
+                sched::Entity* const expected = whole.pick_next(Instant());
+                if (expected == nullptr || expected->id == victim + 1) {
                     continue;
                 }
                 sched::Entity* const other = without.pick_next(Instant());
-                LAW_CHECK(report, other != nullptr && other->id == expected->id);
+                if constexpr (!detail::draws_lots<P>()) {
+                    LAW_CHECK(report, other != nullptr && other->id == expected->id);
+                }
+                others |= other != nullptr ? 1U << (other->id - 1) : 0;
             }
+            const std::uint32_t all_but_victim =
+                ((1U << SchedulerArena::count) - 1) & ~(1U << victim);
+            LAW_CHECK(report, others == all_but_victim);
             LAW_CHECK(report, without.size() == 0);
         }
     }
@@ -219,7 +251,8 @@ struct S5 {
 
 template <sched::SchedulerPolicy P>
 struct S6 {
-    static constexpr const char* text = "S6 charge() preempts only if something is queued";
+    static constexpr const char* text =
+        "S6 charge() preempts only if something is queued, and in the end if it is an equal";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         arena.reset();
         P policy;
@@ -241,17 +274,7 @@ struct S6 {
             preempted = policy.charge(running, Duration::milliseconds(5), detail::at(step * 5)) ==
                         sched::TickVerdict::preempt;
         }
-        LAW_CHECK(report, preempted || is_run_to_completion());
-    }
-
-private:
-    /// A policy without time slices (FIFO, EDF) says so; then equals may wait.
-    static constexpr bool is_run_to_completion() noexcept {
-        if constexpr (requires { P::run_to_completion; }) {
-            return P::run_to_completion;
-        } else {
-            return false;
-        }
+        LAW_CHECK(report, preempted || detail::is_run_to_completion<P>());
     }
 };
 

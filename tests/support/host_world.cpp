@@ -7,10 +7,27 @@
 #include <cstdlib>
 
 namespace kidney {
+namespace {
+
+const char* law_in_hand = nullptr;
+
+}  // namespace
+
+namespace test {
+
+void note_law(const char* law) noexcept {
+    law_in_hand = law;
+}
+
+}  // namespace test
 
 void assertion_failed(const char* expression, const char* why, const char* file,
                       int line) noexcept {
-    std::fprintf(stderr, "%s:%d: assertion failed: %s %s\n", file, line, expression, why);
+    std::fprintf(stderr, "%s:%d: assertion failed: %s%s%s\n", file, line, expression,
+                 *why != '\0' ? ": " : "", why);
+    if (law_in_hand != nullptr) {
+        std::fprintf(stderr, "  while this law was checked: %s\n", law_in_hand);
+    }
     std::abort();
 }
 

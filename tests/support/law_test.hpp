@@ -6,13 +6,28 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace kidney::test {
+
+/// An assertion that fails from now on names this law in its message; nullptr: none. In
+/// host_world.cpp.
+void note_law(const char* law) noexcept;
+
+/// A report of laws in whose hands a policy may crash.
+struct LawReport : laws::Report {
+    LawReport() noexcept : Report(&note_law) {}
+    LawReport(const LawReport&) = delete;
+    LawReport& operator=(const LawReport&) = delete;
+    ~LawReport() { note_law(nullptr); }
+};
 
 /// Every broken law becomes a test failure at its own line.
 inline void expect_laws_held(const laws::Report& report) {
     for (const laws::Failure& failure : report.failures()) {
-        ADD_FAILURE_AT(failure.file, failure.line)
-            << failure.law << "\n  does not hold: " << failure.expression;
+        ADD_FAILURE_AT((std::string("tests/laws/") + failure.file).c_str(), failure.line)
+            << "broken law: " << failure.law << "\n  does not hold: " << failure.expression << "  ("
+            << failure.times << " times)";
     }
     EXPECT_GT(report.checks(), 0U);
     EXPECT_EQ(report.failed(), 0U);

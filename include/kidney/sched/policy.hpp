@@ -50,7 +50,9 @@ enum class TickVerdict : std::uint8_t { keep_running, preempt };
 ///   S3 size() counts the queued entities
 ///   S4 determinism: the same calls with the same arguments give the same answers (no pointer
 ///      order)
-///   S5 remove() takes out any queued entity; the order of the others does not change
+///   S5 remove() takes out any queued entity and no other; the order of the others does not change.
+///      A policy that chooses by lot says `static constexpr bool draws_lots = true` and need not
+///      do the latter
 ///   S6 charge(running, ran): `ran` is CPU time since the last charge; preempt only if something is
 ///      queued, and in the end if it is an equal. A policy without time slices says
 ///      `static constexpr bool run_to_completion = true` and need not do the latter

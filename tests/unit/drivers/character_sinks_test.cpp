@@ -3,6 +3,7 @@
 #include "tests/archetypes/hal.hpp"
 #include "tests/fakes/fake_ports.hpp"
 #include "tests/laws/character_sink_laws.hpp"
+#include "tests/support/law_test.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,12 +22,6 @@ namespace {
 
 using drivers::TextScreen;
 using drivers::Uart16550;
-
-void expect_passed(const laws::Report& report) {
-    for (const laws::Failure& f : report.failures()) {
-        ADD_FAILURE_AT(f.file, f.line) << f.law << ": " << f.expression;
-    }
-}
 
 /// A UART whose transmitter takes some status reads to empty, as a real one does; a byte that comes
 /// earlier is lost.
@@ -81,9 +76,9 @@ struct UartHarness {
 
 TEST(Uart16550, ObeysTheLawsOfACharacterSink) {
     UartHarness harness;
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::CharacterSinkLaws>(report, harness);
-    expect_passed(report);
+    test::expect_laws_held(report);
 }
 
 TEST(Uart16550, WithoutAPortEverythingIsDropped) {
@@ -147,9 +142,9 @@ struct ScreenHarness : ScreenMachine {
 
 TEST(TextScreen, ObeysTheLawsOfACharacterSink) {
     ScreenHarness harness;
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::CharacterSinkLaws>(report, harness);
-    expect_passed(report);
+    test::expect_laws_held(report);
 }
 
 TEST(TextScreen, GoesOnBelowWhatTheBootLoaderPrinted) {

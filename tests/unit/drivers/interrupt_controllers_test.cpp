@@ -4,6 +4,7 @@
 #include "tests/archetypes/hal.hpp"
 #include "tests/fakes/fake_ports.hpp"
 #include "tests/laws/interrupt_controller_laws.hpp"
+#include "tests/support/law_test.hpp"
 
 #include <gtest/gtest.h>
 
@@ -113,11 +114,9 @@ struct PicHarness {
 
 TEST(Pic8259, ObeysTheLawsOfAnInterruptController) {
     PicHarness harness;
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::InterruptControllerLaws>(report, harness);
-    for (const laws::Failure& f : report.failures()) {
-        ADD_FAILURE_AT(f.file, f.line) << f.law << ": " << f.expression;
-    }
+    test::expect_laws_held(report);
 }
 
 TEST(Pic8259, MovesItsVectorsAndMasksAllButTheCascade) {

@@ -4,6 +4,7 @@
 #include "tests/fakes/fake_ports.hpp"
 #include "tests/laws/character_sink_laws.hpp"
 #include "tests/laws/interrupt_controller_laws.hpp"
+#include "tests/support/law_test.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,13 +12,6 @@
 
 namespace kidney {
 namespace {
-
-void expect_passed(const laws::Report& report) {
-    for (const laws::Failure& f : report.failures()) {
-        ADD_FAILURE_AT(f.file, f.line) << f.law << ": " << f.expression;
-    }
-    EXPECT_GT(report.checks(), 0U);
-}
 
 struct SinkHarness {
     fakes::FakeCharacterSink fake;
@@ -30,9 +24,9 @@ struct SinkHarness {
 
 TEST(FakeCharacterSink, ObeysTheLaws) {
     SinkHarness harness;
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::CharacterSinkLaws>(report, harness);
-    expect_passed(report);
+    test::expect_laws_held(report);
 }
 
 struct ControllerHarness {
@@ -48,9 +42,9 @@ struct ControllerHarness {
 
 TEST(FakeInterruptController, ObeysTheLaws) {
     ControllerHarness harness;
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::InterruptControllerLaws>(report, harness);
-    expect_passed(report);
+    test::expect_laws_held(report);
 }
 
 TEST(FakeInterruptController, ALevelComesBackUntilTheDeviceIsQuiet) {

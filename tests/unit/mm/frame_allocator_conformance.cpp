@@ -34,7 +34,7 @@ TYPED_TEST(FrameAllocatorConformance, Laws) {
     const std::uint32_t seeds = std::same_as<TypeParam, fakes::FakeFrameAllocator> ? 1 : 5;
     for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
         SCOPED_TRACE(testing::Message() << "seed " << seed);
-        laws::Report report;
+        test::LawReport report;
         laws::run_laws<laws::FrameAllocatorLaws<TypeParam>>(report, *workspace, seed);
         test::expect_laws_held(report);
     }

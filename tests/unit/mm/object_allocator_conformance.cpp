@@ -35,7 +35,7 @@ TYPED_TEST(HeapConformance, Laws) {
     static_assert(mm::ObjectAllocator<HeapOf<TypeParam>>);
     for (std::uint32_t seed = 1; seed <= 5; ++seed) {
         SCOPED_TRACE(testing::Message() << "seed " << seed);
-        laws::Report report;
+        test::LawReport report;
         laws::run_laws<laws::ObjectAllocatorLaws<HeapOf<TypeParam>>>(report, this->heap_, seed);
         test::expect_laws_held(report);
     }
@@ -58,7 +58,7 @@ TYPED_TEST(HeapConformance, RunsOutCleanly) {
 
 TEST(FakeHeap, PassesTheLaws) {
     fakes::FakeHeap heap;
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::ObjectAllocatorLaws<fakes::FakeHeap>>(report, heap, 1U);
     test::expect_laws_held(report);
 }

@@ -16,7 +16,7 @@ using Formats = testing::Types<arch::TwoLevel, arch::Pae>;
 TYPED_TEST_SUITE(PageTableFormatConformance, Formats);
 
 TYPED_TEST(PageTableFormatConformance, Laws) {
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::PageTableFormatLaws<TypeParam>>(report, 11U);
     test::expect_laws_held(report);
 }

@@ -2,14 +2,12 @@
 #include "policies/scheduler.hpp"
 #include "tests/fakes/fake_scheduler_policy.hpp"
 #include "tests/laws/scheduler_policy_laws.hpp"
+#include "tests/support/law_test.hpp"
 
 #include <gtest/gtest.h>
 
 namespace kidney {
 namespace {
-
-template <class... Ts>
-testing::Types<Ts..., fakes::FakeSchedulerPolicy> to_typed_tests(TypeList<Ts...>);
 
 struct PolicyName {
     template <class P>
@@ -20,17 +18,15 @@ struct PolicyName {
 
 template <class P>
 class SchedulerPolicyConformance : public testing::Test {};
-TYPED_TEST_SUITE(SchedulerPolicyConformance, decltype(to_typed_tests(policies::scheduler::All())),
-                 PolicyName);
+using Subjects = test::AsTestTypes<policies::scheduler::All, fakes::FakeSchedulerPolicy>;
+TYPED_TEST_SUITE(SchedulerPolicyConformance, Subjects, PolicyName);
 
 TYPED_TEST(SchedulerPolicyConformance, ObeysTheLaws) {
-    laws::Report report;
+    test::LawReport report;
     laws::SchedulerArena arena;
     laws::run_laws<laws::SchedulerPolicyLaws<TypeParam>>(report, arena);
     EXPECT_GT(report.checks(), 1000U);
-    for (const laws::Failure& f : report.failures()) {
-        ADD_FAILURE_AT(f.file, f.line) << TypeParam::name << ": " << f.law << ": " << f.expression;
-    }
+    test::expect_laws_held(report);
 }
 
 /// Policies that are wrong on purpose: the laws must say so.
@@ -40,6 +36,39 @@ struct NeverPicks : fakes::FakeSchedulerPolicy {
 struct AlwaysPreempts : fakes::FakeSchedulerPolicy {
     sched::TickVerdict charge(sched::Entity&, Duration, Instant) noexcept {
         return sched::TickVerdict::preempt;
+    }
+};
+/// Hands out the same entity for ever: no law may wait for its end.
+struct NeverLetsGo : fakes::FakeSchedulerPolicy {
+    sched::Entity* pick_next(Instant now) noexcept {
+        sched::Entity* const picked = FakeSchedulerPolicy::pick_next(now);
+        if (picked != nullptr) {
+            enqueue(*picked, sched::EnqueueReason::yielded, now);
+            picked->queued = false;
+        }
+        return picked;
+    }
+};
+/// Removes what was asked for, and turns the rest around.
+struct Shuffles : fakes::FakeSchedulerPolicy {
+    void remove(sched::Entity& entity) noexcept {
+        FakeSchedulerPolicy::remove(entity);
+        if (sched::Entity* const first = pick_next(Instant())) {
+            enqueue(*first, sched::EnqueueReason::yielded, Instant());
+        }
+    }
+};
+/// The same, but says that its order is nobody's business.
+struct DrawsLots : Shuffles {
+    static constexpr bool draws_lots = true;
+};
+/// Even by lot, who was not removed must come.
+struct LosesOne : DrawsLots {
+    void remove(sched::Entity& entity) noexcept {
+        DrawsLots::remove(entity);
+        if (sched::Entity* const first = pick_next(Instant())) {
+            first->queued = false;
+        }
     }
 };
 struct PreemptsItself : fakes::FakeSchedulerPolicy {
@@ -57,8 +86,41 @@ bool law_holds() {
 TEST(SchedulerPolicyLaws, NoticeBrokenPolicies) {
     EXPECT_FALSE(law_holds<laws::S1<NeverPicks>>());
     EXPECT_FALSE(law_holds<laws::S2<NeverPicks>>());
+    EXPECT_FALSE(law_holds<laws::S5<NeverLetsGo>>());
+    EXPECT_FALSE(law_holds<laws::S5<Shuffles>>());
+    EXPECT_TRUE(law_holds<laws::S5<DrawsLots>>());
+    EXPECT_FALSE(law_holds<laws::S5<LosesOne>>());
     EXPECT_FALSE(law_holds<laws::S6<AlwaysPreempts>>());
     EXPECT_FALSE(law_holds<laws::S7<PreemptsItself>>());
+}
+
+/// Prefers whoever lies lower in memory.
+struct PreemptsByPointer : fakes::FakeSchedulerPolicy {
+    bool preempts(const sched::Entity& a, const sched::Entity& b) const noexcept { return &a < &b; }
+};
+
+TEST(SchedulerPolicyLaws, NoticeDecisionsByPointer) {
+    EXPECT_FALSE(law_holds<laws::S4<PreemptsByPointer>>());
+}
+
+TEST(LawReport, ALawThatIsAlwaysBrokenDoesNotHideTheNext) {
+    laws::Report report;
+    report.begin("first");
+    for (int i = 0; i < 100; ++i) {
+        LAW_CHECK(report, i < 0);
+    }
+    report.begin("second");
+    LAW_CHECK(report, report.passed());
+    ASSERT_EQ(report.failures().size(), 2U);
+    EXPECT_EQ(report.failures()[0].times, 100U);
+    EXPECT_STREQ(report.failures()[1].law, "second");
+    EXPECT_EQ(report.failed(), 101U);
+}
+
+TEST(LawReportDeathTest, AnAssertionNamesTheLawThatItBroke) {
+    test::LawReport report;
+    report.begin("S1 nothing gets lost");
+    EXPECT_DEATH(KIDNEY_INVARIANT(report.checks() != 0, "never"), "S1 nothing gets lost");
 }
 
 }  // namespace

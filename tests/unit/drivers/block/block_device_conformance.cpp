@@ -7,6 +7,7 @@
 #include "tests/archetypes/block_device.hpp"
 #include "tests/fakes/fake_disk.hpp"
 #include "tests/laws/block_device_laws.hpp"
+#include "tests/support/law_test.hpp"
 
 #include <gtest/gtest.h>
 
@@ -53,11 +54,9 @@ TYPED_TEST_SUITE(BlockDeviceLaws, Subjects);
 TYPED_TEST(BlockDeviceLaws, AllHold) {
     TypeParam subject;
     std::vector<std::byte> scratch(laws_of::scratch_bytes(subject.device.block_size()));
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws_of::Suite>(report, subject.device, std::span<std::byte>(scratch));
-    for (const laws::Failure& failure : report.failures()) {
-        ADD_FAILURE_AT(failure.file, failure.line) << failure.law << ": " << failure.expression;
-    }
+    test::expect_laws_held(report);
     EXPECT_GT(report.checks(), 100U);
 }
 

@@ -7,6 +7,7 @@
 #include "tests/fakes/fake_ata.hpp"
 #include "tests/fakes/fake_virtio_blk.hpp"
 #include "tests/laws/block_device_laws.hpp"
+#include "tests/support/law_test.hpp"
 
 #include <gtest/gtest.h>
 
@@ -61,11 +62,9 @@ struct VirtioDisk {
 
 template <class D>
 void expect_laws(D& device, std::span<std::byte> scratch) {
-    laws::Report report;
+    test::LawReport report;
     laws::run_laws<laws::block_device::Suite>(report, device, scratch);
-    for (const laws::Failure& failure : report.failures()) {
-        ADD_FAILURE_AT(failure.file, failure.line) << failure.law << ": " << failure.expression;
-    }
+    test::expect_laws_held(report);
 }
 
 TEST(VirtioBlk, KeepsTheLaws) {

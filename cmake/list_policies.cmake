@@ -1,5 +1,6 @@
 # Prints the policy slots as JSON, without a build tree:  cmake -P cmake/list_policies.cmake
 # ./kidney and the CI workflow ask it, so that a new policy is known everywhere from its one line.
+cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/policies.cmake)
 kidney_read_policies()
 get_property(slots GLOBAL PROPERTY KIDNEY_SLOTS)

@@ -18,6 +18,18 @@ function(kidney_slot slot)
 endfunction()
 
 function(kidney_policy slot name header type)
+    get_property(slots GLOBAL PROPERTY KIDNEY_SLOTS)
+    if(NOT slot IN_LIST slots)
+        list(JOIN slots ", " valid)
+        message(FATAL_ERROR "kidney_policy(${slot} ${name} ...): there is no slot '${slot}'. The slots so far: ${valid}")
+    endif()
+    get_property(names GLOBAL PROPERTY KIDNEY_SLOT_${slot}_NAMES)
+    if(name IN_LIST names)
+        message(FATAL_ERROR "kidney_policy(${slot} ${name} ...): the slot has a policy of this name already")
+    endif()
+    if(NOT EXISTS ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../${header})
+        message(FATAL_ERROR "kidney_policy(${slot} ${name} ...): there is no file ${header}")
+    endif()
     set_property(GLOBAL APPEND PROPERTY KIDNEY_SLOT_${slot}_NAMES ${name})
     set_property(GLOBAL PROPERTY KIDNEY_POLICY_${slot}_${name}_HEADER ${header})
     set_property(GLOBAL PROPERTY KIDNEY_POLICY_${slot}_${name}_TYPE ${type})
@@ -60,12 +72,15 @@ function(kidney_write_policies)
             continue()
         endif()
         set(includes "")
+        set(proofs "")
         set(types "")
         foreach(name IN LISTS names)
             get_property(header GLOBAL PROPERTY KIDNEY_POLICY_${slot}_${name}_HEADER)
             get_property(type GLOBAL PROPERTY KIDNEY_POLICY_${slot}_${name}_TYPE)
             string(APPEND includes "#include \"${header}\"\n")
             list(APPEND types "kidney::${type}")
+            string(APPEND proofs "static_assert(std::string_view(kidney::${type}::name) == \"${name}\",\n"
+                                 "              \"the name in ${header} is not that of its kidney_policy() line\");\n")
             if(name STREQUAL "${${variable}}")
                 set(selected "kidney::${type}")
             endif()
@@ -77,6 +92,9 @@ function(kidney_write_policies)
 
 #include \"kidney/core/type_list.hpp\"
 @includes@
+#include <string_view>
+
+@proofs@
 namespace kidney::policies::@slot@ {
 using All = TypeList<@types@>;
 using Selected = @selected@;

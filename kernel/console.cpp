@@ -76,7 +76,10 @@ public:
     /// One log line; nobody else's output gets in between.
     void write_line(std::uint32_t number, std::string_view module, std::string_view kind,
                     std::string_view text) noexcept EXCLUDES(lock_);
-    void set_screen_enabled(bool enabled) noexcept { screen_enabled_ = enabled; }
+    void choose(bool serial, bool screen) noexcept {
+        to_serial_ = serial;
+        to_screen_ = screen;
+    }
     void set_limit(std::uint32_t limit) noexcept { limit_.store(limit, std::memory_order_relaxed); }
     [[nodiscard]] std::uint32_t limit() const noexcept {
         return limit_.load(std::memory_order_relaxed);
@@ -86,16 +89,23 @@ public:
         const LockGuard guard(lock_);
         return look(std::as_const(ring_));
     }
-    void break_lock() noexcept { lock_.break_open(); }
+    void break_lock() noexcept {
+        lock_.break_open();
+        choose(true, true);
+    }
 
 private:
     void write_locked(std::string_view text, bool raw) noexcept REQUIRES(lock_) {
+        const bool to_serial = to_serial_;
+        const bool to_screen = to_screen_;
         for (const char c : text) {
-            if (c == '\n' && !raw) {
-                serial_.put('\r');
+            if (to_serial) {
+                if (c == '\n' && !raw) {
+                    serial_.put('\r');
+                }
+                serial_.put(c);
             }
-            serial_.put(c);
-            if (screen_enabled_) {
+            if (to_screen) {
                 screen_.put(c);
             }
         }
@@ -104,7 +114,7 @@ private:
     ConsoleLock lock_;
     Serial serial_ GUARDED_BY(lock_){arch::PortIo{}, drivers::uart::com1};
     Screen screen_ GUARDED_BY(lock_){arch::PortIo{}};
-    std::atomic<bool> screen_enabled_{true};
+    std::atomic<bool> to_serial_{true}, to_screen_{true};
     std::atomic<std::uint32_t> limit_{default_console_limit};
     LogRing<log_ring_size> ring_ GUARDED_BY(lock_);
 };
@@ -155,8 +165,8 @@ void set_log_level(LogLevel least) noexcept {
     least_level.store(least, std::memory_order_relaxed);
 }
 
-void set_screen_enabled(bool enabled) noexcept {
-    console.set_screen_enabled(enabled);
+void choose_console(bool serial, bool screen) noexcept {
+    console.choose(serial, screen);
 }
 
 void console_write(std::string_view text, bool raw) noexcept {

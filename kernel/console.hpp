@@ -16,8 +16,8 @@ void start_console() noexcept;
 
 /// The least level that is logged from now on.
 void set_log_level(LogLevel least) noexcept;
-/// Turns the VGA copy of everything on (the default) or off.
-void set_screen_enabled(bool enabled) noexcept;
+/// Where everything is shown from now on; at first on both.
+void choose_console(bool serial, bool screen) noexcept;
 
 /// Writes text as it is to COM1 and the screen; '\n' becomes CR LF on the serial line unless `raw`.
 /// The terminal's output goes through here too, so that it does not mix with half a log line.
@@ -41,7 +41,7 @@ void log_from_program(std::uint32_t number, std::string_view text) noexcept;
 [[nodiscard]] LogPosition log_end() noexcept;
 inline constexpr std::size_t log_ring_size = std::size_t{32} * 1024;
 
-/// For panics: no lock from now on, whoever holds it.
+/// For panics: no lock from now on, whoever holds it, and everything is shown everywhere.
 void break_console_lock() noexcept;
 
 }  // namespace kidney::kernel

@@ -82,6 +82,9 @@ void read_boot_information(std::uint32_t address) noexcept {
     command_line::parse({more.data(), length.value_or(0)}, boot_options);
     set_panic_action(boot_options.panic);
     set_log_level(boot_options.log);
+    if (boot_options.console != ConsoleChoice()) {
+        choose_console(boot_options.console.serial, boot_options.console.screen);
+    }
     log::info<"boot">("KidneyOS, started by {}", info->loader.view());
     log::info<"boot">("frames by {}, threads by {}, objects by {}", FramePolicy::name,
                       SchedulerPolicy::name, HeapPolicy::name);

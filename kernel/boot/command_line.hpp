@@ -17,11 +17,18 @@
 
 namespace kidney::kernel {
 
-/// What a panic does after its report: leave QEMU, keep the machine for a look, or start it again.
+/// What a panic does after its report: leave QEMU, or keep the machine for a look.
 enum class PanicAction : std::uint8_t { exit, halt };
 
+/// Where the log and the console terminal are shown. Neither chosen: on both.
+struct ConsoleChoice {
+    bool serial = false;
+    bool screen = false;
+    friend constexpr bool operator==(ConsoleChoice, ConsoleChoice) noexcept = default;
+};
+
 struct BootOptions {
-    BoundedText<32> console;        ///< empty: serial
+    ConsoleChoice console;          ///< `console=ttyS0`, `console=tty0`, or both words
     BoundedText<64> root;           ///< empty: the first disk
     BoundedText<128> init;          ///< empty: /sbin/init
     LogLevel log = LogLevel::info;  ///< least level that is logged
@@ -103,10 +110,22 @@ constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept 
     return true;
 }
 
+/// The names are Linux's: tty0 is the screen.
+constexpr bool add_console(std::string_view value, BootOptions& options) noexcept {
+    if (value == "ttyS0") {
+        options.console.serial = true;
+    } else if (value == "tty0") {
+        options.console.screen = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /// False: no such option, or not with this value.
 constexpr bool set(std::string_view name, std::string_view value, BootOptions& options) noexcept {
     if (name == "console") {
-        options.console.assign(value);
+        return add_console(value, options);
     } else if (name == "root") {
         options.root.assign(value);
     } else if (name == "init") {

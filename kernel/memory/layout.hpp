@@ -3,7 +3,8 @@
 ///     0x00000000  user programs
 ///     0xC0000000  direct map: the first 896 MiB of RAM, in large global pages but for the
 ///                 kernel's image, whose code and constants cannot be written
-///     0xF8000000  kernel stacks, each above an unmapped guard 0xFE000000  device registers
+///     0xF8000000  kernel stacks, each above an unmapped guard
+///     0xFE000000  device registers
 ///     0xFFC00000  per-CPU windows on frames above the direct map
 ///     0xFFFFF000  never mapped, so that small negative "pointers" fault
 ///

@@ -12,8 +12,8 @@ PROMPT = r"kidney:[^\r\n]*[#$] "
 
 
 class InFrontOfIt(unittest.TestCase):
-    def start(self):
-        screen = guest.Screen(TREE)
+    def start(self, append=""):
+        screen = guest.Screen(TREE, append=append)
         self.addCleanup(screen.__exit__)
         screen.expect(PROMPT)
         return screen
@@ -35,6 +35,15 @@ class InFrontOfIt(unittest.TestCase):
         self.assertRegex(rows[-3], r"^kidney:.*# echo On both$")
         self.assertEqual(rows[-2], "On both")
         self.assertRegex(rows[-1] + " ", rf"^{PROMPT}$")
+
+    def test_what_is_for_the_serial_line_only_is_not_on_the_screen(self):
+        rows = self.start("console=ttyS0").rows()
+        self.assertFalse([row for row in rows if "boot: KidneyOS" in row or row.startswith("kidney:")], rows)
+
+    def test_what_is_for_the_screen_only_is_not_on_the_serial_line(self):
+        result = guest.run_machine(TREE, ":", append="console=tty0 panic=test")
+        self.assertNotIn(b"boot: KidneyOS", result.log)
+        self.assertIn(b"KERNEL PANIC", result.log, "a panic is for everybody")
 
     def test_the_screen_scrolls(self):
         screen = self.start()

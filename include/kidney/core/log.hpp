@@ -45,7 +45,7 @@ void line(LogLevel level, FormatString<std::type_identity_t<Args>...> text,
 template <Module M, class... Args>
 void debug([[maybe_unused]] FormatString<std::type_identity_t<Args>...> text,
            [[maybe_unused]] const Args&... arguments) noexcept {
-#ifdef KIDNEY_LOG_DEBUG
+#ifdef KIDNEY_DEBUG
     line<M, Args...>(LogLevel::debug, text, arguments...);
 #endif
 }

@@ -17,7 +17,7 @@ TEST(CommandLine, ReadsNamesAndValues) {
     const BootOptions o = parsed("root=/dev/vda  init=/bin/rush\tconsole=ttyS0 smp=2 panic=halt");
     EXPECT_EQ(o.root.view(), "/dev/vda");
     EXPECT_EQ(o.init.view(), "/bin/rush");
-    EXPECT_EQ(o.console.view(), "ttyS0");
+    EXPECT_EQ(o.console, (ConsoleChoice{.serial = true, .screen = false}));
     EXPECT_EQ(o.cpus, 2U);
     EXPECT_EQ(o.panic, PanicAction::halt);
     EXPECT_EQ(o.unknown.size(), 0U);
@@ -36,6 +36,16 @@ TEST(CommandLine, KnowsTheLogLevels) {
     const BootOptions o = parsed("log=error log=loud");
     EXPECT_EQ(o.log, LogLevel::error);
     EXPECT_EQ(o.unknown.size(), 1U);
+}
+
+TEST(CommandLine, ConsolesAddUp) {
+    EXPECT_EQ(parsed("").console, ConsoleChoice());
+    EXPECT_EQ(parsed("console=tty0").console, (ConsoleChoice{.serial = false, .screen = true}));
+    EXPECT_EQ(parsed("console=tty0 console=ttyS0").console,
+              (ConsoleChoice{.serial = true, .screen = true}));
+    const BootOptions o = parsed("console=ttyS1 console");
+    EXPECT_EQ(o.console, ConsoleChoice());
+    EXPECT_EQ(o.unknown.size(), 2U);
 }
 
 TEST(CommandLine, ALaterWordWins) {

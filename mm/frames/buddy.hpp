@@ -3,24 +3,38 @@
 /// Two levels that work alike, each on words of 32 units with two bits per unit (frame_row.hpp):
 ///   row    32 frames; blocks of order 0..4 are runs of frames
 ///   chunk  32 rows (4 MiB); blocks of order 5..10 are runs of rows
-/// A row that is cut into frames counts as live one level up; when its last frame comes back it is
-/// free there again. Splitting and merging are implicit: taking half a run clears its bits, a freed
-/// buddy completes the run. So there is no cascade of list operations, and 2.3 bits per frame are
-/// all it needs. Above the chunks, `ChunkIndex` finds one with a large enough block.
+/// Splitting and merging are implicit: taking half of a run clears its bits, a freed buddy
+/// completes the run. So there is no cascade of list operations, and 2.3 bits per frame are all it
+/// needs.
 ///
-/// Placement: a block comes from the chunk, then the row, whose largest free block is the smallest
-/// that fits, so whole chunks are broken last and half-used ones fill up. Single frames come from
-/// one *current row*, which is hidden from the summaries, so most of these calls touch one word;
-/// the next one is of a chunk that is broken already, as long as there is any.
+/// To read on, these words help. A row is
+///   whole    none of its frames is taken: a unit of its chunk, which says free
+///   cut      its frames are handed out one level down; to its chunk it is live. When the last
+///            frame comes back it is whole again, and the chunk is told
+///   current  a cut row that serves single frames, so that most such calls touch one word. No
+///            summary counts it
+///   stale    a cut row that may have a larger block than its chunk says (below)
+/// A chunk is *broken* unless it is one free block. The *level* of a row is one more than the order
+/// of its largest free block, or 0; of a chunk likewise, but single frames do not count.
 ///
-/// The block that came back *last* is free, but no summary is told yet: often the next request is
-/// for the same size, and a search that knew of it would end there. Then both calls touch one word.
-/// It is only reused in a chunk that a search would have chosen, so that costs no long runs.
+/// Who looks for a block asks summaries, from the top: `index_` has every chunk by its level,
+/// `with_room_` those with a single frame; `BuddyChunk::cut` has the cut rows of a chunk by the
+/// orders that they have. Placement: the chunk, then the row, whose largest free block is the
+/// smallest that fits; single frames from the first broken chunk. So half-used ones fill up and
+/// whole ones are broken last.
 ///
-/// The summaries promise, they do not boast: a row may have a larger block than they say, because
-/// a block that comes back beside a free buddy only marks its row as *stale*. Who wants a block
-/// looks at stale rows before it cuts a whole row, and at all of them before it fails. Cost: O(1);
-/// a few dozen instructions, some 250 if a block has to be searched; O(stale rows) before failing.
+/// Telling all summaries of each free() would cost more than everything else. Two things are put
+/// off, and each is safe because summaries promise too little, never too much:
+///   - The block that came back last (`last_`) is free in its word, but nobody is told until the
+///     next block comes back or a search begins. Often the next request is for the same size, and
+///     would find this very block: then both calls touch one word. It is reused in a chunk that a
+///     search would have chosen and nowhere else, so that this costs no long runs.
+///   - A block that comes back beside a free buddy has merged with it, perhaps several times over.
+///     Its row is marked stale instead of looking how far. A search settles stale rows before it
+///     cuts a whole row, and all of them before it fails.
+///
+/// Cost: O(1); a few dozen instructions, some 250 if a block has to be searched; O(stale rows)
+/// before failing.
 #pragma once
 
 #include "mm/frames/buddy_chunk.hpp"
@@ -136,22 +150,22 @@ private:
         promise_more(row, frame, 0);
     }
 
-    /// Moves on to another row with free frames: of the first chunk that is broken already, so that
-    /// low addresses fill up and high ones heal.
+    /// Makes another row with free frames current: of the first chunk that is broken already, so
+    /// that low addresses fill up and high ones heal. False if there are no more frames at all.
     bool next_row() noexcept {
         const std::uint32_t chunk =
             with_room_.is_empty() ? index_.find(max_order.value()) : with_room_.first();
         if (chunk == ChunkIndex::none) {
             return false;
         }
-        if (chunks_[chunk].cut[0] == 0) {
+        if (chunks_[chunk].cut[0] == 0) {  // all that is free in it is whole rows
             chunks_[chunk].cut[0] = 1U << cut_whole_row(chunk);
         }
         Chunk& c = chunks_[chunk];
         const std::uint32_t bit = c.cut[0] & -c.cut[0];
         // The row that was current is full, so no summary misses it.
         current_ = chunk * rows_per_chunk + static_cast<unsigned>(std::countr_zero(bit));
-        if ((c.cut[1] & bit) != 0) {
+        if ((c.cut[1] & bit) != 0) {  // it promised more than single frames
             c.promise(bit, 0);
             refresh(chunk);
         }
@@ -162,6 +176,7 @@ private:
 
     // --- Blocks ---
 
+    /// The long way, by the summaries. Only no_memory, and then nothing has changed but them.
     [[gnu::noinline]] Result<FrameNumber> search(unsigned order) noexcept {
         KIDNEY_ASSERT(order <= max_order.value());
         file_last();
@@ -193,7 +208,8 @@ private:
         return states_.frame(row * row_bits + first);
     }
 
-    /// A chunk with a block of that order, or none.
+    /// A chunk with a block of that order, or none. Settles stale rows while that may spare a whole
+    /// row, or may find what no summary promises.
     [[nodiscard]] std::uint32_t find_chunk(unsigned order) noexcept {
         const std::uint32_t chunk = index_.find(order);
         if (chunk == ChunkIndex::none) {
@@ -280,8 +296,10 @@ private:
         refresh(chunk);
         return row;
     }
-    /// A cut row has got back a block. If that may have merged, larger ones are found when they are
-    /// needed; so most blocks change nothing outside of the chunk.
+    /// A cut row has got back the block of `order` that starts at its frame `first`. The chunk is
+    /// told of that order; what it has merged to is left for later, by the mark `stale`. Others are
+    /// told only if the chunk had no single frame before, has a larger block than before, or has
+    /// its first stale row: so most blocks change nothing outside of the chunk.
     void promise_more(std::uint32_t row, unsigned first, unsigned order) noexcept {
         const std::uint32_t chunk = row / rows_per_chunk;
         Chunk& c = chunks_[chunk];
@@ -366,9 +384,9 @@ private:
     Chunk* chunks_ = nullptr;
     std::uint32_t current_ = no_row;  ///< row that serves order 0; hidden from the summaries
     Block last_;                      ///< came back last; no summary knows; not in `current_`
-    std::size_t free_ = 0;
-    ChunkIndex index_;          ///< by the largest block of more than one frame
-    ChunkSet with_room_;        ///< chunks with a free frame, but for those that are one block
+    std::size_t free_ = 0;            ///< exact: frames of `current_` and `last_` count
+    ChunkIndex index_;    ///< by BuddyChunk::level, so by the largest block of order 1 or more
+    ChunkSet with_room_;  ///< broken chunks with a free frame outside of `current_`
     ChunkSet with_stale_rows_;  ///< and perhaps some that have none any more
 };
 

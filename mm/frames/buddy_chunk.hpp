@@ -14,13 +14,13 @@
 namespace kidney::mm {
 
 struct BuddyChunk {
-    /// Its rows as units. Live: part of a block of order >= 5, or cut into frames.
+    /// Its rows as units. Free: a whole row. Live: part of a block of order >= 5, or cut.
     FrameRow rows;
-    /// cut[k]: the cut rows that promise a free block of at least order k. Each is a subset of
-    /// the one before. cut[0] is exact, but for the current row, which is in none.
+    /// cut[k], a set of rows: the cut ones that promise a free block of at least order k. Each set
+    /// is a subset of the one before. cut[0] is exact, but for the current row, which is in none.
     std::array<std::uint32_t, row_order> cut{};
-    std::uint32_t stale = 0;  ///< rows that could promise more
-    /// One more than the order of the largest block promised, if that is more than 0.
+    std::uint32_t stale = 0;  ///< a set of rows: the cut ones that could promise more
+    /// One more than the order of the largest block promised; 0 if that is a single frame or none.
     std::uint32_t level = 0;
 
     /// The cut row `bit` has a block of this order, besides what is known.
@@ -35,7 +35,8 @@ struct BuddyChunk {
             cut[k] = (cut[k] & ~bit) | (k < orders ? bit : 0);
         }
     }
-    /// The cut row with the smallest largest block of at least this order, or rows_per_chunk.
+    /// Of the cut rows with a block of at least this order, one whose largest block is smallest; or
+    /// rows_per_chunk. Looks at all orders: a loop that ends early mispredicts.
     [[nodiscard]] unsigned best_cut(unsigned order) const noexcept {
         std::uint32_t best = 0;
         for (unsigned k = row_order; k-- > 0;) {

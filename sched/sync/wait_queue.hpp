@@ -2,8 +2,10 @@
 ///
 ///     lock.lock();                                  // a SpinLock or a Mutex
 ///     while (!condition) {
-///         if (Status s = readers.wait(lock, {.interruptible = true}); !s) { lock.unlock(); return
-///         s; }
+///         if (Status s = readers.wait(lock, {.interruptible = true}); !s) {
+///             lock.unlock();
+///             return s;
+///         }
 ///     }
 ///
 /// The waker changes the condition under the same lock, then calls wake_one() or wake_all(), there

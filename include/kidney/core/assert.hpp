@@ -1,11 +1,10 @@
 /// Assertions. What a *caller* got wrong stops here; what the *world* got wrong is a `Result`.
 ///
-/// | macro            | kept in release | for |
-/// |------------------|-----------------|------------------------------------------------------------|
-/// | KIDNEY_ASSERT    | no              | cheap pre- and postconditions | | KIDNEY_PARANOID  | no,
-/// own option  | O(n) structure checks                                      | | KIDNEY_INVARIANT |
-/// yes             | memory corruption or a security hole would follow          | | MUST | yes | a
-/// Result that cannot fail here: boot code, or with a proof |
+/// | macro            | in release | for                                                    |
+/// |------------------|------------|--------------------------------------------------------|
+/// | KIDNEY_ASSERT    | no         | cheap pre- and postconditions                          |
+/// | KIDNEY_INVARIANT | yes        | memory corruption or a security hole would follow      |
+/// | MUST             | yes        | a Result that cannot fail: boot code, or with a proof  |
 #pragma once
 
 #include "kidney/core/result.hpp"
@@ -30,12 +29,6 @@ namespace kidney {
 #define KIDNEY_ASSERT(condition) KIDNEY_CHECK_(condition, "")
 #else
 #define KIDNEY_ASSERT(condition) static_cast<void>(sizeof(static_cast<bool>(condition)))
-#endif
-
-#ifdef KIDNEY_PARANOIA
-#define KIDNEY_PARANOID(condition) KIDNEY_CHECK_(condition, "paranoid")
-#else
-#define KIDNEY_PARANOID(condition) static_cast<void>(sizeof(static_cast<bool>(condition)))
 #endif
 
 /// Value of a Result that cannot fail here. Boot code only, or with a comment that proves success.

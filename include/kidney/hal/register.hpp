@@ -1,10 +1,10 @@
 /// Device registers as types: what the bits mean, and where the register sits.
 ///
 ///     struct LineStatus : hal::Register<LineStatus, std::uint8_t> {
-///         using TxEmpty = hal::Field<LineStatus, 5, 5, bool>;   // bits high..low, as in the data
-///         sheet
+///         using TxEmpty = hal::Field<LineStatus, 5, 5, bool>;  // bits high..low, as in data
+///         sheets
 ///     };
-///     using Lsr = hal::At<LineStatus, 5, hal::ReadOnly>;        // writing it does not compile
+///     using Lsr = hal::At<LineStatus, 5, hal::ReadOnly>;       // writing it does not compile
 ///     if (Lsr::read(io, base).get<LineStatus::TxEmpty>()) ...
 ///
 /// A register value is a snapshot: read whole, change fields, write whole.

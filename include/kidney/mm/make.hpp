@@ -2,8 +2,7 @@
 /// of throwing.
 ///
 ///     Box<Region, Heap> region = TRY(make_box<Region>(heap, range));   // one owner
-///     Ref<Pipe> pipe = TRY(make_ref<Pipe>(heap));                      // shared: Pipe is a
-///     HeapObject
+///     Ref<Pipe> pipe = TRY(make_ref<Pipe>(heap));  // shared; Pipe is a HeapObject
 #pragma once
 
 #include "kidney/core/ref.hpp"

@@ -1,6 +1,7 @@
 #include "kernel/process/cpu_usage.hpp"
 
 #include "arch/i686/context/user_time.hpp"
+#include "arch/i686/smp/online.hpp"
 #include "kernel/process/cpu_times.hpp"
 
 #include <algorithm>
@@ -11,9 +12,8 @@ namespace kidney::kernel {
 namespace {
 
 struct Books {
-    std::uint64_t user_ticks = 0;        ///< guarded by the CPU's run queue
-    std::atomic<bool> is_busy{false};    ///< relaxed: a hint, as the length of the queue is
-    std::atomic<bool> is_online{false};  ///< has switched threads
+    std::uint64_t user_ticks = 0;      ///< guarded by the CPU's run queue
+    std::atomic<bool> is_busy{false};  ///< relaxed: a hint, as the length of the queue is
 };
 constinit std::array<Books, max_cpus> books;
 
@@ -43,13 +43,9 @@ CpuTimes cpu_times(Thread& thread) noexcept {
     return {bounded, whole - bounded};
 }
 
-bool is_online(CpuId cpu) noexcept {
-    return books[cpu.value()].is_online.load(std::memory_order_relaxed);
-}
-
 CpuUsage cpu_usage(CpuId cpu) noexcept {
     CpuUsage usage;
-    if (!is_online(cpu)) {
+    if (!arch::online_cpus().contains(cpu)) {
         return usage;
     }
     std::uint64_t ticks = 0;
@@ -78,10 +74,8 @@ CpuUsage cpu_usage() noexcept {
 std::size_t runnable_threads() noexcept {
     std::size_t count = 0;
     for (std::uint32_t n = 0; n < max_cpus; ++n) {
-        if (is_online(CpuId(n))) {
-            count += dispatcher().queued(CpuId(n)) +
-                     (books[n].is_busy.load(std::memory_order_relaxed) ? 1U : 0U);
-        }
+        count += dispatcher().queued(CpuId(n)) +
+                 (books[n].is_busy.load(std::memory_order_relaxed) ? 1U : 0U);
     }
     return count;
 }
@@ -122,7 +116,6 @@ void book_user_time(Thread& leaving) noexcept {
 
 void note_running(const Thread& next) noexcept {
     Books& own = books[Cpu::id().value()];
-    own.is_online.store(true, std::memory_order_relaxed);
     own.is_busy.store(!next.stack.empty(), std::memory_order_relaxed);  // an idle thread has none
 }
 

@@ -14,9 +14,9 @@ struct CpuUsage {
     Duration user, system, idle;
     std::uint64_t switches = 0;
 };
+/// All zero for a CPU that is not online; one that has had nothing to do was idle all the time.
 [[nodiscard]] CpuUsage cpu_usage(CpuId cpu) noexcept;
 [[nodiscard]] CpuUsage cpu_usage() noexcept;
-[[nodiscard]] bool is_online(CpuId cpu) noexcept;
 
 /// Threads that run, or could.
 [[nodiscard]] std::size_t runnable_threads() noexcept;

@@ -1,6 +1,7 @@
 #include "kernel/process/proc_files.hpp"
 
 #include "arch/i686/cpu/description.hpp"
+#include "arch/i686/smp/online.hpp"
 #include "fs/procfs/procfs.hpp"
 #include "fs/procfs/standard_files.hpp"
 #include "kernel/kernel.hpp"
@@ -229,7 +230,7 @@ void write_statistics(void*, fs::TextOutput& out) noexcept {
     const CpuUsage all = cpu_usage();
     line("cpu ", all);
     for (std::uint32_t n = 0; n < max_cpus; ++n) {
-        if (is_online(CpuId(n))) {
+        if (arch::online_cpus().contains(CpuId(n))) {
             TextBuffer<8> name;
             format_to(name, "cpu{}", n);
             line(name.view(), cpu_usage(CpuId(n)));
@@ -262,7 +263,7 @@ void write_load(void*, fs::TextOutput& out) noexcept {
 /// All CPUs are of one kind.
 void write_cpus(void* description, fs::TextOutput& out) noexcept {
     for (std::uint32_t n = 0; n < max_cpus; ++n) {
-        if (is_online(CpuId(n))) {
+        if (arch::online_cpus().contains(CpuId(n))) {
             fs::write_cpuinfo(n, *static_cast<const hal::CpuDescription*>(description), out);
         }
     }
@@ -279,7 +280,7 @@ void write_memory(void*, fs::TextOutput& out) noexcept {
 void write_cpu_times(void*, fs::TextOutput& out) noexcept {
     format_to(out, "up {}\n", (Clock::now() - Instant()).count());
     for (std::uint32_t n = 0; n < max_cpus; ++n) {
-        if (is_online(CpuId(n))) {
+        if (arch::online_cpus().contains(CpuId(n))) {
             const CpuUsage u = cpu_usage(CpuId(n));
             format_to(out, "cpu{} user {} system {} idle {} switches {}\n", n, u.user.count(),
                       u.system.count(), u.idle.count(), u.switches);

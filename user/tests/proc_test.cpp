@@ -347,4 +347,13 @@ CHECK_CASE(the_machine_tells_what_it_does) {
     EXPECT(idle > first_idle || sysconf(_SC_NPROCESSORS_ONLN) > 1);
     read_text("/proc/cpuinfo");
     EXPECT(std::strstr(text, "model name") != nullptr && std::strstr(text, "flags") != nullptr);
+    // A CPU that has not had anything to do yet counts like the others.
+    read_text("/proc/stat");
+    int cpus = 0;
+    for (const char* at = text; (at = std::strstr(at, "\ncpu")) != nullptr; ++at) {
+        ++cpus;
+    }
+    cpu_set_t usable;
+    EXPECT_EQ(sched_getaffinity(0, sizeof usable, &usable), 0);
+    EXPECT(cpus >= CPU_COUNT(&usable));
 }

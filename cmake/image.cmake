@@ -19,8 +19,8 @@ add_custom_target(disk ALL
     COMMENT "Checking the root disk" VERBATIM)
 add_dependencies(disk rootfs)
 
-# `run` is interactive. `boot` is for the workflow preset of that name: interactive in a terminal, and otherwise
-# a boot that shows that the shell works, and ends.
+# `run` is interactive. `boot` is for the workflow preset of that name. CMake (3.25) leaves the steps of a workflow no
+# terminal to read from, so there it is a boot that shows that the shell works, and ends.
 add_custom_target(run
     COMMAND ${PROJECT_SOURCE_DIR}/kidney run --tree ${CMAKE_BINARY_DIR}
     USES_TERMINAL VERBATIM)

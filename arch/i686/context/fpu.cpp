@@ -21,6 +21,7 @@ constexpr std::uint32_t initial_mxcsr = 0x1f80;
 constexpr std::size_t mxcsr_at = 24;
 constexpr std::size_t mxcsr_mask_at = 28;
 constexpr std::uint32_t default_mxcsr_mask = 0xffbf;
+constexpr std::uint32_t all_errors = 0x3f;
 
 /// The same on every CPU of the machine; written by the boot CPU before the others start.
 constinit bool fxsave_available = false;
@@ -72,6 +73,22 @@ void FpuState::load() const noexcept {
     } else {
         frstor(bytes_.data());
     }
+}
+
+std::uint32_t FpuState::x87_errors() const noexcept {
+    const std::size_t status_at = fxsave_available ? 2 : 4;
+    std::uint16_t control = 0;
+    std::uint16_t status = 0;
+    std::memcpy(&control, bytes_.data(), sizeof control);
+    std::memcpy(&status, bytes_.data() + status_at, sizeof status);
+    return status & ~std::uint32_t{control} & all_errors;
+}
+
+std::uint32_t FpuState::sse_errors() const noexcept {
+    constexpr std::uint32_t masks_at_bit = 7;
+    std::uint32_t mxcsr = 0;
+    std::memcpy(&mxcsr, bytes_.data() + mxcsr_at, sizeof mxcsr);
+    return mxcsr & ~(mxcsr >> masks_at_bit) & all_errors;
 }
 
 void FpuState::assign(std::span<const std::byte, size> image) noexcept {

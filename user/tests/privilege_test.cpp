@@ -207,6 +207,18 @@ CHECK_CASE(selectors_loaded_directly) {
     }
 }
 
+CHECK_CASE(there_is_no_local_descriptor_table) {
+    // Not even one that the processor looks for in our memory: general protection, no page fault.
+    const int status = check::status_of_child([] {
+        set_handler(SIGSEGV, [](int, siginfo_t* info, void* context) {
+            const greg_t trap = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_TRAPNO];
+            _exit(info->si_code == SI_KERNEL ? static_cast<int>(trap) : 99);
+        });
+        asm volatile("movl %0, %%es" ::"r"(0x100f) : "memory");
+    });
+    EXPECT_EQ(status, 13 << 8);
+}
+
 CHECK_CASE(exceptions_become_the_signals_of_linux) {
     const auto expect_code = [](int signal, int code, bool has_address, auto body) {
         static int expected_code;

@@ -115,6 +115,9 @@ inline void lgdt_and_reload(const TablePointer& table, std::uint16_t code, std::
 inline void ltr(std::uint16_t selector) noexcept {
     asm volatile("ltr %0" ::"r"(selector) : "memory");
 }
+inline void lldt(std::uint16_t selector) noexcept {
+    asm volatile("lldt %0" ::"r"(selector) : "memory");
+}
 [[nodiscard]] inline std::uint16_t read_gs() noexcept {
     std::uint32_t value;
     asm volatile("movl %%gs, %0" : "=r"(value));

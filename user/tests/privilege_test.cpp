@@ -439,6 +439,24 @@ CHECK_CASE(descriptors_of_every_kind) {
     }
 }
 
+CHECK_CASE(descriptors_that_are_refused) {
+    user_desc first{};
+    first.entry_number = ~0U;
+    first.seg_32bit = 1;
+    first.base_addr = 0x1000;
+    EXPECT_EQ(set_area(first), 0);
+    for (unsigned n = 0; n < descriptors; ++n) {
+        user_desc d = descriptor(n);
+        d.entry_number = first.entry_number;
+        const bool is_nothing = d.base_addr == 0 && d.limit == 0 && d.contents == 0 &&
+                                d.seg_32bit == 0 && d.limit_in_pages == 0 && d.useable == 0 &&
+                                d.read_exec_only == d.seg_not_present;
+        // Data that is there, and no 16-bit stacks: IRET does not restore all of their pointer.
+        const bool is_good = d.seg_32bit == 1 && d.contents < 2 && d.seg_not_present == 0;
+        EXPECT_EQ(set_area(d), is_nothing || is_good ? 0 : -1);
+    }
+}
+
 CHECK_CASE(descriptors_that_vanish_while_they_are_loaded) {
     for (int round = 0; round < 20; ++round) {
         expect_an_end(check::status_of_child([] {

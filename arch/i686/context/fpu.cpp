@@ -3,6 +3,7 @@
 #include "arch/i686/cpu/instructions.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace kidney::arch {
@@ -43,11 +44,18 @@ void initialise_fpu() noexcept {
     if (has_sse) {
         ldmxcsr(initial_mxcsr);
     }
-    initial_state.save();
+    FpuState state;
+    state.save();
+    std::array<std::byte, FpuState::size> image;
+    std::ranges::copy(state.bytes(), image.begin());
     if (has_sse) {
-        std::memcpy(&mxcsr_mask, initial_state.bytes().data() + mxcsr_mask_at, sizeof mxcsr_mask);
+        std::memcpy(&mxcsr_mask, image.data() + mxcsr_mask_at, sizeof mxcsr_mask);
         mxcsr_mask = mxcsr_mask == 0 ? default_mxcsr_mask : mxcsr_mask;
     }
+    // fninit leaves the data registers alone; what firmware had in them is no program's business.
+    const std::size_t registers_at = fxsave_available ? 32 : 28;
+    std::fill(image.begin() + registers_at, image.end(), std::byte{0});
+    initial_state.assign(image);
 }
 
 bool has_fxsave() noexcept {
@@ -71,6 +79,7 @@ void FpuState::load() const noexcept {
     if (fxsave_available) {
         fxrstor(bytes_.data());
     } else {
+        fnclex();  // frstor would first report an error that is pending in the registers
         frstor(bytes_.data());
     }
 }

@@ -146,6 +146,9 @@ inline void load_gs(std::uint16_t selector) noexcept {
 inline void fninit() noexcept {
     asm volatile("fninit" ::: "memory");
 }
+inline void fnclex() noexcept {
+    asm volatile("fnclex" ::: "memory");
+}
 inline void fxsave(void* area) noexcept {
     asm volatile("fxsave (%0)" ::"r"(area) : "memory");
 }

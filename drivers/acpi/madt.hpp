@@ -16,8 +16,10 @@ enum class Entry : std::uint8_t {
 template <PhysicalReader R>
 void read_local_apic(Table<R>& table, std::uint32_t at, Processors& out) noexcept {
     constexpr std::uint32_t enabled = 1;
-    if ((table.template get<std::uint32_t>(at + 4) & enabled) != 0) {
-        out.apic_ids.push(table.template get<std::uint8_t>(at + 3));
+    constexpr std::uint8_t everybody = 0xff;  // no CPU's: a message to it would reset us as well
+    const auto apic_id = table.template get<std::uint8_t>(at + 3);
+    if ((table.template get<std::uint32_t>(at + 4) & enabled) != 0 && apic_id != everybody) {
+        out.apic_ids.push(apic_id);
     }
 }
 

@@ -86,6 +86,7 @@ public:
         TRY(select(0));
         set_address(0, 0);
         Command::write(io_, channel_.command, Byte::from(identify));
+        settle();
         if (AlternateStatus::read(io_, channel_.control).raw == 0) {
             return fail(Errc::no_device);
         }
@@ -187,10 +188,6 @@ private:
                               .template with<DriveSelect::Obsolete2>(true)
                               .template with<DriveSelect::Slave>(unit_ == ata::Unit::slave)
                               .template with<DriveSelect::LbaHigh>(lba_high));
-        // The standard's 400 ns for the drive to drive the bus: four reads of the status.
-        for (int i = 0; i < 4; ++i) {
-            static_cast<void>(ata::AlternateStatus::read(io_, channel_.control));
-        }
         return await_idle() ? kidney::Status() : kidney::Status(fail(Errc::io_error));
     }
     void set_address(std::uint32_t lba, std::uint8_t count) noexcept REQUIRES(lock_) {
@@ -221,7 +218,15 @@ private:
         return {};
     }
 
+    /// The 400 ns that a drive has to become busy, after a selection, a command or a sector: until
+    /// then the status is that of before. Four reads of it take as long.
+    void settle() noexcept REQUIRES(lock_) {
+        for (int i = 0; i < 4; ++i) {
+            static_cast<void>(ata::AlternateStatus::read(io_, channel_.control));
+        }
+    }
     [[nodiscard]] bool await_idle() noexcept REQUIRES(lock_) {
+        settle();
         return PolledWait<Clock>().wait(
             [this] {
                 return !ata::AlternateStatus::read(io_, channel_.control)

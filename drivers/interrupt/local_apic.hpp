@@ -37,16 +37,18 @@ public:
     constexpr LocalApic() noexcept = default;
     explicit constexpr LocalApic(Bus bus) noexcept : bus_(bus) {}
 
-    /// Switches this CPU's APIC on with a one-shot timer that is not running.
+    /// Switches this CPU's APIC on with a one-shot timer that is not running. The switch comes
+    /// first: while it is off, every local vector is masked and stays so (SDM 10.4.7.2). Firmware
+    /// switches it on for the boot CPU, but not for the others.
     void enable(std::uint8_t spurious_vector, std::uint8_t timer_vector) noexcept {
         constexpr std::uint32_t software_enable = 1U << 8;
         constexpr std::uint32_t masked = 1U << 16;
+        bus_.write32(spurious, software_enable | spurious_vector);
         bus_.write32(task_priority, 0);
         bus_.write32(lvt_lint0, masked);  // the 8259 pair; masked there as well
         bus_.write32(timer_divide, divide_by_1);
         bus_.write32(lvt_timer, TimerEntry{}.with<TimerEntry::Vector>(timer_vector).raw);
         bus_.write32(timer_initial, 0);
-        bus_.write32(spurious, software_enable | spurious_vector);
         acknowledge();  // whatever the firmware left in service
     }
     [[nodiscard]] std::uint8_t id() noexcept {

@@ -101,7 +101,8 @@ private:
                 (extended ? right_alt_ : left_alt_) = pressed;
                 return true;
             case scancode::caps_lock:
-                caps_lock_ = caps_lock_ != pressed;
+                caps_lock_ = caps_lock_ != (pressed && !caps_lock_held_);
+                caps_lock_held_ = pressed;  // a key that is held repeats, this one as well
                 return true;
             default:
                 return false;
@@ -185,6 +186,7 @@ private:
     bool left_alt_ = false;
     bool right_alt_ = false;
     bool caps_lock_ = false;
+    bool caps_lock_held_ = false;
 };
 
 }  // namespace kidney::drivers

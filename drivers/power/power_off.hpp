@@ -10,6 +10,7 @@
 namespace kidney::drivers {
 
 /// ACPI soft-off (specification 6.4, 4.8.3.2): SLP_TYP into bits 12-10 of PM1 control, with SLP_EN.
+/// The other bits stay as they are.
 template <hal::PortIo Io>
 void acpi_power_off(Io& io, const acpi::PowerControl& power) noexcept {
     constexpr std::uint16_t acpi_is_on = 1U << 0;  // SCI_EN
@@ -21,10 +22,14 @@ void acpi_power_off(Io& io, const acpi::PowerControl& power) noexcept {
              ++i) {
         }
     }
-    io.write16(power.control_a, static_cast<std::uint16_t>(power.off_type_a << 10 | sleep_enable));
+    const auto fall_asleep = [&io](std::uint16_t control, std::uint8_t type) noexcept {
+        constexpr std::uint16_t sleep_type = 7U << 10;
+        const auto others = static_cast<std::uint16_t>(io.read16(control) & ~sleep_type);
+        io.write16(control, static_cast<std::uint16_t>(others | type << 10 | sleep_enable));
+    };
+    fall_asleep(power.control_a, power.off_type_a);
     if (power.control_b != 0) {
-        io.write16(power.control_b,
-                   static_cast<std::uint16_t>(power.off_type_b << 10 | sleep_enable));
+        fall_asleep(power.control_b, power.off_type_b);
     }
 }
 

@@ -61,13 +61,19 @@ class Uart16550 {
 public:
     constexpr Uart16550(Io io, std::uint16_t base) noexcept : io_(io), base_(base) {}
 
-    /// 115200 baud, eight bits, no parity, FIFOs on, no interrupts. False: there is no such port.
-    bool initialise() noexcept {
+    /// Is there such a port? Leaves it as it is: somebody else may have initialised it and be
+    /// sending.
+    bool find() noexcept {
         using namespace uart;
         constexpr std::uint8_t probe = 0x5A;
         Scr::write(io_, base_, Scratch::from(probe));
         present_ = Scr::read(io_, base_).raw == probe;
-        if (!present_) {
+        return present_;
+    }
+    /// 115200 baud, eight bits, no parity, FIFOs on, no interrupts. False: there is no such port.
+    bool initialise() noexcept {
+        using namespace uart;
+        if (!find()) {
             return false;
         }
         const auto eight_bits = LineControl{}.with<LineControl::WordLength>(3);
@@ -104,7 +110,12 @@ public:
     /// A received byte, if there is one. Called until empty on the receive interrupt.
     [[nodiscard]] std::optional<std::uint8_t> receive() noexcept {
         using namespace uart;
-        if (!present_ || !Lsr::read(io_, base_).template get<LineStatus::DataReady>()) {
+        if (!present_) {
+            return std::nullopt;
+        }
+        constexpr std::uint8_t nobody = 0xFF;  // the port has gone: it would be ready for ever
+        const LineStatus status = Lsr::read(io_, base_);
+        if (!status.template get<LineStatus::DataReady>() || status.raw == nobody) {
             return std::nullopt;
         }
         return DataPort::read(io_, base_).raw;

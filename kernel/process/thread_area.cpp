@@ -12,10 +12,10 @@ static_assert(sizeof(user_desc) == 16);
 using arch::selector::tls_first_entry;
 constexpr std::uint32_t any_entry = ~0U;
 
-/// Linux's "empty" descriptions both clear an entry.
+/// Linux's "empty" descriptions both clear an entry: all zeros, or the two flags that say no.
 bool is_empty(const user_desc& d) noexcept {
     return d.base_addr == 0 && d.limit == 0 && d.contents == 0 && d.seg_32bit == 0 &&
-           d.limit_in_pages == 0 && d.useable == 0;
+           d.limit_in_pages == 0 && d.useable == 0 && d.read_exec_only == d.seg_not_present;
 }
 
 arch::SegmentDescriptor descriptor_of(const user_desc& d) noexcept {
@@ -33,13 +33,11 @@ arch::SegmentDescriptor descriptor_of(const user_desc& d) noexcept {
     return arch::tls_descriptor(s);
 }
 
-/// Only data segments: a program has no use for other code segments here.
+/// Only data segments: a program has no use for other code segments here. And only 32-bit ones: on
+/// a 16-bit stack IRET would leave half of the kernel's stack pointer in the register.
 Status check(const user_desc& d) noexcept {
-    if ((d.contents & 2U) != 0 ||
-        (d.seg_not_present != 0 && !is_empty(d) && d.read_exec_only == 0)) {
-        return fail(Errc::invalid_argument);
-    }
-    return {};
+    const bool is_good = d.seg_32bit != 0 && (d.contents & 2U) == 0 && d.seg_not_present == 0;
+    return is_good || is_empty(d) ? Status() : Status(fail(Errc::invalid_argument));
 }
 
 Result<std::uint32_t> slot_of(std::uint32_t entry) noexcept {

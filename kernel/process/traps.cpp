@@ -31,21 +31,43 @@ struct ExceptionSignal {
     std::int32_t code;
 };
 
-ExceptionSignal signal_of(std::uint32_t vector) noexcept {
+/// The most severe error of the program's registers; 0: none, the processor was mistaken.
+std::int32_t floating_point_code(bool of_sse) noexcept {
+    arch::FpuState registers;
+    registers.save();
+    const std::uint32_t errors = of_sse ? registers.sse_errors() : registers.x87_errors();
+    const auto has = [errors](std::uint32_t bits) noexcept { return (errors & bits) != 0; };
+    constexpr std::uint32_t invalid = 1, by_zero = 4, overflow = 8, underflow_or_denormal = 0x12,
+                            inexact = 0x20;
+    return has(invalid)                 ? abi::fpe_fltinv
+           : has(by_zero)               ? abi::fpe_fltdiv
+           : has(overflow)              ? abi::fpe_fltovf
+           : has(underflow_or_denormal) ? abi::fpe_fltund
+           : has(inexact)               ? abi::fpe_fltres
+                                        : 0;
+}
+
+ExceptionSignal signal_of(const hal::TrapFrame& frame, std::uint32_t vector) noexcept {
     switch (vector) {
         case 0:  // division error
             return {abi::sig_fpe, abi::fpe_intdiv};
-        case 1:  // debug
+        case 1: {  // debug: a single step, or the instruction int1
+            const bool steps = (frame.eflags & arch::eflags::trap) != 0;
+            return {abi::sig_trap, steps ? abi::trap_trace : abi::trap_brkpt};
+        }
         case 3:  // breakpoint
-            return {abi::sig_trap, abi::trap_brkpt};
+            return {abi::sig_trap, abi::si_kernel};
         case 6:  // invalid opcode
             return {abi::sig_ill, abi::ill_illopn};
+        case 11:  // segment not present
+        case 12:  // stack segment
+            return {abi::sig_bus, abi::si_kernel};
         case 16:  // x87
         case 19:  // SSE
-            return {abi::sig_fpe, abi::fpe_fltinv};
+            return {abi::sig_fpe, floating_point_code(vector == 19)};
         case 17:  // alignment check
             return {abi::sig_bus, abi::bus_adraln};
-        default:  // overflow, bound, segments, general protection
+        default:  // overflow, bound, general protection
             return {abi::sig_segv, abi::si_kernel};
     }
 }
@@ -85,10 +107,13 @@ bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noex
 }
 
 void signal_exception(hal::TrapFrame& frame, std::uint32_t vector) noexcept {
-    const ExceptionSignal what = signal_of(vector);
+    const ExceptionSignal what = signal_of(frame, vector);
+    if (what.signal == abi::sig_fpe && what.code == 0) {
+        return;
+    }
     force_signal(current_process(), what.signal,
                  {.code = what.code,
-                  .address = what.signal == abi::sig_segv ? 0 : frame.eip,
+                  .address = what.code == abi::si_kernel ? 0 : frame.eip,
                   .trap = vector,
                   .error = frame.error_code});
 }

@@ -82,6 +82,28 @@ void fpu_state_comes_back(laws::Report& report) noexcept {
                                  read.bytes().begin() + xmm0));
 }
 
+void programs_begin_with_empty_registers(laws::Report& report) noexcept {
+    if (!arch::has_fxsave()) {
+        LAW_CHECK(report, true);
+        return;
+    }
+    constexpr std::size_t registers_at = 32, registers_end = 288;  // x87 and xmm
+    std::array<std::byte, arch::FpuState::size> image;
+    std::ranges::copy(arch::FpuState::initial().bytes(), image.begin());
+    std::fill(image.begin() + registers_at, image.begin() + registers_end, std::byte{0x5a});
+    arch::FpuState firmware;
+    firmware.assign(image);
+    const hal::InterruptState state = Cpu::interrupts_disable();
+    firmware.load();
+    arch::initialise_fpu();
+    arch::FpuState::initial().load();
+    Cpu::interrupts_restore(state);
+    const auto registers =
+        arch::FpuState::initial().bytes().subspan(registers_at, registers_end - registers_at);
+    LAW_CHECK(report,
+              std::ranges::all_of(registers, [](std::byte b) { return b == std::byte{0}; }));
+}
+
 void messages_are_answered(laws::Report& report) noexcept {
     constexpr VirtRange range{VirtAddr(0x1000), page_size};
     for (int i = 0; i < 200; ++i) {
@@ -139,7 +161,7 @@ void memory_functions_move_bytes(laws::Report& report) noexcept {
     LAW_CHECK(report, std::strlen("") == 0 && std::strlen("seven!!") == 7);
 }
 
-constexpr std::array<SelfTest, 9> tests{{
+constexpr std::array<SelfTest, 10> tests{{
     {"memory functions move bytes", &memory_functions_move_bytes},
     {"the CPU keeps its laws", &cpu_keeps_its_laws},
     {"the clock keeps its laws", &clock_keeps_its_laws},
@@ -147,6 +169,7 @@ constexpr std::array<SelfTest, 9> tests{{
     {"windows keep their laws", &windows_keep_their_laws},
     {"bad selectors become null", &bad_selectors_become_null},
     {"the FPU state comes back", &fpu_state_comes_back},
+    {"programs begin with empty registers", &programs_begin_with_empty_registers},
     {"CPUs answer messages", &messages_are_answered},
     {"code has names", &code_has_names},
 }};

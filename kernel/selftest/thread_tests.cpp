@@ -1,4 +1,6 @@
 /// Threads, locks and timers on the real processors.
+#include "arch/i686/cpu/instructions.hpp"
+#include "arch/i686/smp/online.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/selftest/self_test.hpp"
 #include "kernel/threads.hpp"
@@ -130,12 +132,41 @@ void hogs_are_preempted(laws::Report& report) noexcept {
     LAW_CHECK(report, shared.all_seen.load());
 }
 
+/// What the boot CPU's firmware has set up, the others' has not: they come from INIT.
+void every_cpu_is_set_up_alike(laws::Report& report) noexcept {
+    struct Shared {
+        std::atomic<std::uint32_t> seen{0};
+        std::array<std::uint32_t, max_cpus> cr0{};
+        std::array<std::uint32_t, max_cpus> cr4{};
+    } shared;
+    const CpuSet online = arch::online_cpus();
+    run_crowd<Shared>(report, shared, [](Shared& s, std::uint32_t) noexcept {
+        do {  // idle CPUs steal from busy ones, so each gets one of us
+            Preemption::disable();
+            const std::uint32_t me = Cpu::id().value();
+            s.cr0[me] = arch::read_cr0();
+            s.cr4[me] = arch::read_cr4();
+            s.seen.fetch_or(1U << me);
+            Preemption::enable();
+        } while (s.seen.load() != arch::online_cpus().bits());
+    });
+    // PE MP ET NE WP AM PG: no task switched (the FPU is not lazy), and caches on.
+    constexpr std::uint32_t expected_cr0 = 0x8005'0033;
+    for (std::uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
+        if (online.contains(CpuId(cpu))) {
+            LAW_CHECK(report, shared.cr0[cpu] == expected_cr0);
+            LAW_CHECK(report, shared.cr4[cpu] == shared.cr4[0]);
+        }
+    }
+}
+
 constexpr std::array tests{
     SelfTest{"a mutex excludes", &mutex_excludes},
     SelfTest{"a spin lock excludes", &spin_lock_excludes},
     SelfTest{"no wake-up is lost", &no_wake_up_is_lost},
     SelfTest{"sleepers wake after their deadlines", &sleepers_wake_in_order},
     SelfTest{"hogs are preempted", &hogs_are_preempted},
+    SelfTest{"every CPU is set up alike", &every_cpu_is_set_up_alike},
 };
 
 }  // namespace

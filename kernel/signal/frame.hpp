@@ -99,7 +99,4 @@ inline constexpr std::uint8_t sigreturn_code[8] = {0x58, 0xb8, 0x77, 0, 0, 0, 0x
 /// `movl $173, %eax; int $0x80; nop`
 inline constexpr std::uint8_t rt_sigreturn_code[8] = {0xb8, 0xad, 0, 0, 0, 0xcd, 0x80, 0x90};
 
-/// The flags of EFLAGS that a program may set through a frame: OF DF TF SF ZF AF PF CF AC RF.
-inline constexpr std::uint32_t user_settable_flags = 0x0005'0dd5;
-
 }  // namespace kidney::kernel

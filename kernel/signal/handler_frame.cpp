@@ -1,5 +1,6 @@
 #include "kernel/signal/handler_frame.hpp"
 
+#include "kernel/signal/fpu_frame.hpp"
 #include "kernel/signal/frame.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/user_copy.hpp"
@@ -60,40 +61,36 @@ abi::SigInfo info_of(const Delivery& d) noexcept {
     return info;
 }
 
-/// x87 registers in the old layout, from an FXSAVE image (Intel SDM volume 1, 10.5.1).
-void fill_x87(FpState& to, std::span<const std::byte, arch::FpuState::size> image) noexcept {
-    std::uint16_t control = 0;
-    std::uint16_t status = 0;
-    std::memcpy(&control, image.data(), sizeof control);
-    std::memcpy(&status, image.data() + 2, sizeof status);
-    to.cw = 0xffff'0000U | control;
-    to.sw = 0xffff'0000U | status;
-    to.tag = 0xffff'ffffU;
-    to.status = status;
-    constexpr std::size_t registers_at = 32, stride = 16, size = 10;
-    for (std::size_t i = 0; i < 8; ++i) {
-        std::memcpy(&to.st[i * size], image.data() + registers_at + i * stride, size);
-    }
-}
-
 /// Saves the FPU above the frame; returns its user address and lowers `sp`.
 Result<std::uint32_t> push_fpu(std::uint32_t& sp) noexcept {
     sp = place_fpstate(sp);
     arch::FpuState registers;
     registers.save();
     FpState state{};
-    fill_x87(state, registers.bytes());
-    state.magic = arch::has_fxsave() ? FpState::magic_fxsr : FpState::magic_plain;
-    std::memcpy(state.fxsave, registers.bytes().data(), sizeof state.fxsave);
+    if (arch::has_fxsave()) {
+        fill_x87(state, registers.bytes());
+        state.magic = FpState::magic_fxsr;
+        std::memcpy(state.fxsave, registers.bytes().data(), sizeof state.fxsave);
+    } else {
+        std::memcpy(&state, registers.bytes().data(), offsetof(FpState, status));
+        state.magic = FpState::magic_plain;
+    }
+    state.status = static_cast<std::uint16_t>(state.sw);
     TRY(put_user(UserPtr<FpState>(sp), state));
     return sp;
 }
 
 Status restore_fpu(std::uint32_t address) noexcept {
     if (address == 0) {
+        arch::FpuState::initial().load();
         return {};
     }
-    const FpState state = TRY(get_user(UserPtr<const FpState>(address)));
+    FpState state = TRY(get_user(UserPtr<const FpState>(address)));
+    if (arch::has_fxsave()) {
+        take_x87(std::as_writable_bytes(std::span(state.fxsave)), state);
+    } else {
+        std::memcpy(state.fxsave, &state, offsetof(FpState, status));
+    }
     arch::FpuState registers;
     registers.assign(std::as_bytes(std::span(state.fxsave)));
     registers.load();
@@ -192,8 +189,12 @@ constexpr SignalSet set_of(std::uint32_t low, std::uint32_t high) noexcept {
 Status build_handler_frame(Process& self, hal::TrapFrame& frame, const Delivery& d,
                            SignalSet mask) noexcept {
     const std::uint32_t sp = stack_for(self, frame, d.disposition);
-    return (d.disposition.flags & abi::sa_siginfo) != 0 ? build_rt(self, frame, d, mask, sp)
-                                                        : build_plain(frame, d, mask, sp);
+    TRY((d.disposition.flags & abi::sa_siginfo) != 0 ? build_rt(self, frame, d, mask, sp)
+                                                     : build_plain(frame, d, mask, sp));
+    // A handler begins like a program. It must not find the x87 stack half full, nor the error that
+    // it is called for still pending.
+    arch::FpuState::initial().load();
+    return {};
 }
 
 Result<SignalSet> undo_handler_frame(Process&, hal::TrapFrame& frame) noexcept {

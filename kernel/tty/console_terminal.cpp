@@ -41,7 +41,7 @@ Terminal& console_terminal() noexcept {
 void start_console_input() noexcept {
     terminal.create(&write_to_console);
     start_keyboard([](char c) noexcept { terminal.get().receive(static_cast<std::uint8_t>(c)); });
-    if (!receiver.initialise()) {
+    if (!receiver.find()) {  // the console has initialised it, and may be sending
         return;
     }
     if (const Status added =
@@ -50,8 +50,10 @@ void start_console_input() noexcept {
         log::warning<"tty">("no interrupt for the serial console: {}", added.error());
         return;
     }
+    // What came before; while no interrupt can come, for two must not read at the same time. A byte
+    // that comes in between raises the interrupt as soon as it is enabled.
+    on_serial_interrupt(nullptr);
     receiver.enable_receive_interrupt();
-    on_serial_interrupt(nullptr);  // what came before would not raise an edge any more
 }
 
 }  // namespace kidney::kernel

@@ -20,6 +20,7 @@ public:
     bool is_present = true;
     bool is_stuck = false;  ///< stays busy for ever
     bool has_lba48 = true;
+    unsigned late_looks = 0;  ///< after a command or sector, so many looks show the old status
     unsigned failing_commands = 0;
     std::uint64_t first_sector = 0;  ///< address of the first byte kept, to try large addresses
     // What it saw.
@@ -90,10 +91,17 @@ private:
         if (is_stuck) {
             return 0x80;
         }
+        if (late_ > 0) {
+            --late_;
+            return old_status_;
+        }
         if (busy_ > 0) {
             --busy_;
             return 0x80;
         }
+        return present_status();
+    }
+    [[nodiscard]] std::uint8_t present_status() const noexcept {
         return static_cast<std::uint8_t>(0x40U | (phase_ == Phase::idle ? 0U : 8U) |
                                          (error_ ? 1U : 0U));
     }
@@ -102,9 +110,14 @@ private:
         return static_cast<std::uint16_t>(std::to_integer<unsigned>(disk_[offset]) |
                                           std::to_integer<unsigned>(disk_[offset + 1]) << 8);
     }
+    void become_busy(unsigned looks) noexcept {
+        old_status_ = present_status();
+        late_ = late_looks;
+        busy_ = looks;
+    }
     void start(std::uint8_t command) noexcept {
         ++commands;
-        busy_ = 3;
+        become_busy(3);
         at_ = 0;
         error_ = false;
         identifying_ = command == 0xEC;
@@ -147,7 +160,7 @@ private:
         if (at_ == 512) {
             at_ = 0;
             ++position_;
-            busy_ = 2;
+            become_busy(2);
             if (--left_ == 0) {
                 phase_ = Phase::idle;
             }
@@ -178,6 +191,8 @@ private:
     bool error_ = false;
     Phase phase_ = Phase::idle;
     unsigned busy_ = 0;
+    unsigned late_ = 0;
+    std::uint8_t old_status_ = 0;
     std::uint32_t left_ = 0;
     std::uint64_t position_ = 0;
     std::size_t at_ = 0;

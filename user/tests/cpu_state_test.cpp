@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 namespace {
@@ -139,6 +140,91 @@ CHECK_CASE(a_handler_with_information_does_not_disturb_either) {
     save(after);
     EXPECT_EQ(result, 0);
     EXPECT(same(before, after));
+}
+
+CHECK_CASE(a_handler_begins_with_a_clean_fpu) {
+    static FpuState seen;
+    struct sigaction action{};
+    action.sa_handler = [](int) { save(seen); };
+    for (const int flags : {0, SA_SIGINFO}) {
+        action.sa_flags = flags;
+        EXPECT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
+        const unsigned short strange = 0x0c7f;
+        const int self = getpid();
+        int result = 37;  // kill
+        load_pattern(7);
+        asm volatile("fldcw %0" : : "m"(strange));
+        asm volatile("int $0x80" : "+a"(result) : "b"(self), "c"(SIGUSR1) : "memory");
+        unsigned short after = 0;
+        asm volatile("fnstcw %0; fninit" : "=m"(after));
+        EXPECT_EQ(result, 0);
+        EXPECT_EQ(after, strange);
+        EXPECT_EQ(seen.bytes[0] | seen.bytes[1] << 8, 0x37f);
+        EXPECT_EQ(seen.bytes[4], 0);  // nothing on the x87 stack
+    }
+}
+
+CHECK_CASE(floating_point_errors_are_told_apart) {
+    struct sigaction action{};
+    action.sa_flags = SA_SIGINFO;
+    action.sa_sigaction = [](int, siginfo_t* info, void*) {
+        volatile double number = 1.5;  // the handler computes: the error is not pending any more
+        number = number * 3;
+        _Exit(info->si_addr != nullptr ? info->si_code : 99);
+    };
+    EXPECT_EQ(sigaction(SIGFPE, &action, nullptr), 0);
+    const auto expect_code = [](int code, auto body) {
+        const int status = check::status_of_child([&] {
+            const unsigned short all_unmasked = 0x340;
+            asm volatile("fninit; fldcw %0" : : "m"(all_unmasked));
+            body();
+        });
+        EXPECT(WIFEXITED(status));
+        EXPECT_EQ(WEXITSTATUS(status), code);
+    };
+    expect_code(FPE_FLTDIV, [] { asm volatile("fldpi; fldz; fdivrp; fwait"); });
+    expect_code(FPE_FLTINV, [] { asm volatile("fldz; fldz; fdivrp; fwait"); });
+    expect_code(FPE_FLTRES, [] { asm volatile("fldpi; fld1; fdivp; fwait"); });
+    expect_code(FPE_INTDIV, [] { asm volatile("xorl %%ecx, %%ecx; divl %%ecx" ::: "eax", "ecx"); });
+    // Not every emulator knows the exceptions of SSE.
+    const int status = check::status_of_child([] {
+        const unsigned unmasked = 0;
+        asm volatile("ldmxcsr %0; xorps %%xmm0, %%xmm0; cvtsi2ss %1, %%xmm1; divss %%xmm0, %%xmm1"
+                     :
+                     : "m"(unmasked), "r"(1)
+                     : "memory");
+        _Exit(0);
+    });
+    EXPECT(WIFEXITED(status));
+    EXPECT(WEXITSTATUS(status) == FPE_FLTDIV || WEXITSTATUS(status) == 0);
+}
+
+/// The classic way out of a SIGFPE: in the frame mask the errors, and forget those that happened.
+CHECK_CASE(a_handler_mends_the_fpu_in_its_frame) {
+    struct sigaction action{};
+    action.sa_flags = SA_SIGINFO;
+    static unsigned long tags;
+    action.sa_sigaction = [](int, siginfo_t*, void* context) {
+        _libc_fpstate& fpu = *static_cast<ucontext_t*>(context)->uc_mcontext.fpregs;
+        tags = fpu.tag & 0xffff;
+        fpu.cw |= 0x3f;
+        fpu.sw &= ~0x80ffUL;
+    };
+    EXPECT_EQ(sigaction(SIGFPE, &action, nullptr), 0);
+    // An error that is pending from the outset: emulators differ in what a division leaves behind.
+    std::uint32_t environment[7];
+    asm volatile("fninit; fldpi; fldz; fnstenv %0" : "=m"(environment));
+    constexpr std::uint32_t division = 1U << 2, pending = 0x8080;
+    environment[0] &= ~division;
+    environment[1] |= division | pending;
+    double kept = 0;
+    unsigned short control = 0;
+    asm volatile("fldenv %2; fwait; fstp %%st(0); fstpl %0; fnstcw %1"
+                 : "=m"(kept), "=m"(control)
+                 : "m"(environment));
+    EXPECT(kept > 3.14 && kept < 3.15);
+    EXPECT_EQ(control, 0x37f);
+    EXPECT_EQ(tags, 0x1fff);  // pi is a number, then a zero, the rest is empty
 }
 
 CHECK_CASE(a_system_call_keeps_every_register) {

@@ -207,6 +207,61 @@ CHECK_CASE(selectors_loaded_directly) {
     }
 }
 
+CHECK_CASE(there_is_no_local_descriptor_table) {
+    // Not even one that the processor looks for in our memory: general protection, no page fault.
+    const int status = check::status_of_child([] {
+        set_handler(SIGSEGV, [](int, siginfo_t* info, void* context) {
+            const greg_t trap = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_TRAPNO];
+            _exit(info->si_code == SI_KERNEL ? static_cast<int>(trap) : 99);
+        });
+        asm volatile("movl %0, %%es" ::"r"(0x100f) : "memory");
+    });
+    EXPECT_EQ(status, 13 << 8);
+}
+
+CHECK_CASE(exceptions_become_the_signals_of_linux) {
+    const auto expect_code = [](int signal, int code, bool has_address, auto body) {
+        static int expected_code;
+        static bool expects_address;
+        expected_code = code;
+        expects_address = has_address;
+        const int status = check::status_of_child([=] {
+            set_handler(signal, [](int, siginfo_t* info, void*) {
+                const bool is_right =
+                    info->si_code == expected_code && (info->si_addr != nullptr) == expects_address;
+                _exit(is_right ? 7 : 8);
+            });
+            body();
+        });
+        EXPECT_EQ(status, 7 << 8);
+    };
+    expect_code(SIGTRAP, SI_KERNEL, false, [] { asm volatile("int3"); });
+    expect_code(SIGTRAP, TRAP_TRACE, true, [] {
+        asm volatile("pushfl; orl %0, (%%esp); popfl; nop" ::"i"(trap_flag) : "memory", "cc");
+    });
+    expect_code(SIGILL, ILL_ILLOPN, true, [] { asm volatile("ud2"); });
+    expect_code(SIGSEGV, SI_KERNEL, false, [] { asm volatile("hlt"); });
+    // A stack segment of one page: the push beyond it is a stack fault. Its handler needs another
+    // stack.
+    expect_code(SIGBUS, SI_KERNEL, false, [] {
+        static char memory[16384];
+        const stack_t alternate{.ss_sp = memory, .ss_flags = 0, .ss_size = sizeof memory};
+        EXPECT_EQ(sigaltstack(&alternate, nullptr), 0);
+        struct sigaction action{};
+        EXPECT_EQ(sigaction(SIGBUS, nullptr, &action), 0);
+        action.sa_flags |= SA_ONSTACK;
+        EXPECT_EQ(sigaction(SIGBUS, &action, nullptr), 0);
+        user_desc d{};
+        d.entry_number = ~0U;
+        d.limit = 0xfff;
+        d.seg_32bit = d.useable = 1;
+        EXPECT_EQ(set_area(d), 0);
+        asm volatile("movl %0, %%ss; pushl %%eax; popl %%eax" ::"r"(d.entry_number << 3 | 3)
+                     : "memory");
+        _exit(7);  // QEMU does not look at limits
+    });
+}
+
 CHECK_CASE(privileged_instructions) {
     const auto refused = [](auto body) { expect_signal(SIGSEGV, body); };
     refused([] { asm volatile("hlt"); });
@@ -381,6 +436,24 @@ CHECK_CASE(descriptors_of_every_kind) {
             }
             _exit(0);
         }));
+    }
+}
+
+CHECK_CASE(descriptors_that_are_refused) {
+    user_desc first{};
+    first.entry_number = ~0U;
+    first.seg_32bit = 1;
+    first.base_addr = 0x1000;
+    EXPECT_EQ(set_area(first), 0);
+    for (unsigned n = 0; n < descriptors; ++n) {
+        user_desc d = descriptor(n);
+        d.entry_number = first.entry_number;
+        const bool is_nothing = d.base_addr == 0 && d.limit == 0 && d.contents == 0 &&
+                                d.seg_32bit == 0 && d.limit_in_pages == 0 && d.useable == 0 &&
+                                d.read_exec_only == d.seg_not_present;
+        // Data that is there, and no 16-bit stacks: IRET does not restore all of their pointer.
+        const bool is_good = d.seg_32bit == 1 && d.contents < 2 && d.seg_not_present == 0;
+        EXPECT_EQ(set_area(d), is_nothing || is_good ? 0 : -1);
     }
 }
 

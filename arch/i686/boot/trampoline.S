@@ -11,6 +11,9 @@
 #define MULTIBOOT2_LOADER_MAGIC 0x36D76289
 
 #define CR0_WP (1 << 16)
+#define CR0_AM (1 << 18)
+#define CR0_NW (1 << 29)
+#define CR0_CD (1 << 30)
 #define CR0_PG (1 << 31)
 #define CR4_PSE (1 << 4)
 #define CR4_PAE (1 << 5)
@@ -127,16 +130,19 @@ enable_paging:
     movl %cr4, %eax
     orl $CR4_PSE, %eax
 #endif
-    testl $CPUID_PGE, %edi
-    jz 1f
-    orl $CR4_PGE, %eax
-1:  movl %eax, %cr4
+    movl %eax, %cr4
     movl $BOOT_ROOT, %eax
     movl %eax, %cr3
     movl %cr0, %eax
-    orl $CR0_PG | CR0_WP, %eax
+    andl $~(CR0_CD | CR0_NW), %eax                              /* reset turns the cache off, INIT leaves it */
+    orl $CR0_PG | CR0_WP | CR0_AM, %eax
     movl %eax, %cr0
-    ret
+    testl $CPUID_PGE, %edi
+    jz 1f
+    movl %cr4, %eax                                             /* global pages: after paging (SDM 3, 2.5) */
+    orl $CR4_PGE, %eax
+    movl %eax, %cr4
+1:  ret
 
 /* In: ESI = message. The only output this early is the serial port, as the firmware left it. */
 #define COM1 0x3F8

@@ -3,6 +3,7 @@
 #include "arch/i686/cpu/instructions.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace kidney::arch {
@@ -21,6 +22,7 @@ constexpr std::uint32_t initial_mxcsr = 0x1f80;
 constexpr std::size_t mxcsr_at = 24;
 constexpr std::size_t mxcsr_mask_at = 28;
 constexpr std::uint32_t default_mxcsr_mask = 0xffbf;
+constexpr std::uint32_t all_errors = 0x3f;
 
 /// The same on every CPU of the machine; written by the boot CPU before the others start.
 constinit bool fxsave_available = false;
@@ -42,11 +44,18 @@ void initialise_fpu() noexcept {
     if (has_sse) {
         ldmxcsr(initial_mxcsr);
     }
-    initial_state.save();
+    FpuState state;
+    state.save();
+    std::array<std::byte, FpuState::size> image;
+    std::ranges::copy(state.bytes(), image.begin());
     if (has_sse) {
-        std::memcpy(&mxcsr_mask, initial_state.bytes().data() + mxcsr_mask_at, sizeof mxcsr_mask);
+        std::memcpy(&mxcsr_mask, image.data() + mxcsr_mask_at, sizeof mxcsr_mask);
         mxcsr_mask = mxcsr_mask == 0 ? default_mxcsr_mask : mxcsr_mask;
     }
+    // fninit leaves the data registers alone; what firmware had in them is no program's business.
+    const std::size_t registers_at = fxsave_available ? 32 : 28;
+    std::fill(image.begin() + registers_at, image.end(), std::byte{0});
+    initial_state.assign(image);
 }
 
 bool has_fxsave() noexcept {
@@ -70,8 +79,25 @@ void FpuState::load() const noexcept {
     if (fxsave_available) {
         fxrstor(bytes_.data());
     } else {
+        fnclex();  // frstor would first report an error that is pending in the registers
         frstor(bytes_.data());
     }
+}
+
+std::uint32_t FpuState::x87_errors() const noexcept {
+    const std::size_t status_at = fxsave_available ? 2 : 4;
+    std::uint16_t control = 0;
+    std::uint16_t status = 0;
+    std::memcpy(&control, bytes_.data(), sizeof control);
+    std::memcpy(&status, bytes_.data() + status_at, sizeof status);
+    return status & ~std::uint32_t{control} & all_errors;
+}
+
+std::uint32_t FpuState::sse_errors() const noexcept {
+    constexpr std::uint32_t masks_at_bit = 7;
+    std::uint32_t mxcsr = 0;
+    std::memcpy(&mxcsr, bytes_.data() + mxcsr_at, sizeof mxcsr);
+    return mxcsr & ~(mxcsr >> masks_at_bit) & all_errors;
 }
 
 void FpuState::assign(std::span<const std::byte, size> image) noexcept {

@@ -29,6 +29,12 @@ public:
     /// To the registers.
     void load() const noexcept;
 
+    /// Errors that have happened and are not masked: what an x87 or an SSE exception is about.
+    /// Bits as in both status words: 0 invalid, 1 denormal, 2 division by zero, 3 overflow,
+    /// 4 underflow, 5 inexact.
+    [[nodiscard]] std::uint32_t x87_errors() const noexcept;
+    [[nodiscard]] std::uint32_t sse_errors() const noexcept;
+
     /// The image, for signal frames.
     [[nodiscard]] std::span<const std::byte, size> bytes() const noexcept { return bytes_; }
     /// Takes over an image that a program made up: bits whose loading would fault are cleared.

@@ -7,9 +7,6 @@
 namespace kidney::arch {
 
 SegmentDescriptor tls_descriptor(const TlsSegment& s) noexcept {
-    if (!s.usable && s.base == 0 && s.limit == 0) {
-        return {};
-    }
     // Type: bit 3 code, bit 2 expand down or conforming, bit 1 writable or readable (SDM
     // 3, 3.4.5.1).
     const std::uint32_t type =
@@ -39,8 +36,8 @@ void UserState::load() const noexcept {
 }
 
 void UserState::set_tls(std::uint32_t slot, SegmentDescriptor descriptor) noexcept {
-    tls_[slot] = descriptor;
     const hal::InterruptState before = Cpu::interrupts_disable();
+    tls_[slot] = descriptor;  // a switch between these two would save the old entry again
     this_cpu().gdt[selector::tls_first_entry + slot] = descriptor;
     load_gs(read_gs());  // the register keeps a copy of the entry
     Cpu::interrupts_restore(before);

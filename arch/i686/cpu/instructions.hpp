@@ -115,6 +115,9 @@ inline void lgdt_and_reload(const TablePointer& table, std::uint16_t code, std::
 inline void ltr(std::uint16_t selector) noexcept {
     asm volatile("ltr %0" ::"r"(selector) : "memory");
 }
+inline void lldt(std::uint16_t selector) noexcept {
+    asm volatile("lldt %0" ::"r"(selector) : "memory");
+}
 [[nodiscard]] inline std::uint16_t read_gs() noexcept {
     std::uint32_t value;
     asm volatile("movl %%gs, %0" : "=r"(value));
@@ -142,6 +145,9 @@ inline void load_gs(std::uint16_t selector) noexcept {
 
 inline void fninit() noexcept {
     asm volatile("fninit" ::: "memory");
+}
+inline void fnclex() noexcept {
+    asm volatile("fnclex" ::: "memory");
 }
 inline void fxsave(void* area) noexcept {
     asm volatile("fxsave (%0)" ::"r"(area) : "memory");

@@ -89,6 +89,7 @@ void load_cpu_tables(CpuId id, PhysAddr root) noexcept {
     lgdt_and_reload({sizeof(cpu.gdt) - 1, address_of(cpu.gdt.data())}, selector::kernel_code,
                     selector::kernel_data, selector::cpu_local);
     ltr(selector::task_state);
+    lldt(0);  // none; a reset leaves one of 64 KiB at address 0 (SDM volume 3, table 9-1)
     if (id == CpuId(0)) {
         for (std::uint32_t vector = 0; vector < idt.size(); ++vector) {
             idt[vector] = gate_for(vector);

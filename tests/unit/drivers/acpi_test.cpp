@@ -85,6 +85,7 @@ Bytes madt_body() {
     append(b, {0, 8, 0, 0, 1, 0, 0, 0});                     // CPU, APIC id 0, enabled
     append(b, {0, 8, 1, 4, 1, 0, 0, 0});                     // CPU, APIC id 4, enabled
     append(b, {0, 8, 2, 5, 0, 0, 0, 0});                     // CPU, disabled
+    append(b, {0, 8, 3, 0xff, 1, 0, 0, 0});                  // CPU, enabled, with everybody's id
     append(b, {1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0});  // I/O APIC at fec00000
     append(b, {2, 10, 0, 0, 2, 0, 0, 0, 0, 0});              // line 0 is input 2
     append(b, {2, 10, 0, 9, 9, 0, 0, 0, 0x0f, 0});           // line 9: low, level

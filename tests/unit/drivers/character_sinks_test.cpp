@@ -99,6 +99,24 @@ TEST(Uart16550, ReceivesUntilEmpty) {
     EXPECT_FALSE(harness.uart.receive());
 }
 
+TEST(Uart16550, APortThatGoesAwayHasNothingToSay) {
+    UartHarness harness;
+    harness.space.on_read(drivers::uart::com1 + 5, [] { return 0xFFU; });
+    EXPECT_FALSE(harness.uart.receive()) << "or its interrupt handler would never end";
+}
+
+TEST(Uart16550, FindingAPortDoesNotDisturbWhoeverSends) {
+    UartHarness harness;
+    Uart16550<fakes::FakePorts> receiver{fakes::FakePorts(harness.space), drivers::uart::com1};
+    harness.device.input_ = {'x'};
+    harness.space.clear_log();
+    EXPECT_TRUE(receiver.find());
+    for (const fakes::PortAccess& access : harness.space.log()) {
+        EXPECT_EQ(access.port, drivers::uart::com1 + 7) << "the scratch register, no other";
+    }
+    EXPECT_EQ(receiver.receive(), 'x');
+}
+
 /// A screen's memory and its cursor registers.
 struct ScreenMachine {
     using Screen = TextScreen<fakes::FakePorts>;

@@ -185,6 +185,25 @@ TEST(IoApic, RoutesAnInput) {
     m.apic.route(24, 0x40, hal::Trigger::edge, false, 0);  // no such input: nothing happens
 }
 
+/// Local vectors of an APIC that is switched off cannot be unmasked (SDM 3, 10.4.7.2); QEMU lets
+/// them.
+TEST(LocalApic, TheTimerOfACpuThatComesUpIsNotMasked) {
+    constexpr std::uint32_t spurious = 0x0F0, timer = 0x320, lint0 = 0x350, masked = 1U << 16;
+    fakes::FakeMmio::Space space;
+    space.registers = {{spurious, 0xff}, {timer, masked}, {lint0, masked}};  // after INIT
+    space.on_write = [&](std::uint32_t offset, std::uint32_t value) {
+        const bool is_on = (space.registers[spurious] & 1U << 8) != 0;
+        if (!is_on && (offset == timer || offset == lint0)) {
+            space.registers[offset] = value | masked;
+        }
+    };
+    drivers::LocalApic<fakes::FakeMmio> apic{fakes::FakeMmio(space)};
+    apic.enable(0xff, 0xf0);
+    EXPECT_EQ(space.registers[spurious], 0x1ffU);
+    EXPECT_EQ(space.registers[timer], 0xf0U) << "one shot, not masked";
+    EXPECT_NE(space.registers[lint0] & masked, 0U);
+}
+
 TEST(LocalApic, SendsStartUpMessages) {
     fakes::FakeMmio::Space space;
     drivers::LocalApic<fakes::FakeMmio> apic{fakes::FakeMmio(space)};

@@ -37,6 +37,11 @@ TEST(ScancodeDecoder, ShiftAndCapsLock) {
         << "caps lock changes letters only, and shift undoes it";
 }
 
+TEST(ScancodeDecoder, CapsLockThatIsHeldChangesOnce) {
+    EXPECT_EQ(typed({0x3A, 0x3A, 0x3A, 0x3A, 0xBA, 0x1E}), "A");
+    EXPECT_EQ(typed({0x3A, 0x3A, 0xBA, 0x3A, 0x3A, 0x3A, 0xBA, 0x1E}), "a");
+}
+
 TEST(ScancodeDecoder, ControlAndAlt) {
     EXPECT_EQ(typed({0x1D, 0x2E, 0x20, 0x9D, 0x2E}),
               "\x03\x04"

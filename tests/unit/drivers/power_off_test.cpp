@@ -21,11 +21,13 @@ TEST(PowerOff, SwitchesAcpiOnFirstIfTheFirmwareHasNot) {
     std::uint32_t control = 0;
     space.on_read(0x604, [&] { return control; });
     space.on_write(0xB2, [&](std::uint32_t value) { control = value == 0xF1 ? 1 : 0; });
+    space.on_read(0x704, [] { return 0x8200U | 1U << 10; });
     fakes::FakePorts io(space);
     drivers::acpi_power_off(io, power);
     EXPECT_EQ(space.written(0xB2), std::vector<std::uint32_t>{0xF1});
-    EXPECT_EQ(space.written(0x604), std::vector<std::uint32_t>{5U << 10 | 1U << 13});
-    EXPECT_EQ(space.written(0x704), std::vector<std::uint32_t>{6U << 10 | 1U << 13});
+    EXPECT_EQ(space.written(0x604), std::vector<std::uint32_t>{1U | 5U << 10 | 1U << 13});
+    EXPECT_EQ(space.written(0x704), std::vector<std::uint32_t>{0x8200U | 6U << 10 | 1U << 13})
+        << "reserved bits stay, the old sleep type does not";
 }
 
 TEST(PowerOff, AMachineThatNeverSwitchesAcpiOnIsNotWaitedForForever) {

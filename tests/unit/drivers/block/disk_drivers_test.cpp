@@ -220,6 +220,22 @@ TEST(AtaPio, KeepsTheLaws) {
     }
 }
 
+TEST(AtaPio, WaitsUntilTheStatusIsNew) {
+    fakes::FakeAta hardware(64);
+    hardware.late_looks = 4;  // 400 ns
+    AtaDisk disk(hardware, ata::primary, ata::Unit::master);
+    ASSERT_TRUE(disk.start());
+    std::vector<std::byte> sectors(4 * 512, std::byte{0x5A});
+    ASSERT_TRUE(disk.write(fs::BlockIndex(3), sectors));
+    std::vector<std::byte> back(4 * 512);
+    ASSERT_TRUE(disk.read(fs::BlockIndex(3), back));
+    EXPECT_EQ(sectors, back);
+    hardware.failing_commands = 1;
+    const Status flushed = disk.flush();
+    ASSERT_FALSE(flushed) << "the old status said that all was well";
+    EXPECT_EQ(flushed.error(), Errc::io_error);
+}
+
 TEST(AtaPio, AddressesBeyond28Bits) {
     fakes::FakeAta hardware(64);
     hardware.first_sector = 0x12'3456'7890;

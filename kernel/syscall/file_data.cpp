@@ -255,13 +255,8 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
     if (length == 0 || offset > limit || length > limit) {
         return fail(Errc::invalid_argument);
     }
-    // The size becomes what was asked for; blocks come when they are written.
-    if (TRY(file->attributes()).size < offset + length) {
-        fs::AttributeChange change;
-        change.size = offset + length;
-        TRY(check_new_size(self, *file->vnode(), *change.size));
-        TRY(file->vnode()->set_attributes(change));
-    }
+    TRY(check_new_size(self, *file->vnode(), offset + length));
+    TRY(file->vnode()->allocate(offset, length));
     return 0U;
 }
 

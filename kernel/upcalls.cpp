@@ -6,6 +6,7 @@
 #include "arch/i686/trap/vectors.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/process/cpu_limit.hpp"
 #include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/traps.hpp"
 
@@ -67,6 +68,7 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
 
 void on_timer() noexcept {
     kernel::book_user_time_at_tick();
+    kernel::enforce_cpu_limit();
     kernel::dispatcher().on_timer();
 }
 

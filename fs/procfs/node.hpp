@@ -1,6 +1,7 @@
 /// An entry of /proc.
 #pragma once
 
+#include "fs/procfs/proc_id.hpp"
 #include "fs/procfs/process_files.hpp"
 #include "fs/procfs/process_source.hpp"
 #include "fs/procfs/text_file.hpp"
@@ -18,45 +19,6 @@
 #include <utility>
 
 namespace kidney::fs {
-
-/// Names an entry of /proc; the inode number is made of it.
-struct ProcId {
-    enum class Kind : std::uint8_t {
-        root,
-        directory,    ///< registered
-        file,         ///< registered
-        self,         ///< the link to the reader's own directory
-        process,      ///< the directory of `pid`
-        text,         ///< `number` is an index of process_texts
-        link,         ///< `number` is a ProcessLink
-        descriptors,  ///< the directory fd
-        descriptor,   ///< `number` is the descriptor
-    };
-    Kind kind = Kind::root;
-    std::uint32_t pid = 0;
-    std::uint32_t number = 0;
-
-    [[nodiscard]] constexpr std::uint64_t inode() const noexcept {
-        return std::uint64_t{pid} << 24 | std::uint64_t{static_cast<std::uint8_t>(kind)} << 16 |
-               (number + 1U);
-    }
-    friend constexpr bool operator==(const ProcId&, const ProcId&) noexcept = default;
-};
-
-/// Decimal without sign and leading zeros, below 2^24: what process and descriptor names look like.
-[[nodiscard]] constexpr std::optional<std::uint32_t> parse_number(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 8 || (text.front() == '0' && text.size() > 1)) {
-        return std::nullopt;
-    }
-    std::uint32_t value = 0;
-    for (const char c : text) {
-        if (c < '0' || c > '9') {
-            return std::nullopt;
-        }
-        value = value * 10 + static_cast<std::uint32_t>(c - '0');
-    }
-    return value < (1U << 24) ? std::optional(value) : std::nullopt;
-}
 
 template <class Fs>
 class ProcNode final : public Vnode {
@@ -76,6 +38,12 @@ public:
         a.links = a.type == NodeType::directory ? 2 : 1;
         a.block_size = 1024;
         a.accessed = a.modified = a.changed = fs_.booted();
+        if (id_.kind == Kind::descriptor) {
+            const Ref<File> file = TRY(fs_.processes().descriptor(id_.pid, id_.number));
+            a.permissions =
+                Permissions((file->is_readable() ? 0500 : 0) | (file->is_writable() ? 0300 : 0));
+            a.size = 64;  // as Linux has it
+        }
         if (id_.pid != 0) {
             const ProcessFacts facts = TRY(fs_.processes().facts(id_.pid));
             a.uid = facts.effective_uid;
@@ -96,9 +64,10 @@ public:
         if (type() != NodeType::directory) {
             return fail(Errc::not_directory);
         }
-        const ProcId up = id_.kind == Kind::descriptors ? ProcId{Kind::process, id_.pid, 0}
-                          : id_.kind == Kind::directory ? fs_.entries()[id_.number].parent
-                                                        : ProcId{};
+        const ProcId up = is_list() || id_.kind == Kind::tasks ? ProcId{Kind::process, id_.pid, 0}
+                          : id_.kind == Kind::task             ? ProcId{Kind::tasks, id_.pid, 0}
+                          : id_.kind == Kind::directory        ? fs_.entries()[id_.number].parent
+                                                               : ProcId{};
         return Ref<Vnode>(TRY(fs_.node(up)));
     }
     [[nodiscard]] Result<Ref<Vnode>> create(std::string_view, const NewNode&) noexcept override {
@@ -182,6 +151,9 @@ public:
             entry.generate(entry.context, out);
             return {};
         }
+        if (id_.kind == Kind::descriptor_text) {
+            return fs_.processes().descriptor_text(id_.pid, id_.number, out);
+        }
         const ProcessText which = process_texts[id_.number].text;
         if (which == ProcessText::mounts) {
             return write_mounts_of_all(out);
@@ -209,6 +181,13 @@ public:
             case ProcessText::statm:
                 write_statm(facts, out);
                 break;
+            case ProcessText::login_uid:
+                out.write("4294967295");  // nobody has logged in
+                break;
+            case ProcessText::oom_score:
+            case ProcessText::oom_score_adj:
+                out.write("0\n");  // whoever needs a page that is not there is ended
+                break;
             default:
                 format_to(out, "{}\n", static_cast<const char*>(facts.name.data()));
                 break;
@@ -224,7 +203,7 @@ private:
     [[nodiscard]] Permissions permissions() const noexcept {
         switch (type()) {
             case NodeType::directory:
-                return Permissions(id_.kind == Kind::descriptors ? 0500 : 0555);
+                return Permissions(is_list() ? 0500 : 0555);
             case NodeType::symlink:
                 return Permissions(0777);
             default:
@@ -233,6 +212,10 @@ private:
                                        ? 0400
                                        : 0444);
         }
+    }
+    /// One of the directories with an entry for each descriptor.
+    [[nodiscard]] bool is_list() const noexcept {
+        return id_.kind == Kind::descriptors || id_.kind == Kind::descriptor_texts;
     }
     static constexpr std::uint64_t fixed = 3;
     static constexpr std::uint64_t moving = 1000;
@@ -243,6 +226,9 @@ private:
             case Kind::directory:
             case Kind::process:
             case Kind::descriptors:
+            case Kind::descriptor_texts:
+            case Kind::tasks:
+            case Kind::task:
                 return NodeType::directory;
             case Kind::self:
             case Kind::link:
@@ -250,6 +236,7 @@ private:
                 return NodeType::symlink;
             case Kind::file:
             case Kind::text:
+            case Kind::descriptor_text:
                 return NodeType::regular;
         }
         return NodeType::regular;
@@ -258,7 +245,7 @@ private:
     /// Entry `n` of those that do not come and go; nullopt behind the last.
     [[nodiscard]] std::optional<std::pair<std::string_view, ProcId>> fixed_entry(
         std::size_t n) const noexcept {
-        if (id_.kind == Kind::process) {
+        if (id_.kind == Kind::process || id_.kind == Kind::task) {
             if (n < process_texts.size()) {
                 return std::pair(process_texts[n].name, ProcId{Kind::text, id_.pid, index(n)});
             }
@@ -266,8 +253,14 @@ private:
             if (n < process_links.size()) {
                 return std::pair(process_links[n], ProcId{Kind::link, id_.pid, index(n)});
             }
-            if (n == process_links.size()) {
-                return std::pair(std::string_view("fd"), ProcId{Kind::descriptors, id_.pid, 0});
+            n -= process_links.size();
+            constexpr std::array<std::pair<std::string_view, Kind>, 3> directories{
+                {{"fd", Kind::descriptors},
+                 {"fdinfo", Kind::descriptor_texts},
+                 {"task", Kind::tasks}}};
+            // A thread has no threads.
+            if (n < directories.size() - (id_.kind == Kind::task ? 1U : 0U)) {
+                return std::pair(directories[n].first, ProcId{directories[n].second, id_.pid, 0});
             }
             return std::nullopt;
         }
@@ -293,7 +286,7 @@ private:
         if (type() != NodeType::directory) {
             return fail(Errc::not_directory);
         }
-        if (id_.kind == Kind::root || id_.kind == Kind::descriptors) {
+        if (id_.kind == Kind::root || id_.kind == Kind::tasks || is_list()) {
             if (const auto number = parse_number(name)) {
                 return find_moving(*number);
             }
@@ -310,8 +303,37 @@ private:
             TRY(fs_.processes().facts(number));
             return ProcId{Kind::process, number, 0};
         }
+        if (id_.kind == Kind::tasks) {
+            return number == id_.pid ? Result<ProcId>(ProcId{Kind::task, id_.pid, 0})
+                                     : fail(Errc::not_found);
+        }
         TRY(fs_.processes().descriptor(id_.pid, number));
-        return ProcId{Kind::descriptor, id_.pid, number};
+        return moving_entry(number);
+    }
+    /// The entry that its number names.
+    [[nodiscard]] ProcId moving_entry(std::uint32_t number) const noexcept {
+        switch (id_.kind) {
+            case Kind::root:
+                return {Kind::process, number, 0};
+            case Kind::tasks:
+                return {Kind::task, id_.pid, 0};
+            case Kind::descriptors:
+                return {Kind::descriptor, id_.pid, number};
+            default:
+                return {Kind::descriptor_text, id_.pid, number};
+        }
+    }
+    /// The smallest number not below `from` that names an entry; nullopt: there is none.
+    [[nodiscard]] std::optional<std::uint32_t> next_moving(std::uint32_t from) noexcept {
+        if (id_.kind == Kind::root) {
+            const std::uint32_t pid = fs_.processes().next(from == 0 ? 0 : from - 1);
+            return pid == 0 ? std::nullopt : std::optional(pid);
+        }
+        if (id_.kind == Kind::tasks) {
+            return from <= id_.pid ? std::optional(id_.pid) : std::nullopt;
+        }
+        const auto next = fs_.processes().next_descriptor(id_.pid, from);
+        return next ? std::optional(*next) : std::nullopt;
     }
 
     /// False when the sink is full.
@@ -326,34 +348,23 @@ private:
         return true;
     }
     [[nodiscard]] Status list_moving(std::uint64_t cookie, DirectorySink& sink) noexcept {
-        if (id_.kind != Kind::root && id_.kind != Kind::descriptors) {
+        if (id_.kind != Kind::root && id_.kind != Kind::tasks && !is_list()) {
             return {};
         }
-        const bool is_root = id_.kind == Kind::root;
-        // The next number to look for; processes begin at 1, descriptors at 0.
+        // The number to begin with; processes begin at 1, descriptors at 0.
         std::uint64_t from = cookie < moving ? 0 : cookie - moving + 1;
-        for (; from < (1U << 24); ++from) {
-            const auto at = static_cast<std::uint32_t>(from);
-            if (is_root) {
-                from = fs_.processes().next(at == 0 ? 0 : at - 1);
-                if (from == 0) {
-                    return {};
-                }
-            } else {
-                const auto next = fs_.processes().next_descriptor(id_.pid, at);
-                if (!next) {
-                    return {};
-                }
-                from = *next;
-            }
-            const auto number = static_cast<std::uint32_t>(from);
-            TextBuffer<12> name;
-            format_to(name, "{}", number);
-            const ProcId id = is_root ? ProcId{Kind::process, number, 0}
-                                      : ProcId{Kind::descriptor, id_.pid, number};
-            if (!sink.accept({id.inode(), type_of(id.kind), name.view(), moving + from})) {
+        while (from < (1U << 24)) {
+            const auto number = next_moving(static_cast<std::uint32_t>(from));
+            if (!number) {
                 return {};
             }
+            TextBuffer<12> name;
+            format_to(name, "{}", *number);
+            const ProcId id = moving_entry(*number);
+            if (!sink.accept({id.inode(), type_of(id.kind), name.view(), moving + *number})) {
+                return {};
+            }
+            from = std::uint64_t{*number} + 1;
         }
         return {};
     }

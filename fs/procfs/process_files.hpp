@@ -22,6 +22,9 @@ enum class ProcessText : std::uint8_t {
     environ,
     mounts,
     limits,
+    login_uid,
+    oom_score,
+    oom_score_adj,
 };
 struct ProcessTextName {
     std::string_view name;
@@ -36,7 +39,10 @@ inline constexpr auto process_texts =
                                     {"maps", ProcessText::maps},
                                     {"environ", ProcessText::environ},
                                     {"mounts", ProcessText::mounts},
-                                    {"limits", ProcessText::limits}});
+                                    {"limits", ProcessText::limits},
+                                    {"loginuid", ProcessText::login_uid},
+                                    {"oom_score", ProcessText::oom_score},
+                                    {"oom_score_adj", ProcessText::oom_score_adj}});
 inline constexpr std::array<std::string_view, 3> process_links{"exe", "cwd", "root"};
 
 /// A resource limit: the one that counts, and the most it can be raised to. All bits set: none.

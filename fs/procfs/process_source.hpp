@@ -52,6 +52,9 @@ public:
                                                                 std::uint32_t from) noexcept = 0;
     [[nodiscard]] virtual Result<Ref<File>> descriptor(std::uint32_t pid,
                                                        std::uint32_t fd) noexcept = 0;
+    /// /proc/N/fdinfo/M: where the file stands, and how it was opened.
+    [[nodiscard]] virtual Status descriptor_text(std::uint32_t pid, std::uint32_t fd,
+                                                 TextOutput& out) noexcept = 0;
     /// The path of a node, for readlink; at the end of `to`.
     [[nodiscard]] virtual Result<std::string_view> path_of(Vnode& node,
                                                            std::span<char> to) noexcept = 0;
@@ -79,8 +82,8 @@ inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
                                                     : "disk sleep";
     format_to(out, "Name:\t{}\nUmask:\t0{}{}{}\n", static_cast<const char*>(f.name.data()),
               f.umask >> 6 & 7U, f.umask >> 3 & 7U, f.umask & 7U);
-    format_to(out, "State:\t{} ({})\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\n", f.state, state, f.pid,
-              f.pid, f.parent);
+    format_to(out, "State:\t{} ({})\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", f.state,
+              state, f.pid, f.pid, f.parent);
     format_to(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", f.uid, f.effective_uid,
               f.effective_uid, f.effective_uid, f.gid, f.effective_gid, f.effective_gid,
               f.effective_gid);
@@ -89,11 +92,24 @@ inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
     format_to(out, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n", 0U, f.pending,
               f.blocked);
     format_to(out, "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", f.ignored, f.caught);
+    out.write("NoNewPrivs:\t0\nSeccomp:\t0\n");
 }
 /// /proc/N/statm: size, resident, shared, text, library, data, dirty; in pages.
 inline void write_statm(const ProcessFacts& f, TextOutput& out) noexcept {
     format_to(out, "{} {} 0 0 0 {} 0\n", f.virtual_bytes / 4096, f.resident_pages,
               f.virtual_bytes / 4096);
+}
+/// /proc/N/fdinfo/M. `flags` as open(2) takes them.
+inline void write_descriptor(std::uint64_t position, std::uint32_t flags,
+                             TextOutput& out) noexcept {
+    TextBuffer<16> octal;
+    for (std::uint32_t shift = 33; shift > 0;) {
+        shift -= 3;
+        if (const std::uint32_t digits = flags >> shift; digits != 0) {
+            format_to(octal, "{}", digits & 7U);
+        }
+    }
+    format_to(out, "pos:\t{}\nflags:\t0{}\nmnt_id:\t1\n", position, octal.view());
 }
 
 }  // namespace kidney::fs

@@ -7,7 +7,9 @@
 #include "kidney/hal/cpu_description.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace kidney::fs {
 
@@ -67,6 +69,15 @@ inline constexpr std::string_view partitions_heading = "major minor  #blocks  na
 inline void write_partition(DeviceNumber number, std::uint64_t bytes, std::string_view name,
                             TextOutput& out) noexcept {
     format_to(out, "{:4} {:8} {:10} {}\n", number.major, number.minor, bytes / 1024, name);
+}
+/// A random UUID (version 4) made of these bytes, as /proc/sys/kernel/random has it.
+inline void write_uuid(std::span<const std::byte, 16> bytes, TextOutput& out) noexcept {
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+        auto byte = std::to_integer<std::uint32_t>(bytes[n]);
+        byte = n == 6 ? (byte & 0x0fU) | 0x40U : n == 8 ? (byte & 0x3fU) | 0x80U : byte;
+        format_to(out, "{}{:02x}", n == 4 || n == 6 || n == 8 || n == 10 ? "-" : "", byte);
+    }
+    out.write("\n");
 }
 /// /proc/mounts: source, directory, type, options.
 template <class V>

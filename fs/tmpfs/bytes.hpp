@@ -97,22 +97,32 @@ public:
         if (std::uint64_t{index} << page_shift >= size_) {
             return fail(Errc::out_of_range);
         }
-        FrameNumber frame;
-        if (const auto known = pages_.find(index)) {
-            frame = *known;
-        } else {
-            frame = TRY(fs_.take_page());
-            std::memset(fs_.map().direct(frame).data(), 0, page_size);
-            if (const Status s = insert(index, frame); !s) {
-                fs_.give_page(frame);
-                return fail(s.error());
-            }
-        }
+        const FrameNumber frame = TRY(page_of_zeros(index));
         fs_.frames().retain(frame);
         return frame;
     }
+    /// fallocate(2): the range has its pages from now on, and the file reaches its end. If not all
+    /// of them can be had, holes in the file may have become zeros; nothing else has changed.
+    /// Errors: file_too_big, no_space, no_memory.
+    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length) noexcept
+        EXCLUDES(lock) {
+        if (offset > max_size || length > max_size - offset) {
+            return fail(Errc::file_too_big);
+        }
+        const std::uint64_t end = offset + length;
+        LockGuard guard(lock);
+        for (std::uint64_t at = offset >> page_shift; at << page_shift < end; ++at) {
+            if (const auto page = page_of_zeros(static_cast<std::uint32_t>(at)); !page) {
+                resize(size_);  // gives back what lies behind the end
+                return fail(page.error());
+            }
+        }
+        size_ = std::max(size_, end);
+        modified = changed = fs_.now();
+        return {};
+    }
     void resize(std::uint64_t size) noexcept REQUIRES(lock) {
-        const bool shrinks = size < size_;
+        const bool shrinks = size <= size_;
         size_ = size;
         if (shrinks) {
             const auto first = static_cast<std::uint32_t>((size + page_mask) >> page_shift);
@@ -129,6 +139,20 @@ public:
 
 private:
     using Batch = PageBatch;
+
+    /// The page; a hole is filled with zeros.
+    [[nodiscard]] Result<FrameNumber> page_of_zeros(std::uint32_t index) noexcept REQUIRES(lock) {
+        if (const auto known = pages_.find(index)) {
+            return *known;
+        }
+        const FrameNumber frame = TRY(fs_.take_page());
+        std::memset(fs_.map().direct(frame).data(), 0, page_size);
+        if (const Status s = insert(index, frame); !s) {
+            fs_.give_page(frame);
+            return fail(s.error());
+        }
+        return frame;
+    }
 
     void borrow(Batch& batch) noexcept REQUIRES(lock) {
         for (std::size_t n = 0; n < batch.count; ++n) {

@@ -150,6 +150,10 @@ public:
         TRY(check_regular());
         return bytes_.append(from, end);
     }
+    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length) noexcept override {
+        TRY(check_regular());
+        return bytes_.allocate(offset, length);
+    }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
         using Pages = NodePages<TmpfsNode, typename Fs::HeapType>;
         if (type_ != NodeType::regular) {

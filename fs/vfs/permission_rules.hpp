@@ -7,6 +7,7 @@
 #include "kidney/fs/vnode.hpp"
 
 #include <cstdint>
+#include <optional>
 
 namespace kidney::fs {
 
@@ -15,8 +16,28 @@ inline constexpr std::uint32_t set_group = 02000U;
 inline constexpr std::uint32_t sticky = 01000U;
 }  // namespace mode_bits
 
-/// chown(2): root gives files away, owners choose among their groups; both lose set-id bits. A
-/// set-group-ID bit without execute for the group never was one, as on Linux.
+/// A file whose contents or owner change at the hands of `who` is no longer what its set-id bits
+/// were given to. A set-group-ID bit without execute for the group never was one, as on Linux.
+[[nodiscard]] constexpr Permissions without_set_id(const Credentials& who,
+                                                   const Attributes& now) noexcept {
+    constexpr std::uint32_t group_execute = 0010;
+    const std::uint32_t bits = now.permissions.bits();
+    const bool keeps_group_bit =
+        (bits & group_execute) == 0 && (who.is_root() || who.is_member(now.gid));
+    return Permissions(static_cast<std::uint16_t>(bits & (keeps_group_bit ? 03777U : 01777U)));
+}
+
+/// What becomes of a file's permissions when `who` writes to it or truncates it; nullopt: nothing.
+[[nodiscard]] constexpr std::optional<Permissions> permissions_after_write(
+    const Credentials& who, const Attributes& now) noexcept {
+    if (who.is_root() || now.type != NodeType::regular) {
+        return std::nullopt;
+    }
+    const Permissions left = without_set_id(who, now);
+    return left == now.permissions ? std::nullopt : std::optional(left);
+}
+
+/// chown(2): root gives files away, owners choose among their groups; both lose set-id bits.
 [[nodiscard]] constexpr Status check_new_owner(const Credentials& who, const Attributes& now,
                                                AttributeChange& change) noexcept {
     if (!who.is_root()) {
@@ -26,12 +47,7 @@ inline constexpr std::uint32_t sticky = 01000U;
         }
     }
     if (!change.permissions && now.type == NodeType::regular) {
-        constexpr std::uint32_t group_execute = 0010;
-        const std::uint32_t bits = now.permissions.bits();
-        const bool keeps_group_bit =
-            (bits & group_execute) == 0 && (who.is_root() || who.is_member(now.gid));
-        change.permissions =
-            Permissions(static_cast<std::uint16_t>(bits & (keeps_group_bit ? 03777U : 01777U)));
+        change.permissions = without_set_id(who, now);
     }
     return {};
 }
@@ -55,6 +71,9 @@ inline constexpr std::uint32_t sticky = 01000U;
         if (!who.is_root() && !who.is_member(now.gid)) {  // no set-group-id for other groups
             change.permissions = Permissions(change.permissions->bits() & ~mode_bits::set_group);
         }
+    }
+    if (change.size && !change.permissions) {
+        change.permissions = permissions_after_write(who, now);
     }
     if (change.uid || change.gid) {
         TRY(check_new_owner(who, now, change));

@@ -113,7 +113,8 @@ public:
             TRY(check_open(walk, *node, flags));
         }
         if (flags.truncate && type == NodeType::regular && !created) {
-            TRY(node->set_attributes({.size = 0}));
+            const auto left = permissions_after_write(context.credentials, TRY(node->attributes()));
+            TRY(node->set_attributes({.permissions = left, .size = 0}));
         }
         return open_node(node, flags.mode);
     }

@@ -14,7 +14,7 @@ ArgumentBlock::~ArgumentBlock() {
 }
 
 Status ArgumentBlock::reserve(std::size_t more) noexcept {
-    if (more > max_bytes - size_) {
+    if (more > room_ - size_) {
         return fail(Errc::argument_list_long);
     }
     if (size_ + more <= capacity_) {
@@ -44,7 +44,7 @@ Status ArgumentBlock::add(std::string_view text) noexcept {
 
 Status ArgumentBlock::add_user_string(UserPtr<const char> text) noexcept {
     for (std::size_t room = 128;; room *= 2) {
-        TRY(reserve(std::min(room, max_bytes - size_)));
+        TRY(reserve(std::min(room, room_ - size_)));
         const std::size_t reach = std::min(capacity_ - size_, max_string);
         const Result<std::size_t> length = copy_string(std::span(data_ + size_, reach), text);
         if (length) {
@@ -54,7 +54,7 @@ Status ArgumentBlock::add_user_string(UserPtr<const char> text) noexcept {
         if (length.error() != Errc::name_too_long) {
             return fail(length.error());
         }
-        if (reach == max_string || reach == max_bytes - size_) {
+        if (reach == max_string || reach == room_ - size_) {
             return fail(Errc::argument_list_long);
         }
         room = reach;

@@ -5,6 +5,7 @@
 #include "kidney/core/address.hpp"
 #include "kidney/core/result.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,10 +18,15 @@ namespace kidney::kernel {
 class ArgumentBlock {
 public:
     // As Linux has it with its ordinary stack limit, because xargs and shells reckon with it.
-    static constexpr std::size_t max_bytes = 2 << 20;      ///< of all strings
+    static constexpr std::size_t max_bytes = 2 << 20;      ///< of all strings, at most
+    static constexpr std::size_t min_bytes = 128 * 1024;   ///< of all strings, whatever the limit
     static constexpr std::size_t max_string = 128 * 1024;  ///< of one, with its NUL
 
     ArgumentBlock() noexcept = default;
+    /// For a process with this RLIMIT_STACK: a quarter of it is for the strings.
+    explicit ArgumentBlock(std::uint64_t stack_limit) noexcept
+        : room_(static_cast<std::size_t>(
+              std::clamp<std::uint64_t>(stack_limit / 4, min_bytes, max_bytes))) {}
     ~ArgumentBlock();
     ArgumentBlock(const ArgumentBlock&) = delete;
     ArgumentBlock& operator=(const ArgumentBlock&) = delete;
@@ -50,6 +56,7 @@ private:
     Status reserve(std::size_t more) noexcept;
 
     char* data_ = nullptr;
+    const std::size_t room_ = max_bytes;
     std::size_t size_ = 0, capacity_ = 0;
     std::uint32_t arguments_ = 0, environment_ = 0;
 };

@@ -1,9 +1,13 @@
-/// Resource limits of a process (getrlimit, prlimit64).
+/// Resource limits of a process (getrlimit, prlimit64), and what those that are enforced mean.
+///
+/// Portable: host tests check the rules. Open files are the descriptor table's business.
 #pragma once
 
 #include "kidney/abi/resource.hpp"
 #include "kidney/core/result.hpp"
+#include "kidney/core/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 namespace kidney::kernel {
@@ -14,6 +18,9 @@ struct Limit {
     std::uint64_t current = unlimited;
     std::uint64_t maximum = unlimited;
 };
+
+/// What RLIMIT_CPU has to say to a process.
+enum class CpuVerdict : std::uint8_t { go_on, warn, end };
 
 class Limits {
 public:
@@ -43,6 +50,61 @@ public:
         }
         limits_[resource] = l;
         return {};
+    }
+
+    /// RLIMIT_FSIZE: how many of `wanted` bytes may be written at `position`. Error: file_too_big,
+    /// when that is none of them.
+    [[nodiscard]] Result<std::uint32_t> writable_bytes(std::uint64_t position,
+                                                       std::uint32_t wanted) const noexcept {
+        const std::uint64_t limit = limits_[abi::limit_file_size].current;
+        if (wanted == 0) {
+            return 0U;
+        }
+        if (position >= limit) {
+            return fail(Errc::file_too_big);
+        }
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(limit - position, wanted));
+    }
+    [[nodiscard]] bool limits_file_size() const noexcept {
+        return limits_[abi::limit_file_size].current != unlimited;
+    }
+    /// RLIMIT_FSIZE: may a file of `old_size` bytes get `new_size`? Smaller it may always become.
+    [[nodiscard]] bool allows_file_size(std::uint64_t old_size,
+                                        std::uint64_t new_size) const noexcept {
+        return new_size <= old_size || new_size <= limits_[abi::limit_file_size].current;
+    }
+
+    /// RLIMIT_AS and RLIMIT_DATA: may `more` bytes join the `mapped` ones, of which `data` are
+    /// private and writable, as the new ones are if `more_is_data`?
+    [[nodiscard]] bool allows_memory(std::uint64_t mapped, std::uint64_t data, std::uint64_t more,
+                                     bool more_is_data) const noexcept {
+        return mapped + more <= limits_[abi::limit_address_space].current &&
+               (!more_is_data || data + more <= limits_[abi::limit_data].current);
+    }
+    [[nodiscard]] bool limits_memory() const noexcept {
+        return limits_[abi::limit_address_space].current != unlimited ||
+               limits_[abi::limit_data].current != unlimited;
+    }
+
+    /// RLIMIT_CPU, for a process that has used `used` so far. A warning moves the limit by a second
+    /// as Linux does, so that the next one comes then.
+    [[nodiscard]] CpuVerdict judge_cpu_time(Duration used) noexcept {
+        Limit& l = limits_[abi::limit_cpu];
+        if (l.current == unlimited) {
+            return CpuVerdict::go_on;
+        }
+        const auto seconds = static_cast<std::uint64_t>(used.count()) / 1'000'000'000;
+        if (seconds >= l.maximum) {
+            return CpuVerdict::end;
+        }
+        if (seconds < l.current) {
+            return CpuVerdict::go_on;
+        }
+        ++l.current;
+        return CpuVerdict::warn;
+    }
+    [[nodiscard]] bool limits_cpu_time() const noexcept {
+        return limits_[abi::limit_cpu].current != unlimited;
     }
 
 private:

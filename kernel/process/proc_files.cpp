@@ -4,6 +4,7 @@
 #include "arch/i686/smp/online.hpp"
 #include "fs/procfs/procfs.hpp"
 #include "fs/procfs/standard_files.hpp"
+#include "kernel/devices.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/process/cpu_times.hpp"
 #include "kernel/process/cpu_usage.hpp"
@@ -11,6 +12,7 @@
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/storage/disk_files.hpp"
+#include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/terminal.hpp"
@@ -163,15 +165,24 @@ public:
             return {};
         }
         memory->for_each_region([&out](const auto& region) {
-            const auto& right = region.traits.protection;
-            format_to(out, "{:08x}-{:08x} {}{}{}{} 00000000 00:00 0\n", region.range.start.value(),
+            const auto& traits = region.traits;
+            const auto& right = traits.protection;
+            TextBuffer<64> line;
+            format_to(line, "{:08x}-{:08x} {}{}{}{} {:08x} 00:00 0 ", region.range.start.value(),
                       region.range.end().value(), right.read ? 'r' : '-', right.write ? 'w' : '-',
-                      right.execute ? 'x' : '-', region.traits.shared ? 's' : 'p');
+                      right.execute ? 'x' : '-', traits.shared ? 's' : 'p',
+                      traits.source_page << page_shift);
+            const std::string_view name = traits.kind == mm::RegionKind::heap    ? "[heap]"
+                                          : traits.kind == mm::RegionKind::stack ? "[stack]"
+                                                                                 : "";
+            fs::write_column(line.view(), name.empty() ? 0 : 49, out);
+            out.write(name);
+            out.write("\n");
         });
         return {};
     }
     Status limits(std::uint32_t pid, fs::TextOutput& out) noexcept override {
-        const Ref<Process> p = TRY(find_open_process(pid));
+        const Ref<Process> p = TRY(find_process(pid));
         std::array<fs::ProcessLimit, Limits::count> all;
         {
             LockGuard guard(process_lock);
@@ -198,12 +209,30 @@ public:
         auto file = TRY(find_open_process(pid))->files.share(Fd(fd));
         return file ? std::move(file) : fail(Errc::not_found);
     }
+    Status descriptor_text(std::uint32_t pid, std::uint32_t fd,
+                           fs::TextOutput& out) noexcept override {
+        const Ref<Process> p = TRY(find_open_process(pid));
+        const auto file = p->files.share(Fd(fd));
+        if (!file) {
+            return fail(Errc::not_found);
+        }
+        const std::uint64_t position = (*file)->seek(0, fs::Whence::current).value_or(0);
+        const bool closes = p->files.close_on_exec(Fd(fd)).value_or(false);
+        fs::write_descriptor(position, open_flags_of((*file)->mode()) | (closes ? O_CLOEXEC : 0U),
+                             out);
+        return {};
+    }
     Result<std::string_view> path_of(fs::Vnode& node, std::span<char> to) noexcept override {
+        static constexpr std::string_view deleted_mark = " (deleted)";
         const Process& self = current_process();
         const auto found = vfs().path_of(*self.root, node, to);
         const std::string_view started_as = self.executable_path.view();
         if (!found && &node == self.executable.get() && !started_as.empty()) {
-            return std::string_view(to.data(), started_as.copy(to.data(), to.size()));
+            std::size_t size = started_as.copy(to.data(), to.size());
+            if (const auto now = node.attributes(); now && now->links == 0) {
+                size += deleted_mark.copy(to.data() + size, to.size() - size);
+            }
+            return std::string_view(to.data(), size);
         }
         return found;
     }
@@ -297,9 +326,14 @@ void write_version(void*, fs::TextOutput& out) noexcept {
     format_to(out, "Linux version {} (kidney) {}\n", kernel_release, kernel_version());
 }
 
+constinit WallFileClock file_clock;
+constinit std::array<std::byte, 16> boot_id{};
+constinit hal::CpuDescription cpu_description;
+
 /// /proc/sys/kernel and /proc/filesystems: what scripts and sysctl ask a Linux for.
 Status add_system_names(Procfs& proc) noexcept {
-    const fs::ProcId kernel = TRY(proc.add_directory(TRY(proc.add_directory("sys")), "kernel"));
+    const fs::ProcId system = TRY(proc.add_directory("sys"));
+    const fs::ProcId kernel = TRY(proc.add_directory(system, "kernel"));
     const auto add = [&](const char* name, fs::TextGenerator generate) {
         return proc.add_file(kernel, name, generate);
     };
@@ -312,13 +346,29 @@ Status add_system_names(Procfs& proc) noexcept {
             [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", host_name()); }));
     TRY(add("pid_max",
             [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", max_pid); }));
+    TRY(add("threads-max",
+            [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", max_pid); }));
+    TRY(add("ngroups_max", [](void*, fs::TextOutput& out) noexcept {
+        format_to(out, "{}\n", Identity::max_groups);
+    }));
+    const fs::ProcId files = TRY(proc.add_directory(system, "fs"));
+    TRY(proc.add_file(files, "file-max", [](void*, fs::TextOutput& out) noexcept {
+        format_to(out, "{}\n", std::uint64_t{max_pid} * decltype(Process::files)::capacity);
+    }));
+    const fs::ProcId random = TRY(proc.add_directory(kernel, "random"));
+    TRY(proc.add_file(random, "uuid", [](void*, fs::TextOutput& out) noexcept {
+        std::array<std::byte, 16> bytes;
+        fill_random(bytes);
+        fs::write_uuid(bytes, out);
+    }));
+    fill_random(boot_id);
+    TRY(proc.add_file(random, "boot_id",
+                      [](void*, fs::TextOutput& out) noexcept { fs::write_uuid(boot_id, out); }));
     return proc.add_file("filesystems", [](void*, fs::TextOutput& out) noexcept {
         out.write("nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\n\text2\n");
     });
 }
 
-constinit WallFileClock file_clock;
-constinit hal::CpuDescription cpu_description;
 constinit BootObject<Processes> process_source;
 constinit BootObject<Procfs> proc_file_system;
 

@@ -1,5 +1,6 @@
 /// stat in its many forms, and what changes attributes.
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/path_argument.hpp"
 #include "kernel/syscall/path_calls.hpp"
 #include "kidney/abi/file_mode.hpp"
@@ -114,6 +115,9 @@ Reply change_at(Process& self, std::int32_t at, Path path, std::uint32_t flags,
     PathArgument argument;
     TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
     const Ref<fs::Vnode> node = TRY(argument.node((flags & AT_SYMLINK_NOFOLLOW) == 0));
+    if (change.size) {
+        TRY(check_new_size(self, *node, *change.size));
+    }
     TRY(vfs().change_node(self.identity.effective(), *node, change, now));
     return 0U;
 }

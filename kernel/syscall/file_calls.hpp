@@ -28,6 +28,9 @@ Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) n
 Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_low,
                 std::uint32_t offset_high, std::uint32_t length_low,
                 std::uint32_t length_high) noexcept;
+/// RLIMIT_FSIZE, for truncate and its like: may the process give this node `size` bytes? Error:
+/// file_too_big, and the process is told by a SIGXFSZ.
+Status check_new_size(Process& self, fs::Vnode& node, std::uint64_t size) noexcept;
 Reply fsync(Process& self, Fd fd) noexcept;
 Reply fadvise(Process& self, Fd fd) noexcept;
 

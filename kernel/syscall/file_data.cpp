@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace kidney::kernel::calls {
 namespace {
@@ -30,6 +31,35 @@ constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
     return std::uint64_t{high} << 32 | low;
 }
 
+/// Before `size` bytes are written to `file`, at `position` or where the file stands: how many of
+/// them the process may write (RLIMIT_FSIZE), and the end of set-id bits. Others that move the same
+/// file at this moment may get a write past the limit. Error: file_too_big, and the process is told
+/// by a SIGXFSZ.
+Result<std::uint32_t> prepare_write(Process& self, fs::File& file, std::uint32_t size,
+                                    std::optional<std::uint64_t> position = {}) noexcept {
+    const bool is_limited = self.limits.limits_file_size();
+    if ((self.identity.is_privileged() && !is_limited) || !file.is_writable() ||
+        file.vnode() == nullptr || file.vnode()->type() != fs::NodeType::regular) [[likely]] {
+        return size;
+    }
+    const fs::Attributes now = TRY(file.attributes());
+    if (const auto left = fs::permissions_after_write(self.identity.effective(), now)) {
+        TRY(file.vnode()->set_attributes({.permissions = left}));
+    }
+    if (!is_limited) {
+        return size;
+    }
+    std::uint64_t at = now.size;
+    if (!file.is_appending()) {
+        at = position ? *position : TRY(file.seek(0, fs::Whence::current));
+    }
+    const Result<std::uint32_t> count = self.limits.writable_bytes(at, size);
+    if (!count) {
+        send_signal_to_self(self, abi::sig_xfsz);
+    }
+    return count;
+}
+
 /// Moves bytes between two files through a small buffer.
 Result<std::uint32_t> copy_between(Process& self, fs::File& to, fs::File& from,
                                    std::uint64_t* offset, std::uint32_t count) noexcept {
@@ -47,8 +77,11 @@ Result<std::uint32_t> copy_between(Process& self, fs::File& to, fs::File& from,
         if (*got == 0) {
             break;
         }
-        fs::SpanWriteBuffer out(std::span(bytes).first(*got));
-        const Result<std::size_t> put = written(self, to.write(out));
+        const Result<std::uint32_t> allowed =
+            prepare_write(self, to, static_cast<std::uint32_t>(*got));
+        fs::SpanWriteBuffer out(std::span(bytes).first(allowed.value_or(0)));
+        const Result<std::size_t> put =
+            allowed ? written(self, to.write(out)) : fail(allowed.error());
         const std::size_t moved = put.value_or(0);
         total += moved;
         if (offset != nullptr) {
@@ -92,6 +125,17 @@ Reply send_file(Process& self, Fd to_fd, Fd from_fd, UserPtr<Offset> offset,
 
 }  // namespace
 
+Status check_new_size(Process& self, fs::Vnode& node, std::uint64_t size) noexcept {
+    if (!self.limits.limits_file_size() || node.type() != fs::NodeType::regular) [[likely]] {
+        return {};
+    }
+    if (self.limits.allows_file_size(TRY(node.attributes()).size, size)) {
+        return {};
+    }
+    send_signal_to_self(self, abi::sig_xfsz);
+    return fail(Errc::file_too_big);
+}
+
 Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
     UserReadBuffer buffer(to, size);
@@ -100,7 +144,7 @@ Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
 
 Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    UserWriteBuffer buffer(from, size);
+    UserWriteBuffer buffer(from, TRY(prepare_write(self, *file, size)));
     return written(self, file->write(buffer));
 }
 
@@ -120,8 +164,9 @@ Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uin
     if (static_cast<std::int32_t>(high) < 0) {
         return fail(Errc::invalid_argument);
     }
-    UserWriteBuffer buffer(from, size);
-    return file->write_at(wide(low, high), buffer);
+    const std::uint64_t at = wide(low, high);
+    UserWriteBuffer buffer(from, TRY(prepare_write(self, *file, size, at)));
+    return file->write_at(at, buffer);
 }
 
 Reply readv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
@@ -136,6 +181,7 @@ Reply writev(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexce
     fs::File* const file = TRY(self.files.get(fd));
     UserVectors from;
     TRY(from.read(vectors, count));
+    from.shorten(TRY(prepare_write(self, *file, from.total())));
     UserVectorsWriteBuffer buffer(from);
     return written(self, file->write(buffer));
 }
@@ -182,6 +228,9 @@ Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) n
     }
     fs::AttributeChange change;
     change.size = wide(low, high);
+    TRY(check_new_size(self, *file->vnode(), *change.size));
+    change.permissions =
+        fs::permissions_after_write(self.identity.effective(), TRY(file->attributes()));
     TRY(file->vnode()->set_attributes(change));
     return 0U;
 }
@@ -206,12 +255,8 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
     if (length == 0 || offset > limit || length > limit) {
         return fail(Errc::invalid_argument);
     }
-    // The size becomes what was asked for; blocks come when they are written.
-    if (TRY(file->attributes()).size < offset + length) {
-        fs::AttributeChange change;
-        change.size = offset + length;
-        TRY(file->vnode()->set_attributes(change));
-    }
+    TRY(check_new_size(self, *file->vnode(), offset + length));
+    TRY(file->vnode()->allocate(offset, length));
     return 0U;
 }
 

@@ -30,9 +30,35 @@ Status map_file(Process& self, Fd fd, mm::RegionTraits& traits) noexcept {
     return {};
 }
 
+/// RLIMIT_AS and RLIMIT_DATA: may the program have `more` bytes? Error: no_memory. Mappings that a
+/// fixed one would replace still count.
+Status check_growth(Process& self, std::uint32_t more, bool more_is_data) noexcept {
+    if (!self.limits.limits_memory()) [[likely]] {
+        return {};
+    }
+    std::uint64_t mapped = 0;
+    std::uint64_t data = 0;
+    self.memory->for_each_region([&](const mm::Region& region) {
+        const mm::RegionTraits& traits = region.traits;
+        mapped += region.range.size;
+        if (traits.protection.write && !traits.shared && traits.kind != mm::RegionKind::stack) {
+            data += region.range.size;
+        }
+    });
+    const std::uint64_t pages = (std::uint64_t{more} + page_mask) & ~std::uint64_t{page_mask};
+    return self.limits.allows_memory(mapped, data, pages, more_is_data)
+               ? Status()
+               : Status(fail(Errc::no_memory));
+}
+
 }  // namespace
 
 Reply brk(Process& self, VirtAddr end) noexcept {
+    constexpr VirtAddr nowhere(0);  // asks where it is
+    const VirtAddr now = self.memory->set_break(nowhere);
+    if (end > now && !check_growth(self, end - now, true)) {
+        return now.value();
+    }
     return self.memory->set_break(end).value();
 }
 
@@ -54,6 +80,7 @@ Reply mmap2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t p
         TRY(map_file(self, fd, request.traits));
         request.traits.source_page = page;
     }
+    TRY(check_growth(self, size, request.traits.protection.write && !shared));
     return TRY(self.memory->map(request)).value();
 }
 
@@ -87,6 +114,9 @@ Reply mremap(Process& self, VirtAddr address, std::uint32_t old_size, std::uint3
              std::uint32_t flags) noexcept {
     if ((flags & ~std::uint32_t{MREMAP_MAYMOVE}) != 0) {
         return fail(Errc::invalid_argument);  // MREMAP_FIXED has no user among our programs
+    }
+    if (new_size > old_size) {
+        TRY(check_growth(self, new_size - old_size, true));
     }
     return TRY(self.memory->remap({address, old_size}, new_size, (flags & MREMAP_MAYMOVE) != 0))
         .value();

@@ -68,7 +68,7 @@ Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
              UserPtr<const std::uint32_t> environment) noexcept {
     UserPath name;
     TRY(name.read(path));
-    ArgumentBlock block;
+    ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
     TRY(block.add_arguments(arguments));
     if (block.argument_count() == 0) {
         TRY(block.add_argument(""));  // programs rely on argv[0]

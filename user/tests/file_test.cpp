@@ -268,6 +268,47 @@ CHECK_CASE(modes_and_the_mask) {
     unlink("a");
 }
 
+CHECK_CASE(writing_takes_set_id_bits_away) {
+    Folder folder;
+    EXPECT_EQ(chmod(".", 0777), 0);
+    const int status = check::status_of_child([] {
+        // Root may keep them; anybody else loses them, even with a file of their own.
+        if (geteuid() == 0) {
+            EXPECT_EQ(setgid(1000), 0);
+            EXPECT_EQ(setuid(1000), 0);
+        }
+        create("f", "text");
+        const auto mode = [] { return status_of("f").st_mode & 07777U; };
+        const int fd = open("f", O_RDWR);
+        EXPECT_EQ(fchmod(fd, 06755), 0);
+        EXPECT_EQ(write(fd, "x", 1), 1);
+        EXPECT_EQ(mode(), 0755);
+        EXPECT_EQ(fchmod(fd, 06755), 0);
+        EXPECT_EQ(pwrite(fd, "x", 1, 2), 1);
+        EXPECT_EQ(mode(), 0755);
+        EXPECT_EQ(fchmod(fd, 06755), 0);
+        EXPECT_EQ(ftruncate(fd, 1), 0);
+        EXPECT_EQ(mode(), 0755);
+        EXPECT_EQ(fchmod(fd, 06755), 0);
+        EXPECT_EQ(truncate("f", 0), 0);
+        EXPECT_EQ(mode(), 0755);
+        EXPECT_EQ(fchmod(fd, 06755), 0);
+        create("f", "");  // opens with O_TRUNC
+        EXPECT_EQ(mode(), 0755);
+        EXPECT_EQ(fchmod(fd, 02745), 0);  // without execute for the group: a mark, and it stays
+        EXPECT_EQ(write(fd, "x", 1), 1);
+        EXPECT_EQ(mode(), 02745);
+        EXPECT_EQ(fchmod(fd, 06755), 0);
+        char byte = 0;
+        EXPECT_EQ(pread(fd, &byte, 1, 0), 1);
+        EXPECT_EQ(mode(), 06755);
+        EXPECT_EQ(close(fd), 0);
+        _exit(0);
+    });
+    EXPECT_EQ(status, 0);
+    EXPECT_EQ(unlink("f"), 0);
+}
+
 CHECK_CASE(long_names) {
     Folder folder;
     char name[300];

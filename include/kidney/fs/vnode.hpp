@@ -179,6 +179,11 @@ public:
                                                      std::uint64_t& /*end*/) noexcept {
         return fail(Errc::invalid_argument);
     }
+    /// Has blocks for all of the range (`length` is not 0), and a file that reaches its end at
+    /// least; its bytes stay as they were. Errors: no_space, file_too_big, not_supported.
+    [[nodiscard]] virtual Status allocate(std::uint64_t, std::uint64_t /*length*/) noexcept {
+        return fail(Errc::not_supported);
+    }
     [[nodiscard]] virtual Status sync() noexcept { return {}; }
     /// Pages for mmap and exec. Error: no_device where the object has no pages.
     [[nodiscard]] virtual Result<Ref<mm::PageSource>> pages() noexcept {

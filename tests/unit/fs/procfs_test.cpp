@@ -90,6 +90,11 @@ struct FakeProcesses final : ProcessSource {
         const auto at = process->files.find(fd);
         return at == process->files.end() ? Result<Ref<File>>(fail(Errc::not_found)) : at->second;
     }
+    Status descriptor_text(std::uint32_t pid, std::uint32_t fd, TextOutput& out) noexcept override {
+        TRY(descriptor(pid, fd));
+        write_descriptor(7 + fd, 02102001, out);
+        return {};
+    }
     Result<std::string_view> path_of(Vnode& node, std::span<char> to) noexcept override {
         return vfs->path_of(*root, node, to);
     }
@@ -232,7 +237,10 @@ TEST_F(ProcfsTest, ListsEverythingOnce) {
     for (const std::size_t room : {1U, 2U, 3U, 100U}) {
         EXPECT_EQ(list("/proc", room), whole) << room;
         EXPECT_EQ(list("/proc/42/fd", room), (std::vector<std::string>{".", "..", "0", "7"}));
-        EXPECT_EQ(list("/proc/42", room).size(), 15U);
+        EXPECT_EQ(list("/proc/42/fdinfo", room), list("/proc/42/fd", room));
+        EXPECT_EQ(list("/proc/42/task", room), (std::vector<std::string>{".", "..", "42"}));
+        EXPECT_EQ(list("/proc/42", room).size(), 20U);
+        EXPECT_EQ(list("/proc/42/task/42", room).size(), 19U);
         EXPECT_EQ(list("/proc/kidney", room), (std::vector<std::string>{".", "..", "policies"}));
     }
 }
@@ -271,6 +279,42 @@ TEST_F(ProcfsTest, DescribesProcesses) {
     SpanReadBuffer to(bytes);
     EXPECT_EQ(file->read(to).error(), Errc::not_found);
     EXPECT_EQ(vfs.attributes(at(), "/proc/42", true).error(), Errc::not_found);
+}
+
+TEST_F(ProcfsTest, AThreadIsDescribedLikeItsProcess) {
+    EXPECT_EQ(read("/proc/42/task/42/comm"), Result<std::string>("sh\n"));
+    EXPECT_EQ(link("/proc/42/task/42/fd/7"), Result<std::string>("pipe:[77]"));
+    EXPECT_EQ(read("/proc/42/task/1/comm").error(), Errc::not_found);
+    EXPECT_EQ(read("/proc/42/task/42/task/42/comm").error(), Errc::not_found);
+    EXPECT_EQ(read("/proc/42/loginuid"), Result<std::string>("4294967295"));
+    EXPECT_EQ(read("/proc/42/oom_score_adj"), Result<std::string>("0\n"));
+    const auto inode = [&](const char* path) { return vfs.attributes(at(), path, true)->inode; };
+    EXPECT_EQ(inode("/proc/42/task/42/.."), inode("/proc/42/task"));
+    EXPECT_EQ(inode("/proc/42/task/.."), inode("/proc/42"));
+    EXPECT_EQ(inode("/proc/42/fdinfo/.."), inode("/proc/42"));
+}
+
+TEST_F(ProcfsTest, TellsHowDescriptorsWereOpened) {
+    EXPECT_EQ(read("/proc/42/fdinfo/7"),
+              Result<std::string>("pos:\t14\nflags:\t02102001\nmnt_id:\t1\n"));
+    EXPECT_EQ(read("/proc/42/fdinfo/1").error(), Errc::not_found);
+    const Attributes only_read = *vfs.attributes(at(), "/proc/42/fd/7", false);
+    EXPECT_EQ(only_read.permissions.bits(), 0500U);
+    EXPECT_EQ(only_read.size, 64U);
+    processes.table[42].files[8] =
+        *vfs.open(at(), "/bin/sh", {.mode = {.read = true, .write = true}}, {});
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42/fd/8", false)->permissions.bits(), 0700U);
+    processes.table[42].files[8] = *vfs.open(at(), "/bin/sh", {.mode = {.write = true}}, {});
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42/fd/8", false)->permissions.bits(), 0300U);
+    processes.table[42].files.erase(8);
+    HeapText<fakes::FakeHeap> text(world.heap);
+    write_descriptor(0, 0, text);
+    EXPECT_EQ(text.view(), "pos:\t0\nflags:\t0\nmnt_id:\t1\n");
+    text.clear();
+    std::array<std::byte, 16> bytes;
+    bytes.fill(std::byte{0xfe});
+    write_uuid(bytes, text);
+    EXPECT_EQ(text.view(), "fefefefe-fefe-4efe-befe-fefefefefefe\n");
 }
 
 TEST_F(ProcfsTest, LinksLeadToTheObjects) {

@@ -149,6 +149,25 @@ TEST_F(TmpfsTest, StopsAtItsLimit) {
     EXPECT_EQ(write(0, "y"), 1U);  // what is there can be rewritten
 }
 
+TEST_F(TmpfsTest, AllocatedBytesAreZeroAndTaken) {
+    ASSERT_TRUE(write(5, "here"));
+    ASSERT_TRUE(file->allocate(0, 3 * page_size + 1));
+    EXPECT_EQ(size(), 3 * page_size + 1);
+    EXPECT_EQ(pages(), 4U);
+    EXPECT_EQ(read(4, 6), std::string("\0here\0", 6));
+    EXPECT_EQ(read(3 * page_size, 5), std::string("\0", 1));
+    ASSERT_TRUE(file->allocate(page_size, 1));  // it is there already
+    EXPECT_EQ(size(), 3 * page_size + 1);
+    EXPECT_EQ(pages(), 4U);
+    EXPECT_EQ(file->allocate(std::uint64_t{1} << 43, 1).error(), Errc::file_too_big);
+    EXPECT_EQ(file->allocate(1, std::uint64_t{1} << 43).error(), Errc::file_too_big);
+    EXPECT_EQ(file->allocate(page_size, std::uint64_t{1} << 40).error(), Errc::no_space);
+    EXPECT_EQ(size(), 3 * page_size + 1);
+    EXPECT_EQ(pages(), 4U);  // nothing behind the end stays
+    EXPECT_EQ(read(4, 6), std::string("\0here\0", 6));
+    EXPECT_EQ(root->allocate(0, 1).error(), Errc::is_directory);
+}
+
 TEST_F(TmpfsTest, NamesCountAgainstTheLimitOfNodes) {
     TestTmpfs small{world.heap, world.frames, world.arena, world.clock, 2, {.nodes = 4}};
     ASSERT_TRUE(small.start(Permissions(0755)));
@@ -234,6 +253,7 @@ TEST(TmpfsSweep, EveryAllocationFailedInTurn) {
         if (TRY(file->write(1000, from)) != text.size()) {
             return fail(Errc::no_memory);
         }
+        TRY(file->allocate(0, 80 * page_size));
         TRY(root->link("second", *file));
         TRY(dir->rename("file", *root, "link"));
         const Ref<mm::PageSource> pages = TRY(file->pages());

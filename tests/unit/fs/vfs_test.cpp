@@ -337,6 +337,38 @@ TEST_F(VfsTest, ChecksPermissions) {
     EXPECT_EQ(stat("/sgid/d")->permissions.bits(), 02755U);
 }
 
+TEST_F(VfsTest, ChangedContentsLoseSetIdBits) {
+    ASSERT_TRUE(write("/f", "12345"));
+    const auto mark = [&](std::uint16_t bits) {
+        who = {};
+        ASSERT_TRUE(vfs.change(at(), "/f", true, {.permissions = Permissions(bits)}, false));
+    };
+    const auto bits = [&] { return stat("/f")->permissions.bits(); };
+    mark(06777);
+    ASSERT_TRUE(vfs.change(at(), "/f", true, {.size = 4}, false));
+    EXPECT_EQ(bits(), 06777U);  // root leaves them
+    who = {1000, 1000, {}};
+    ASSERT_TRUE(vfs.change(at(), "/f", true, {.size = 3}, false));
+    EXPECT_EQ(bits(), 0777U);
+    mark(06777);
+    who = {1000, 1000, {}};
+    ASSERT_TRUE(vfs.open(at(), "/f", {.mode = {.write = true}}, {}));
+    EXPECT_EQ(bits(), 06777U);  // opened, but not changed
+    ASSERT_TRUE(vfs.open(at(), "/f", {.mode = {.write = true}, .truncate = true}, {}));
+    EXPECT_EQ(bits(), 0777U);
+
+    Attributes now;
+    now.permissions = Permissions(02767);  // no execute for the group: a mark
+    EXPECT_EQ(permissions_after_write({1000, 0, {}}, now), std::nullopt);
+    EXPECT_EQ(permissions_after_write({1000, 1000, {}}, now), Permissions(0767));
+    EXPECT_EQ(permissions_after_write({0, 1000, {}}, now), std::nullopt);
+    now.permissions = Permissions(0777);
+    EXPECT_EQ(permissions_after_write({1000, 1000, {}}, now), std::nullopt);
+    now.type = NodeType::directory;
+    now.permissions = Permissions(02777);
+    EXPECT_EQ(permissions_after_write({1000, 1000, {}}, now), std::nullopt);
+}
+
 TEST_F(VfsTest, CrossesMounts) {
     ASSERT_TRUE(write("/tmp/x", "on tmp"));
     EXPECT_EQ(stat("/tmp/x")->device, 2U);

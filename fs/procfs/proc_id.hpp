@@ -1,0 +1,53 @@
+/// What an entry of /proc is called by those who make it up.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace kidney::fs {
+
+/// Names an entry of /proc; the inode number is made of it.
+struct ProcId {
+    enum class Kind : std::uint8_t {
+        root,
+        directory,         ///< registered
+        file,              ///< registered
+        self,              ///< the link to the reader's own directory
+        process,           ///< the directory of `pid`
+        text,              ///< `number` is an index of process_texts
+        link,              ///< `number` is a ProcessLink
+        descriptors,       ///< the directory fd
+        descriptor,        ///< `number` is the descriptor
+        descriptor_texts,  ///< the directory fdinfo
+        descriptor_text,   ///< `number` is the descriptor
+        tasks,             ///< the directory task
+        task,              ///< a thread's directory; a process has one, with its own number
+    };
+    Kind kind = Kind::root;
+    std::uint32_t pid = 0;
+    std::uint32_t number = 0;
+
+    [[nodiscard]] constexpr std::uint64_t inode() const noexcept {
+        return std::uint64_t{pid} << 24 | std::uint64_t{static_cast<std::uint8_t>(kind)} << 16 |
+               (number + 1U);
+    }
+    friend constexpr bool operator==(const ProcId&, const ProcId&) noexcept = default;
+};
+
+/// Decimal without sign and leading zeros, below 2^24: what process and descriptor names look like.
+[[nodiscard]] constexpr std::optional<std::uint32_t> parse_number(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 8 || (text.front() == '0' && text.size() > 1)) {
+        return std::nullopt;
+    }
+    std::uint32_t value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') {
+            return std::nullopt;
+        }
+        value = value * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    return value < (1U << 24) ? std::optional(value) : std::nullopt;
+}
+
+}  // namespace kidney::fs

@@ -1,0 +1,21 @@
+#include "kernel/process/cpu_limit.hpp"
+
+#include "kernel/process/cpu_times.hpp"
+#include "kernel/signal/send.hpp"
+
+namespace kidney::kernel {
+
+void enforce_cpu_limit() noexcept {
+    Process* const self = current_thread().process;
+    if (self == nullptr || !self->limits.limits_cpu_time()) [[likely]] {
+        return;
+    }
+    const Duration used = cpu_times(*self).total();
+    LockGuard guard(process_lock);
+    const CpuVerdict verdict = self->limits.judge_cpu_time(used);
+    if (verdict != CpuVerdict::go_on) {
+        send_signal(*self, verdict == CpuVerdict::warn ? abi::sig_xcpu : abi::sig_kill, {});
+    }
+}
+
+}  // namespace kidney::kernel

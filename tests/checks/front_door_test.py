@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
 
 from build import complaints  # noqa: E402
 from main import VERBS  # noqa: E402
-from outcome import guest_status  # noqa: E402
+from outcome import conclude, guest_status  # noqa: E402
 from verb_test import Case  # noqa: E402
 
 
@@ -96,6 +96,13 @@ class KernelLog(unittest.TestCase):
 
         self.assertEqual(self.end_of(b"init exited with status 1\nmore\n"), ("silent", None))
         self.assertEqual(self.end_of(b"echo KERNEL PANIC: no\ninit exited with status 0\n"), ("exit", 0))
+
+    def test_self_test(self):
+        self.assertEqual(self.end_of(b"[    2.026117] selftest: 26 passed, 0 failed\r\n"), ("self-test", 0))
+        self.assertEqual(self.end_of(b"[    2.026117] selftest: 24 passed, 2 failed\r\n"), ("self-test", 2))
+        self.assertEqual(self.end_of(b"selftest: 26 passed, 0 failed\n"), ("silent", None))
+        self.assertEqual(conclude(0, ("self-test", 0), "log"), 0)
+        self.assertEqual(conclude(0, ("self-test", 2), "log"), 1)
 
     def test_panic(self):
         self.assertEqual(self.end_of(b"x\nKERNEL PANIC: no init\nregisters\n"), ("panic", "no init"))

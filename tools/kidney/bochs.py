@@ -26,7 +26,7 @@ display_library: {display}
 memory: guest={memory}, host={memory}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file={vga_bios}
-cpu: model=core2_penryn_t9600, count=1, ips=100000000, reset_on_triple_fault=0
+cpu: model=core2_penryn_t9600, count={smp}, ips=100000000, reset_on_triple_fault=0
 clock: sync=none
 plugin_ctrl: speaker=0, gameport=0, extfpuirq=0
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
@@ -44,7 +44,7 @@ debug: action=ignore
 """
 
 CYLINDER = 16 * 63 * 512  # Bochs wants whole cylinders
-LAST_WORDS = re.compile(rb"init exited with status \d+\r?\n")
+LAST_WORDS = re.compile(rb"(init exited with status \d+|selftest: \d+ passed, \d+ failed)\r?\n")
 
 
 def vga_bios():
@@ -133,7 +133,7 @@ def run(options, tree, folder):
     bochs_log = os.path.join(folder, "bochs.log")
     with open(config, "w", encoding="utf-8") as file:
         file.write(CONFIG.format(
-            display=display(options.gui), memory=options.memory, vga_bios=vga_bios(),
+            display=display(options.gui), memory=options.memory, smp=options.smp, vga_bios=vga_bios(),
             disk=whole_cylinders(options, tree, folder), iso=boot_image(options, tree, folder),
             console=os.ttyname(slave), log=bochs_log))
     commands = os.path.join(folder, "debugger")

@@ -9,9 +9,10 @@ STATUS_TIMEOUT = 124
 
 
 def guest_status(log):
-    """What the kernel log says about the end: ("exit", N), ("panic", message) or ("silent", None).
+    """What the kernel log says about the end: ("exit", N), ("self-test", failures), ("panic", message) or
+    ("silent", None).
 
-    Init's status counts as the last line only: anything can be printed on the console before.
+    Init's status and the self-test's count as the last line only: anything can be printed on the console before.
     """
     with open(log, "rb") as file:
         text = file.read().decode("utf-8", "replace").replace("\r", "").rstrip()
@@ -19,18 +20,21 @@ def guest_status(log):
     ended = re.fullmatch(r"(?:.*\] *)?(?:\w+: )?init exited with status (\d+)", last_line)
     if ended:
         return "exit", int(ended.group(1))
+    tested = re.fullmatch(r"\[.*\] selftest: \d+ passed, (\d+) failed", last_line)
+    if tested:
+        return "self-test", int(tested.group(1))
     panic = re.search(r"KERNEL PANIC:? *(.*)$", text, re.MULTILINE)
     return ("panic", panic.group(1)) if panic else ("silent", None)
 
 
 def conclude(code, ending, kept_log):
     """Turns the end of the machine (QEMU's exit code, guest_status()) into our exit status."""
-    if code == qemu.EXIT_SELFTEST_PASSED:
-        return 0
-    if code == qemu.EXIT_SELFTEST_FAILED:
+    kind, detail = ending
+    if code == qemu.EXIT_SELFTEST_FAILED or (kind == "self-test" and detail != 0):
         say(f"the self-test failed; see {kept_log}")
         return 1
-    kind, detail = ending
+    if code == qemu.EXIT_SELFTEST_PASSED or kind == "self-test":
+        return 0
     if kind == "panic" or code == qemu.EXIT_PANIC:
         say(f"kernel panic: {detail or '(no message)'}")
         say(f"the kernel log is {kept_log}")

@@ -54,8 +54,8 @@ def parse(arguments):
             parser.error(f"--disk {path}: not a file" if os.path.exists(path) else f"--disk {path}: no such file")
     if options.bochs and options.command is not None:
         parser.error("--exec needs QEMU: Bochs has no way to hand the command to the kernel")
-    if options.bochs and (options.gdb or options.gdb_server or options.disk or options.save or options.smp > 1):
-        parser.error("--bochs runs alone, with one CPU: not together with --gdb, --gdb-server, --disk, --save or --smp")
+    if options.bochs and (options.gdb or options.gdb_server or options.disk or options.save):
+        parser.error("--bochs runs alone: not together with --gdb, --gdb-server, --disk or --save")
     if options.gdb and (options.gdb_server or options.timeout):
         parser.error("--gdb starts a GDB of its own, for as long as you like: not together with --gdb-server or --timeout")
     if options.command is not None and (options.gdb or options.gdb_server):

@@ -1,6 +1,8 @@
 /// What an entry of /proc is called by those who make it up.
 #pragma once
 
+#include "kidney/core/text.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -37,17 +39,11 @@ struct ProcId {
 
 /// Decimal without sign and leading zeros, below 2^24: what process and descriptor names look like.
 [[nodiscard]] constexpr std::optional<std::uint32_t> parse_number(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 8 || (text.front() == '0' && text.size() > 1)) {
+    if (text.starts_with('0') && text.size() > 1) {
         return std::nullopt;
     }
-    std::uint32_t value = 0;
-    for (const char c : text) {
-        if (c < '0' || c > '9') {
-            return std::nullopt;
-        }
-        value = value * 10 + static_cast<std::uint32_t>(c - '0');
-    }
-    return value < (1U << 24) ? std::optional(value) : std::nullopt;
+    const auto value = parse_decimal(text);
+    return value && *value < (1U << 24) ? value : std::nullopt;
 }
 
 }  // namespace kidney::fs

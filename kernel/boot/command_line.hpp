@@ -9,6 +9,7 @@
 #include "kernel/boot/boot_info.hpp"
 #include "kidney/core/cpu_id.hpp"
 #include "kidney/core/log.hpp"
+#include "kidney/core/text.hpp"
 
 #include <cstdint>
 #include <iterator>
@@ -60,20 +61,6 @@ namespace command_line {
     const std::string_view word(text.data(), length);
     text.remove_prefix(length);
     return word;
-}
-
-[[nodiscard]] constexpr std::optional<std::uint32_t> number(std::string_view text) noexcept {
-    if (text.empty() || text.size() > 9) {
-        return std::nullopt;
-    }
-    std::uint32_t value = 0;
-    for (const char c : text) {
-        if (c < '0' || c > '9') {
-            return std::nullopt;
-        }
-        value = value * 10 + static_cast<std::uint32_t>(c - '0');
-    }
-    return value;
 }
 
 [[nodiscard]] constexpr std::string_view unquoted(std::string_view text) noexcept {
@@ -135,7 +122,7 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         options.log = least.value_or(options.log);
         return least.has_value();
     } else if (name == "smp") {
-        const std::optional<std::uint32_t> count = number(value);
+        const std::optional<std::uint32_t> count = parse_decimal(value);
         if (!count || *count == 0) {
             return false;
         }

@@ -8,7 +8,6 @@ system still boots to a prompt.
 
 import argparse
 import os
-import platform
 import shutil
 import struct
 import subprocess
@@ -48,9 +47,10 @@ def find_busybox(explicit: str | None) -> Path | None:
 def applets(busybox: Path) -> list[str]:
     """The paths of busybox's applets ("bin/ls"), asked from the program itself."""
     command = [str(busybox), "--list-full"]
-    if platform.machine() not in ("x86_64", "i386", "i686"):
-        command.insert(0, "qemu-i386-static")
-    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    try:
+        listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except OSError:  # a machine or a kernel without 32-bit programs
+        listing = subprocess.run(["qemu-i386", *command], check=True, capture_output=True, text=True).stdout
     return [line for line in listing.split() if Path(line).name not in EXCLUDED_APPLETS]
 
 

@@ -103,6 +103,10 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         node.target = link.target;
         TRY(dev.create(link.name, node));
     }
+    fs::NewNode shm;
+    shm.type = fs::NodeType::directory;
+    shm.permissions = fs::Permissions(0755);
+    TRY(dev.create("shm", shm));
     return {};
 }
 

@@ -16,13 +16,15 @@ enum DeviceNumbers : std::uint32_t {
     root_device = 1,
     tmp_device = 2,
     dev_device = 3,
-    proc_device = 4
+    proc_device = 4,
+    shm_device = 5
 };
 
 constinit WallFileClock file_clock;
 constinit BootObject<RootFileSystem> root_file_system;
 constinit BootObject<Tmpfs> tmp_file_system;
 constinit BootObject<Tmpfs> dev_file_system;
+constinit BootObject<Tmpfs> shm_file_system;
 
 Disk& root_disk(const BootOptions& options) noexcept {
     if (!options.root.view().empty()) {
@@ -81,6 +83,10 @@ void mount_file_systems(const BootOptions& options) noexcept {
     }
     mount_or_warn("/dev", nodes, dev, "devtmpfs");
     start_devices();
+    // Where shm_open and sem_open keep their files.
+    Tmpfs& shm = shm_file_system.create(heap(), reclaiming_frames(), phys_map(), file_clock,
+                                        shm_device, limits);
+    mount_or_warn("/dev/shm", shm.start(everybody_sticky), shm, "tmpfs");
 
     const Result<fs::FileSystem*> proc = create_proc_files(proc_device);
     if (proc) {

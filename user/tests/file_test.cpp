@@ -6,6 +6,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -342,6 +343,28 @@ CHECK_CASE(large_files_keep_their_content) {
     }
     close(fd);
     EXPECT_EQ(unlink("big"), 0);
+}
+
+CHECK_CASE(shared_memory_has_names) {
+    struct stat status{};
+    EXPECT_EQ(stat("/dev/shm", &status), 0);
+    EXPECT_EQ(status.st_mode, S_IFDIR | 01777);
+    char name[64];
+    std::snprintf(name, sizeof name, "/file_test.%d", getpid());
+    const int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+    EXPECT(fd >= 0);
+    EXPECT_EQ(ftruncate(fd, 4096), 0);
+    auto* const here =
+        static_cast<char*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    EXPECT(here != MAP_FAILED);
+    const int again = shm_open(name, O_RDONLY, 0);
+    EXPECT(again >= 0);
+    EXPECT_EQ(shm_unlink(name), 0);
+    EXPECT_ERRNO(shm_open(name, O_RDONLY, 0), ENOENT);
+    here[17] = 'x';
+    char there = 0;
+    EXPECT_EQ(pread(again, &there, 1, 17), 1);
+    EXPECT_EQ(there, 'x');
 }
 
 CHECK_CASE(paths_relative_to_an_open_directory) {

@@ -10,8 +10,9 @@
 
 namespace kidney::fs {
 
-/// `Node` has `Result<FrameNumber> page(index)` and `void page_changed(index)`.
-template <class Node, mm::ObjectAllocator Heap>
+/// `Node` has `Result<FrameNumber> page(index)` and `void page_changed(index)`; `in_memory`: see
+/// PageSource::is_memory().
+template <class Node, mm::ObjectAllocator Heap, bool in_memory = false>
 class NodePages final : public mm::PageSource {
 public:
     NodePages(Heap& heap, Ref<Node> node) noexcept : heap_(heap), node_(std::move(node)) {}
@@ -20,6 +21,7 @@ public:
         return node_->page(index);
     }
     void mark_dirty(std::uint32_t index) noexcept override { node_->page_changed(index); }
+    [[nodiscard]] bool is_memory() const noexcept override { return in_memory; }
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:

@@ -272,15 +272,15 @@ public:
         }
     }
 
-    /// Cost: a look at every page of every region.
+    /// Pages that are present now, without the lock.
+    [[nodiscard]] ResidentPages resident() const noexcept { return pages_.resident().read(); }
+    /// Cost: a look at every region.
     [[nodiscard]] SpaceUsage usage() noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         SpaceUsage sum;
+        sum.resident = pages_.resident().read();
         for (const Region& region : regions_) {
             sum.bytes += region.range.size;
-            for (VirtAddr at = region.range.start; at < region.range.end(); at += page_size) {
-                sum.pages += Format::is_present(pages_.entry(at)) ? 1U : 0U;
-            }
         }
         return sum;
     }
@@ -384,6 +384,7 @@ private:
             TRY(child.regions_.insert(region.range, region.traits));
             TRY(pages_.share_with(child.pages_, region.range, region.traits.shared));
         }
+        pages_.count_as_shared_with(child.pages_);
         return {};
     }
 

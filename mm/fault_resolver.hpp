@@ -17,10 +17,21 @@
 namespace kidney::mm {
 
 /// The rights of a page in a region, of which it may be written only if `writable`.
-[[nodiscard]] constexpr hal::PageFlags flags_for(Protection protection, bool writable) noexcept {
+[[nodiscard]] constexpr hal::PageFlags flags_for(
+    Protection protection, bool writable, hal::PageKind kind = hal::PageKind::anonymous) noexcept {
     // WHY `user` follows the rights: a page whose region forbids all access stays present,
     // because its contents must survive until mprotect() opens it again.
-    return {.writable = writable, .executable = protection.execute, .user = protection.any()};
+    return {.writable = writable,
+            .executable = protection.execute,
+            .user = protection.any(),
+            .kind = kind};
+}
+/// What the pages of a region count as, unless the program has a copy of its own.
+[[nodiscard]] inline hal::PageKind kind_of(const RegionTraits& traits) noexcept {
+    return traits.source
+               ? traits.source->is_memory() ? hal::PageKind::shared_memory : hal::PageKind::file
+           : traits.shared ? hal::PageKind::shared_memory
+                           : hal::PageKind::anonymous;
 }
 
 /// A view of one address space, made and used under its lock. Errors of all calls: bad_address (no
@@ -67,8 +78,9 @@ public:
     /// no_memory.
     [[nodiscard]] Status fill_with_zeros(VirtRange range) noexcept {
         for (VirtAddr page = range.start; page < range.end(); page += page_size) {
-            const Protection rights = regions_.find(page)->traits.protection;
-            TRY(pages_.map_zeros(page, flags_for(rights, rights.write)));
+            const RegionTraits& traits = regions_.find(page)->traits;
+            TRY(pages_.map_zeros(
+                page, flags_for(traits.protection, traits.protection.write, kind_of(traits))));
         }
         return {};
     }
@@ -114,7 +126,6 @@ private:
     [[nodiscard]] Status act(FaultAction action, const Region& region, VirtAddr page,
                              FrameNumber mapped) noexcept {
         const RegionTraits& traits = region.traits;
-        const hal::PageFlags readable = flags_for(traits.protection, false);
         const hal::PageFlags writable = flags_for(traits.protection, true);
         const std::uint32_t index = region.source_page(page);
         switch (action) {
@@ -123,14 +134,16 @@ private:
             case FaultAction::retry:
                 return {};
             case FaultAction::map_zeros:
-                return pages_.map_zeros(page,
-                                        flags_for(traits.protection, traits.protection.write));
+                return pages_.map_zeros(
+                    page, flags_for(traits.protection, traits.protection.write, kind_of(traits)));
             case FaultAction::map_source:
-                return pages_.map_frame(page, TRY(traits.source->page(index)), readable);
+                return pages_.map_frame(page, TRY(traits.source->page(index)),
+                                        flags_for(traits.protection, false, kind_of(traits)));
             case FaultAction::map_source_writable: {
                 const FrameNumber frame = TRY(traits.source->page(index));
                 traits.source->mark_dirty(index);
-                return pages_.map_frame(page, frame, writable);
+                return pages_.map_frame(page, frame,
+                                        flags_for(traits.protection, true, kind_of(traits)));
             }
             case FaultAction::copy_source: {
                 const FrameNumber frame = TRY(traits.source->page(index));

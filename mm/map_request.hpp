@@ -6,6 +6,7 @@
 #include "kidney/hal/page_table_format.hpp"
 #include "kidney/hal/user_memory.hpp"
 #include "mm/region.hpp"
+#include "mm/resident_pages.hpp"
 
 #include <cstdint>
 
@@ -45,7 +46,7 @@ struct PageMapping {
 /// How large an address space is.
 struct SpaceUsage {
     std::uint64_t bytes = 0;  ///< of all regions
-    std::uint32_t pages = 0;  ///< that are present
+    ResidentPages resident;
 };
 
 /// What brk() adds.

@@ -9,6 +9,7 @@
 
 #include "kidney/hal/mmu.hpp"
 #include "mm/page_mapper.hpp"
+#include "mm/resident_pages.hpp"
 
 #include <array>
 #include <atomic>
@@ -31,6 +32,7 @@ public:
         return mapper_.create(kernel_root);
     }
     [[nodiscard]] FrameNumber root() const noexcept { return mapper_.root(); }
+    [[nodiscard]] const ResidentCounter& resident() const noexcept { return resident_; }
 
     /// This CPU translates through these tables from now on.
     void activate(CpuId cpu) noexcept {
@@ -86,17 +88,18 @@ public:
     /// Gives a present page more rights. No TLB needs to hear of it: a CPU that remembers fewer
     /// rights faults, and finds the new ones when it tries again.
     void widen(VirtAddr page, hal::PageFlags flags) noexcept {
-        Entry& entry = *mapper_.find(page);
-        mapper_.write(entry, Format::leaf(Format::frame_of(entry), flags));
+        give_rights(*mapper_.find(page), flags);
     }
 
     /// Unmaps the range and releases its frames.
     void drop(VirtRange range) noexcept {
+        resident_.note_peak();
         Batch batch(*this);
         mapper_.for_each_run(range, [&](VirtAddr at, std::span<Entry> entries) {
             for (Entry& entry : entries) {
                 if (Format::is_present(entry)) {
                     const FrameNumber frame = Format::frame_of(entry);
+                    resident_.remove(Format::flags_of(entry).kind);
                     mapper_.write(entry, 0);
                     batch.add(at, frame);
                 }
@@ -117,13 +120,13 @@ public:
         });
     }
 
-    /// Gives all present pages of the range these flags, which must not exceed their rights.
+    /// Gives all present pages of the range these rights, which must not exceed theirs.
     void narrow(VirtRange range, hal::PageFlags flags) noexcept {
         bool changed = false;
         mapper_.for_each_run(range, [&](VirtAddr, std::span<Entry> entries) {
             for (Entry& entry : entries) {
                 if (Format::is_present(entry)) {
-                    mapper_.write(entry, Format::leaf(Format::frame_of(entry), flags));
+                    give_rights(entry, flags);
                     changed = true;
                 }
             }
@@ -167,6 +170,9 @@ public:
         });
         return status;
     }
+
+    /// `child` has everything now: it counts what we count.
+    void count_as_shared_with(UserPages& child) const noexcept { child.resident_.copy(resident_); }
 
     /// Makes the tables of a range. Errors: no_memory.
     [[nodiscard]] Status prepare(VirtRange range) noexcept {
@@ -237,11 +243,18 @@ private:
         VirtAddr last_;
     };
 
+    /// Same frame, same kind, other rights.
+    void give_rights(Entry& entry, hal::PageFlags flags) noexcept {
+        flags.kind = Format::flags_of(entry).kind;
+        mapper_.write(entry, Format::leaf(Format::frame_of(entry), flags));
+    }
     void replace(VirtAddr page, Entry& entry, Entry value) noexcept {
         const Entry before = entry;
         mapper_.write(entry, value);
+        resident_.add(Format::flags_of(value).kind);
         // An entry that was not present is in no TLB.
         if (Format::is_present(before)) {
+            resident_.remove(Format::flags_of(before).kind);
             flush({page, page_size});
             frames_.release(Format::frame_of(before));
         }
@@ -250,6 +263,7 @@ private:
     Frames& frames_;
     Phys& phys_;
     PageMapper<Format, Frames, Phys> mapper_;
+    ResidentCounter resident_;
     std::atomic<std::uint32_t> active_{0};  ///< CPUs whose TLBs may know our translations
 };
 

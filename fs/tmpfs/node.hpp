@@ -155,7 +155,7 @@ public:
         return bytes_.allocate(offset, length);
     }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
-        using Pages = NodePages<TmpfsNode, typename Fs::HeapType>;
+        using Pages = NodePages<TmpfsNode, typename Fs::HeapType, true>;
         if (type_ != NodeType::regular) {
             return fail(Errc::no_device);
         }

@@ -148,7 +148,7 @@ public:
         if (const Ref<AddressSpace> memory = p->look_at(p->memory)) {
             const auto usage = memory->usage();
             f.virtual_bytes = usage.bytes;
-            f.resident_pages = usage.pages;
+            f.resident_pages = usage.resident.total();
         }
         return f;
     }

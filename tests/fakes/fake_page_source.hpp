@@ -37,6 +37,7 @@ public:
         return *cached_[index];
     }
     void mark_dirty(std::uint32_t index) noexcept override { dirty.insert(index); }
+    [[nodiscard]] bool is_memory() const noexcept override { return in_memory; }
     void dispose() noexcept override { delete this; }
 
     /// What the file holds at the start of a page, as read() would see it.
@@ -44,6 +45,7 @@ public:
         return static_cast<unsigned char>(phys_.direct(*cached_[index])[0]);
     }
 
+    bool in_memory = false;
     bool broken = false;            ///< every page is an I/O error
     std::set<std::uint32_t> dirty;  ///< pages that mark_dirty() named
 

@@ -8,21 +8,23 @@
 
 namespace kidney::laws::page_table_format {
 
-/// All 32 combinations of flags.
+/// All combinations of flags.
 [[nodiscard]] constexpr hal::PageFlags flags_number(unsigned n) noexcept {
     return {.writable = (n & 1) != 0,
             .executable = (n & 2) != 0,
             .user = (n & 4) != 0,
             .global = (n & 8) != 0,
-            .uncached = (n & 16) != 0};
+            .uncached = (n & 16) != 0,
+            .kind = static_cast<hal::PageKind>(n >> 5)};
 }
+inline constexpr unsigned combinations = 32 * hal::page_kinds;
 
 template <hal::PageTableFormat F>
 struct G1 {
     static constexpr const char* text = "G1 a leaf gives back its frame and flags";
     static void check(Report& report, std::uint32_t seed) noexcept {
         Random random(seed);
-        for (unsigned n = 0; n < 32; ++n) {
+        for (unsigned n = 0; n < combinations; ++n) {
             const FrameNumber frame(random.next() >> page_shift);
             const FrameNumber large(frame.value() &
                                     ~((1U << (F::large_page_shift - page_shift)) - 1));

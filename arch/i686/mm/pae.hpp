@@ -45,7 +45,9 @@ struct Pae {
                 .executable = (entry & no_execute) == 0,
                 .user = (entry & user) != 0,
                 .global = (entry & global) != 0,
-                .uncached = (entry & cache_disable) != 0};
+                .uncached = (entry & cache_disable) != 0,
+                .kind = static_cast<hal::PageKind>(static_cast<std::uint32_t>(entry) >> kind_shift &
+                                                   3U)};
     }
 
 private:
@@ -55,12 +57,13 @@ private:
     static constexpr Entry cache_disable = 1U << 4;
     static constexpr Entry large = 1U << 7;
     static constexpr Entry global = 1U << 8;
+    static constexpr unsigned kind_shift = 9;  ///< bits 9 to 11 are the system's
     static constexpr Entry no_execute = Entry{1} << 63;
 
     [[nodiscard]] static constexpr Entry bits_of(hal::PageFlags flags) noexcept {
         return (flags.writable ? writable : 0) | (flags.user ? user : 0) |
                (flags.global ? global : 0) | (flags.uncached ? cache_disable : 0) |
-               (flags.executable ? 0 : no_execute);
+               static_cast<Entry>(flags.kind) << kind_shift | (flags.executable ? 0 : no_execute);
     }
 };
 

@@ -4,9 +4,18 @@
 #include "kidney/core/address.hpp"
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 
 namespace kidney::hal {
+
+/// What a page is counted as while it is mapped. The hardware does not look at it.
+enum class PageKind : std::uint8_t {
+    anonymous,      ///< a program's own
+    file,           ///< a file's page, as the page cache holds it
+    shared_memory,  ///< of memory that programs share, or of a file that is only in memory
+};
+inline constexpr std::size_t page_kinds = 3;
 
 /// Rights and attributes of one mapping.
 struct PageFlags {
@@ -15,6 +24,7 @@ struct PageFlags {
     bool user = false;
     bool global = false;    ///< survives an address-space switch in the TLB
     bool uncached = false;  ///< device memory
+    PageKind kind = PageKind::anonymous;
 
     friend constexpr bool operator==(const PageFlags&, const PageFlags&) noexcept = default;
 };

@@ -20,6 +20,8 @@ public:
     [[nodiscard]] virtual Result<FrameNumber> page(std::uint32_t index) noexcept = 0;
     /// Called when a shared writable mapping is about to change the page.
     virtual void mark_dirty(std::uint32_t index) noexcept = 0;
+    /// Its pages have no other place: they are memory that programs share, not copies of a disk's.
+    [[nodiscard]] virtual bool is_memory() const noexcept = 0;
     /// Called by Ref at zero references.
     virtual void dispose() noexcept = 0;
 

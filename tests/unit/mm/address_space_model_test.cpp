@@ -44,6 +44,7 @@ protected:
                 processes_[random_.below(static_cast<std::uint32_t>(processes_.size()))];
             machine_.run_in(*process.space);
             this->step(process);
+            expect_true_counts(processes_);
         }
         machine_.idle();
         processes_.clear();
@@ -53,6 +54,22 @@ protected:
     }
 
 private:
+    /// What is counted as pages come and go is what a look at every page finds.
+    static void expect_true_counts(std::vector<Process>& processes) {
+        for (Process& p : processes) {
+            std::array<std::uint32_t, hal::page_kinds> found{};
+            for (std::uint32_t n = 0; n < window_pages; ++n) {
+                if (const auto page = p.space->query(at(n))) {
+                    ++found[static_cast<std::size_t>(page->flags.kind)];
+                }
+            }
+            const mm::ResidentPages counted = p.space->resident();
+            ASSERT_EQ(counted.anonymous, found[0]);
+            ASSERT_EQ(counted.file, found[1]);
+            ASSERT_EQ(counted.shared_memory, found[2]);
+            ASSERT_LE(counted.total(), counted.peak);
+        }
+    }
     void step(Process& p) {
         const std::uint32_t first = random_.below(window_pages);
         const std::uint32_t count = 1 + random_.below(std::min(8U, window_pages - first));

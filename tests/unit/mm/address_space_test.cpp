@@ -58,7 +58,40 @@ TYPED_TEST(AddressSpaceTest, AnonymousPagesComeAsZerosWhenTouched) {
     EXPECT_FALSE(m.ram().is_direct(page->frame)) << "user pages rather come from high memory";
     EXPECT_FALSE(this->space->query(at + page_size));
     EXPECT_EQ(this->space->usage().bytes, 100U * page_size);
-    EXPECT_EQ(this->space->usage().pages, 2U);
+    EXPECT_EQ(this->space->usage().resident.anonymous, 2U);
+}
+
+TYPED_TEST(AddressSpaceTest, ResidentPagesAreCountedByKind) {
+    auto& m = this->machine;
+    using Source = typename TestFixture::Machine::Source;
+    const auto counts = [](auto& space) {
+        const mm::ResidentPages r = space.resident();
+        return std::array{r.anonymous, r.file, r.shared_memory, r.peak};
+    };
+    using Counts = std::array<std::uint32_t, 4>;
+    auto file = Source::create(m.frames, m.ram(), 4);
+    auto memory = Source::create(m.frames, m.ram(), 4);
+    memory->in_memory = true;
+    const VirtAddr own = this->must_map(of_file(file, 4, false));
+    const VirtAddr shared = this->must_map(of_file(memory, 4, true));
+    EXPECT_EQ(counts(*this->space), (Counts{0, 0, 0, 0}));
+    EXPECT_TRUE(m.load(own) && m.load(own + page_size) && m.load(shared));
+    EXPECT_TRUE(m.store(shared + page_size, 1));
+    EXPECT_EQ(counts(*this->space), (Counts{0, 2, 2, 4}));
+    EXPECT_TRUE(m.store(own, 1)) << "a copy of the file's page is the program's own";
+    EXPECT_EQ(counts(*this->space), (Counts{1, 1, 2, 4}));
+    mm::MapRequest together = anonymous(3);
+    together.traits.shared = true;
+    this->must_map(together);
+    EXPECT_EQ(counts(*this->space), (Counts{1, 1, 5, 7})) << "they are made at once";
+
+    auto child = *this->space->fork();
+    EXPECT_EQ(counts(*child), (Counts{1, 1, 5, 7}));
+    EXPECT_TRUE(this->space->protect({own, 4 * page_size}, read_only));
+    EXPECT_TRUE(this->space->remap({own, 4 * page_size}, 64 * page_size, true));
+    EXPECT_EQ(counts(*this->space), (Counts{1, 1, 5, 7})) << "moved, and with other rights";
+    EXPECT_TRUE(this->space->unmap({shared, 4 * page_size}));
+    EXPECT_EQ(counts(*this->space), (Counts{1, 1, 3, 7}));
 }
 
 TYPED_TEST(AddressSpaceTest, RightsAreKept) {

@@ -31,7 +31,7 @@ public:
 };
 
 constinit WallFileClock file_clock;
-constinit BootObject<RandomPool> random;
+constinit BootObject<RandomPool> random_pool;
 constinit BootObject<Registry> registry;
 constinit BootObject<MemoryDevices> memory_devices;
 constinit BootObject<TerminalDevices> terminal_devices;
@@ -41,16 +41,16 @@ constinit BootObject<Pipes> pipes;
 void seed_random() noexcept {
     const std::array<std::uint64_t, 2> seed{static_cast<std::uint64_t>(wall_clock().count()),
                                             Clock::now().nanoseconds()};
-    random.get().mix(std::as_bytes(std::span(seed)));
+    random_pool.get().mix(std::as_bytes(std::span(seed)));
 }
 
 }  // namespace
 
 void start_devices() noexcept {
-    random.create();
+    random_pool.create();
     seed_random();
     pipes.create(heap(), reclaiming_frames(), phys_map(), file_clock);
-    memory_devices.create(heap(), random.get());
+    memory_devices.create(heap(), random_pool.get());
     start_file_locks();
     terminal_devices.create();
     Registry& r = registry.create();
@@ -115,7 +115,7 @@ Result<fs::PipeEnds> create_pipe(bool non_blocking) noexcept {
 }
 
 void fill_random(std::span<std::byte> to) noexcept {
-    random.get().fill(to);
+    random_pool.get().fill(to);
 }
 
 }  // namespace kidney::kernel

@@ -18,7 +18,7 @@ namespace kidney::kernel {
 
 namespace {
 
-constinit std::atomic<PanicAction> action{PanicAction::exit};
+constinit std::atomic<PanicAction> panic_action{PanicAction::exit};
 constinit std::atomic<ThreadNameHook> thread_name{nullptr};
 constinit std::atomic<std::uint32_t> panics{0};
 
@@ -98,7 +98,7 @@ void print_registers(const hal::TrapFrame& f) noexcept {
 }
 
 [[noreturn]] void leave() noexcept {
-    if (action.load() == PanicAction::exit) {
+    if (panic_action.load() == PanicAction::exit) {
         exit_emulator(exit_panicked);
         console_write("panic: halted\n");
     }
@@ -144,7 +144,7 @@ void panic(std::string_view reason, const hal::TrapFrame& frame) noexcept {
 }
 
 void set_panic_action(PanicAction chosen) noexcept {
-    action.store(chosen);
+    panic_action.store(chosen);
 }
 
 void set_thread_name_hook(ThreadNameHook hook) noexcept {

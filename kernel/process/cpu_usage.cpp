@@ -23,12 +23,12 @@ constinit std::array<Books, max_cpus> books;
 
 using LoadLock = SpinLock<ranks::load_average>;
 constinit LoadLock load_lock;
-constinit sched::LoadAverage load GUARDED_BY(load_lock);
+constinit sched::LoadAverage average GUARDED_BY(load_lock);
 
 Instant sample_load(sched::TimerEntry&, Instant now) noexcept {
     const std::size_t active = runnable_threads();
     LockGuard guard(load_lock);
-    load.sample(static_cast<std::uint32_t>(active));
+    average.sample(static_cast<std::uint32_t>(active));
     return now + sched::LoadAverage::interval;
 }
 constinit BootObject<sched::TimerEntry> load_timer;
@@ -105,7 +105,7 @@ void start_load_average() noexcept {
 
 sched::LoadAverage load_average() noexcept {
     LockGuard guard(load_lock);
-    return load;
+    return average;
 }
 
 void book_user_time(Thread& leaving) noexcept {

@@ -161,7 +161,7 @@ void memory_functions_move_bytes(laws::Report& report) noexcept {
     LAW_CHECK(report, std::strlen("") == 0 && std::strlen("seven!!") == 7);
 }
 
-constexpr std::array<SelfTest, 10> tests{{
+constexpr std::array<SelfTest, 10> machine_test_list{{
     {"memory functions move bytes", &memory_functions_move_bytes},
     {"the CPU keeps its laws", &cpu_keeps_its_laws},
     {"the clock keeps its laws", &clock_keeps_its_laws},
@@ -177,7 +177,7 @@ constexpr std::array<SelfTest, 10> tests{{
 }  // namespace
 
 std::span<const SelfTest> machine_self_tests() noexcept {
-    return tests;
+    return machine_test_list;
 }
 
 }  // namespace kidney::kernel

@@ -79,7 +79,7 @@ void code_and_constants_cannot_be_written(laws::Report& report) noexcept {
     }
 }
 
-constexpr std::array tests{
+constexpr std::array memory_test_list{
     SelfTest{"frames count references", &frames_count_references},
     SelfTest{"the heap makes objects", &heap_makes_objects},
     SelfTest{"the page-table format keeps its laws", &page_format_keeps_its_laws},
@@ -91,7 +91,7 @@ constexpr std::array tests{
 }  // namespace
 
 std::span<const SelfTest> memory_self_tests() noexcept {
-    return tests;
+    return memory_test_list;
 }
 
 }  // namespace kidney::kernel

@@ -160,7 +160,7 @@ void every_cpu_is_set_up_alike(laws::Report& report) noexcept {
     }
 }
 
-constexpr std::array tests{
+constexpr std::array thread_test_list{
     SelfTest{"a mutex excludes", &mutex_excludes},
     SelfTest{"a spin lock excludes", &spin_lock_excludes},
     SelfTest{"no wake-up is lost", &no_wake_up_is_lost},
@@ -172,7 +172,7 @@ constexpr std::array tests{
 }  // namespace
 
 std::span<const SelfTest> thread_self_tests() noexcept {
-    return tests;
+    return thread_test_list;
 }
 
 }  // namespace kidney::kernel

@@ -14,7 +14,7 @@ namespace {
 using Bytes = fs::DeviceBytes<Heap, PageCache, Mutex<ranks::file_system>>;
 using Opener = fs::BlockDeviceOpener<Heap, Bytes, UserMemory, Mutex<ranks::file>>;
 
-constinit std::array<BootObject<Bytes>, max_disks> bytes;
+constinit std::array<BootObject<Bytes>, max_disks> whole_disks;
 constinit std::array<BootObject<Opener>, max_disks> openers;
 constinit std::array<fs::DeviceRange, max_disks> ranges{};
 
@@ -23,7 +23,7 @@ constinit std::array<fs::DeviceRange, max_disks> ranges{};
 std::span<const fs::DeviceRange> start_disk_files() noexcept {
     std::size_t n = 0;
     for (Disk* const disk : disks()) {
-        Bytes& whole = bytes[n].create(heap(), kernel_objects.page_cache.get(), disk->device);
+        Bytes& whole = whole_disks[n].create(heap(), kernel_objects.page_cache.get(), disk->device);
         if (disk->is_root) {
             MUST(whole.claim());  // it is new, nobody has it open
         }

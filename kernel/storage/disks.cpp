@@ -21,8 +21,8 @@ constexpr std::size_t max_modules = 2;
 constexpr std::uint32_t ram_disk_block = 512;
 
 constinit std::array<BootObject<Disk>, max_disks> storage;
-constinit std::array<Disk*, max_disks> found{};
-constinit std::size_t count = 0;
+constinit std::array<Disk*, max_disks> known_disks{};
+constinit std::size_t disk_count = 0;
 
 constinit std::array<BootObject<drivers::RamDisk>, max_modules> ram_disks;
 
@@ -40,7 +40,7 @@ constexpr DiskKind ata_primary_kind{"hd", 'a', 3, 64};
 constexpr DiskKind ata_secondary_kind{"hd", 'c', 22, 64};
 
 void add_disk(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) noexcept {
-    if (count == max_disks) {
+    if (disk_count == max_disks) {
         log::warning<"disk">("more than {} disks; the others are ignored", max_disks);
         return;
     }
@@ -51,8 +51,8 @@ void add_disk(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) 
     const std::uint64_t kib = device.block_count() * device.block_size() / 1024;
     log::info<"disk">("{}: {} KiB, blocks of {} bytes", name.view(), kib, device.block_size());
     const fs::DeviceNumber number{kind.major, n * kind.minors};
-    found[count] = &storage[count].create(name, number, device);
-    ++count;
+    known_disks[disk_count] = &storage[disk_count].create(name, number, device);
+    ++disk_count;
 }
 
 /// A module lies where the boot loader put it; the frames stay reserved.
@@ -159,7 +159,7 @@ void find_disks(const BootInfo& info) noexcept {
 }
 
 std::span<Disk* const> disks() noexcept {
-    return {found.data(), count};
+    return {known_disks.data(), disk_count};
 }
 
 Disk* find_disk(std::string_view name) noexcept {

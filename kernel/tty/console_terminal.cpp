@@ -17,7 +17,7 @@ void write_to_console(std::string_view text) noexcept {
     console_write(text, true);
 }
 
-constinit BootObject<Terminal> terminal;
+constinit BootObject<Terminal> console;
 /// Only the receiving half: the console (kernel/console.cpp) owns the sending one, and the two
 /// share no register but the line status, which both only read.
 constinit Uart receiver{arch::PortIo{}, drivers::uart::com1};
@@ -27,7 +27,7 @@ bool on_serial_interrupt(void*) noexcept {
     bool any = false;
     while (const auto byte = receiver.receive()) {
         any = true;
-        terminal.get().receive(*byte);
+        console.get().receive(*byte);
     }
     return any;
 }
@@ -35,12 +35,12 @@ bool on_serial_interrupt(void*) noexcept {
 }  // namespace
 
 Terminal& console_terminal() noexcept {
-    return terminal.get();
+    return console.get();
 }
 
 void start_console_input() noexcept {
-    terminal.create(&write_to_console);
-    start_keyboard([](char c) noexcept { terminal.get().receive(static_cast<std::uint8_t>(c)); });
+    console.create(&write_to_console);
+    start_keyboard([](char c) noexcept { console.get().receive(static_cast<std::uint8_t>(c)); });
     if (!receiver.find()) {  // the console has initialised it, and may be sending
         return;
     }

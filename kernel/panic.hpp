@@ -34,7 +34,8 @@ void set_thread_name_hook(ThreadNameHook hook) noexcept;
 /// Leaves QEMU through isa-debug-exit with `value`: its exit status is 2 * value + 1. Returns if
 /// there is no such device.
 void exit_emulator(std::uint8_t value) noexcept;
-inline constexpr std::uint8_t exit_powered_off = 0x00;
+// QEMU's own refusals exit with 1, which is value 0.
+inline constexpr std::uint8_t exit_powered_off = 0x12;
 inline constexpr std::uint8_t exit_panicked = 0x2a;
 inline constexpr std::uint8_t exit_self_test_passed = 0x10;
 inline constexpr std::uint8_t exit_self_test_failed = 0x11;

@@ -29,6 +29,8 @@ namespace virtio {
 
 inline constexpr std::uint16_t vendor = 0x1AF4;
 inline constexpr std::uint16_t transitional_block = 0x1001;
+/// The same device without the legacy interface that this driver speaks (virtio 1.2, 4.1.2.1).
+inline constexpr std::uint16_t modern_only_block = 0x1042;
 
 // The legacy register block, at the ports of BAR 0.
 template <class Raw>

@@ -47,6 +47,9 @@ public:
         return {};
     }
 
+    /// Why mount() failed, in words; empty if the disk cannot be read.
+    [[nodiscard]] ext2::RefusalText explain_refusal() noexcept { return volume_.explain_refusal(); }
+
     [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
     [[nodiscard]] FileSystemStatus status() noexcept override {
         const ext2::Geometry& g = volume_.geometry();

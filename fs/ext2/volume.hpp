@@ -5,6 +5,7 @@
 #include "fs/cached_device.hpp"
 #include "fs/ext2/geometry.hpp"
 #include "fs/ext2/inode.hpp"
+#include "fs/ext2/refusal.hpp"
 
 #include <array>
 #include <cstddef>
@@ -36,6 +37,17 @@ public:
             return fail(Errc::not_supported);
         }
         return {};
+    }
+    /// Why load() failed with corrupted or not_supported. Empty if the superblock cannot be read.
+    [[nodiscard]] RefusalText explain_refusal() noexcept {
+        RefusalText text;
+        if (disk_.size_bytes() < superblock_offset + sizeof(RawSuperblock)) {
+            text.assign("it is too small");
+        } else if (const auto page = BorrowedPage<Cache>::get(cache_, disk_, 0)) {
+            text =
+                ext2::explain_refusal(ext2::load<RawSuperblock>(page->bytes(), superblock_offset));
+        }
+        return text;
     }
     [[nodiscard]] const Geometry& geometry() const noexcept { return geometry_; }
     [[nodiscard]] Cache& cache() noexcept { return cache_; }

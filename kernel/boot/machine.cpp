@@ -10,6 +10,7 @@
 #include "arch/i686/trap/interrupts.hpp"
 #include "drivers/acpi/discover.hpp"
 #include "drivers/power/power_off.hpp"
+#include "drivers/power/restart.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
@@ -83,7 +84,11 @@ void find_machine(const BootInfo& info, const BootOptions& options) noexcept {
     if (!tables.has_power) {
         log::warning<"acpi">("no soft-off");
     }
-    if (!options.no_apic && tables.has_processors && use_apics(tables.processors)) {
+    const bool cpu_has_apic = arch::has_local_apic();
+    if (tables.has_processors && !cpu_has_apic) {
+        log::warning<"irq">("the board lists local APICs, but this CPU has none");
+    }
+    if (!options.no_apic && cpu_has_apic && tables.has_processors && use_apics(tables.processors)) {
         log::info<"irq">("local APIC and {} I/O APIC, {} CPUs", tables.processors.io_apics.count,
                          tables.processors.apic_ids.count);
     } else {
@@ -121,6 +126,18 @@ CpuSet start_other_cpus(const BootOptions& options, arch::CpuEntry entry) noexce
     return up;
 }
 
+namespace {
+
+/// A machine or an emulator that has understood takes a moment to go.
+void wait_for_the_end() noexcept {
+    const Instant patience = arch::Clock::now() + Duration::milliseconds(500);
+    while (arch::Clock::now() < patience) {
+        arch::pause();
+    }
+}
+
+}  // namespace
+
 void power_off() noexcept {
     arch::cli();
     arch::PortIo io;
@@ -128,11 +145,7 @@ void power_off() noexcept {
         drivers::acpi_power_off(io, tables.power);
     }
     drivers::emulator_power_off(io);
-    // An emulator that has understood takes a moment to go.
-    const Instant patience = arch::Clock::now() + Duration::milliseconds(500);
-    while (arch::Clock::now() < patience) {
-        arch::pause();
-    }
+    wait_for_the_end();
     exit_emulator(exit_powered_off);
     log::error<"power">("cannot switch the machine off; halted");
     arch::stop_this_cpu();
@@ -140,10 +153,10 @@ void power_off() noexcept {
 
 void restart() noexcept {
     arch::cli();
-    constexpr std::uint16_t keyboard_controller = 0x64;
-    constexpr std::uint8_t pulse_reset_line = 0xFE;
-    arch::PortIo{}.write8(keyboard_controller, pulse_reset_line);
-    arch::stop_this_cpu();
+    arch::PortIo io;
+    drivers::restart(io);
+    wait_for_the_end();
+    arch::triple_fault();
 }
 
 }  // namespace kidney::kernel

@@ -24,6 +24,8 @@ constinit std::array<BootObject<Disk>, max_disks> storage;
 constinit std::array<Disk*, max_disks> known_disks{};
 constinit std::size_t disk_count = 0;
 
+constinit std::string_view hint;
+
 constinit std::array<BootObject<drivers::RamDisk>, max_modules> ram_disks;
 
 /// The names and numbers that Linux gives to disks of one kind. virtio has no fixed major number
@@ -119,8 +121,15 @@ void find_virtio() noexcept {
     Pci pci(io);
     std::uint32_t n = 0;
     pci.for_each([&](const drivers::PciFunction& function) noexcept {
-        if (function.vendor == drivers::virtio::vendor &&
-            function.device == drivers::virtio::transitional_block) {
+        if (function.vendor != drivers::virtio::vendor) {
+            return true;
+        }
+        if (function.device == drivers::virtio::modern_only_block) {
+            hint =
+                "; a virtio disk without the legacy interface was passed over (QEMU: "
+                "disable-legacy=off)";
+            log::warning<"disk">("a virtio disk without the legacy interface is passed over");
+        } else if (function.device == drivers::virtio::transitional_block) {
             if (const Result<VirtioDisk*> disk = start_virtio(pci, function)) {
                 add_disk(virtio_kind, n++, fs::AnyBlockDevice((*disk)->driver));
             } else {
@@ -156,6 +165,10 @@ void find_disks(const BootInfo& info) noexcept {
     find_modules(info);
     find_virtio();
     find_ata();
+}
+
+std::string_view disk_hint() noexcept {
+    return hint;
 }
 
 std::span<Disk* const> disks() noexcept {

@@ -27,6 +27,9 @@ void find_disks(const BootInfo& info) noexcept;
 /// In the order found: the first one is the default root.
 [[nodiscard]] std::span<Disk* const> disks() noexcept;
 
+/// What find_disks() passed over: empty, or a remark to follow "there is no disk".
+[[nodiscard]] std::string_view disk_hint() noexcept;
+
 /// By name, with or without "/dev/". Null if there is none.
 [[nodiscard]] Disk* find_disk(std::string_view name) noexcept;
 

@@ -34,7 +34,7 @@ Disk& root_disk(const BootOptions& options) noexcept {
         panic("there is no disk {} to mount as root", options.root.view());
     }
     if (disks().empty()) {
-        panic("there is no disk to mount as root");
+        panic("there is no disk to mount as root{}", disk_hint());
     }
     return *disks().front();
 }
@@ -60,7 +60,8 @@ void mount_file_systems(const BootOptions& options) noexcept {
     RootFileSystem& root =
         root_file_system.create(heap(), k.page_cache.get(), disk.device, root_device);
     if (const Status status = root.mount(); !status) {
-        panic("cannot mount {} as root: {}", disk.name.view(), status.error());
+        const fs::ext2::RefusalText why = root.explain_refusal();
+        panic("cannot mount {} as root ({}): {}", disk.name.view(), status.error(), why.view());
     }
     disk.is_root = true;
     MUST(vfs().mount_root(root, "/dev/root"));

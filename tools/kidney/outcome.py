@@ -10,7 +10,7 @@ STATUS_TIMEOUT = 124
 
 def guest_status(log):
     """What the kernel log says about the end: ("exit", N), ("self-test", failures), ("panic", message) or
-    ("silent", None).
+    ("silent", None). A program that switches the machine off, or restarts it, ends the run as well: with 0.
 
     Init's status and the self-test's count as the last line only: anything can be printed on the console before.
     """
@@ -23,6 +23,8 @@ def guest_status(log):
     tested = re.fullmatch(r"\[.*\] selftest: \d+ passed, (\d+) failed", last_line)
     if tested:
         return "self-test", int(tested.group(1))
+    if re.fullmatch(r"\[.*\] power: (off|restart), as asked for", last_line):
+        return "exit", 0
     panic = re.search(r"KERNEL PANIC:? *(.*)$", text, re.MULTILINE)
     return ("panic", panic.group(1)) if panic else ("silent", None)
 

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <initializer_list>
 #include <sys/ioctl.h>
+#include <sys/reboot.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -110,6 +111,21 @@ void open_console_streams() {
     }
 }
 
+/// What `halt`, `poweroff` and `reboot` send to process 1 (busybox's convention) ends the machine.
+void end_machine(int signal) {
+    kill(-1, SIGTERM);
+    sync();
+    reboot(signal == SIGTERM ? RB_AUTOBOOT : signal == SIGUSR2 ? RB_POWER_OFF : RB_HALT_SYSTEM);
+}
+
+void listen_to_signals() {
+    struct sigaction action{};
+    action.sa_handler = end_machine;
+    for (const int signal : {SIGTERM, SIGUSR1, SIGUSR2}) {
+        sigaction(signal, &action, nullptr);
+    }
+}
+
 /// Waits for the shell and, on the way, for every process whose parent has died.
 int reap_until(pid_t shell) {
     for (;;) {
@@ -141,6 +157,7 @@ int main(int argc, char** argv) {
     } else {
         open_console_streams();
     }
+    listen_to_signals();
     const pid_t shell = fork();
     if (shell < 0) {
         perror("init: fork");

@@ -19,8 +19,14 @@
 #define CR4_PAE (1 << 5)
 #define CR4_PGE (1 << 7)
 #define CPUID_PSE (1 << 3)
+#define CPUID_TSC (1 << 4)
 #define CPUID_PAE (1 << 6)
+#define CPUID_CX8 (1 << 8)
 #define CPUID_PGE (1 << 13)
+#define CPUID_CMOV (1 << 15)
+#define EFLAGS_ID (1 << 21)
+/* What the compiler's -march=i686 and the clock use without asking. */
+#define CPUID_BASELINE (CPUID_TSC | CPUID_CX8 | CPUID_CMOV)
 
 #ifdef KIDNEY_PAE
 #define CPUID_LARGE_PAGES CPUID_PAE
@@ -64,8 +70,26 @@ boot_entry:
     jne boot_failed
     movl %ebx, %ebp                                             /* CPUID clobbers EBX */
 
+    movl $message_baseline, %esi
+    pushfl                                                      /* a CPU has CPUID if EFLAGS.ID can be */
+    popl %eax                                                   /* changed (SDM 1, 20.1) */
+    movl %eax, %ecx
+    xorl $EFLAGS_ID, %eax
+    pushl %eax
+    popfl
+    pushfl
+    popl %eax
+    xorl %ecx, %eax
+    testl $EFLAGS_ID, %eax
+    jz boot_failed
+
     movl $1, %eax
     cpuid
+    movl %edx, %eax
+    notl %eax
+    testl $CPUID_BASELINE, %eax
+    jnz boot_failed
+
     movl $message_paging, %esi
     testl $CPUID_LARGE_PAGES, %edx
     jz boot_failed
@@ -144,15 +168,25 @@ enable_paging:
     movl %eax, %cr4
 1:  ret
 
-/* In: ESI = message. The only output this early is the serial port, as the firmware left it. */
+/* In: ESI = message. The only outputs this early are the serial port and the text screen, as the firmware
+ * left them. The message goes to the top of the screen, over whatever is there. Only instructions of a 386. */
 #define COM1 0x3F8
 #define LINE_STATUS 5
 #define LINE_STATUS_EMPTY 0x20
+#define ISA_DEBUG_EXIT 0xF4
+#define EXIT_PANICKED 0x2A
+#define SCREEN 0xB8000
+#define WHITE_ON_RED 0x4F
 boot_failed:
-    lodsb
+    movl $SCREEN, %edi
+0:  lodsb
     testb %al, %al
     jz 3f
-    movb %al, %bl
+    movb $WHITE_ON_RED, %ah
+    cmpb $' ', %al                                              /* not the line end */
+    jb 4f
+    stosw
+4:  movb %al, %bl
     movl $100000, %ecx                                          /* do not hang without a port */
 1:  movw $COM1 + LINE_STATUS, %dx
     inb %dx, %al
@@ -162,15 +196,20 @@ boot_failed:
 2:  movw $COM1, %dx
     movb %bl, %al
     outb %al, %dx
-    jmp boot_failed
-3:  hlt
-    jmp 3b
+    jmp 0b
+3:  movw $ISA_DEBUG_EXIT, %dx                                    /* leaves QEMU, as a panic does */
+    movl $EXIT_PANICKED, %eax
+    outl %eax, %dx
+5:  hlt
+    jmp 5b
 
     .section .boot.rodata, "a"
 message_magic:
-    .asciz "KidneyOS: not started by a Multiboot2 loader; halted.\r\n"
+    .asciz "KERNEL PANIC: not started by a Multiboot2 loader\r\n"
+message_baseline:
+    .asciz "KERNEL PANIC: this CPU is too old: it has no CMOV, CMPXCHG8B or TSC; a Pentium Pro or later has\r\n"
 message_paging:
-    .asciz "KidneyOS: this CPU lacks large pages (PSE; PAE and NX for an image with PAE); halted.\r\n"
+    .asciz "KERNEL PANIC: this CPU has no large pages (PSE; PAE and NX for an image with PAE)\r\n"
 
     .section .boot.bss, "aw", @nobits
     .balign 4096

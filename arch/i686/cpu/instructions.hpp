@@ -93,6 +93,11 @@ struct [[gnu::packed]] TablePointer {
 inline void lidt(const TablePointer& table) noexcept {
     asm volatile("lidt %0" ::"m"(table));
 }
+/// A fault without a table of handlers, which ends in shutdown: PCs restart on that.
+[[noreturn]] inline void triple_fault() noexcept {
+    lidt({});
+    __builtin_trap();
+}
 /// Loads the table and every segment register with the kernel's selectors: between the two, the
 /// registers would name entries of the old table.
 inline void lgdt_and_reload(const TablePointer& table, std::uint16_t code, std::uint16_t data,

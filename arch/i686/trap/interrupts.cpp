@@ -1,6 +1,7 @@
 #include "arch/i686/trap/interrupts.hpp"
 
 #include "arch/i686/cpu/cpu_local.hpp"
+#include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/time/timer.hpp"
 #include "arch/i686/trap/vectors.hpp"
 #include "drivers/interrupt/io_apic.hpp"
@@ -58,6 +59,11 @@ LineOverride routing_of(hal::IrqLine line, hal::Trigger trigger) noexcept {
 
 void initialise_pic() noexcept {
     state.pic.initialise(vector::first_line);
+}
+
+bool has_local_apic() noexcept {
+    constexpr std::uint32_t apic_bit = 1U << 9;
+    return (cpuid(1).edx & apic_bit) != 0;
 }
 
 void use_apics(VirtAddr local_apic_registers, std::span<const IoApicPlace> io_apics,

@@ -37,7 +37,13 @@ struct LineOverride {
 /// First of all, on every machine: both 8259s to sane vectors, everything masked.
 void initialise_pic() noexcept;
 
-/// Switches to APIC mode. Without this call the 8259 pair stays in charge and there is one CPU.
+/// Has this CPU a local APIC that is switched on? A board may list one for a CPU without
+/// (ACPI 5.2.12 describes the board), and firmware can switch it off. CPUID.1:EDX[9], Intel SDM
+/// volume 3, 11.4.2.
+[[nodiscard]] bool has_local_apic() noexcept;
+
+/// Switches to APIC mode. Only where has_local_apic(). Without this call the 8259 pair stays in
+/// charge and there is one CPU.
 void use_apics(VirtAddr local_apic_registers, std::span<const IoApicPlace> io_apics,
                std::span<const LineOverride> overrides) noexcept;
 /// This CPU's local APIC on; also called by every other CPU as it comes up.

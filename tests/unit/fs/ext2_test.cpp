@@ -79,6 +79,76 @@ INSTANTIATE_TEST_SUITE_P(
                     Format{1024, "-I 128 -O ^filetype"},
                     Format{4096, "-I 256 -O ^resize_inode,^sparse_super,^dir_index"}));
 
+struct Refused {
+    const char* options;
+    unsigned block_size;
+    const char* reason;
+};
+void PrintTo(const Refused& refused, std::ostream* out) {
+    *out << refused.options << " " << refused.block_size;
+}
+
+class Ext2Refusals : public testing::TestWithParam<Refused> {};
+
+TEST_P(Ext2Refusals, SayWhatStandsInTheWay) {
+    const TemporaryDirectory tree;
+    const auto image = make_image(tree.path(), GetParam().block_size, "6M", GetParam().options);
+    if (image.empty()) {
+        GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+    }
+    World world;
+    fakes::FakeDisk disk(image, 512);
+    TestCache cache(world.heap, world.frames, world.arena);
+    TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+    EXPECT_FALSE(ext2.mount());
+    EXPECT_EQ(ext2.explain_refusal().view(), GetParam().reason);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Images, Ext2Refusals,
+    testing::Values(Refused{"-O extent", 4096,
+                            "it uses features that are not supported: extent; "
+                            "make it with mke2fs -t ext2"},
+                    Refused{"-O extent,64bit,flex_bg,meta_bg,^resize_inode", 1024,
+                            "it uses features that are not supported: meta_bg, extent, 64bit, "
+                            "flex_bg; make it with mke2fs -t ext2"},
+                    Refused{"-F", 8192, "its blocks are larger than 4096 bytes"}));
+
+TEST(Ext2Refusal, NoFileSystemOrNoRoomForOne) {
+    World world;
+    const auto explain = [&](std::size_t size, auto change) {
+        std::vector<std::byte> bytes(size);
+        change(bytes);
+        fakes::FakeDisk disk(bytes, 512);
+        TestCache cache(world.heap, world.frames, world.arena);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+        EXPECT_FALSE(ext2.mount());
+        return std::string(ext2.explain_refusal().view());
+    };
+    const auto nothing = [](auto&) {};
+    EXPECT_EQ(explain(512, nothing), "it is too small");
+    EXPECT_EQ(explain(4096, nothing), "it holds no ext2 file system");
+    const auto with_magic = [](std::vector<std::byte>& bytes) {
+        bytes[1024 + 56] = std::byte{0x53};
+        bytes[1024 + 57] = std::byte{0xEF};
+    };
+    EXPECT_EQ(explain(4096, with_magic),
+              "its superblock contradicts itself or the size of the disk");
+    EXPECT_EQ(explain(4096,
+                      [&](std::vector<std::byte>& bytes) {
+                          with_magic(bytes);
+                          bytes[1024 + 76] = std::byte{2};
+                      }),
+              "its revision is newer than 1");
+    EXPECT_EQ(explain(4096,
+                      [&](std::vector<std::byte>& bytes) {
+                          with_magic(bytes);
+                          bytes[1024 + 76] = std::byte{1};
+                          bytes[1024 + 99] = std::byte{0x80};
+                      }),
+              "it uses features that are not supported: others that are newer; "
+              "make it with mke2fs -t ext2");
+}
+
 /// A small image for the sweeps: every kind of node, few blocks.
 std::vector<std::byte> small_image() {
     const TemporaryDirectory tree;

@@ -21,6 +21,7 @@
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/mounts.hpp"
 #include "kernel/threads.hpp"
+#include "kernel/tty/console_terminal.hpp"
 #include "kidney/core/log.hpp"
 
 #include <algorithm>
@@ -48,16 +49,10 @@ constinit BootOptions boot_options;
 
 /// Files need times; without the chip they begin in 1970.
 void read_time_of_day() noexcept {
-    const Result<drivers::CalendarTime> now = drivers::CmosClock(arch::PortIo()).read();
-    if (!now) {
-        log::warning<"time">("{}: the time of day begins in 1970",
-                             now.error() == Errc::corrupted ? "the clock's date cannot be"
-                                                            : "no battery-backed clock");
-        return;
-    }
-    const Duration since_epoch = Duration::seconds(drivers::seconds_since_epoch(*now));
-    if (!set_wall_clock(since_epoch)) {
-        log::warning<"time">("the clock says 1970, before this machine was booted");
+    if (const auto now = drivers::CmosClock(arch::PortIo()).read()) {
+        set_wall_clock(Duration::seconds(drivers::seconds_since_epoch(*now)));
+    } else {
+        log::warning<"time">("no battery-backed clock");
     }
 }
 
@@ -115,6 +110,8 @@ void first_thread(void* /*argument*/) noexcept {
     read_time_of_day();
     find_disks(boot_info);
     mount_file_systems(boot_options);
+    const ConsoleSize size = boot_options.console_size;
+    console_terminal().resize({.rows = size.rows, .columns = size.columns});
     start_init();
 }
 

@@ -28,8 +28,16 @@ struct ConsoleChoice {
     friend constexpr bool operator==(ConsoleChoice, ConsoleChoice) noexcept = default;
 };
 
+/// Characters that the terminal at the other end of the console shows.
+struct ConsoleSize {
+    std::uint16_t columns = 80;
+    std::uint16_t rows = 24;
+    friend constexpr bool operator==(ConsoleSize, ConsoleSize) noexcept = default;
+};
+
 struct BootOptions {
     ConsoleChoice console;          ///< `console=ttyS0`, `console=tty0`, or both words
+    ConsoleSize console_size;       ///< `console_size=120x40`
     BoundedText<64> root;           ///< empty: the first disk
     BoundedText<128> init;          ///< empty: /sbin/init
     LogLevel log = LogLevel::info;  ///< least level that is logged
@@ -109,10 +117,29 @@ constexpr bool add_console(std::string_view value, BootOptions& options) noexcep
     return true;
 }
 
+/// COLUMNSxROWS, each from 1 to 1000.
+constexpr bool set_console_size(std::string_view value, BootOptions& options) noexcept {
+    const std::size_t times = value.find('x');
+    if (times == value.npos) {
+        return false;
+    }
+    constexpr std::uint32_t most = 1000;
+    const auto columns = parse_decimal({value.data(), times});
+    const auto rows = parse_decimal({value.data() + times + 1, value.size() - times - 1});
+    if (!columns || !rows || *columns - 1 >= most || *rows - 1 >= most) {
+        return false;
+    }
+    options.console_size = {static_cast<std::uint16_t>(*columns),
+                            static_cast<std::uint16_t>(*rows)};
+    return true;
+}
+
 /// False: no such option, or not with this value.
 constexpr bool set(std::string_view name, std::string_view value, BootOptions& options) noexcept {
     if (name == "console") {
         return add_console(value, options);
+    } else if (name == "console_size") {
+        return set_console_size(value, options);
     } else if (name == "root") {
         options.root.assign(value);
     } else if (name == "init") {

@@ -40,6 +40,10 @@ public:
     [[nodiscard]] Result<std::uint32_t> control(Process& self, std::uint32_t request,
                                                 std::uint32_t argument) noexcept;
 
+    /// The window behind the terminal has another size: SIGWINCH to the foreground group. The same
+    /// size again is no news.
+    void resize(const abi::WindowSize& size) noexcept EXCLUDES(line_lock_, process_lock);
+
     [[nodiscard]] Pid foreground() const noexcept REQUIRES(process_lock) { return foreground_; }
 
     /// Its session leader has ended: SIGHUP to the foreground, and nobody's terminal any more.

@@ -99,13 +99,19 @@ void Terminal::wake_everybody() noexcept {
 }
 
 Result<std::uint32_t> Terminal::set_window(std::uint32_t argument) noexcept {
-    const auto size = TRY(get_user(UserPtr<const abi::WindowSize>(argument)));
+    resize(TRY(get_user(UserPtr<const abi::WindowSize>(argument))));
+    return 0U;
+}
+
+void Terminal::resize(const abi::WindowSize& size) noexcept {
     {
         LockGuard guard(line_lock_);
+        if (size == window_) {
+            return;
+        }
         window_ = size;
     }
     signal_foreground(abi::sig_winch);
-    return 0U;
 }
 
 Result<Pid> Terminal::foreground(const Process& self) noexcept {

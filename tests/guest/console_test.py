@@ -13,8 +13,8 @@ RUSH_PROMPT = r"rush:[^\r\n]*\$ "
 
 
 class Session(unittest.TestCase):
-    def start(self, *options):
-        console = guest.Console(TREE, *options)
+    def start(self, *options, size=None):
+        console = guest.Console(TREE, *options, size=size)
         self.addCleanup(console.__exit__)
         console.expect(PROMPT)
         return console
@@ -26,6 +26,22 @@ class Session(unittest.TestCase):
         console.expect(PROMPT)
         console.send("exit 3\r")
         self.assertEqual(console.wait(), 3)
+
+    def test_reboot_begins_again(self):
+        console = self.start()
+        console.send("touch /tmp/here; reboot\r")
+        console.expect(r"boot: KidneyOS")
+        console.expect(PROMPT)
+        console.send("ls /tmp/here\r")
+        console.expect(r"No such file")
+        console.expect(PROMPT)
+        console.send("exit 5\r")
+        self.assertEqual(console.wait(), 5)
+
+    def test_the_size_of_the_terminal_arrives(self):
+        console = self.start(size=(132, 43))
+        console.send("stty size\r")
+        console.expect(r"^43 132\r?$")
 
     def test_end_of_input_powers_off(self):
         console = self.start()

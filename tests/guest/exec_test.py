@@ -3,6 +3,8 @@
 import argparse
 import hashlib
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -185,6 +187,56 @@ class Exec(unittest.TestCase):
         result = self.run_command("echo x", out=b"x\n", status=0)
         self.assertIn(b"KidneyOS", result.log)
         self.assertRegex(result.log.rstrip().splitlines()[-1], rb"init exited with status 0$")
+
+
+class OtherMachines(unittest.TestCase):
+    """Machines that the front door does not offer: a QEMU in front of QEMU changes them."""
+
+    def run_on(self, arguments, command, *options):
+        with tempfile.TemporaryDirectory() as folder:
+            wrapper = Path(folder, "qemu-system-i386")
+            wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("qemu-system-i386")} "$@" {arguments}\n')
+            wrapper.chmod(0o755)
+            before = os.environ["PATH"]
+            os.environ["PATH"] = f"{folder}:{before}"
+            try:
+                return guest.run(TREE, command, *options)
+            finally:
+                os.environ["PATH"] = before
+
+    def test_a_machine_that_cannot_switch_itself_off_gives_the_status_too(self):
+        result = self.run_on("-machine pc,acpi=off", "echo here; exit 3")
+        self.assertEqual((result.status, result.out, result.err), (3, b"here\n", b""), guest.tail(result.log))
+
+    def test_a_cpu_that_is_too_old_is_told_so(self):
+        for cpu in ("486", "pentium"):
+            result = self.run_on(f"-cpu {cpu}", "true", "--timeout", "600")
+            self.assertEqual(result.status, 125, guest.tail(result.err))
+            self.assertIn(b"this CPU is too old", result.err)
+            self.assertIn(b"this CPU is too old", result.log)
+
+    def test_no_disk_mentions_one_that_was_passed_over(self):
+        result = self.run_on("-global virtio-blk-pci.disable-legacy=on -global virtio-blk-pci.disable-modern=off", "true")
+        self.assertEqual(result.status, 125)
+        self.assertIn(b"no disk to mount as root; a virtio disk without the legacy interface", result.err)
+
+    def test_a_root_that_cannot_be_mounted_names_the_feature(self):
+        with tempfile.TemporaryDirectory() as folder:
+            disk = Path(folder, "extents.img")
+            made = subprocess.run(["mke2fs", "-q", "-t", "ext2", "-O", "extent", str(disk), "4M"],
+                                  env={**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"})
+            self.assertEqual(made.returncode, 0)
+            result = guest.run(TREE, "true", "--disk", str(disk), "--append", "root=/dev/vdb")
+        self.assertEqual(result.status, 125)
+        self.assertIn(b"cannot mount vdb as root", result.err)
+        self.assertIn(b"features that are not supported: extent;", result.err)
+
+
+class EndOfTheMachine(unittest.TestCase):
+    def test_a_command_may_switch_it_off(self):
+        for command in ("poweroff", "halt", "reboot", "poweroff -f", "reboot -f"):
+            result = guest.run(TREE, f"echo before; {command}; sleep 1000")
+            self.assertEqual((result.status, result.out), (0, b"before\n"), f"{command}\n{guest.tail(result.log)}")
 
 
 if __name__ == "__main__":

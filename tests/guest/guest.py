@@ -9,6 +9,7 @@
 Deadlines are generous: a slow machine is not a failure. Nothing here waits for a fixed time; it waits for what
 must come, and gives up only when the machine is dead or the deadline is over.
 """
+import fcntl
 import json
 import os
 import pty
@@ -17,9 +18,11 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -29,10 +32,8 @@ DEADLINE = 600  # seconds
 SKIPPED = 77    # CTest's SKIP_RETURN_CODE
 
 sys.path.insert(0, str(ROOT / "tools" / "kidney"))
-import linux  # noqa: E402
 import qemu  # noqa: E402
 
-os.umask(0o022)  # the trees that tests add to the root file system are for all users there
 EXIT_LINE = re.compile(rb"init exited with status (\d+)")
 
 
@@ -47,15 +48,6 @@ def require_qemu():
     """Ends the test as skipped where there is no QEMU."""
     if not shutil.which(qemu.PROGRAM):
         print(f"skipped: {qemu.PROGRAM} is not installed (package qemu-system-x86)")
-        sys.exit(SKIPPED)
-
-
-def require_linux(tree):
-    """Ends the test as skipped where there is no Linux to compare with."""
-    require_qemu()
-    reason = linux.why_not(tree)
-    if reason:
-        print(f"skipped: {reason}")
         sys.exit(SKIPPED)
 
 
@@ -131,13 +123,16 @@ def tail(text: bytes, lines: int = 25) -> str:
 class Console:
     """An interactive run: a terminal on which text is sent and expected."""
 
-    def __init__(self, tree, *options, command=None):
+    def __init__(self, tree, *options, command=None, size=None):
+        """`size`: (columns, rows) of the terminal; without it, it does not say."""
         self._folder = tempfile.TemporaryDirectory(prefix="kidney-test-")
         log = os.path.join(self._folder.name, "kernel.log")
         arguments = command or [str(ROOT / "kidney"), "run", "--tree", str(tree), "--log", log, *options]
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
             os.environ["TERM"] = "dumb"
+            if size:
+                fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", size[1], size[0], 0, 0))
             os.execv(arguments[0], arguments)
         self._fresh = b""     # arrived and not yet matched
         self.transcript = b""

@@ -73,6 +73,7 @@ static_assert(sizeof(Termios) == 36 && offsetof(Termios, line) == 16 &&
 
 struct WindowSize {
     std::uint16_t rows = 0, columns = 0, x_pixels = 0, y_pixels = 0;
+    friend constexpr bool operator==(const WindowSize&, const WindowSize&) noexcept = default;
 };
 static_assert(sizeof(WindowSize) == 8);
 

@@ -48,6 +48,17 @@ TEST(CommandLine, ConsolesAddUp) {
     EXPECT_EQ(o.unknown.size(), 2U);
 }
 
+TEST(CommandLine, ReadsTheSizeOfTheTerminal) {
+    EXPECT_EQ(parsed("").console_size, (ConsoleSize{.columns = 80, .rows = 24}));
+    EXPECT_EQ(parsed("console_size=132x43").console_size,
+              (ConsoleSize{.columns = 132, .rows = 43}));
+    const BootOptions o = parsed(
+        "console_size=0x43 console_size=80x console_size=x24 console_size=80 console_size=80x1001 "
+        "console_size=-1x5 console_size");
+    EXPECT_EQ(o.console_size, ConsoleSize());
+    EXPECT_EQ(o.unknown.size(), 7U);
+}
+
 TEST(CommandLine, ALaterWordWins) {
     EXPECT_EQ(parsed("root=a root=b").root.view(), "b");
     BootOptions o = parsed("smp=2");

@@ -42,6 +42,10 @@ class Mistakes(unittest.TestCase):
         self.expect(["run", "--set", "KIDNEY_SCHEDULER=fast"], "KIDNEY_SCHEDULER", "round_robin")
         self.expect(["run", "--set", "KIDNEY_COLOUR=red"], "KIDNEY_SCHEDULER", "KIDNEY_FRAME_ALLOCATOR")
 
+    def test_names_that_nobody_has_are_refused_before_anything_is_built(self):
+        self.expect(["bench", "nosuch"], "nosuch", "mm_frames", "sched_policy", "guest")
+        self.expect(["test", "nosuch"], "nosuch", "policies", "selftest", "host-debug")
+
     def test_missing_files_are_named(self):
         self.expect(["run", "--root", "/no/such/tree"], "/no/such/tree")
         self.expect(["run", "--disk", "/no/such/disk"], "/no/such/disk")
@@ -103,6 +107,11 @@ class KernelLog(unittest.TestCase):
         self.assertEqual(self.end_of(b"selftest: 26 passed, 0 failed\n"), ("silent", None))
         self.assertEqual(conclude(0, ("self-test", 0), "log"), 0)
         self.assertEqual(conclude(0, ("self-test", 2), "log"), 1)
+
+    def test_a_program_may_end_the_machine(self):
+        self.assertEqual(self.end_of(b"[    1.200000] power: off, as asked for\r\n"), ("exit", 0))
+        self.assertEqual(self.end_of(b"[    1.200000] power: restart, as asked for\r\n"), ("exit", 0))
+        self.assertEqual(self.end_of(b"power: off, as asked for\n"), ("silent", None))
 
     def test_panic(self):
         self.assertEqual(self.end_of(b"x\nKERNEL PANIC: no init\nregisters\n"), ("panic", "no init"))

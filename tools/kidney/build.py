@@ -93,6 +93,14 @@ def ninja(tree, targets):
         raise Failure("the build failed:\n" + complaints(output))
 
 
+def configured(preset):
+    """Returns the build tree, configured; builds nothing."""
+    tree = tree_for(preset, {})
+    with locked(tree):
+        configure(preset, tree, {})
+    return tree
+
+
 def build(preset, targets, settings=None):
     """Returns the build tree, with the targets up to date."""
     settings = settings or {}

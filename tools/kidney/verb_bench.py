@@ -27,10 +27,11 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def suites(tree):
-    """{name: program}: the executables that end in _bench."""
-    programs = sorted(glob.glob(os.path.join(tree, "bench", "**", "*_bench"), recursive=True))
-    return {os.path.basename(path).removesuffix("_bench"): path for path in programs}
+def suites():
+    """{name: program}: one for each source that ends in _bench.cpp, where bench/CMakeLists.txt looks for them."""
+    sources = glob.glob(os.path.join(ROOT, "bench", "*_bench.cpp")) + glob.glob(os.path.join(ROOT, "bench", "*", "*_bench.cpp"))
+    programs = sorted(os.path.basename(path).removesuffix(".cpp") for path in sources)
+    return {name.removesuffix("_bench"): os.path.join("bench", name) for name in programs}
 
 
 def run_suite(name, program, options):
@@ -50,12 +51,13 @@ def run_suite(name, program, options):
 
 
 def rows_of(benchmarks):
-    """[{workload, subject, ns, ratio}]: the fastest repetition of each, and how it compares with its baseline.
+    """[{workload, subject, ns, ratio, refused}]: the fastest repetition of each, how it compares with its baseline, and
+    how many requests it refused (a policy may, see bench/workloads; the figure is then one of an easier run).
 
     Names are workload/subject[/argument...]; a subject that starts with "baseline" is what the others are
     compared with. The fastest of several runs is the one that was disturbed least.
     """
-    best = {}
+    best, refused = {}, {}
     for entry in benchmarks:
         if entry.get("run_type") == "aggregate" or entry.get("error_occurred"):
             continue
@@ -65,12 +67,14 @@ def rows_of(benchmarks):
         key = ("/".join([workload, *arguments]), subject)
         figure = entry["cpu_time"] * scale
         best[key] = min(figure, best.get(key, figure))
+        refused[key] = max(int(entry.get("refused", 0)), refused.get(key, 0))
     baselines = {}
     for (workload, subject), figure in best.items():
         if subject.startswith("baseline"):
             baselines[workload] = min(figure, baselines.get(workload, figure))
     rows = [{"workload": workload, "subject": subject, "ns": figure,
-             "ratio": figure / baselines[workload] if baselines.get(workload) else None}
+             "ratio": figure / baselines[workload] if baselines.get(workload) else None,
+             "refused": refused[workload, subject]}
             for (workload, subject), figure in best.items()]
     return sorted(rows, key=lambda row: (natural(row["workload"]), not row["subject"].startswith("baseline"),
                                          row["subject"]))
@@ -90,7 +94,11 @@ def table(name, rows):
             workload = row["workload"]
             print(f"  {workload}")
         ratio = f"{row['ratio']:7.2f} x baseline" if row["ratio"] else ""
-        print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio}")
+        print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio}{refusals(row)}")
+
+
+def refusals(row):
+    return f"  ({row['refused']} requests refused)" if row["refused"] else ""
 
 
 STYLE = """
@@ -116,7 +124,7 @@ def report(results):
             for row in group:
                 kind = "bar baseline" if row["subject"].startswith("baseline") else "bar"
                 ratio = f"{row['ratio']:.2f}" if row["ratio"] else ""
-                parts.append(f"<tr><td>{html.escape(row['subject'])}<td class=number>{row['ns']:.1f}"
+                parts.append(f"<tr><td>{html.escape(row['subject'] + refusals(row))}<td class=number>{row['ns']:.1f}"
                              f"<td class=number>{ratio}<td><div class='{kind}' "
                              f"style='width:{100 * row['ns'] / longest:.1f}%'></div>")
             parts.append("</table>")
@@ -138,13 +146,11 @@ def main(arguments):
     try:
         if options.name == "guest":
             return guest(options)
-        tree = build.build("host-release", ["benchmarks"])
-        known = suites(tree)
-        if options.name and options.name not in known:
-            say(f"no suite '{options.name}'. The suites are: {', '.join(known)}, guest")
-            return 2
-        results = {name: run_suite(name, program, options) for name, program in known.items()
-                   if options.name in (None, name)}
+        chosen = {name: program for name, program in suites().items() if options.name in (None, name)}
+        if not chosen:
+            raise Failure(f"no suite '{options.name}'. The suites are: {', '.join(suites())}, guest", 2)
+        tree = build.build("host-release", [os.path.basename(program) for program in chosen.values()])
+        results = {name: run_suite(name, os.path.join(tree, program), options) for name, program in chosen.items()}
         results = {name: rows for name, rows in results.items() if rows}
         for name, rows in results.items():
             table(name, rows)

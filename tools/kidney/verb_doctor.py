@@ -25,7 +25,7 @@ def is_i386(path):
 def present(probe):
     if probe.startswith("i386:"):
         return is_i386(probe.removeprefix("i386:"))
-    return os.path.exists(os.path.join(ROOT, probe)) if "/" in probe else shutil.which(probe) is not None
+    return os.path.exists(probe) if probe.startswith("/") else shutil.which(probe) is not None
 
 
 def versions(names):
@@ -50,10 +50,10 @@ def main(arguments):
     print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}\n")
     for name, probes, verbs, purpose in rows:
         there = any(present(probe) for probe in probes.split())
-        optional = "optional" in verbs.split()
-        if not there:
+        optional, on_demand = (word in verbs.split() for word in ("optional", "on-demand"))
+        if not there and not on_demand:
             (without if optional else missing).append(name)
-        state = "ok" if there else "missing"
+        state = "ok" if there else "later" if on_demand else "missing"
         version = known.get(name, "not from a package") if there else ""
         print(f"  {state:8} {name:22} {version:28} {purpose}")
     free = shutil.disk_usage(ROOT).free // (1 << 20)

@@ -43,6 +43,7 @@ void measure(benchmark::State& state) {
     const auto calls = static_cast<double>(state.iterations()) * Workload::operations;
     state.counters["call"] =
         benchmark::Counter(calls, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+    state.counters["refused"] = static_cast<double>(workload.refused());
 }
 
 template <class Workload, class Allocator>

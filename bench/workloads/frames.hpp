@@ -1,7 +1,7 @@
 /// Request sequences for frame allocators. Same seed, same sequence; deciding what to ask for costs
 /// one array read, so what is timed is the allocator.
 ///
-/// A workload is a struct with `prepare(allocator)`, untimed, and `round(allocator)`, which makes
+/// A workload is a Customer with `prepare(allocator)`, untimed, and `round(allocator)`, which makes
 /// `operations` timed calls.
 #pragma once
 
@@ -20,20 +20,46 @@ namespace kidney::bench {
 inline constexpr std::uint32_t frame_count = 1U << 20;  ///< 4 GiB
 inline constexpr FrameOrder single{0};
 
+/// Takes and gives back on behalf of a workload. A policy may refuse (law F4): then there is
+/// nothing to give back, and the figure is one of a run with so many refusals.
+class Customer {
+public:
+    static constexpr FrameNumber nothing{~std::uint32_t{0}};
+
+    template <class A>
+    [[nodiscard]] FrameNumber take(A& a, FrameOrder order) noexcept {
+        if (const auto got = a.allocate(order)) {
+            return *got;
+        }
+        ++refused_;
+        return nothing;
+    }
+    template <class A>
+    static void give_back(A& a, FrameNumber frame, FrameOrder order) noexcept {
+        if (frame != nothing) {
+            a.free(frame, order);
+        }
+    }
+    [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
+
+private:
+    std::uint64_t refused_ = 0;
+};
+
 /// Allocate one frame and free it.
-struct Pair {
+struct Pair : Customer {
     static constexpr const char* name = "frames.pair";
     static constexpr std::size_t operations = 2;
     template <class A>
     void prepare(A&) {}
     template <class A>
     void round(A& a) {
-        a.free(*a.allocate(single), single);
+        give_back(a, take(a, single), single);
     }
 };
 
 /// Allocate 64 frames, free them in the same order.
-struct Burst64 {
+struct Burst64 : Customer {
     static constexpr const char* name = "frames.burst64";
     static constexpr std::size_t operations = 128;
     template <class A>
@@ -41,17 +67,17 @@ struct Burst64 {
     template <class A>
     void round(A& a) {
         for (FrameNumber& frame : frames) {
-            frame = *a.allocate(single);
+            frame = take(a, single);
         }
         for (const FrameNumber frame : frames) {
-            a.free(frame, single);
+            give_back(a, frame, single);
         }
     }
     std::array<FrameNumber, 64> frames{};
 };
 
 /// Allocate all frames, free them in random order.
-struct Bulk {
+struct Bulk : Customer {
     static constexpr const char* name = "frames.bulk_random_free";
     static constexpr std::size_t operations = 2 * std::size_t{frame_count};
     template <class A>
@@ -67,10 +93,10 @@ struct Bulk {
     template <class A>
     void round(A& a) {
         for (FrameNumber& frame : frames) {
-            frame = *a.allocate(single);
+            frame = take(a, single);
         }
         for (const std::uint32_t i : order) {
-            a.free(frames[i], single);
+            give_back(a, frames[i], single);
         }
     }
     std::vector<std::uint32_t> order;
@@ -79,14 +105,14 @@ struct Bulk {
 
 /// At a steady occupancy: free a random live frame, allocate another.
 template <unsigned Percent>
-struct Mix {
+struct Mix : Customer {
     static constexpr const char* name = Percent == 50 ? "frames.mix50" : "frames.mix90";
     static constexpr std::size_t operations = 2 * 1024;
     template <class A>
     void prepare(A& a) {
         live.resize(std::uint64_t{frame_count} * Percent / 100);
         for (FrameNumber& frame : live) {
-            frame = *a.allocate(single);
+            frame = take(a, single);
         }
         laws::Random random(2);
         victims.resize(1U << 16);
@@ -107,8 +133,8 @@ struct Mix {
             // Finding the victim is not what is measured: its miss is hidden.
             __builtin_prefetch(&live[victims[(next + 8) % victims.size()]]);
             FrameNumber& victim = live[victims[next++ % victims.size()]];
-            a.free(victim, single);
-            victim = *a.allocate(single);
+            give_back(a, victim, single);
+            victim = take(a, single);
         }
     }
     std::vector<FrameNumber> live;
@@ -119,7 +145,7 @@ struct Mix {
 /// Mixed orders 0..9 at about 60 % occupancy, geometric or uniform: free a random live block,
 /// allocate one of the same order, or one of a random order.
 template <bool Uniform, bool Same>
-struct Orders {
+struct Orders : Customer {
     static constexpr const char* name =
         Same ? (Uniform ? "frames.orders_uniform" : "frames.orders_geo")
              : (Uniform ? "frames.other_orders_uniform" : "frames.other_orders_geo");
@@ -146,7 +172,7 @@ struct Orders {
         std::uint64_t frames = 0;
         for (std::size_t i = 0; frames < std::uint64_t{frame_count} * 6 / 10; ++i) {
             const FrameOrder order = orders[i % orders.size()];
-            live.push_back({*a.allocate(order), order});
+            live.push_back({take(a, order), order});
             frames += order.frames();
         }
         victims.resize(1U << 16);
@@ -159,13 +185,13 @@ struct Orders {
         for (std::size_t i = 0; i < operations / 2; ++i) {
             __builtin_prefetch(&live[victims[(next + 8) % victims.size()]]);
             Block& block = live[victims[next % victims.size()]];
-            a.free(block.first, block.order);
+            give_back(a, block.first, block.order);
             if constexpr (!Same) {
                 // Victims and newcomers are of one distribution, so the occupancy stays. The period
                 // is another one than the victims'.
                 block.order = orders[next_order++ % (orders.size() - 1)];
             }
-            block.first = *a.allocate(block.order);
+            block.first = take(a, block.order);
             ++next;
         }
     }

@@ -12,8 +12,6 @@
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
 
-#include <utility>
-
 namespace kidney::kernel {
 namespace {
 
@@ -36,34 +34,21 @@ void release_resources(Process& self) noexcept {
     return_borrowed_memory(self, sched::WakeHint::sync);
 }
 
-/// The nearest ancestor that asked for orphans (PR_SET_CHILD_SUBREAPER), or the first process.
-Process& guardian_of_children(Process& self) noexcept REQUIRES(process_lock) {
-    for (Process* p = self.parent; p != nullptr; p = p->parent) {
-        if (p->adopts_orphans && p->thread != nullptr) {
-            return *p;
-        }
-    }
-    return *processes().init();
-}
-
-void hand_children_on(Process& self) noexcept REQUIRES(process_lock) {
-    Process& guardian = guardian_of_children(self);
+void hand_children_to_init(Process& self) noexcept REQUIRES(process_lock) {
+    Process& init = *processes().init();
     bool has_zombie = false;
     while (!self.children.empty()) {
         Process& child = self.children.front();
         self.children.pop_front();
-        child.parent = &guardian;
+        child.parent = &init;
         child.exit_signal = abi::sig_chld;
-        guardian.children.push_back(child);
+        init.children.push_back(child);
         has_zombie |= child.state == Process::State::zombie;
-        if (child.death_signal != 0) {
-            send_signal(child, child.death_signal, {});
-        }
     }
     if (has_zombie) {
-        send_signal(guardian, abi::sig_chld, {});
-        if (guardian.thread != nullptr) {
-            dispatcher().wake(*guardian.thread);
+        send_signal(init, abi::sig_chld, {});
+        if (init.thread != nullptr) {
+            dispatcher().wake(*init.thread);
         }
     }
 }
@@ -72,8 +57,11 @@ void hand_children_on(Process& self) noexcept REQUIRES(process_lock) {
 
 void return_borrowed_memory(Process& self, sched::WakeHint hint) noexcept {
     LockGuard guard(process_lock);
-    if (Process* const lender = std::exchange(self.lender, nullptr); lender != nullptr) {
-        dispatcher().wake(*lender->thread, hint);
+    if (self.borrows_memory) {
+        self.borrows_memory = false;
+        if (self.parent->thread != nullptr) {
+            dispatcher().wake(*self.parent->thread, hint);
+        }
     }
 }
 
@@ -91,10 +79,11 @@ void exit_process(Process& self, ExitStatus status) noexcept {
             hang_up_session(self);
         }
         release_newly_orphaned_groups(self);
-        hand_children_on(self);
+        hand_children_to_init(self);
         self.status = status;
         self.state = Process::State::zombie;
         if (tell_parent_about_exit(self)) {
+            self.parent->children.erase(self.parent->children.iterator_to(self));
             reaped = processes().remove(self);
         }
         // From here on the thread is its own: nobody wakes it, and the Process may be reaped and

@@ -47,14 +47,6 @@ void resume_stopped(Process& target, std::uint32_t signal) noexcept {
     dispatcher().wake(*target.thread);
 }
 
-namespace {
-
-GroupPlace place_of(const Process& p) noexcept {
-    return {p.group, p.session};
-}
-
-}  // namespace
-
 bool is_orphaned(Pid group, const Process* without) noexcept {
     bool orphaned = true;
     processes().for_each([&](Process& p) {
@@ -62,7 +54,7 @@ bool is_orphaned(Pid group, const Process* without) noexcept {
             p.parent == nullptr || p.parent->pid == init_pid) {
             return;
         }
-        if (anchors_group(place_of(p), place_of(*p.parent))) {
+        if (p.parent->group != group && p.parent->session == p.session) {
             orphaned = false;
         }
     });
@@ -88,7 +80,8 @@ void release_group(Pid group) noexcept REQUIRES(process_lock) {
 void release_newly_orphaned_groups(Process& leaving) noexcept {
     const auto check = [&](Process& member, Process* parent) KIDNEY_NO_TSA("lock held") {
         // Only if this very relation kept the group from being orphaned.
-        if (parent == nullptr || !anchors_group(place_of(member), place_of(*parent))) {
+        if (parent == nullptr || parent->group == member.group ||
+            parent->session != member.session) {
             return;
         }
         const Pid group = member.group;
@@ -98,7 +91,8 @@ void release_newly_orphaned_groups(Process& leaving) noexcept {
     };
     check(leaving, leaving.parent);
     for (Process& child : leaving.children) {
-        if (anchors_group(place_of(child), place_of(leaving)) && has_stopped_member(child.group)) {
+        if (child.group != leaving.group && child.session == leaving.session &&
+            has_stopped_member(child.group)) {
             // The child's parent is about to become init, which continues nobody.
             Process* const parent = child.parent;
             child.parent = processes().init();
@@ -112,8 +106,7 @@ void release_newly_orphaned_groups(Process& leaving) noexcept {
 }
 
 Status set_group(Process& self, Pid target_pid, Pid group) noexcept {
-    // Group 0 is the one with the target's number, which must be one then.
-    if (group.value() < 0 || (group.value() == 0 && target_pid.value() < 0)) {
+    if (group.value() < 0) {
         return fail(Errc::invalid_argument);
     }
     LockGuard guard(process_lock);

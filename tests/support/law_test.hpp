@@ -10,8 +10,8 @@
 
 namespace kidney::test {
 
-/// An assertion that fails from now on names this law in its message; nullptr: none. In
-/// host_world.cpp.
+/// An assertion that fails from now on names this law in its message, and so does the end of a
+/// policy that does not come back; nullptr: none. In host_world.cpp.
 void note_law(const char* law) noexcept;
 
 /// A report of laws in whose hands a policy may crash.

@@ -112,6 +112,8 @@ class PageWalk(gdb.Command):
         return int.from_bytes(gdb.selected_inferior().read_memory(address, 4).tobytes(), "little")
 
     def invoke(self, argument, from_tty):
+        if not argument.strip():
+            raise gdb.GdbError("usage: kidney page ADDRESS (an expression, such as $eip or &kernel_objects)")
         address = int(gdb.parse_and_eval(argument)) & 0xFFFFFFFF
         if int(gdb.parse_and_eval("$cr4")) & 0x20:
             raise gdb.GdbError("this image uses PAE; the command knows two-level paging only")

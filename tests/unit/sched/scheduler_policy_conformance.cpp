@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 namespace kidney {
 namespace {
 
@@ -115,6 +117,15 @@ TEST(LawReport, ALawThatIsAlwaysBrokenDoesNotHideTheNext) {
     EXPECT_EQ(report.failures()[0].times, 100U);
     EXPECT_STREQ(report.failures()[1].law, "second");
     EXPECT_EQ(report.failed(), 101U);
+}
+
+TEST(LawReportDeathTest, ALoopWithoutEndNamesItsLaw) {
+    const auto run_out_of_time = [] {
+        test::LawReport report;
+        report.begin("S0 ends");
+        std::raise(SIGVTALRM);  // what the timer sends
+    };
+    EXPECT_DEATH(run_out_of_time(), "an endless loop, while this law was checked: S0 ends");
 }
 
 TEST(LawReportDeathTest, AnAssertionNamesTheLawThatItBroke) {

@@ -74,15 +74,17 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
     struct Node {
         const char* name;
         fs::DeviceNumber number;
+        std::uint16_t permissions;
     };
-    constexpr Node nodes[] = {{"tty", {console_major, 0}},
-                              {"console", {console_major, 1}},
-                              {"ttyS0", {terminal_major, 64}},
-                              {"ttyS1", {terminal_major, 65}},
-                              {"ttyS2", {terminal_major, 66}}};
+    // Who can open a line can read what is typed there, and type for others (TIOCSTI).
+    constexpr Node nodes[] = {{"tty", {console_major, 0}, 0666},
+                              {"console", {console_major, 1}, 0600},
+                              {"ttyS0", {terminal_major, 64}, 0600},
+                              {"ttyS1", {terminal_major, 65}, 0600},
+                              {"ttyS2", {terminal_major, 66}, 0600}};
     for (const Node& node : nodes) {
         TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
-                                fs::Permissions(0666)));
+                                fs::Permissions(node.permissions)));
     }
     TRY(fs::add_device_node(dev, "kmsg", fs::NodeType::character, log_device_number,
                             fs::Permissions(0600)));

@@ -26,6 +26,7 @@ inline constexpr LockRank page_cache{34, "page cache"};      // filled from with
 inline constexpr LockRank block_device{38, "block device"};  // one request at a time
 
 // Spin locks, outermost first.
+inline constexpr LockRank wall_clock{50, "wall clock"};  // setting it moves timers, wakes sleepers
 inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts

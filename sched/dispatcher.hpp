@@ -136,27 +136,33 @@ public:
         }
     }
 
-    void set_priority(Thread& thread, Priority priority) noexcept
+    /// Calls change(Entity&) while no policy has the thread: for what policies go by. Any context.
+    template <class F>
+    void change(Thread& thread, F&& change) noexcept
         KIDNEY_NO_TSA("which lock is only known at run time")
     {
-        {
-            const hal::InterruptGuard<Cpu> off;
-            Queue& queue = placement_.lock_queue_of(thread);
-            if (thread.queued) {
-                queue.policy.remove(thread);
-                thread.priority = priority;
-                queue.policy.enqueue(thread, EnqueueReason::preempted, Config::Clock::now());
-            } else {
-                thread.priority = priority;
-            }
-            // Either may now be the wrong one to run; the policy decides.
-            const bool remote = queue.request_reschedule();
-            queue.lock.unlock();
-            if (remote) {
-                Cpu::send_reschedule(CpuId(queue.id));
-            }
+        const hal::InterruptState before = Cpu::interrupts_disable();
+        Queue& queue = placement_.lock_queue_of(thread);
+        if (thread.queued) {
+            queue.policy.remove(thread);
+            change(static_cast<Entity&>(thread));
+            queue.policy.enqueue(thread, EnqueueReason::preempted, Config::Clock::now());
+        } else {
+            change(static_cast<Entity&>(thread));
         }
-        preempt_point();
+        // Either may now be the wrong one to run; the policy decides.
+        const bool remote = queue.request_reschedule();
+        queue.lock.unlock();
+        if (remote) {
+            Cpu::send_reschedule(CpuId(queue.id));
+        }
+        Cpu::interrupts_restore(before);
+        if (before == hal::InterruptState::enabled) {
+            preempt_point();
+        }
+    }
+    void set_priority(Thread& thread, Priority priority) noexcept {
+        change(thread, [priority](Entity& entity) noexcept { entity.priority = priority; });
     }
 
     // --- Questions ---

@@ -41,14 +41,14 @@ public:
     explicit constexpr CmosClock(Io io) noexcept : io_(io) {}
 
     /// The time now. Reads until two readings agree, because an update may come between two
-    /// registers. Errors: io_error (no such clock, or one that shows no valid date).
+    /// registers. Errors: io_error (no such clock), corrupted (it shows no date that can be).
     [[nodiscard]] Result<CalendarTime> read() noexcept {
         constexpr int attempts = 1000;
         CalendarTime previous = snapshot();
         for (int i = 0; i < attempts; ++i) {
             const CalendarTime now = snapshot();
             if (now == previous && !is_updating()) {
-                return is_valid(now) ? Result<CalendarTime>(now) : fail(Errc::io_error);
+                return is_valid(now) ? Result<CalendarTime>(now) : fail(Errc::corrupted);
             }
             previous = now;
         }
@@ -67,6 +67,7 @@ private:
         years = 0x09,
         status_a = 0x0A,
         status_b = 0x0B,
+        century = 0x32,
     };
     struct StatusA : hal::Register<StatusA, std::uint8_t> {
         using UpdateInProgress = hal::Field<StatusA, 7, 7, bool>;
@@ -95,12 +96,27 @@ private:
         if (!b.template get<typename StatusB::Is24Hours>()) {
             hour = hour % 12 + ((raw_hour & afternoon) != 0 ? 12 : 0);
         }
-        // WHY 2000: the century register is nowhere standard, and this kernel is younger than that.
-        return {2000 + number(at(years)), number(at(months)), number(at(day_of_month)), hour,
-                number(at(minutes)),      number(at(seconds))};
+        return {full_year(number(at(century)), number(at(years))),
+                number(at(months)),
+                number(at(day_of_month)),
+                hour,
+                number(at(minutes)),
+                number(at(seconds))};
+    }
+    /// The century's place is a convention, not in the data sheet: it counts only if it makes
+    /// sense. Without it two digits are a year from 1970 to 2069.
+    [[nodiscard]] static constexpr std::uint32_t full_year(std::uint32_t century,
+                                                           std::uint32_t year) noexcept {
+        if (year > 99) {
+            return 0;
+        }
+        if (century >= 19 && century <= 21) {
+            return century * 100 + year;
+        }
+        return year >= 70 ? 1900 + year : 2000 + year;
     }
     [[nodiscard]] static constexpr bool is_valid(const CalendarTime& t) noexcept {
-        return t.year < 2100 && t.month - 1 < 12 && t.day - 1 < 31 && t.hour < 24 &&
+        return t.year >= 1970 && t.month - 1 < 12 && t.day - 1 < 31 && t.hour < 24 &&
                t.minute < 60 && t.second < 60;
     }
 

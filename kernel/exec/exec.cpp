@@ -80,17 +80,22 @@ std::string_view last_component(std::string_view path) noexcept {
     return slash == std::string_view::npos ? path : slice(path, slash + 1);
 }
 
-/// Who a process of identity `who` is when it runs `file`: set-user-ID and set-group-ID bits.
-Identity identity_in(const fs::Attributes& file, Identity who) noexcept {
-    if ((file.permissions.bits() & 04000U) != 0) {
+/// Who a process of identity `who` is when it runs `file`: set-user-ID and set-group-ID bits, if
+/// they may give it what it does not have.
+Identity identity_in(const fs::Attributes& file, Identity who, bool no_new_rights) noexcept {
+    if ((file.permissions.bits() & 04000U) != 0 && !no_new_rights) {
         who.user.effective = file.uid;
     }
-    if ((file.permissions.bits() & 02010U) == 02010U) {
+    if ((file.permissions.bits() & 02010U) == 02010U && !no_new_rights) {
         who.group.effective = file.gid;
     }
-    who.user.saved = who.user.effective;
-    who.group.saved = who.group.effective;
+    who.user.saved = who.user.file = who.user.effective;
+    who.group.saved = who.group.file = who.group.effective;
     return who;
+}
+/// It acts for others than who called it: who can look into the one must not see the other.
+bool is_somebody_else(const Identity& who) noexcept {
+    return who.user.effective != who.user.real || who.group.effective != who.group.real;
 }
 
 /// Copies the stack image into the new address space; returns where its parts are. `who` is the
@@ -114,8 +119,7 @@ Result<StackLayout> write_stack(const Identity& who, AddressSpace& memory, const
         .gid = who.group.real,
         .egid = who.group.effective,
         .hardware_capabilities = arch::cpuid(1).edx,
-        // It acts for others than who called it: the C library must not trust the environment.
-        .secure = who.user.effective != who.user.real || who.group.effective != who.group.real,
+        .secure = is_somebody_else(who),  // the C library must not trust the environment
     };
     const StackLayout at = TRY(layout_stack(in, stack_limit));
     TRY(memory.copy_to(at.strings, std::as_bytes(in.strings)));
@@ -160,6 +164,11 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.thread->set_name(name);
     self.thread->user_state.reset_current();
     LockGuard guard(process_lock);
+    self.dumpable = true;
+    self.keeps_capabilities = false;
+    if (is_somebody_else(self.identity)) {
+        self.become_opaque();
+    }
     self.signals.reset_for_exec();
     const auto arguments_size = static_cast<std::uint32_t>(arguments.arguments().size());
     const auto strings_size = static_cast<std::uint32_t>(arguments.bytes().size());
@@ -175,7 +184,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     Program program = TRY(find_program(context, path, arguments));
     const fs::Attributes attributes = TRY(program.node->attributes());
     Ref<AddressSpace> memory = TRY(build_address_space(*program.node, program.plan));
-    const Identity identity = identity_in(attributes, self.identity);
+    const Identity identity = identity_in(attributes, self.identity, self.no_new_rights);
     const StackLayout stack = TRY(write_stack(identity, *memory, program.plan, arguments, path));
 
     // Behind this line nothing fails: there is no old program to return to.

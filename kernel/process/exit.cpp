@@ -12,6 +12,8 @@
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
 
+#include <utility>
+
 namespace kidney::kernel {
 namespace {
 
@@ -34,21 +36,34 @@ void release_resources(Process& self) noexcept {
     return_borrowed_memory(self, sched::WakeHint::sync);
 }
 
-void hand_children_to_init(Process& self) noexcept REQUIRES(process_lock) {
-    Process& init = *processes().init();
+/// The nearest ancestor that asked for orphans (PR_SET_CHILD_SUBREAPER), or the first process.
+Process& guardian_of_children(Process& self) noexcept REQUIRES(process_lock) {
+    for (Process* p = self.parent; p != nullptr; p = p->parent) {
+        if (p->adopts_orphans && p->thread != nullptr) {
+            return *p;
+        }
+    }
+    return *processes().init();
+}
+
+void hand_children_on(Process& self) noexcept REQUIRES(process_lock) {
+    Process& guardian = guardian_of_children(self);
     bool has_zombie = false;
     while (!self.children.empty()) {
         Process& child = self.children.front();
         self.children.pop_front();
-        child.parent = &init;
+        child.parent = &guardian;
         child.exit_signal = abi::sig_chld;
-        init.children.push_back(child);
+        guardian.children.push_back(child);
         has_zombie |= child.state == Process::State::zombie;
+        if (child.death_signal != 0) {
+            send_signal(child, child.death_signal, {});
+        }
     }
     if (has_zombie) {
-        send_signal(init, abi::sig_chld, {});
-        if (init.thread != nullptr) {
-            dispatcher().wake(*init.thread);
+        send_signal(guardian, abi::sig_chld, {});
+        if (guardian.thread != nullptr) {
+            dispatcher().wake(*guardian.thread);
         }
     }
 }
@@ -57,11 +72,8 @@ void hand_children_to_init(Process& self) noexcept REQUIRES(process_lock) {
 
 void return_borrowed_memory(Process& self, sched::WakeHint hint) noexcept {
     LockGuard guard(process_lock);
-    if (self.borrows_memory) {
-        self.borrows_memory = false;
-        if (self.parent->thread != nullptr) {
-            dispatcher().wake(*self.parent->thread, hint);
-        }
+    if (Process* const lender = std::exchange(self.lender, nullptr); lender != nullptr) {
+        dispatcher().wake(*lender->thread, hint);
     }
 }
 
@@ -79,11 +91,10 @@ void exit_process(Process& self, ExitStatus status) noexcept {
             hang_up_session(self);
         }
         release_newly_orphaned_groups(self);
-        hand_children_to_init(self);
+        hand_children_on(self);
         self.status = status;
         self.state = Process::State::zombie;
         if (tell_parent_about_exit(self)) {
-            self.parent->children.erase(self.parent->children.iterator_to(self));
             reaped = processes().remove(self);
         }
         // From here on the thread is its own: nobody wakes it, and the Process may be reaped and

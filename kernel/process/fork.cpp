@@ -1,12 +1,15 @@
 #include "kernel/process/fork.hpp"
 
 #include "arch/i686/context/user_mode.hpp"
+#include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/thread_area.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/mm/make.hpp"
+
+#include <algorithm>
 
 namespace kidney::kernel {
 namespace {
@@ -77,10 +80,27 @@ void inherit(const Process& parent, Process& child) noexcept {
     child.directory = parent.directory;
     child.umask = parent.umask;
     child.io_priority = parent.io_priority;
+    child.personality = parent.personality;
+    child.timer_slack = parent.timer_slack;
+    child.keeps_capabilities = parent.keeps_capabilities;
     child.limits = parent.limits;
     child.executable = parent.executable;
     child.executable_path = parent.executable_path;
     child.identity = parent.identity;
+}
+
+void inherit_scheduling(const Process& parent, Process& child) noexcept REQUIRES(process_lock) {
+    child.scheduling = parent.scheduling.inherited();
+    sched::Entity& entity = *child.thread;
+    const sched::Entity& from = *parent.thread;
+    entity.nice = from.nice;
+    entity.weight = from.weight;
+    entity.priority = from.priority;
+    if (parent.scheduling.reset_on_fork) {
+        entity.nice = std::max(from.nice, std::int8_t{0});
+        entity.weight = weight_of(child.scheduling, entity.nice);
+        entity.priority = sched::Priority(level_of(child.scheduling));
+    }
 }
 
 /// Enters the child in the table and in the family.
@@ -90,18 +110,24 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
         return fail(Errc::would_block);
     }
     child.pid = processes().allocate_pid();
-    child.parent = &parent;
+    // The first process has no sisters.
+    if (request.sister && parent.parent == nullptr) {
+        return fail(Errc::invalid_argument);
+    }
+    Process& family = request.sister ? *parent.parent : parent;
+    child.parent = &family;
     child.group = parent.group;
     child.session = parent.session;
     child.terminal = parent.terminal;
-    child.exit_signal = request.exit_signal;
-    child.borrows_memory = request.wait_until_released;
+    child.exit_signal = request.sister ? parent.exit_signal : request.exit_signal;
+    child.lender = request.wait_until_released ? &parent : nullptr;
     child.signals.copy_for_fork(parent.signals);
     child.arguments = parent.arguments;
     child.environment = parent.environment;
-    child.thread->nice = parent.thread->nice;
-    child.thread->weight = parent.thread->weight;
-    parent.children.push_back(child);
+    child.dumpable = parent.dumpable;
+    child.no_new_rights = parent.no_new_rights;
+    inherit_scheduling(parent, child);
+    family.children.push_back(child);
     processes().add(child);
     if (child.signals.has_deliverable()) {
         notify(child);
@@ -109,12 +135,18 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
     return {};
 }
 
-void wait_until_released(Process& child) noexcept {
+/// Until the child has let go of the memory. The number of a signal if one ends the parent first:
+/// then nothing more may be written to the memory that the child is using.
+std::uint32_t wait_until_released(Process& parent, Process& child) noexcept {
     for (;;) {
         {
             LockGuard guard(process_lock);
-            if (!child.borrows_memory) {
-                return;
+            if (child.lender == nullptr) {
+                return 0;
+            }
+            if (const std::uint32_t fatal = parent.signals.fatal(); fatal != 0) {
+                child.lender = nullptr;
+                return fatal;
             }
         }
         dispatcher().block();
@@ -147,13 +179,17 @@ Result<Pid> fork_process(Process& parent, const hal::TrapFrame& frame,
     making.complete();
 
     const Pid pid = child.pid;
-    const Ref<Process> kept = request.wait_until_released ? Ref<Process>::share(child) : nullptr;
+    Ref<Process> kept = request.wait_until_released ? Ref<Process>::share(child) : nullptr;
     ignore_error(put_user_if(request.parent_word, pid.word()), "as Linux: the child exists");
     Thread& thread = *child.thread;
     dispatcher().start(thread, thread.stack, &run_child, &child);
     // `child` may be gone by now, unless it is kept.
     if (kept) {
-        wait_until_released(*kept);
+        const std::uint32_t fatal = wait_until_released(parent, *kept);
+        kept.reset();
+        if (fatal != 0) {
+            exit_process(parent, ExitStatus::killed(fatal));
+        }
     }
     return pid;
 }

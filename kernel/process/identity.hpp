@@ -7,42 +7,72 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
+#include <utility>
 
 namespace kidney::kernel {
 
-/// The three numbers that set*id calls move around. POSIX rules; the same for users and groups.
+/// The number that names nobody: a set*id call that passes it leaves things as they are, or is
+/// wrong.
+inline constexpr std::uint32_t no_id = ~std::uint32_t{0};
+
+/// The numbers that set*id calls move around. POSIX's and Linux's rules; the same for users and
+/// groups.
 struct IdTriple {
     std::uint32_t real = 0, effective = 0, saved = 0;
+    std::uint32_t file = 0;  ///< what file permissions go by; follows the effective number
 
     [[nodiscard]] constexpr bool has(std::uint32_t id) const noexcept {
         return id == real || id == effective || id == saved;
     }
-    /// setuid / setgid. Error: not_permitted.
+    /// setuid / setgid. Errors: invalid_argument (nobody), not_permitted.
     constexpr Status set(std::uint32_t id, bool privileged) noexcept {
-        if (privileged) {
-            real = effective = saved = id;
-            return {};
+        if (id == no_id) {
+            return fail(Errc::invalid_argument);
         }
-        if (id != real && id != saved) {
+        if (!privileged && id != real && id != saved) {
             return fail(Errc::not_permitted);
         }
-        effective = id;
+        if (privileged) {
+            real = saved = id;
+        }
+        effective = file = id;
         return {};
     }
-    /// setresuid / setresgid; absent members stay. Error: not_permitted.
-    constexpr Status set_three(std::optional<std::uint32_t> r, std::optional<std::uint32_t> e,
-                               std::optional<std::uint32_t> s, bool privileged) noexcept {
-        for (const auto& id : {r, e, s}) {
-            if (id && !privileged && !has(*id)) {
+    /// setreuid / setregid. The saved number follows the effective one when the real one is set, or
+    /// the effective one becomes something else than the old real one. Error: not_permitted.
+    constexpr Status set_two(std::uint32_t r, std::uint32_t e, bool privileged) noexcept {
+        if (!privileged &&
+            ((r != no_id && r != real && r != effective) || (e != no_id && !has(e)))) {
+            return fail(Errc::not_permitted);
+        }
+        const bool saves = r != no_id || (e != no_id && e != real);
+        set_three(r, e, no_id);
+        saved = saves ? effective : saved;
+        return {};
+    }
+    /// setresuid / setresgid. Error: not_permitted.
+    constexpr Status set_three(std::uint32_t r, std::uint32_t e, std::uint32_t s,
+                               bool privileged) noexcept {
+        for (const std::uint32_t id : {r, e, s}) {
+            if (id != no_id && !privileged && !has(id)) {
                 return fail(Errc::not_permitted);
             }
         }
-        real = r.value_or(real);
-        effective = e.value_or(effective);
-        saved = s.value_or(saved);
+        set_three(r, e, s);
         return {};
+    }
+    /// setfsuid / setfsgid, which report nothing but what was before: what may not be stays undone.
+    constexpr std::uint32_t set_file(std::uint32_t id, bool privileged) noexcept {
+        const bool allowed = id != no_id && (privileged || has(id) || id == file);
+        return std::exchange(file, allowed ? id : file);
+    }
+
+private:
+    constexpr void set_three(std::uint32_t r, std::uint32_t e, std::uint32_t s) noexcept {
+        real = r == no_id ? real : r;
+        file = effective = e == no_id ? effective : e;
+        saved = s == no_id ? saved : s;
     }
 };
 
@@ -55,6 +85,20 @@ public:
     [[nodiscard]] bool is_privileged() const noexcept { return user.effective == 0; }
     [[nodiscard]] std::span<const std::uint32_t> groups() const noexcept {
         return {groups_.data(), group_count_};
+    }
+    /// What it may do with files, or may be looked at by others, is another matter than before.
+    [[nodiscard]] bool acts_as(const Identity& other) const noexcept {
+        return user.effective == other.user.effective && user.file == other.user.file &&
+               group.effective == other.group.effective && group.file == other.group.file;
+    }
+    /// May this one look inside a process of identity `target` (ptrace(2) and most of /proc/N)?
+    /// `dumpable`: it has not changed who it is, nor asked to be left alone.
+    [[nodiscard]] bool may_inspect(const Identity& target, bool dumpable) const noexcept {
+        const auto is_only = [](const IdTriple& ids, std::uint32_t id) noexcept {
+            return id == ids.real && id == ids.effective && id == ids.saved;
+        };
+        return is_privileged() ||
+               (dumpable && is_only(target.user, user.file) && is_only(target.group, group.file));
     }
     /// Error: invalid_argument if there are too many.
     Status set_groups(std::span<const std::uint32_t> g) noexcept {
@@ -69,7 +113,7 @@ public:
     }
     /// For everything that acts on files.
     [[nodiscard]] fs::Credentials effective() const noexcept {
-        return {user.effective, group.effective, groups()};
+        return {user.file, group.file, groups()};
     }
     /// For access(2).
     [[nodiscard]] fs::Credentials real() const noexcept {

@@ -47,6 +47,14 @@ void resume_stopped(Process& target, std::uint32_t signal) noexcept {
     dispatcher().wake(*target.thread);
 }
 
+namespace {
+
+GroupPlace place_of(const Process& p) noexcept {
+    return {p.group, p.session};
+}
+
+}  // namespace
+
 bool is_orphaned(Pid group, const Process* without) noexcept {
     bool orphaned = true;
     processes().for_each([&](Process& p) {
@@ -54,7 +62,7 @@ bool is_orphaned(Pid group, const Process* without) noexcept {
             p.parent == nullptr || p.parent->pid == init_pid) {
             return;
         }
-        if (p.parent->group != group && p.parent->session == p.session) {
+        if (anchors_group(place_of(p), place_of(*p.parent))) {
             orphaned = false;
         }
     });
@@ -80,8 +88,7 @@ void release_group(Pid group) noexcept REQUIRES(process_lock) {
 void release_newly_orphaned_groups(Process& leaving) noexcept {
     const auto check = [&](Process& member, Process* parent) KIDNEY_NO_TSA("lock held") {
         // Only if this very relation kept the group from being orphaned.
-        if (parent == nullptr || parent->group == member.group ||
-            parent->session != member.session) {
+        if (parent == nullptr || !anchors_group(place_of(member), place_of(*parent))) {
             return;
         }
         const Pid group = member.group;
@@ -91,8 +98,7 @@ void release_newly_orphaned_groups(Process& leaving) noexcept {
     };
     check(leaving, leaving.parent);
     for (Process& child : leaving.children) {
-        if (child.group != leaving.group && child.session == leaving.session &&
-            has_stopped_member(child.group)) {
+        if (anchors_group(place_of(child), place_of(leaving)) && has_stopped_member(child.group)) {
             // The child's parent is about to become init, which continues nobody.
             Process* const parent = child.parent;
             child.parent = processes().init();
@@ -106,7 +112,8 @@ void release_newly_orphaned_groups(Process& leaving) noexcept {
 }
 
 Status set_group(Process& self, Pid target_pid, Pid group) noexcept {
-    if (group.value() < 0) {
+    // Group 0 is the one with the target's number, which must be one then.
+    if (group.value() < 0 || (group.value() == 0 && target_pid.value() < 0)) {
         return fail(Errc::invalid_argument);
     }
     LockGuard guard(process_lock);

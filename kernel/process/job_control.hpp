@@ -1,6 +1,7 @@
 /// Stopping, continuing, process groups, sessions and the terminal's foreground.
 #pragma once
 
+#include "kernel/process/family_rules.hpp"
 #include "kernel/process/process.hpp"
 
 #include <cstdint>

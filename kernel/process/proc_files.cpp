@@ -38,14 +38,12 @@ using Procfs = fs::Procfs<Heap, Mutex<ranks::file>, WallFileClock>;
     return p == nullptr ? Result<Ref<Process>>(fail(Errc::not_found)) : Ref<Process>::share(*p);
 }
 
-/// The same, if the caller may look into it: its own user's, or the caller is privileged.
+/// The same, if the caller may look into it.
 [[nodiscard]] Result<Ref<Process>> find_open_process(std::uint32_t pid) noexcept {
     Ref<Process> p = TRY(find_process(pid));
     const Process& self = current_process();
     LockGuard guard(process_lock);
-    if (!self.identity.is_privileged() &&
-        (self.identity.user.effective != p->identity.user.real ||
-         self.identity.user.effective != p->identity.user.effective)) {
+    if (p.get() != &self && !self.identity.may_inspect(p->identity, p->dumpable)) {
         return fail(Errc::permission_denied);
     }
     return p;

@@ -16,6 +16,7 @@
 #include "kernel/process/interval_timer.hpp"
 #include "kernel/process/limits.hpp"
 #include "kernel/process/pid.hpp"
+#include "kernel/process/priorities.hpp"
 #include "kernel/signal/signal_state.hpp"
 #include "kidney/core/bounded.hpp"
 #include "kidney/core/ref.hpp"
@@ -51,6 +52,8 @@ enum class RestartMode : std::uint8_t {
     unless_handled,  ///< run again, unless any handler runs: then EINTR (sleeps, poll, sigsuspend)
 };
 
+inline constexpr std::uint32_t default_timer_slack = 50'000;  ///< ns
+
 using ListHook =
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 
@@ -71,6 +74,7 @@ public:
     Ref<fs::Vnode> root, directory;  ///< "/" and the current directory
     std::uint32_t umask = 022;
     std::uint16_t io_priority = 0;  ///< class and level of ioprio_set; kept, not acted on
+    SchedulingClass scheduling;
     Limits limits;
     CpuTimes children_times;
     Ref<fs::Vnode> executable;             ///< for /proc/self/exe
@@ -89,14 +93,23 @@ public:
     Identity identity;  ///< written by its owner only; other processes read it for permissions
     SignalState signals;
     State state = State::running;
-    Process* parent = nullptr;
+    Process* parent = nullptr;    ///< null once nobody waits for it any more, and of the first one
+    bool dumpable = true;         ///< others of its user may look inside (PR_SET_DUMPABLE, proc(5))
+    bool no_new_rights = false;   ///< exec gives no other identity (PR_SET_NO_NEW_PRIVS)
+    bool adopts_orphans = false;  ///< its descendants' children become its own, not init's
+    std::uint32_t death_signal = 0;  ///< what it gets when its parent ends (PR_SET_PDEATHSIG)
+    std::uint32_t personality = 0;   ///< kept, not acted on
+    std::uint32_t timer_slack = default_timer_slack;  ///< ns; kept: sleeps end when they should
+    bool keeps_capabilities = false;                  ///< kept, not acted on
     Pid group, session;
     Terminal* terminal = nullptr;   ///< controlling terminal
     ExitStatus status;              ///< of a zombie, or the stop signal
     bool stop_reported = true;      ///< wait() has told the parent about the stop
     bool continue_pending = false;  ///< wait(WCONTINUED) has something to tell
     bool has_executed = false;      ///< setpgid by the parent is over
-    bool borrows_memory = false;    ///< vfork: the parent waits until we let go of it
+    /// vfork: it waits until we let go of its memory; null when it does not (any more), so it is
+    /// there as long as this points to it.
+    Process* lender = nullptr;
     std::uint32_t exit_signal = abi::sig_chld;
     std::uint32_t pending_stop = 0;  ///< signal of a stop under way
     CpuTimes final_times;            ///< of a zombie
@@ -132,6 +145,12 @@ public:
         return {*root, *directory, identity.effective()};
     }
     [[nodiscard]] std::string_view name() const noexcept { return thread->name(); }
+
+    /// Others could look inside; now it can do what they cannot.
+    void become_opaque() noexcept REQUIRES(process_lock) {
+        dumpable = false;
+        death_signal = 0;
+    }
 
     void dispose() noexcept;
 

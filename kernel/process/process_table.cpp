@@ -52,6 +52,11 @@ Ref<Process> ProcessTable::remove(Process& p) noexcept {
     all_.erase(all_.iterator_to(p));
     bucket(p.pid).erase(Bucket::s_iterator_to(p));
     --count_;
+    if (p.parent != nullptr) {
+        p.parent->children.erase(p.parent->children.iterator_to(p));
+        p.parent = nullptr;
+    }
+    p.terminal = nullptr;
     return Ref<Process>::adopt(&p);
 }
 

@@ -16,7 +16,8 @@ public:
 
     /// Takes over the caller's reference.
     void add(Process& p) noexcept REQUIRES(process_lock);
-    /// Gives the table's reference to the caller.
+    /// Takes a process out of the table and out of its family; gives the table's reference to the
+    /// caller. What is looked at from now on knows nobody who may end.
     [[nodiscard]] Ref<Process> remove(Process& p) noexcept REQUIRES(process_lock);
 
     [[nodiscard]] Process* find(Pid pid) noexcept REQUIRES(process_lock);
@@ -33,9 +34,9 @@ public:
 
     [[nodiscard]] Process* init() noexcept REQUIRES(process_lock) { return find(init_pid); }
 
-    /// The number most recently given out (the last field of /proc/loadavg).
     /// Processes there have ever been.
     [[nodiscard]] std::uint64_t added() const noexcept REQUIRES(process_lock) { return added_; }
+    /// The number most recently given out (the last field of /proc/loadavg).
     [[nodiscard]] Pid last_pid() const noexcept REQUIRES(process_lock) { return last_; }
 
 private:

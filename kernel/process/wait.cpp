@@ -6,16 +6,6 @@
 namespace kidney::kernel {
 namespace {
 
-bool matches(const Process& self, const Process& child, Pid which) noexcept REQUIRES(process_lock) {
-    if (which.value() > 0) {
-        return child.pid == which;
-    }
-    if (which.value() == -1) {
-        return true;
-    }
-    return child.group == (which.value() == 0 ? self.group : Pid(-which.value()));
-}
-
 std::int32_t exit_code_of(ExitStatus status) noexcept {
     return status.is_exited() ? abi::cld_exited : abi::cld_killed;
 }
@@ -26,7 +16,7 @@ Result<WaitReport> look(Process& self, const WaitRequest& request, Ref<Process>&
     REQUIRES(process_lock) {
     bool has_candidate = false;
     for (Process& child : self.children) {
-        if (!matches(self, child, request.which)) {
+        if (!match_child(request, self.group, {child.pid, child.group, child.exit_signal})) {
             continue;
         }
         has_candidate = true;
@@ -36,7 +26,6 @@ Result<WaitReport> look(Process& self, const WaitRequest& request, Ref<Process>&
             report.times = child.final_times + child.children_times;
             if (!request.leave_waitable) {
                 self.children_times = self.children_times + report.times;
-                self.children.erase(self.children.iterator_to(child));
                 reaped = processes().remove(child);
             }
             return report;
@@ -62,7 +51,7 @@ Result<WaitReport> look(Process& self, const WaitRequest& request, Ref<Process>&
 void signal_parent(Process& child, std::int32_t code, std::int32_t status) noexcept
     REQUIRES(process_lock) {
     Process& parent = *child.parent;
-    if (child.exit_signal != 0) {
+    if (child.exit_signal != 0 && child.exit_signal <= abi::signal_count) {
         send_signal(parent, child.exit_signal,
                     {.code = code,
                      .pid = child.pid.value(),

@@ -1,19 +1,12 @@
 /// What parents learn about their children: SIGCHLD and wait4(2).
 #pragma once
 
+#include "kernel/process/family_rules.hpp"
 #include "kernel/process/process.hpp"
 
 #include <cstdint>
 
 namespace kidney::kernel {
-
-/// Which children, and which changes.
-struct WaitRequest {
-    Pid which;  ///< as in wait4: > 0 that one, 0 my group, -1 any, < -1 that group
-    bool no_hang = false, stopped = false, continued = false;
-    bool exited = true;
-    bool leave_waitable = false;  ///< WNOWAIT
-};
 
 struct WaitReport {
     Pid pid;  ///< 0: nothing to report (no_hang)

@@ -1,31 +1,83 @@
 #include "kernel/process/wall_clock.hpp"
 
 #include "kernel/config.hpp"
+#include "kidney/core/sequenced.hpp"
 
-#include <atomic>
+#include <algorithm>
 
 namespace kidney::kernel {
 namespace {
 
-/// Wall clock minus monotonic clock. 32-bit machines read 64 bits in two steps; atomic is one.
-constinit std::atomic<std::int64_t> offset{0};
+using WallClockLock = SpinLock<ranks::wall_clock>;
+constinit WallClockLock clock_lock;
+/// Wall clock minus monotonic clock.
+constinit Sequenced64 offset;
+constinit ClockWatcher* watchers GUARDED_BY(clock_lock) = nullptr;
 
 }  // namespace
 
-Duration wall_clock() noexcept {
-    const auto now = static_cast<std::int64_t>(Clock::now().nanoseconds());
-    return Duration::nanoseconds(now + offset.load(std::memory_order_relaxed));
+Duration uptime() noexcept {
+    return Clock::now() - Instant();
 }
 
-void set_wall_clock(Duration since_epoch) noexcept {
-    const auto now = static_cast<std::int64_t>(Clock::now().nanoseconds());
-    offset.store(since_epoch.count() - now, std::memory_order_relaxed);
+Duration wall_clock() noexcept {
+    return uptime() + Duration::nanoseconds(offset.load());
+}
+
+Status set_wall_clock(Duration since_epoch) noexcept {
+    constexpr std::int64_t longest_uptime = std::int64_t{30} * 365 * 24 * 3600;
+    constexpr Duration too_late =
+        Duration::seconds(split(Duration::longest()).seconds - longest_uptime);
+    LockGuard guard(clock_lock);
+    const Duration now = uptime();
+    if (since_epoch < now || since_epoch >= too_late) {
+        return fail(Errc::invalid_argument);
+    }
+    offset.store((since_epoch - now).count());
+    for (ClockWatcher* w = watchers; w != nullptr; w = w->next_) {
+        w->changed_(*w);
+    }
+    return {};
+}
+
+void ClockWatcher::lock() noexcept KIDNEY_NO_TSA("paired in watch()")
+{
+    clock_lock.lock();
+}
+void ClockWatcher::unlock() noexcept KIDNEY_NO_TSA("paired in watch()")
+{
+    clock_lock.unlock();
+}
+void ClockWatcher::link() noexcept KIDNEY_NO_TSA("watch() holds the lock")
+{
+    next_ = watchers;
+    if (next_ != nullptr) {
+        next_->place_ = &next_;
+    }
+    place_ = &watchers;
+    watchers = this;
+}
+void ClockWatcher::unwatch() noexcept {
+    LockGuard guard(clock_lock);
+    if (place_ != nullptr) {
+        *place_ = next_;
+        if (next_ != nullptr) {
+            next_->place_ = place_;
+        }
+        place_ = nullptr;
+    }
+}
+
+Instant Deadline::instant() const noexcept {
+    if (!follows_wall_clock_) {
+        return at_;
+    }
+    return Clock::now() + std::max(day_ - wall_clock(), Duration());
 }
 
 fs::FileTime wall_time() noexcept {
-    constexpr std::int64_t second = 1'000'000'000;
-    const std::int64_t now = wall_clock().count();
-    return {now / second, static_cast<std::uint32_t>(now % second)};
+    const SplitTime now = split(wall_clock());
+    return {now.seconds, now.nanoseconds};
 }
 
 }  // namespace kidney::kernel

@@ -167,6 +167,23 @@ public:
         return !pending_.without(blocked_).is_empty();
     }
 
+    /// A deliverable signal that ends the process without a core: whatever else waits, a process
+    /// that cannot run a handler now may as well end. 0: there is none.
+    [[nodiscard]] std::uint32_t fatal() const noexcept {
+        SignalSet open = pending_.without(blocked_);
+        if (open.contains(abi::sig_kill)) {
+            return abi::sig_kill;
+        }
+        for (; !open.is_empty(); open.erase(open.lowest())) {
+            const std::uint32_t signal = open.lowest();
+            if (dispositions_[signal - 1].is_default() && !is_ignored(signal) &&
+                default_action(signal) == DefaultAction::terminate) {
+                return signal;
+            }
+        }
+        return 0;
+    }
+
     /// Takes the next deliverable signal out; nullopt if none is left. Faults and SIGKILL first,
     /// then the lowest number. Applies SA_RESETHAND. Does not change the blocked set: the caller
     /// does that with enter_handler() once the frame stands on the user's stack.

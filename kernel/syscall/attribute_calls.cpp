@@ -234,6 +234,15 @@ Reply lchown32(Process& self, Path path, std::uint32_t uid, std::uint32_t gid) n
 Reply fchown32(Process& self, Fd fd, std::uint32_t uid, std::uint32_t gid) noexcept {
     return change_open(self, fd, new_owner(uid, gid));
 }
+Reply chown16(Process& self, Path path, OldId uid, OldId gid) noexcept {
+    return chown32(self, path, id_from(uid), id_from(gid));
+}
+Reply lchown16(Process& self, Path path, OldId uid, OldId gid) noexcept {
+    return lchown32(self, path, id_from(uid), id_from(gid));
+}
+Reply fchown16(Process& self, Fd fd, OldId uid, OldId gid) noexcept {
+    return fchown32(self, fd, id_from(uid), id_from(gid));
+}
 Reply fchownat(Process& self, std::int32_t at, Path path, std::uint32_t uid, std::uint32_t gid,
                std::uint32_t flags) noexcept {
     return change_at(self, at, path, flags, new_owner(uid, gid));

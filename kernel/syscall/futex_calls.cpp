@@ -143,10 +143,9 @@ Reply run(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t v
             Instant deadline = Instant::never();
             if (timeout != VirtAddr(0)) {
                 const Duration absolute = TRY(read_timeout(timeout));
-                const Duration now = (operation & FUTEX_CLOCK_REALTIME) != 0
-                                         ? wall_clock()
-                                         : Clock::now() - Instant();
-                deadline = end_of_wait(self, absolute - now);
+                deadline = (operation & FUTEX_CLOCK_REALTIME) != 0
+                               ? Deadline::of_day(absolute).instant()
+                               : Instant() + absolute;
             }
             return wait(self, word, key, value, deadline);
         }

@@ -4,8 +4,8 @@
 #include "kernel/syscall/process_calls.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
+#include <algorithm>
 #include <array>
-#include <optional>
 
 namespace kidney::kernel::calls {
 
@@ -33,37 +33,24 @@ Reply getegid(Process& self) noexcept {
 
 namespace {
 
-Reply put_three(const IdTriple& ids, UserPtr<std::uint32_t> real, UserPtr<std::uint32_t> effective,
-                UserPtr<std::uint32_t> saved) noexcept {
-    TRY(put_user(real, ids.real));
-    TRY(put_user(effective, ids.effective));
-    TRY(put_user(saved, ids.saved));
+template <class Id>
+Reply put_three(const IdTriple& ids, UserPtr<Id> real, UserPtr<Id> effective,
+                UserPtr<Id> saved) noexcept {
+    TRY(put_user(real, id_as<Id>(ids.real)));
+    TRY(put_user(effective, id_as<Id>(ids.effective)));
+    TRY(put_user(saved, id_as<Id>(ids.saved)));
     return 0U;
-}
-
-/// -1 means: leave it.
-std::optional<std::uint32_t> unless_minus_one(std::uint32_t id) noexcept {
-    return id == ~0U ? std::nullopt : std::optional(id);
-}
-
-/// setreuid: the saved number follows the effective one when the real one is set, or the effective
-/// one becomes something else than the old real one.
-Status set_two(IdTriple& ids, std::uint32_t real, std::uint32_t effective,
-               bool privileged) noexcept {
-    const std::uint32_t old_real = ids.real;
-    TRY(ids.set_three(unless_minus_one(real), unless_minus_one(effective), std::nullopt,
-                      privileged));
-    if (real != ~0U || (effective != ~0U && effective != old_real)) {
-        ids.saved = ids.effective;
-    }
-    return {};
 }
 
 /// Changes identities under the lock that other processes read them with.
 template <class F>
 Reply change_identity(Process& self, F&& change) noexcept {
     LockGuard guard(process_lock);
-    TRY(change(self.identity, self.identity.is_privileged()));
+    const Identity before = self.identity;
+    TRY(change(self.identity, before.is_privileged()));
+    if (!self.identity.acts_as(before)) {
+        self.become_opaque();
+    }
     return 0U;
 }
 
@@ -86,53 +73,136 @@ Reply setgid(Process& self, std::uint32_t gid) noexcept {
 }
 Reply setreuid(Process& self, std::uint32_t real, std::uint32_t effective) noexcept {
     return change_identity(
-        self, [=](Identity& i, bool root) { return set_two(i.user, real, effective, root); });
+        self, [=](Identity& i, bool root) { return i.user.set_two(real, effective, root); });
 }
 Reply setregid(Process& self, std::uint32_t real, std::uint32_t effective) noexcept {
     return change_identity(
-        self, [=](Identity& i, bool root) { return set_two(i.group, real, effective, root); });
+        self, [=](Identity& i, bool root) { return i.group.set_two(real, effective, root); });
 }
 Reply setresuid(Process& self, std::uint32_t real, std::uint32_t effective,
                 std::uint32_t saved) noexcept {
     return change_identity(self, [=](Identity& i, bool root) {
-        return i.user.set_three(unless_minus_one(real), unless_minus_one(effective),
-                                unless_minus_one(saved), root);
+        return i.user.set_three(real, effective, saved, root);
     });
 }
 Reply setresgid(Process& self, std::uint32_t real, std::uint32_t effective,
                 std::uint32_t saved) noexcept {
     return change_identity(self, [=](Identity& i, bool root) {
-        return i.group.set_three(unless_minus_one(real), unless_minus_one(effective),
-                                 unless_minus_one(saved), root);
+        return i.group.set_three(real, effective, saved, root);
     });
 }
-Reply setfsuid(Process& self, std::uint32_t) noexcept {
-    return self.identity.user.effective;
+Reply setfsuid(Process& self, std::uint32_t uid) noexcept {
+    std::uint32_t before = 0;
+    TRY(change_identity(self, [&](Identity& i, bool root) -> Status {
+        before = i.user.set_file(uid, root);
+        return {};
+    }));
+    return before;
+}
+Reply setfsgid(Process& self, std::uint32_t gid) noexcept {
+    std::uint32_t before = 0;
+    TRY(change_identity(self, [&](Identity& i, bool root) -> Status {
+        before = i.group.set_file(gid, root);
+        return {};
+    }));
+    return before;
 }
 
-Reply getgroups(Process& self, std::uint32_t room, VirtAddr to) noexcept {
+namespace {
+
+/// A program's list of groups has words of this size.
+template <class Id>
+Reply put_groups(Process& self, std::int32_t room, VirtAddr to) noexcept {
     const auto groups = self.identity.groups();
+    if (room < 0 || (room != 0 && static_cast<std::size_t>(room) < groups.size())) {
+        return fail(Errc::invalid_argument);
+    }
     if (room != 0) {
-        if (room < groups.size()) {
-            return fail(Errc::invalid_argument);
-        }
-        TRY(copy_out(to, std::as_bytes(groups)));
+        std::array<Id, Identity::max_groups> list;
+        std::ranges::transform(groups, list.begin(), &id_as<Id>);
+        TRY(copy_out(to, std::as_bytes(std::span(list).first(groups.size()))));
     }
     return static_cast<std::uint32_t>(groups.size());
 }
 
-Reply setgroups(Process& self, std::uint32_t count, VirtAddr from) noexcept {
-    std::array<std::uint32_t, Identity::max_groups> groups;
-    if (count > groups.size()) {
+template <class Id>
+Reply take_groups(Process& self, std::uint32_t count, VirtAddr from) noexcept {
+    if (!self.identity.is_privileged()) {
+        return fail(Errc::not_permitted);
+    }
+    std::array<Id, Identity::max_groups> list;
+    if (count > list.size()) {
         return fail(Errc::invalid_argument);
     }
-    TRY(copy_in(std::as_writable_bytes(std::span(groups).first(count)), from));
-    return change_identity(self, [&](Identity& i, bool root) -> Status {
-        if (!root) {
-            return fail(Errc::not_permitted);
-        }
-        return i.set_groups(std::span(groups).first(count));
-    });
+    TRY(copy_in(std::as_writable_bytes(std::span(list).first(count)), from));
+    std::array<std::uint32_t, Identity::max_groups> groups{};
+    std::ranges::transform(std::span(list).first(count), groups.begin(), &id_from<Id>);
+    if (std::ranges::count(std::span(groups).first(count), no_id) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    return change_identity(
+        self, [&](Identity& i, bool) { return i.set_groups(std::span(groups).first(count)); });
+}
+
+}  // namespace
+
+Reply getgroups(Process& self, std::int32_t room, VirtAddr to) noexcept {
+    return put_groups<std::uint32_t>(self, room, to);
+}
+Reply setgroups(Process& self, std::uint32_t count, VirtAddr from) noexcept {
+    return take_groups<std::uint32_t>(self, count, from);
+}
+
+// The calls from when numbers had 16 bits.
+Reply getuid16(Process& self) noexcept {
+    return id_as<OldId>(self.identity.user.real);
+}
+Reply geteuid16(Process& self) noexcept {
+    return id_as<OldId>(self.identity.user.effective);
+}
+Reply getgid16(Process& self) noexcept {
+    return id_as<OldId>(self.identity.group.real);
+}
+Reply getegid16(Process& self) noexcept {
+    return id_as<OldId>(self.identity.group.effective);
+}
+Reply setuid16(Process& self, OldId uid) noexcept {
+    return setuid(self, id_from(uid));
+}
+Reply setgid16(Process& self, OldId gid) noexcept {
+    return setgid(self, id_from(gid));
+}
+Reply setreuid16(Process& self, OldId real, OldId effective) noexcept {
+    return setreuid(self, id_from(real), id_from(effective));
+}
+Reply setregid16(Process& self, OldId real, OldId effective) noexcept {
+    return setregid(self, id_from(real), id_from(effective));
+}
+Reply setresuid16(Process& self, OldId real, OldId effective, OldId saved) noexcept {
+    return setresuid(self, id_from(real), id_from(effective), id_from(saved));
+}
+Reply setresgid16(Process& self, OldId real, OldId effective, OldId saved) noexcept {
+    return setresgid(self, id_from(real), id_from(effective), id_from(saved));
+}
+Reply getresuid16(Process& self, UserPtr<OldId> real, UserPtr<OldId> effective,
+                  UserPtr<OldId> saved) noexcept {
+    return put_three(self.identity.user, real, effective, saved);
+}
+Reply getresgid16(Process& self, UserPtr<OldId> real, UserPtr<OldId> effective,
+                  UserPtr<OldId> saved) noexcept {
+    return put_three(self.identity.group, real, effective, saved);
+}
+Reply setfsuid16(Process& self, OldId uid) noexcept {
+    return id_as<OldId>(TRY(setfsuid(self, id_from(uid))));
+}
+Reply setfsgid16(Process& self, OldId gid) noexcept {
+    return id_as<OldId>(TRY(setfsgid(self, id_from(gid))));
+}
+Reply getgroups16(Process& self, std::int32_t room, VirtAddr to) noexcept {
+    return put_groups<OldId>(self, room, to);
+}
+Reply setgroups16(Process& self, std::uint32_t count, VirtAddr from) noexcept {
+    return take_groups<OldId>(self, count, from);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/syscall/adapt.hpp"
+#include "kernel/syscall/old_ids.hpp"
 
 namespace kidney::kernel::calls {
 
@@ -60,6 +61,9 @@ Reply faccessat2(Process& self, std::int32_t at, Path path, std::uint32_t mode,
 Reply chmod(Process& self, Path path, std::uint32_t mode) noexcept;
 Reply fchmod(Process& self, Fd fd, std::uint32_t mode) noexcept;
 Reply fchmodat(Process& self, std::int32_t at, Path path, std::uint32_t mode) noexcept;
+Reply chown16(Process& self, Path path, OldId uid, OldId gid) noexcept;
+Reply lchown16(Process& self, Path path, OldId uid, OldId gid) noexcept;
+Reply fchown16(Process& self, Fd fd, OldId uid, OldId gid) noexcept;
 Reply chown32(Process& self, Path path, std::uint32_t uid, std::uint32_t gid) noexcept;
 Reply lchown32(Process& self, Path path, std::uint32_t uid, std::uint32_t gid) noexcept;
 Reply fchown32(Process& self, Fd fd, std::uint32_t uid, std::uint32_t gid) noexcept;

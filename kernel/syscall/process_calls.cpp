@@ -9,9 +9,7 @@
 #include "kernel/syscall/rusage.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
-#include <algorithm>
-#include <array>
-#include <linux/prctl.h>
+#include <limits>
 #include <linux/sched.h>
 #include <linux/wait.h>
 
@@ -27,40 +25,84 @@ Reply vfork(Process& self, hal::TrapFrame& frame) noexcept {
     return TRY(fork_process(self, frame, request)).word();
 }
 
+namespace {
+
+/// What both clone calls can ask for, in clone3's words.
+struct CloneArguments {
+    std::uint64_t flags = 0, pidfd = 0, child_word = 0, parent_word = 0, exit_signal = 0;
+    std::uint64_t stack = 0, stack_size = 0, tls = 0, set_tid = 0, set_tid_size = 0, cgroup = 0;
+};
+constexpr std::uint32_t first_clone_size = 64;  ///< without the last three
+static_assert(sizeof(CloneArguments) == 88);
+
+/// Errors: invalid_argument (it contradicts itself, or is not to be had), as fork_process.
+Reply clone_process(Process& self, hal::TrapFrame& frame, const CloneArguments& a) noexcept {
+    const auto flags = static_cast<std::uint32_t>(a.flags);
+    const auto has = [flags](std::uint32_t flag) noexcept { return (flags & flag) != 0; };
+    // Threads, and namespaces of their own, are not here.
+    constexpr std::uint32_t unsupported =
+        CLONE_THREAD | CLONE_SIGHAND | CLONE_FILES | CLONE_FS | CLONE_NEWNS | CLONE_NEWPID |
+        CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD;
+    if (has(unsupported) || a.flags > 0xffff'ffff) {
+        return fail(Errc::invalid_argument);
+    }
+    const auto word = [](std::uint64_t address) noexcept {
+        return UserPtr<std::uint32_t>(static_cast<std::uint32_t>(address));
+    };
+    ForkRequest request;
+    request.share_memory = has(CLONE_VM);
+    request.wait_until_released = has(CLONE_VFORK);
+    request.sister = has(CLONE_PARENT);
+    request.stack = static_cast<std::uint32_t>(a.stack + a.stack_size);
+    request.exit_signal = static_cast<std::uint32_t>(a.exit_signal);
+    if (has(CLONE_PARENT_SETTID)) {
+        request.parent_word = word(a.parent_word);
+    }
+    if (has(CLONE_CHILD_SETTID)) {
+        request.child_word = word(a.child_word);
+    }
+    if (has(CLONE_CHILD_CLEARTID)) {
+        request.child_clear_word = word(a.child_word);
+    }
+    if (has(CLONE_SETTLS)) {
+        request.tls = UserPtr<const std::byte>(static_cast<std::uint32_t>(a.tls));
+    }
+    return TRY(fork_process(self, frame, request)).word();
+}
+
+}  // namespace
+
 Reply clone(Process& self, hal::TrapFrame& frame, std::uint32_t flags, std::uint32_t stack,
             UserPtr<std::uint32_t> parent_word, UserPtr<const std::byte> tls,
             UserPtr<std::uint32_t> child_word) noexcept {
-    // Threads that share more than memory for the time of a vfork are a later tier.
-    constexpr std::uint32_t unsupported =
-        CLONE_THREAD | CLONE_SIGHAND | CLONE_FILES | CLONE_FS | CLONE_NEWNS | CLONE_NEWPID |
-        CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PARENT | CLONE_PTRACE;
-    const bool shares = (flags & CLONE_VM) != 0;
-    const bool waits = (flags & CLONE_VFORK) != 0;
-    if ((flags & unsupported) != 0 || (shares && !waits)) {
+    // Any number up to CSIGNAL will do: one that is no signal is not sent.
+    return clone_process(self, frame,
+                         {.flags = flags & ~std::uint32_t{CSIGNAL},
+                          .child_word = child_word.address().value(),
+                          .parent_word = parent_word.address().value(),
+                          .exit_signal = flags & CSIGNAL,
+                          .stack = stack,
+                          .tls = tls.address().value()});
+}
+
+Reply clone3(Process& self, hal::TrapFrame& frame, VirtAddr arguments,
+             std::uint32_t size) noexcept {
+    if (size > page_size) {
+        return fail(Errc::argument_list_long);
+    }
+    if (size < first_clone_size) {
         return fail(Errc::invalid_argument);
     }
-    const std::uint32_t signal = flags & CSIGNAL;
-    if (signal > abi::signal_count) {
+    CloneArguments a{};
+    TRY(copy_structure(std::as_writable_bytes(std::span(&a, 1)), arguments, size));
+    const bool is_empty_stack = a.stack == 0 || a.stack_size == 0;
+    if (a.exit_signal > abi::signal_count || (a.flags & (CLONE_DETACHED | CSIGNAL)) != 0 ||
+        ((a.flags & (CLONE_THREAD | CLONE_PARENT)) != 0 && a.exit_signal != 0) ||
+        (is_empty_stack && a.stack != a.stack_size) || a.stack + a.stack_size > 0xffff'ffff ||
+        a.set_tid != 0 || a.set_tid_size != 0) {
         return fail(Errc::invalid_argument);
     }
-    ForkRequest request;
-    request.share_memory = shares;
-    request.wait_until_released = waits;
-    request.stack = stack;
-    request.exit_signal = signal;
-    if ((flags & CLONE_PARENT_SETTID) != 0) {
-        request.parent_word = parent_word;
-    }
-    if ((flags & CLONE_CHILD_SETTID) != 0) {
-        request.child_word = child_word;
-    }
-    if ((flags & CLONE_CHILD_CLEARTID) != 0) {
-        request.child_clear_word = child_word;
-    }
-    if ((flags & CLONE_SETTLS) != 0) {
-        request.tls = tls;
-    }
-    return TRY(fork_process(self, frame, request)).word();
+    return clone_process(self, frame, a);
 }
 
 Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
@@ -82,6 +124,17 @@ Reply exit(Process& self, std::uint32_t code) noexcept {
     exit_process(self, ExitStatus::exited(code));
 }
 
+namespace {
+
+/// __WALL and __WCLONE.
+ClonesToWaitFor clones_of(std::uint32_t options) noexcept {
+    return (options & __WALL) != 0     ? ClonesToWaitFor::also
+           : (options & __WCLONE) != 0 ? ClonesToWaitFor::only
+                                       : ClonesToWaitFor::none;
+}
+
+}  // namespace
+
 Reply wait4(Process& self, Pid which, UserPtr<std::uint32_t> status, std::uint32_t options,
             VirtAddr usage) noexcept {
     constexpr std::uint32_t known =
@@ -89,8 +142,12 @@ Reply wait4(Process& self, Pid which, UserPtr<std::uint32_t> status, std::uint32
     if ((options & ~known) != 0) {
         return fail(Errc::invalid_argument);
     }
+    if (which.value() == std::numeric_limits<std::int32_t>::min()) {
+        return fail(Errc::no_process);  // no group has the number that it would be
+    }
     WaitRequest request;
     request.which = which;
+    request.clones = clones_of(options);
     request.no_hang = (options & WNOHANG) != 0;
     request.stopped = (options & WUNTRACED) != 0;
     request.continued = (options & WCONTINUED) != 0;
@@ -111,27 +168,25 @@ Reply waitpid(Process& self, Pid which, UserPtr<std::uint32_t> status,
 
 Reply waitid(Process& self, std::uint32_t type, Pid id, VirtAddr to, std::uint32_t options,
              VirtAddr usage) noexcept {
+    constexpr std::uint32_t changes = WEXITED | WSTOPPED | WCONTINUED;
+    constexpr std::uint32_t known = changes | WNOHANG | WNOWAIT | __WALL | __WCLONE | __WNOTHREAD;
+    if ((options & ~known) != 0 || (options & changes) == 0) {
+        return fail(Errc::invalid_argument);
+    }
     WaitRequest request;
+    request.clones = clones_of(options);
     request.no_hang = (options & WNOHANG) != 0;
     request.exited = (options & WEXITED) != 0;
     request.stopped = (options & WSTOPPED) != 0;
     request.continued = (options & WCONTINUED) != 0;
     request.leave_waitable = (options & WNOWAIT) != 0;
-    switch (type) {
-        case P_ALL:
-            request.which = Pid(-1);
-            break;
-        case P_PID:
-            request.which = id;
-            break;
-        case P_PGID:
-            request.which = Pid(-id.value());
-            break;
-        default:
-            return fail(Errc::invalid_argument);
-    }
-    if ((!request.exited && !request.stopped && !request.continued) ||
-        (type == P_PID && id.value() <= 0)) {
+    if (type == P_ALL) {
+        request.which = Pid(-1);
+    } else if (type == P_PID && id.value() > 0) {
+        request.which = id;
+    } else if (type == P_PGID && id.value() >= 0) {
+        request.which = Pid(-id.value());  // group 0 is our own
+    } else {
         return fail(Errc::invalid_argument);
     }
     const WaitReport report = TRY(wait_for_child(self, request));
@@ -170,36 +225,6 @@ Reply set_thread_area(Process& self, VirtAddr user_desc) noexcept {
 Reply get_thread_area(Process& self, VirtAddr user_desc) noexcept {
     TRY(kernel::get_thread_area(*self.thread, user_desc));
     return 0U;
-}
-
-Reply prctl(Process& self, std::uint32_t option, VirtAddr argument) noexcept {
-    constexpr std::size_t name_size = 16;
-    switch (option) {
-        case PR_SET_NAME: {
-            std::array<char, name_size> name{};
-            const Result<std::size_t> length =
-                copy_string(name, UserPtr<const char>(argument.value()));
-            if (!length && length.error() != Errc::name_too_long) {
-                return fail(length.error());
-            }
-            self.thread->set_name({name.data(), length.value_or(name_size - 1)});
-            return 0U;
-        }
-        case PR_GET_NAME: {
-            std::array<char, name_size> name{};
-            self.name().copy(name.data(), name.size() - 1);
-            TRY(copy_out(argument, std::as_bytes(std::span(name))));
-            return 0U;
-        }
-        case PR_SET_PDEATHSIG:
-        case PR_SET_DUMPABLE:
-        case PR_SET_NO_NEW_PRIVS:
-            return 0U;
-        case PR_GET_DUMPABLE:
-            return 1U;
-        default:
-            return fail(Errc::invalid_argument);
-    }
 }
 
 }  // namespace kidney::kernel::calls

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/process/process.hpp"
+#include "kernel/process/wall_clock.hpp"
 #include "kernel/syscall/adapt.hpp"
 
 #include <utility>
@@ -16,11 +17,33 @@ namespace kidney::kernel::calls {
     return resumed != Instant::never() ? resumed : Clock::now() + timeout;
 }
 
+/// While it lives, setting the time of day wakes the thread if that moves its deadline.
+class DeadlineWatch : public ClockWatcher {
+public:
+    DeadlineWatch(Thread& sleeper, const Deadline& deadline) noexcept
+        : ClockWatcher(&DeadlineWatch::wake), sleeper_(sleeper) {
+        if (deadline.follows_wall_clock()) {
+            watch([] {});
+        }
+    }
+    ~DeadlineWatch() { unwatch(); }
+
+private:
+    static void wake(ClockWatcher& self) noexcept {
+        static_cast<void>(dispatcher().wake(static_cast<DeadlineWatch&>(self).sleeper_));
+    }
+    Thread& sleeper_;
+};
+
+/// A signal has interrupted a wait whose end the caller's arguments tell: it runs again as it was.
+[[nodiscard]] inline Reply run_again_later(Process& self) noexcept {
+    self.restart_mode = RestartMode::unless_handled;
+    return fail(Errc::restart);
+}
 /// A signal has interrupted a wait for `deadline`.
 [[nodiscard]] inline Reply resume_later(Process& self, Instant deadline) noexcept {
     self.resumed_deadline = deadline;
-    self.restart_mode = RestartMode::unless_handled;
-    return fail(Errc::restart);
+    return run_again_later(self);
 }
 
 }  // namespace kidney::kernel::calls

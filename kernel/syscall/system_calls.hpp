@@ -16,6 +16,7 @@ namespace kidney::kernel::calls {
 
 Reply uname(Process& self, VirtAddr to) noexcept;
 Reply sethostname(Process& self, VirtAddr from, std::uint32_t size) noexcept;
+Reply setdomainname(Process& self, VirtAddr from, std::uint32_t size) noexcept;
 Reply sysinfo(Process& self, VirtAddr to) noexcept;
 Reply syslog(Process& self, std::uint32_t action, VirtAddr to, std::uint32_t size) noexcept;
 Reply getrandom(Process& self, VirtAddr to, std::uint32_t size, std::uint32_t flags) noexcept;
@@ -27,7 +28,7 @@ Reply mount(Process& self, UserPtr<const char> source, UserPtr<const char> targe
             UserPtr<const char> type, std::uint32_t flags) noexcept;
 Reply umount2(Process& self, UserPtr<const char> target, std::uint32_t flags) noexcept;
 Reply personality(Process& self, std::uint32_t persona) noexcept;
-Reply set_robust_list(Process& self) noexcept;
+Reply set_robust_list(Process& self, VirtAddr head, std::uint32_t size) noexcept;
 Reply futex(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
             VirtAddr timeout) noexcept;
 Reply futex_time64(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,

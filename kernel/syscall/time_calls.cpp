@@ -1,173 +1,199 @@
 #include "kernel/syscall/time_calls.hpp"
 
-#include "kernel/process/cpu_times.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/syscall/resumable_wait.hpp"
 #include "kernel/syscall/time_values.hpp"
+#include "kernel/time/cpu_clock.hpp"
 #include "kidney/abi/resource.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace kidney::kernel::calls {
 namespace {
 
+/// Error: invalid_argument.
 Result<Duration> read_clock(Process& self, std::uint32_t clock) noexcept {
     switch (clock) {
         case abi::clock_realtime:
         case abi::clock_realtime_coarse:
+        case abi::clock_realtime_alarm:
         case abi::clock_tai:
             return wall_clock();
         case abi::clock_monotonic:
         case abi::clock_monotonic_raw:
         case abi::clock_monotonic_coarse:
         case abi::clock_boottime:
-            return Clock::now() - Instant();
-        case abi::clock_process_cputime:
-        case abi::clock_thread_cputime:
-            return cpu_times(self).total();
+        case abi::clock_boottime_alarm:
+            return uptime();
         default:
+            if (const auto cpu_clock = cpu_clock_of(clock)) {
+                return read_cpu_clock(self, *cpu_clock);
+            }
             return fail(Errc::invalid_argument);
     }
 }
 
-bool is_wall_clock(std::uint32_t clock) noexcept {
-    return clock == abi::clock_realtime;
+Duration resolution_of(std::uint32_t clock) noexcept {
+    const auto cpu_clock = cpu_clock_of(clock);
+    const bool counts_ticks = clock == abi::clock_realtime_coarse ||
+                              clock == abi::clock_monotonic_coarse ||
+                              (cpu_clock && cpu_clock->kind != CpuClock::Kind::scheduled);
+    // WHY 4 ms: what Linux says. Ours are better, and nobody can rely on that.
+    return counts_ticks ? Duration::milliseconds(4) : Duration::nanoseconds(1);
 }
 
-Reply set_clock(Process& self, std::uint32_t clock, Duration to) noexcept {
-    if (!is_wall_clock(clock)) {
-        return fail(Errc::invalid_argument);
+template <class Timespec>
+Reply get_clock(Process& self, std::uint32_t clock, VirtAddr to) noexcept {
+    TRY(put_timespec<Timespec>(to, TRY(read_clock(self, clock))));
+    return 0U;
+}
+template <class Timespec>
+Reply get_resolution(Process& self, std::uint32_t clock, VirtAddr to) noexcept {
+    TRY(read_clock(self, clock));
+    if (to != VirtAddr(0)) {
+        TRY(put_timespec<Timespec>(to, resolution_of(clock)));
     }
-    if (!self.identity.is_privileged()) {
-        return fail(Errc::not_permitted);
-    }
-    set_wall_clock(to);
     return 0U;
 }
 
-/// Sleeps until `deadline`. After a stop and a continue it goes on by itself; after a handler the
-/// call has failed, and `report(remaining)` tells how much was left.
-template <class Report>
-Reply sleep(Process& self, Instant deadline, Report&& report) noexcept {
-    while (Clock::now() < deadline) {
+/// Sleeps until `deadline`; false: a signal ended it.
+bool sleep_until(Process& self, const Deadline& deadline) noexcept {
+    const DeadlineWatch watch(*self.thread, deadline);
+    for (Instant at = deadline.instant(); Clock::now() < at; at = deadline.instant()) {
         if (self.is_interrupted()) {
-            report(deadline - Clock::now());
-            return resume_later(self, deadline);
+            return false;
         }
-        if (!dispatcher().block_until(deadline)) {
-            break;
-        }
+        static_cast<void>(dispatcher().block_until(at));
     }
-    return 0U;
+    return true;
 }
 
-/// The end of a sleep that `wanted` describes, or of the one that was interrupted.
-Result<Instant> end_of_sleep(Process& self, std::uint32_t clock, std::uint32_t flags,
-                             Duration wanted) noexcept {
-    if (clock != abi::clock_realtime && clock != abi::clock_monotonic &&
-        clock != abi::clock_boottime) {
-        return fail(Errc::invalid_argument);
+/// After a stop and a continue it goes on by itself; after a handler the call has failed, and
+/// `report(remaining)` tells how much was left.
+template <class Report>
+Reply sleep_for(Process& self, Duration wanted, Report&& report) noexcept {
+    const Instant end = end_of_wait(self, wanted);
+    if (sleep_until(self, Deadline(end))) {
+        return 0U;
     }
-    if ((flags & abi::timer_absolute) != 0) {
-        wanted = std::max(wanted - TRY(read_clock(self, clock)), Duration());
+    const Instant now = Clock::now();
+    report(end > now ? end - now : Duration());
+    return resume_later(self, end);
+}
+
+/// Sleeps until a CPU clock has reached `end`. It cannot be faster than real time, so that is how
+/// long one can sleep before looking again.
+Reply sleep_on_cpu_clock(Process& self, const CpuClock& clock, Duration end) noexcept {
+    constexpr Duration shortest = Duration::milliseconds(1);
+    for (;;) {
+        const Duration left = end - TRY(read_cpu_clock(self, clock));
+        if (left <= Duration()) {
+            return 0U;
+        }
+        if (!sleep_until(self, Deadline(Clock::now() + std::max(left, shortest)))) {
+            return run_again_later(self);
+        }
     }
-    return end_of_wait(self, wanted);
+}
+
+bool is_time_of_day(std::uint32_t clock) noexcept {
+    return clock == abi::clock_realtime || clock == abi::clock_realtime_alarm ||
+           clock == abi::clock_tai;
+}
+
+/// Errors: invalid_argument (there is no such clock), not_supported (one does not sleep on it),
+/// not_permitted.
+Status check_sleep(Process& self, std::uint32_t clock, std::uint32_t flags) noexcept {
+    constexpr std::uint32_t names_a_file = 3;  // a clock behind a descriptor: we have none
+    if (static_cast<std::int32_t>(clock) < 0 && clock % 8 == names_a_file) {
+        return fail(Errc::not_supported);
+    }
+    if (clock == abi::clock_realtime_alarm || clock == abi::clock_boottime_alarm) {
+        if ((flags & ~abi::timer_absolute) != 0) {
+            return fail(Errc::invalid_argument);
+        }
+        return self.identity.is_privileged() ? Status() : fail(Errc::not_permitted);
+    }
+    const bool can_sleep = is_time_of_day(clock) || clock == abi::clock_monotonic ||
+                           clock == abi::clock_boottime ||
+                           (cpu_clock_of(clock) && clock != abi::clock_thread_cputime);
+    if (!can_sleep) {
+        TRY(read_clock(self, clock));
+        return fail(Errc::not_supported);
+    }
+    return {};
+}
+
+template <class Timespec>
+Reply sleep_on_clock(Process& self, std::uint32_t clock, std::uint32_t flags, VirtAddr from,
+                     VirtAddr remaining) noexcept {
+    TRY(check_sleep(self, clock, flags));
+    const Duration wanted = TRY(get_timespec<Timespec>(from));
+    const bool is_absolute = (flags & abi::timer_absolute) != 0;
+    if (const auto cpu_clock = cpu_clock_of(clock)) {
+        if (cpu_clock->of_thread) {
+            return fail(Errc::invalid_argument);  // its own: it would never come
+        }
+        const Duration now = TRY(read_cpu_clock(self, *cpu_clock));
+        const Duration longest = Duration::longest() - now;
+        return sleep_on_cpu_clock(self, *cpu_clock,
+                                  is_absolute ? wanted : now + std::min(wanted, longest));
+    }
+    if (is_absolute) {
+        const Deadline end =
+            is_time_of_day(clock) ? Deadline::of_day(wanted) : Deadline(Instant() + wanted);
+        return sleep_until(self, end) ? Reply(0U) : run_again_later(self);
+    }
+    return sleep_for(self, wanted, [&](Duration left) {
+        if (remaining != VirtAddr(0)) {
+            ignore_error(put_timespec<Timespec>(remaining, left), "EINTR is what counts");
+        }
+    });
 }
 
 }  // namespace
 
 Reply time(Process&, UserPtr<std::uint32_t> to) noexcept {
-    const auto seconds = static_cast<std::uint32_t>(wall_clock().count() / nanoseconds_per_second);
+    const auto seconds = static_cast<std::uint32_t>(split(wall_clock()).seconds);
     TRY(put_user_if(to, seconds));
     return seconds;
 }
 
-Reply gettimeofday(Process&, VirtAddr to, VirtAddr zone) noexcept {
-    if (to != VirtAddr(0)) {
-        const std::int64_t now = wall_clock().count();
-        TRY(put_user(UserPtr<abi::Timeval>(to),
-                     {static_cast<std::int32_t>(now / nanoseconds_per_second),
-                      static_cast<std::int32_t>(now % nanoseconds_per_second / 1000)}));
-    }
-    if (zone != VirtAddr(0)) {
-        TRY(put_user(UserPtr<std::uint64_t>(zone), std::uint64_t{0}));  // UTC, no summer time
-    }
-    return 0U;
-}
-
-Reply settimeofday(Process& self, VirtAddr from) noexcept {
-    if (from == VirtAddr(0)) {
-        return 0U;  // only a time zone
-    }
-    const Timespec32 t = TRY(get_user(UserPtr<const Timespec32>(from)));
-    return set_clock(self, abi::clock_realtime,
-                     TRY(duration_of(t.seconds, std::int64_t{t.nanoseconds} * 1000)));
-}
-
 Reply clock_gettime(Process& self, std::uint32_t clock, VirtAddr to) noexcept {
-    TRY(put_timespec32(to, TRY(read_clock(self, clock))));
-    return 0U;
+    return get_clock<Timespec32>(self, clock, to);
 }
 Reply clock_gettime64(Process& self, std::uint32_t clock, VirtAddr to) noexcept {
-    TRY(put_timespec64(to, TRY(read_clock(self, clock))));
-    return 0U;
-}
-Reply clock_settime(Process& self, std::uint32_t clock, VirtAddr from) noexcept {
-    const Timespec32 t = TRY(get_user(UserPtr<const Timespec32>(from)));
-    return set_clock(self, clock,
-                     Duration::seconds(t.seconds) + Duration::nanoseconds(t.nanoseconds));
-}
-Reply clock_settime64(Process& self, std::uint32_t clock, VirtAddr from) noexcept {
-    const Timespec64 t = TRY(get_user(UserPtr<const Timespec64>(from)));
-    if (t.seconds < 0 || t.seconds > 0xffff'ffff) {
-        return fail(Errc::invalid_argument);
-    }
-    return set_clock(
-        self, clock,
-        Duration::seconds(t.seconds) + Duration::nanoseconds(t.nanoseconds & 0xffff'ffff));
+    return get_clock<Timespec64>(self, clock, to);
 }
 Reply clock_getres(Process& self, std::uint32_t clock, VirtAddr to) noexcept {
-    TRY(read_clock(self, clock));
-    if (to != VirtAddr(0)) {
-        TRY(put_timespec32(to, Duration::nanoseconds(1)));
-    }
-    return 0U;
+    return get_resolution<Timespec32>(self, clock, to);
 }
 Reply clock_getres64(Process& self, std::uint32_t clock, VirtAddr to) noexcept {
-    TRY(read_clock(self, clock));
-    if (to != VirtAddr(0)) {
-        TRY(put_timespec64(to, Duration::nanoseconds(1)));
-    }
-    return 0U;
+    return get_resolution<Timespec64>(self, clock, to);
 }
 
 Reply clock_nanosleep(Process& self, std::uint32_t clock, std::uint32_t flags, VirtAddr wanted,
                       VirtAddr remaining) noexcept {
-    const Instant end = TRY(end_of_sleep(self, clock, flags, TRY(get_timespec32(wanted))));
-    return sleep(self, end, [&](Duration left) {
-        if (remaining != VirtAddr(0) && (flags & abi::timer_absolute) == 0) {
-            ignore_error(put_timespec32(remaining, left), "EINTR is what counts");
-        }
-    });
+    return sleep_on_clock<Timespec32>(self, clock, flags, wanted, remaining);
 }
 Reply clock_nanosleep64(Process& self, std::uint32_t clock, std::uint32_t flags, VirtAddr wanted,
                         VirtAddr remaining) noexcept {
-    const Instant end = TRY(end_of_sleep(self, clock, flags, TRY(get_timespec64(wanted))));
-    return sleep(self, end, [&](Duration left) {
-        if (remaining != VirtAddr(0) && (flags & abi::timer_absolute) == 0) {
-            ignore_error(put_timespec64(remaining, left), "EINTR is what counts");
-        }
-    });
+    return sleep_on_clock<Timespec64>(self, clock, flags, wanted, remaining);
 }
 Reply nanosleep(Process& self, VirtAddr wanted, VirtAddr remaining) noexcept {
-    return clock_nanosleep(self, abi::clock_monotonic, 0, wanted, remaining);
+    return sleep_on_clock<Timespec32>(self, abi::clock_monotonic, 0, wanted, remaining);
 }
 
 Reply alarm(Process& self, std::uint32_t seconds) noexcept {
-    const auto before = self.real_timer.set(self, {Duration::seconds(seconds), Duration()});
-    // Rounded up: a pending alarm is never reported as none.
-    return static_cast<std::uint32_t>((before.remaining.count() + nanoseconds_per_second - 1) /
-                                      nanoseconds_per_second);
+    constexpr std::uint32_t longest = std::numeric_limits<std::int32_t>::max();
+    const auto before =
+        self.real_timer.set(self, {Duration::seconds(std::min(seconds, longest)), Duration()});
+    // Rounded to the nearest second, but a pending alarm is never reported as none.
+    const SplitTime left = split(before.remaining);
+    const bool up = left.nanoseconds >= nanoseconds_per_second / 2 ||
+                    (left.seconds == 0 && left.nanoseconds != 0);
+    return static_cast<std::uint32_t>(left.seconds) + (up ? 1U : 0U);
 }
 
 namespace {

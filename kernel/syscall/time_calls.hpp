@@ -7,7 +7,11 @@ namespace kidney::kernel::calls {
 
 Reply time(Process& self, UserPtr<std::uint32_t> to) noexcept;
 Reply gettimeofday(Process& self, VirtAddr to, VirtAddr zone) noexcept;
-Reply settimeofday(Process& self, VirtAddr from) noexcept;
+Reply settimeofday(Process& self, VirtAddr from, VirtAddr zone) noexcept;
+Reply stime(Process& self, UserPtr<const std::int32_t> from) noexcept;
+Reply adjtimex(Process& self, VirtAddr at) noexcept;
+Reply clock_adjtime(Process& self, std::uint32_t clock, VirtAddr at) noexcept;
+Reply clock_adjtime64(Process& self, std::uint32_t clock, VirtAddr at) noexcept;
 Reply clock_gettime(Process& self, std::uint32_t clock, VirtAddr to) noexcept;
 Reply clock_gettime64(Process& self, std::uint32_t clock, VirtAddr to) noexcept;
 Reply clock_settime(Process& self, std::uint32_t clock, VirtAddr from) noexcept;

@@ -4,7 +4,6 @@
 #include "kernel/syscall/user_copy.hpp"
 #include "kidney/core/time.hpp"
 
-#include <algorithm>
 #include <cstdint>
 
 namespace kidney::kernel {
@@ -21,32 +20,45 @@ struct Timespec64 {
 
 inline constexpr std::int64_t nanoseconds_per_second = 1'000'000'000;
 
-/// Error: invalid_argument. Very long times are as good as for ever, and do not overflow.
+/// Error: invalid_argument. What does not fit is as good as for ever: Duration::longest().
 [[nodiscard]] constexpr Result<Duration> duration_of(std::int64_t seconds,
                                                      std::int64_t nanoseconds) noexcept {
-    constexpr std::int64_t longest = 1'000'000'000;  // 31 years
+    constexpr std::int64_t too_long = Duration::longest().count() / nanoseconds_per_second;
     if (seconds < 0 || nanoseconds < 0 || nanoseconds >= nanoseconds_per_second) {
         return fail(Errc::invalid_argument);
     }
-    return Duration::seconds(std::min(seconds, longest)) + Duration::nanoseconds(nanoseconds);
+    return seconds >= too_long ? Duration::longest()
+                               : Duration::seconds(seconds) + Duration::nanoseconds(nanoseconds);
 }
 
-[[nodiscard]] inline Result<Duration> get_timespec32(VirtAddr from) noexcept {
-    const Timespec32 t = TRY(get_user(UserPtr<const Timespec32>(from)));
+[[nodiscard]] constexpr Result<Duration> duration_of(const Timespec32& t) noexcept {
     return duration_of(t.seconds, t.nanoseconds);
 }
-[[nodiscard]] inline Result<Duration> get_timespec64(VirtAddr from) noexcept {
-    const Timespec64 t = TRY(get_user(UserPtr<const Timespec64>(from)));
+[[nodiscard]] constexpr Result<Duration> duration_of(const Timespec64& t) noexcept {
     return duration_of(t.seconds, t.nanoseconds & 0xffff'ffff);
 }
-[[nodiscard]] inline Status put_timespec32(VirtAddr to, Duration d) noexcept {
-    return put_user(UserPtr<Timespec32>(to),
-                    {static_cast<std::int32_t>(d.count() / nanoseconds_per_second),
-                     static_cast<std::int32_t>(d.count() % nanoseconds_per_second)});
+/// `d` must not be negative.
+template <class Timespec>
+[[nodiscard]] constexpr Timespec timespec_of(Duration d) noexcept {
+    const SplitTime t = split(d);
+    return {static_cast<decltype(Timespec::seconds)>(t.seconds),
+            static_cast<decltype(Timespec::nanoseconds)>(t.nanoseconds)};
 }
-[[nodiscard]] inline Status put_timespec64(VirtAddr to, Duration d) noexcept {
-    return put_user(UserPtr<Timespec64>(to),
-                    {d.count() / nanoseconds_per_second, d.count() % nanoseconds_per_second});
+
+/// Errors: bad_address, invalid_argument.
+template <class Timespec>
+[[nodiscard]] Result<Duration> get_timespec(VirtAddr from) noexcept {
+    return duration_of(TRY(get_user(UserPtr<const Timespec>(from))));
+}
+template <class Timespec>
+[[nodiscard]] Status put_timespec(VirtAddr to, Duration d) noexcept {
+    return put_user(UserPtr<Timespec>(to), timespec_of<Timespec>(d));
+}
+[[nodiscard]] inline Result<Duration> get_timespec32(VirtAddr from) noexcept {
+    return get_timespec<Timespec32>(from);
+}
+[[nodiscard]] inline Result<Duration> get_timespec64(VirtAddr from) noexcept {
+    return get_timespec<Timespec64>(from);
 }
 
 }  // namespace kidney::kernel

@@ -25,6 +25,21 @@ Result<std::size_t> copy_string(std::span<char> to, UserPtr<const char> from) no
     return fail(Errc::name_too_long);
 }
 
+Status copy_structure(std::span<std::byte> to, VirtAddr from, std::uint32_t size) noexcept {
+    const std::size_t known = std::min<std::size_t>(size, to.size());
+    TRY(copy_in(to.first(known), from));
+    for (std::size_t at = known; at < size;) {
+        std::array<std::byte, 64> rest;
+        const auto piece = std::span(rest).first(std::min(rest.size(), size - at));
+        TRY(copy_in(piece, from + static_cast<std::uint32_t>(at)));
+        if (std::ranges::any_of(piece, [](std::byte b) { return b != std::byte{0}; })) {
+            return fail(Errc::argument_list_long);
+        }
+        at += piece.size();
+    }
+    return {};
+}
+
 UserPath::~UserPath() {
     if (data_ != nullptr && data_ != short_.data()) {
         heap().free(data_, fs::max_path);

@@ -49,6 +49,13 @@ template <class T>
 [[nodiscard]] Status put_user(UserPtr<T> to, const std::type_identity_t<T>& value) noexcept {
     return copy_out(to.address(), std::as_bytes(std::span(&value, 1)));
 }
+
+/// Copies a structure that grows with the years: the program's is `size` bytes long. What it does
+/// not have stays as it is; what we do not know must be zero. Errors: bad_address,
+/// argument_list_long (it is not zero).
+[[nodiscard]] Status copy_structure(std::span<std::byte> to, VirtAddr from,
+                                    std::uint32_t size) noexcept;
+
 /// For results that a program need not ask for.
 template <class T>
 [[nodiscard]] Status put_user_if(UserPtr<T> to, const std::type_identity_t<T>& value) noexcept {

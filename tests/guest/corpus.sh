@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs scripts one after the other, each in a folder of its own, and prints what came of each between marked lines:
 #   @@ begin NAME / standard output / @@ stderr NAME / standard error / @@ end NAME STATUS
-# The same file runs in the guest and natively (compare_scripts.py), so that both sides are treated alike.
+# The same file runs in the guest and on Linux (compare_scripts.py), so that both sides are treated alike.
 # usage: sh corpus.sh SCRIPTS_FOLDER WORK_FOLDER NAME...
 scripts=$1
 work=$2

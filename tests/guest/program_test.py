@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs one of user/tests in the guest, or natively with --native: every line must be `ok`, the status 0."""
+"""Runs one of user/tests in the guest, or on Linux with --linux: every line must be `ok`, the status 0."""
 import argparse
 import sys
 from pathlib import Path
@@ -9,23 +9,18 @@ import guest
 FOLDER = "usr/lib/kidney-tests"
 
 
-def run_natively(tree: Path, name: str) -> guest.Result:
-    # From the folder of the programs: tests that start other programs look there when /bin has none.
-    return guest.watch([tree / "rootfs" / FOLDER / name], cwd=tree / "user")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tree", type=Path, required=True)
-    parser.add_argument("--native", action="store_true")
+    parser.add_argument("--linux", action="store_true")
     parser.add_argument("--smp", default="1")
     parser.add_argument("name")
     options = parser.parse_args()
-    if options.native:
-        result = run_natively(options.tree.absolute(), options.name)
-    else:
-        guest.require_qemu()
-        result = guest.run(options.tree, f"cd /; /{FOLDER}/{options.name}", "--smp", options.smp, deadline=1200)
+    guest.require_qemu()
+    if options.linux:
+        guest.require_linux(options.tree)
+    result = guest.run(options.tree, f"cd /; /{FOLDER}/{options.name}", "--smp", options.smp,
+                       *(["--linux"] if options.linux else []), deadline=1200)
 
     lines = result.out.decode("utf-8", "replace").splitlines()
     bad = [line for line in lines if not line.startswith("ok ")]

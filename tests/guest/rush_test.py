@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""rush: small scripts with known output, all in one boot, or natively with --native."""
+"""rush: small scripts with known output, all in one boot, or on Linux with --linux."""
 import argparse
 import sys
 import tempfile
@@ -51,22 +51,20 @@ def write_runner(folder: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tree", type=Path, required=True)
-    parser.add_argument("--native", action="store_true")
+    parser.add_argument("--linux", action="store_true")
     options = parser.parse_args()
+    guest.require_qemu()
+    if options.linux:
+        guest.require_linux(options.tree)
     with tempfile.TemporaryDirectory(prefix="kidney-rush-") as overlay:
         folder = Path(overlay, "usr/lib/rush-tests")
         folder.mkdir(parents=True)
         write_runner(folder)
-        if options.native:
-            path = f"{options.tree.absolute() / 'user/programs/bin'}:/bin:/usr/bin"
-            text = guest.watch(["sh", folder / "runner", folder], env={"PATH": path, "LC_ALL": "C"}).out
-        else:
-            guest.require_qemu()
-            result = guest.run(options.tree, "sh /usr/lib/rush-tests/runner /usr/lib/rush-tests", "--root", overlay)
-            text = result.out
-            if result.status != 0:
-                print(f"status {result.status}\n{guest.tail(result.err)}\n{guest.tail(result.log)}")
-    blocks = text.decode("utf-8", "replace").split("@@ begin\n")[1:]
+        result = guest.run(options.tree, "sh /usr/lib/rush-tests/runner /usr/lib/rush-tests", "--root", overlay,
+                           *(["--linux"] if options.linux else []))
+        if result.status != 0:
+            print(f"status {result.status}\n{guest.tail(result.err)}\n{guest.tail(result.log)}")
+    blocks = result.out.decode("utf-8", "replace").split("@@ begin\n")[1:]
     failed = 0
     for number, (script, expected, status) in enumerate(CASES):
         wanted = f"{expected}@@ end {status}\n"

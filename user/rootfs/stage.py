@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 
 DIRECTORIES = ["bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "tmp", "root", "home", "mnt", "var/log"]
-BUSYBOX_PLACES = ["/bin/busybox", "/usr/bin/busybox", "/usr/lib/i386-linux-gnu/busybox"]
+# `./kidney setup` leaves it in the last place when another busybox belongs to the machine.
+BUSYBOX_PLACES = ["/bin/busybox", "/usr/bin/busybox", "/usr/lib/i386-linux-gnu/busybox",
+                  str(Path(__file__).resolve().parents[2] / "build/busybox/bin/busybox")]
 # Applets that would stand in the way of our own programs or of how the machine is started and stopped.
 EXCLUDED_APPLETS = {"init", "linuxrc", "busybox"}
 
@@ -105,6 +107,7 @@ def main() -> int:
     parser.add_argument("--busybox", help="static i386 busybox; `none` leaves it out")
     options = parser.parse_args()
 
+    os.umask(0o022)  # the guest's users are not those of this machine
     busybox = None if options.busybox == "none" else find_busybox(options.busybox)
     if busybox is None and options.busybox != "none":
         print("stage: no static i386 busybox found (package busybox-static:i386); /bin/sh is rush", file=sys.stderr)

@@ -2,15 +2,20 @@
 
 #include "user/tests/check.hpp"
 
+#include <asm/unistd_32.h>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace {
@@ -236,6 +241,166 @@ CHECK_CASE(vfork_suspends_the_parent_and_shares_memory) {
     }
     EXPECT_EQ(shared, 77);
     EXPECT_EQ(check::wait_status(pid), 6 << 8);
+}
+
+/// While a vfork child has its parent's memory, the parent can be killed; the child keeps the
+/// memory.
+CHECK_CASE(a_parent_in_vfork_can_be_killed) {
+    for (const int signal : {SIGKILL, SIGTERM}) {
+        int to_child[2], from_child[2];
+        EXPECT_EQ(pipe(to_child), 0);
+        EXPECT_EQ(pipe(from_child), 0);
+        const pid_t parent = check::fork_or_fail();
+        if (parent == 0) {
+            static volatile char memory[65536];
+            close(to_child[1]);
+            if (vfork() == 0) {
+                char c = 'a';
+                memory[5] = 'm';
+                if (write(from_child[1], &c, 1) != 1 || read(to_child[0], &c, 1) != 1) {
+                    _exit(1);
+                }
+                c = memory[5];
+                _exit(write(from_child[1], &c, 1) == 1 ? 0 : 1);
+            }
+            _exit(0);
+        }
+        char c = 0;
+        EXPECT_EQ(read(from_child[0], &c, 1), 1);
+        EXPECT_EQ(kill(parent, signal), 0);
+        EXPECT_EQ(check::wait_status(parent), signal);
+        EXPECT_EQ(write(to_child[1], "x", 1), 1);
+        EXPECT_EQ(read(from_child[0], &c, 1), 1);
+        EXPECT_EQ(c, 'm');
+        for (const int fd : {to_child[0], to_child[1], from_child[0], from_child[1]}) {
+            close(fd);
+        }
+    }
+}
+
+/// Stops and handlers wait until the parent has its memory back: its stack is the child's.
+CHECK_CASE(a_handler_waits_for_the_end_of_vfork) {
+    static volatile sig_atomic_t handled = 0;
+    struct sigaction action{};
+    action.sa_handler = [](int) { handled = 1; };
+    EXPECT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
+    static volatile int in_child = -1;
+    const pid_t pid = vfork();
+    if (pid == 0) {
+        kill(getppid(), SIGUSR1);
+        sched_yield();
+        in_child = handled;
+        _exit(0);
+    }
+    EXPECT_EQ(check::wait_status(pid), 0);
+    EXPECT_EQ(in_child, 0);
+    EXPECT_EQ(handled, 1);
+}
+
+CHECK_CASE(clone_shares_memory_without_waiting) {
+    static volatile int shared = 0;
+    static char stack[65536];
+    const pid_t pid = clone(
+        [](void*) -> int {
+            while (shared != 1) {
+                sched_yield();
+            }
+            shared = 2;
+            return 7;
+        },
+        stack + sizeof stack, CLONE_VM, nullptr);
+    EXPECT(pid > 0);
+    shared = 1;
+    while (shared != 2) {
+        sched_yield();
+    }
+    int status = 0;
+    EXPECT_ERRNO(waitpid(pid, &status, 0), ECHILD);  // it sends no SIGCHLD: a clone
+    EXPECT_EQ(waitpid(pid, &status, __WCLONE), pid);
+    EXPECT_EQ(status, 7 << 8);
+}
+
+CHECK_CASE(clone3_knows_how_long_its_arguments_are) {
+    alignas(8) static unsigned char arguments[8192];
+    const auto clone3 = [](unsigned size) { return syscall(__NR_clone3, arguments, size); };
+    EXPECT_ERRNO(clone3(0), EINVAL);
+    EXPECT_ERRNO(clone3(63), EINVAL);
+    EXPECT_ERRNO(clone3(5000), E2BIG);
+    arguments[200] = 1;
+    EXPECT_ERRNO(clone3(256), E2BIG);
+    arguments[200] = 0;
+    arguments[32] = 65;  // exit_signal
+    EXPECT_ERRNO(clone3(64), EINVAL);
+    arguments[32] = SIGCHLD;
+    for (const unsigned size : {64U, 88U, 256U}) {
+        const pid_t pid = static_cast<pid_t>(clone3(size));
+        if (pid == 0) {
+            _exit(3);
+        }
+        EXPECT_EQ(check::wait_status(pid), 3 << 8);
+    }
+    arguments[32] = 0;
+    arguments[41] = 1;  // a stack without a size
+    EXPECT_ERRNO(clone3(64), EINVAL);
+}
+
+CHECK_CASE(a_sister_is_the_parents_child) {
+    EXPECT_EQ(check::status_of_child([] {
+                  const pid_t grandparent = getpid();
+                  const pid_t middle = check::fork_or_fail();
+                  if (middle == 0) {
+                      if (syscall(__NR_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0) {
+                          _exit(getppid() == grandparent ? 4 : 5);
+                      }
+                      _exit(4);
+                  }
+                  for (int n = 0; n < 2; ++n) {
+                      int status = 0;
+                      EXPECT(waitpid(-1, &status, 0) > 0);
+                      EXPECT_EQ(status, 4 << 8);
+                  }
+              }),
+              0);
+}
+
+CHECK_CASE(waits_name_only_what_there_can_be) {
+    int status = 0;
+    EXPECT_ERRNO(waitpid(INT_MIN, &status, 0), ESRCH);
+    siginfo_t info{};
+    EXPECT_ERRNO(waitid(P_ALL, 0, &info, 0), EINVAL);
+    EXPECT_ERRNO(waitid(P_ALL, 0, &info, WEXITED | 0x100), EINVAL);
+    EXPECT_ERRNO(waitid(P_PGID, static_cast<id_t>(-5), &info, WEXITED), EINVAL);
+    EXPECT_ERRNO(waitid(P_PID, 0, &info, WEXITED), EINVAL);
+    EXPECT_ERRNO(waitid(P_ALL, 0, &info, WEXITED), ECHILD);
+}
+
+/// No set-user-ID program changes who does not want new rights.
+CHECK_CASE(new_rights_can_be_given_up) {
+    constexpr unsigned nobody = 65534;
+    if (std::getenv("IS_THE_SET_ID_PROGRAM") != nullptr) {
+        EXPECT_EQ(geteuid(), nobody);
+        return;
+    }
+    const char* const path = "/tmp/process_test.no-rights";
+    struct statvfs where{};
+    if (getuid() != 0 || statvfs("/tmp", &where) != 0 || (where.f_flag & ST_NOSUID) != 0) {
+        return;
+    }
+    copy_file("/proc/self/exe", path, 04755);
+    const int status = check::status_of_child([=] {
+        const int null = open("/dev/null", O_WRONLY);
+        dup2(null, STDOUT_FILENO);
+        EXPECT_EQ(setuid(nobody), 0);
+        EXPECT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        char variable[] = "IS_THE_SET_ID_PROGRAM=1";
+        char name[] = "new_rights_can_be_given_up";
+        char* const arguments[] = {name, name, nullptr};
+        char* const environment[] = {variable, nullptr};
+        execve(path, arguments, environment);
+        _Exit(9);
+    });
+    unlink(path);
+    EXPECT_EQ(status, 0);
 }
 
 CHECK_CASE(exec_hands_arguments_and_environment_over) {

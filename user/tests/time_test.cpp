@@ -5,8 +5,10 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 namespace {
@@ -181,4 +183,139 @@ CHECK_CASE(real_time_is_after_the_year_2000) {
     EXPECT_EQ(gettimeofday(&day, nullptr), 0);
     EXPECT(day.tv_sec - at.tv_sec <= 60 && day.tv_sec >= at.tv_sec);
     EXPECT(std::time(nullptr) - at.tv_sec <= 60);
+}
+
+namespace {
+
+constexpr long futex_wait_bitset = 9, futex_clock_realtime = 256;
+
+timespec time_of_day() {
+    timespec at{};
+    EXPECT_EQ(clock_gettime(CLOCK_REALTIME, &at), 0);
+    return at;
+}
+bool is_before(const timespec& a, const timespec& b) {
+    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+}
+/// Sleeps until a time of day; returns the error.
+int wait_on_futex(const timespec& until) {
+    int word = 0;
+    return syscall(SYS_futex, &word, futex_wait_bitset | futex_clock_realtime, 0, &until, nullptr,
+                   -1) == -1
+               ? errno
+               : 0;
+}
+
+}  // namespace
+
+CHECK_CASE(deadlines_of_the_time_of_day_come_when_they_are_due) {
+    timespec end = time_of_day();
+    end.tv_sec += 1;
+    EXPECT_EQ(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &end, nullptr), 0);
+    EXPECT(!is_before(time_of_day(), end));
+    end.tv_sec += 1;
+    EXPECT_EQ(wait_on_futex(end), ETIMEDOUT);
+    EXPECT(!is_before(time_of_day(), end));
+    EXPECT_EQ(wait_on_futex(end), ETIMEDOUT);  // it has passed
+    EXPECT_EQ(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &end, nullptr), 0);
+}
+
+CHECK_CASE(very_long_sleeps_do_not_end_at_once) {
+    // Longer than 292 years, which is what 64 bits of nanoseconds hold.
+    struct {
+        long long seconds;
+        long nanoseconds, padding;
+    } const for_ever{0x7fff'ffff'ffff'ffff, 999'999'999, 0};
+    constexpr long clock_nanosleep_time64 = 407;
+    for (const int flags : {0, TIMER_ABSTIME}) {
+        for (const int clock : {CLOCK_REALTIME, CLOCK_MONOTONIC}) {
+            const pid_t pid = check::fork_or_fail();
+            if (pid == 0) {
+                syscall(clock_nanosleep_time64, clock, flags, &for_ever, nullptr);
+                _Exit(1);
+            }
+            check::wait_until_asleep(pid);
+            EXPECT_EQ(kill(pid, SIGKILL), 0);
+            EXPECT_EQ(WTERMSIG(check::wait_status(pid)), SIGKILL);
+        }
+    }
+}
+
+CHECK_CASE(setting_the_clock_wakes_who_waits_for_a_time_of_day) {
+    const timespec before = time_of_day();
+    const long long start = now();
+    timespec end = before;
+    end.tv_sec += 10'000;
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        _Exit(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &end, nullptr));
+    }
+    check::wait_until_asleep(pid);
+    timespec then = end;
+    then.tv_sec += 1;
+    EXPECT_EQ(clock_settime(CLOCK_REALTIME, &then), 0);
+    EXPECT_EQ(check::wait_status(pid), 0);
+    timespec back = before;
+    back.tv_sec += static_cast<time_t>((now() - start) / 1'000'000'000);
+    EXPECT_EQ(clock_settime(CLOCK_REALTIME, &back), 0);
+}
+
+CHECK_CASE(times_of_day_that_cannot_be_are_refused) {
+    const timespec bad[] = {{1'700'000'000, 1'000'000'000}, {1'700'000'000, -1}, {-5, 0}, {0, 0}};
+    for (const timespec& time : bad) {
+        EXPECT_ERRNO(syscall(SYS_clock_settime, CLOCK_REALTIME, &time), EINVAL);
+    }
+    const struct {
+        long long seconds;
+        long nanoseconds, padding;
+    } late[] = {{1LL << 40, 0, 0}, {8'277'292'036, 0, 0}, {-1, 0, 0}};
+    constexpr long clock_settime64 = 404;
+    for (const auto& time : late) {
+        EXPECT_ERRNO(syscall(clock_settime64, CLOCK_REALTIME, &time), EINVAL);
+    }
+    const timeval bad_days[] = {{1'700'000'000, 1'000'000}, {1'700'000'000, -1}, {-1, 0}};
+    for (const timeval& day : bad_days) {
+        EXPECT_ERRNO(syscall(SYS_settimeofday, &day, nullptr), EINVAL);
+    }
+    const timespec good{1'700'000'000, 0};
+    EXPECT_ERRNO(syscall(SYS_clock_settime, CLOCK_MONOTONIC, &good), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_clock_settime, -6, &good), EPERM);  // CPU time of this process
+    EXPECT_EQ(setuid(1000), 0);
+    EXPECT_ERRNO(syscall(SYS_clock_settime, CLOCK_REALTIME, &good), EPERM);
+    EXPECT_ERRNO(syscall(SYS_clock_settime, CLOCK_REALTIME, &bad[0]), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_settimeofday, nullptr, nullptr), EPERM);
+    timex state{};
+    EXPECT(syscall(SYS_adjtimex, &state) >= 0);
+    EXPECT_EQ(state.tick, 10'000);
+    state.modes = ADJ_OFFSET;
+    EXPECT_ERRNO(syscall(SYS_adjtimex, &state), EPERM);
+}
+
+CHECK_CASE(cpu_clocks_of_processes) {
+    clockid_t mine = 0;
+    EXPECT_EQ(clock_getcpuclockid(0, &mine), 0);
+    timespec before{};
+    EXPECT_EQ(clock_gettime(mine, &before), 0);
+    timespec after = before;
+    while (!is_before(before, after)) {
+        EXPECT_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after), 0);
+    }
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        for (;;) {
+        }
+    }
+    clockid_t of_child = 0;
+    EXPECT_EQ(clock_getcpuclockid(pid, &of_child), 0);
+    const timespec a_little{0, 20'000'000};
+    EXPECT_EQ(clock_nanosleep(of_child, TIMER_ABSTIME, &a_little, nullptr), 0);
+    timespec used{};
+    EXPECT_EQ(clock_gettime(of_child, &used), 0);
+    EXPECT(!is_before(used, a_little));
+    kill(pid, SIGKILL);
+    check::wait_status(pid);
+    EXPECT_ERRNO(clock_gettime(of_child, &used), EINVAL);
+    EXPECT_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &a_little, nullptr), EINVAL);
+    EXPECT_EQ(clock_nanosleep(CLOCK_MONOTONIC_RAW, 0, &a_little, nullptr), EOPNOTSUPP);
+    EXPECT_EQ(clock_nanosleep(99, 0, &a_little, nullptr), EINVAL);
 }

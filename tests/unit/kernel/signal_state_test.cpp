@@ -46,6 +46,24 @@ TEST(SignalState, BlockedSignalWaits) {
     EXPECT_TRUE(s.choose_next());
 }
 
+TEST(SignalState, FatalIsWhatEndsWithoutACoreOrAHandler) {
+    SignalState s;
+    EXPECT_EQ(s.fatal(), 0U);
+    s.post(sig_segv, from_user);
+    s.post(sig_stop, from_user);
+    EXPECT_EQ(s.fatal(), 0U);
+    EXPECT_TRUE(s.set_disposition(sig_usr1, handler()));
+    s.post(sig_usr1, from_user);
+    EXPECT_EQ(s.fatal(), 0U);
+    s.set_blocked(SignalSet::of(sig_term));
+    s.post(sig_term, from_user);
+    EXPECT_EQ(s.fatal(), 0U);
+    s.set_blocked({});
+    EXPECT_EQ(s.fatal(), std::uint32_t{sig_term});
+    s.post(sig_kill, from_user);
+    EXPECT_EQ(s.fatal(), std::uint32_t{sig_kill});
+}
+
 TEST(SignalState, KillAndStopCannotBeBlockedOrCaught) {
     SignalState s;
     s.set_blocked(SignalSet(~std::uint64_t{0}));

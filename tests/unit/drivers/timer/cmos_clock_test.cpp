@@ -84,11 +84,37 @@ TEST(CmosClock, ReadsAgainWhenTheClockTicksBetweenTwoRegisters) {
 
 TEST(CmosClock, RefusesAnAbsentOrBrokenChip) {
     CmosPorts::Chip chip;
-    chip.memory.fill(0xFF);
+    chip.memory.fill(0xFF);  // for ever in an update
     EXPECT_EQ(CmosClock{CmosPorts(chip)}.read().error(), Errc::io_error);
     set_date(chip, {0x26, 0x13, 0x22, 0x15, 0x07, 0x59}, 0x02);
     chip.memory[10] = 0;
-    EXPECT_EQ(CmosClock{CmosPorts(chip)}.read().error(), Errc::io_error) << "month 13";
+    EXPECT_EQ(CmosClock{CmosPorts(chip)}.read().error(), Errc::corrupted) << "month 13";
+    set_date(chip, {0xAA, 0x11, 0x22, 0x15, 0x07, 0x59}, 0x02);
+    EXPECT_EQ(CmosClock{CmosPorts(chip)}.read().error(), Errc::corrupted) << "year 110";
+    set_date(chip, {0x69, 0x11, 0x22, 0x15, 0x07, 0x59}, 0x02);
+    chip.memory[0x32] = 0x19;
+    EXPECT_EQ(CmosClock{CmosPorts(chip)}.read().error(), Errc::corrupted) << "before 1970";
+}
+
+TEST(CmosClock, BelievesACenturyThatMakesSense) {
+    struct Case {
+        std::uint8_t century, year;
+        std::uint32_t expected;
+    };
+    for (const Case& c : {Case{0x19, 0x99, 1999}, Case{0x20, 0x99, 2099}, Case{0x20, 0x26, 2026},
+                          Case{0x21, 0x00, 2100}, Case{0x00, 0x26, 2026}, Case{0x00, 0x69, 2069},
+                          Case{0x00, 0x70, 1970}, Case{0xFF, 0x99, 1999}, Case{0x13, 0x26, 2026}}) {
+        CmosPorts::Chip chip;
+        set_date(chip, {c.year, 0x11, 0x22, 0x15, 0x07, 0x59}, 0x02);
+        chip.memory[0x32] = c.century;
+        const auto read = CmosClock{CmosPorts(chip)}.read();
+        ASSERT_TRUE(read) << c.expected;
+        EXPECT_EQ(read->year, c.expected);
+    }
+    CmosPorts::Chip binary;
+    set_date(binary, {99, 11, 22, 15, 7, 59}, 0x06);
+    binary.memory[0x32] = 19;
+    EXPECT_EQ(CmosClock{CmosPorts(binary)}.read().value().year, 1999U);
 }
 
 TEST(CmosClock, CountsSecondsSinceTheEpoch) {

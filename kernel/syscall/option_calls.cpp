@@ -1,0 +1,210 @@
+/// prctl, personality and capabilities: what a process may say about itself.
+#include "kernel/process/process.hpp"
+#include "kernel/process/process_table.hpp"
+#include "kernel/syscall/process_calls.hpp"
+#include "kernel/syscall/system_calls.hpp"
+#include "kernel/syscall/user_copy.hpp"
+
+#include <array>
+#include <cstddef>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <utility>
+
+namespace kidney::kernel::calls {
+namespace {
+
+constexpr std::size_t name_size = 16;
+
+Reply set_name(Process& self, UserPtr<const char> from) noexcept {
+    std::array<char, name_size> name{};
+    const Result<std::size_t> length = copy_string(name, from);
+    if (!length && length.error() != Errc::name_too_long) {
+        return fail(length.error());
+    }
+    self.thread->set_name({name.data(), length.value_or(name_size - 1)});
+    return 0U;
+}
+Reply get_name(Process& self, VirtAddr to) noexcept {
+    std::array<char, name_size> name{};
+    self.name().copy(name.data(), name.size() - 1);
+    TRY(copy_out(to, std::as_bytes(std::span(name))));
+    return 0U;
+}
+
+/// A switch with the values 0 and 1 that others may look at.
+Reply set_switch(bool Process::* which, Process& self, std::uint32_t value) noexcept {
+    if (value > 1) {
+        return fail(Errc::invalid_argument);
+    }
+    LockGuard guard(process_lock);
+    self.*which = value != 0;
+    return 0U;
+}
+Reply set_death_signal(Process& self, std::uint32_t signal) noexcept {
+    if (signal > abi::signal_count) {
+        return fail(Errc::invalid_argument);
+    }
+    LockGuard guard(process_lock);
+    self.death_signal = signal;
+    return 0U;
+}
+Reply set_timer_slack(Process& self, std::uint32_t nanoseconds) noexcept {
+    self.timer_slack =
+        static_cast<std::int32_t>(nanoseconds) > 0 ? nanoseconds : default_timer_slack;
+    return 0U;
+}
+
+}  // namespace
+
+Reply prctl(Process& self, std::uint32_t option, std::uint32_t a, std::uint32_t b, std::uint32_t c,
+            std::uint32_t d) noexcept {
+    const Reply wrong = fail(Errc::invalid_argument);
+    const bool has_rest = (b | c | d) != 0;
+    const UserPtr<std::uint32_t> to(a);
+    switch (option) {
+        case PR_SET_NAME:
+            return set_name(self, UserPtr<const char>(a));
+        case PR_GET_NAME:
+            return get_name(self, VirtAddr(a));
+        case PR_SET_PDEATHSIG:
+            return set_death_signal(self, a);
+        case PR_GET_PDEATHSIG:
+            TRY(put_user(to, self.death_signal));
+            return 0U;
+        case PR_SET_DUMPABLE:
+            return set_switch(&Process::dumpable, self, a);
+        case PR_GET_DUMPABLE:
+            return self.dumpable ? 1U : 0U;
+        case PR_SET_KEEPCAPS:
+            return set_switch(&Process::keeps_capabilities, self, a);
+        case PR_GET_KEEPCAPS:
+            return self.keeps_capabilities ? 1U : 0U;
+        case PR_SET_NO_NEW_PRIVS:  // for ever
+            return a == 1 && !has_rest ? set_switch(&Process::no_new_rights, self, 1) : wrong;
+        case PR_GET_NO_NEW_PRIVS:
+            return a == 0 && !has_rest ? Reply(self.no_new_rights ? 1U : 0U) : wrong;
+        case PR_SET_CHILD_SUBREAPER:
+            return set_switch(&Process::adopts_orphans, self, a != 0 ? 1 : 0);
+        case PR_GET_CHILD_SUBREAPER:
+            TRY(put_user(to, self.adopts_orphans ? 1U : 0U));
+            return 0U;
+        case PR_SET_TIMERSLACK:
+            return set_timer_slack(self, a);
+        case PR_GET_TIMERSLACK:
+            return self.timer_slack;
+        case PR_SET_TIMING:
+            return a == PR_TIMING_STATISTICAL ? Reply(0U) : wrong;
+        case PR_GET_TIMING:
+            return std::uint32_t{PR_TIMING_STATISTICAL};
+        case PR_GET_TSC:
+            TRY(put_user(to, std::uint32_t{PR_TSC_ENABLE}));
+            return 0U;
+        case PR_SET_TSC:
+            return a == PR_TSC_ENABLE ? Reply(0U) : wrong;
+        case PR_GET_SECCOMP:
+        case PR_GET_SECUREBITS:
+            return 0U;
+        case PR_CAPBSET_READ:
+            return a <= CAP_LAST_CAP ? Reply(1U) : wrong;
+        default:
+            return wrong;
+    }
+}
+
+Reply personality(Process& self, std::uint32_t wanted) noexcept {
+    constexpr std::uint32_t only_ask = 0xffff'ffff;
+    return wanted == only_ask ? self.personality : std::exchange(self.personality, wanted);
+}
+
+// --- Capabilities: root has all, everybody else none; that is what the rest of the kernel asks.
+// ---
+
+namespace {
+
+struct CapabilityHeader {
+    std::uint32_t version;
+    std::int32_t pid;
+};
+struct CapabilityWords {
+    std::uint32_t effective, permitted, inheritable;
+};
+using CapabilitySets = std::array<CapabilityWords, _LINUX_CAPABILITY_U32S_3>;
+
+CapabilitySets capabilities_of(const Identity& who) noexcept {
+    constexpr std::uint64_t all = (std::uint64_t{1} << (CAP_LAST_CAP + 1)) - 1;
+    const bool permitted = who.user.effective == 0 || who.user.real == 0 || who.user.saved == 0;
+    CapabilitySets sets{};
+    for (std::size_t n = 0; n < sets.size(); ++n) {
+        const auto word = static_cast<std::uint32_t>(all >> 32 * n);
+        sets[n] = {who.is_privileged() ? word : 0, permitted ? word : 0, 0};
+    }
+    return sets;
+}
+
+/// How many words the program's version has. Error: invalid_argument, with the version that we
+/// prefer in the header; a null `data` only asks for it.
+Result<std::size_t> words_of(const CapabilityHeader& header,
+                             UserPtr<CapabilityHeader> at) noexcept {
+    switch (header.version) {
+        case _LINUX_CAPABILITY_VERSION_1:
+            return _LINUX_CAPABILITY_U32S_1;
+        case _LINUX_CAPABILITY_VERSION_2:
+        case _LINUX_CAPABILITY_VERSION_3:
+            return _LINUX_CAPABILITY_U32S_3;
+        default:
+            TRY(put_user(at, {_LINUX_CAPABILITY_VERSION_3, header.pid}));
+            return fail(Errc::invalid_argument);
+    }
+}
+
+}  // namespace
+
+Reply capget(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
+    const UserPtr<CapabilityHeader> at(header_at);
+    const CapabilityHeader header = TRY(get_user(UserPtr<const CapabilityHeader>(header_at)));
+    Result<std::size_t> words = words_of(header, at);
+    if (!words && data == VirtAddr(0)) {
+        return words.error() == Errc::invalid_argument ? Reply(0U) : Reply(fail(words.error()));
+    }
+    const std::size_t count = TRY(std::move(words));
+    if (header.pid < 0) {
+        return fail(Errc::invalid_argument);
+    }
+    CapabilitySets sets{};
+    {
+        LockGuard guard(process_lock);
+        const Process* const p = header.pid == 0 ? &self : processes().find(Pid(header.pid));
+        if (p == nullptr) {
+            return fail(Errc::no_process);
+        }
+        sets = capabilities_of(p->identity);
+    }
+    if (data != VirtAddr(0)) {
+        TRY(copy_out(data, std::as_bytes(std::span(sets).first(count))));
+    }
+    return 0U;
+}
+
+/// A process can have what it has. What it does not want of that it keeps: to drop it, it becomes
+/// another user.
+Reply capset(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
+    const UserPtr<CapabilityHeader> at(header_at);
+    const CapabilityHeader header = TRY(get_user(UserPtr<const CapabilityHeader>(header_at)));
+    const std::size_t count = TRY(words_of(header, at));
+    if (header.pid != 0 && Pid(header.pid) != self.pid) {
+        return fail(Errc::not_permitted);
+    }
+    CapabilitySets wanted{};
+    TRY(copy_in(std::as_writable_bytes(std::span(wanted).first(count)), data));
+    const CapabilitySets now = capabilities_of(self.identity);
+    for (std::size_t n = 0; n < now.size(); ++n) {
+        if (wanted[n].effective != now[n].effective || wanted[n].permitted != now[n].permitted ||
+            (wanted[n].inheritable & ~now[n].permitted) != 0) {
+            return fail(Errc::not_permitted);
+        }
+    }
+    return 0U;
+}
+
+}  // namespace kidney::kernel::calls

@@ -247,11 +247,11 @@ Result<Duration> slice_of(Process& self, Pid pid) noexcept {
 }  // namespace
 
 Reply sched_rr_get_interval(Process& self, Pid pid, VirtAddr to) noexcept {
-    TRY(put_timespec32(to, TRY(slice_of(self, pid))));
+    TRY(put_timespec<Timespec32>(to, TRY(slice_of(self, pid))));
     return 0U;
 }
 Reply sched_rr_get_interval64(Process& self, Pid pid, VirtAddr to) noexcept {
-    TRY(put_timespec64(to, TRY(slice_of(self, pid))));
+    TRY(put_timespec<Timespec64>(to, TRY(slice_of(self, pid))));
     return 0U;
 }
 

@@ -2,12 +2,13 @@
 
 #include "arch/i686/cpu/instructions.hpp"
 #include "kernel/devices.hpp"
-#include "kernel/exec/elf.hpp"
+#include "kernel/exec/elf_file.hpp"
 #include "kernel/exec/loader.hpp"
 #include "kernel/exec/script.hpp"
 #include "kernel/exec/stack_image.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/exit.hpp"
+#include "kernel/syscall/path_buffer.hpp"
 #include "kidney/core/text.hpp"
 
 #include <array>
@@ -15,64 +16,57 @@
 namespace kidney::kernel {
 namespace {
 
-constexpr unsigned max_interpreters = 4;  ///< scripts whose interpreter is a script
+constexpr unsigned max_scripts = 5;  ///< of which each is run by the next, as in Linux
 
-/// A file that this process may execute.
-Result<Ref<fs::Vnode>> open_executable(const fs::PathContext& context,
-                                       std::string_view path) noexcept {
-    Ref<fs::Vnode> node = TRY(vfs().node_at(context, path, true));
-    if (node->type() != fs::NodeType::regular) {
-        return fail(Errc::permission_denied);
-    }
-    TRY(fs::check_access(TRY(node->attributes()), context.credentials, fs::Access::execute));
-    return node;
-}
-
-Result<std::size_t> read_at(fs::Vnode& node, std::uint64_t offset,
-                            std::span<std::byte> to) noexcept {
-    fs::SpanReadBuffer buffer(to);
-    return node.read(offset, buffer);
-}
-
-/// The executable in the end, and how it is to be loaded.
+/// The executable in the end, and what loads it (not open if it does without).
 struct Program {
-    Ref<fs::Vnode> node;
-    LoadPlan plan;
+    ElfFile file, interpreter;
 };
 
-Result<LoadPlan> read_plan(fs::Vnode& node, std::span<const std::byte> head) noexcept {
-    const std::uint64_t size = TRY(node.attributes()).size;
-    const ProgramHeaderExtent extent = TRY(find_program_headers(head, size));
-    if (std::uint64_t{extent.offset} + extent.bytes() <= head.size()) {
-        return plan_load(head, head.subspan(extent.offset, extent.bytes()), size);
-    }
-    std::array<std::byte, max_program_headers * sizeof(Elf32_Phdr)> headers;
-    const auto wanted = std::span(headers).first(extent.bytes());
-    if (TRY(read_at(node, extent.offset, wanted)) != wanted.size()) {
-        return fail(Errc::not_executable);
-    }
-    return plan_load(head, wanted, size);
-}
-
 /// Follows `#!` lines until there is an ELF file. `arguments` changes accordingly.
-Result<Program> find_program(const fs::PathContext& context, std::string_view path,
-                             ArgumentBlock& arguments) noexcept {
-    std::array<std::byte, 512> head;
+Status find_file(const fs::PathContext& context, std::string_view path, ArgumentBlock& arguments,
+                 ElfFile& file) noexcept {
     std::array<char, max_script_line> interpreter;
-    for (unsigned depth = 0; depth <= max_interpreters; ++depth) {
-        Ref<fs::Vnode> node = TRY(open_executable(context, path));
-        const auto bytes = std::span(head).first(TRY(read_at(*node, 0, head)));
+    for (unsigned depth = 0; depth <= max_scripts; ++depth) {
+        TRY(file.open(context, path));
+        const auto bytes = file.head();
         const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         const std::optional<ScriptLine> script = TRY(parse_script_line(text));
         if (!script) {
-            LoadPlan plan = TRY(read_plan(*node, bytes));
-            return Program{std::move(node), plan};
+            TRY(file.read_headers());
+            return file.headers().is_program() ? Status() : fail(Errc::not_executable);
         }
         TRY(arguments.replace_first(script->interpreter, script->argument, path));
         script->interpreter.copy(interpreter.data(), interpreter.size());
         path = {interpreter.data(), script->interpreter.size()};
     }
     return fail(Errc::too_many_symlinks);
+}
+
+/// The interpreter that the program names, if it names one.
+Status find_interpreter(const fs::PathContext& context, Program& program) noexcept {
+    const std::optional<FileExtent> where = program.file.headers().interpreter();
+    if (!where) {
+        return {};
+    }
+    if (where->size < 2 || where->size > fs::max_path) {
+        return fail(Errc::not_executable);
+    }
+    PathBuffer buffer;
+    const std::span<char> path = TRY(buffer.allocate()).first(where->size);
+    TRY(program.file.read(where->offset, std::as_writable_bytes(path)));
+    if (path.back() != '\0') {
+        return fail(Errc::not_executable);
+    }
+    TRY(program.interpreter.open(context, path.data()));
+    if (program.interpreter.head().size() < sizeof(Elf32_Ehdr)) {
+        return fail(Errc::io_error);
+    }
+    const Status status = program.interpreter.read_headers();
+    if (!status && status.error() == Errc::not_executable) {
+        return fail(Errc::bad_library);
+    }
+    return status;
 }
 
 std::string_view last_component(std::string_view path) noexcept {
@@ -100,8 +94,9 @@ bool is_somebody_else(const Identity& who) noexcept {
 
 /// Copies the stack image into the new address space; returns where its parts are. `who` is the
 /// identity that the program will have.
-Result<StackLayout> write_stack(const Identity& who, AddressSpace& memory, const LoadPlan& plan,
+Result<StackLayout> write_stack(const Identity& who, const LoadedProgram& program,
                                 const ArgumentBlock& arguments, std::string_view path) noexcept {
+    AddressSpace& memory = *program.memory;
     std::array<std::byte, 16> random;
     fill_random(random);
     const StackImageInput in{
@@ -111,9 +106,10 @@ Result<StackLayout> write_stack(const Identity& who, AddressSpace& memory, const
         .envc = arguments.environment_count(),
         .executable = path,
         .random = random,
-        .entry = plan.entry,
-        .program_headers = plan.program_headers,
-        .program_header_count = plan.program_header_count,
+        .entry = program.entry,
+        .interpreter_base = program.interpreter_base,
+        .program_headers = program.program_headers,
+        .program_header_count = program.program_header_count,
         .uid = who.user.real,
         .euid = who.user.effective,
         .gid = who.group.real,
@@ -181,21 +177,23 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
 
 Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
                std::string_view path, ArgumentBlock& arguments) noexcept {
-    Program program = TRY(find_program(context, path, arguments));
-    const fs::Attributes attributes = TRY(program.node->attributes());
-    Ref<AddressSpace> memory = TRY(build_address_space(*program.node, program.plan));
+    Program program;
+    TRY(find_file(context, path, arguments, program.file));
+    TRY(find_interpreter(context, program));
+    const fs::Attributes attributes = TRY(program.file.node().attributes());
+    LoadedProgram loaded = TRY(load_program(program.file, program.interpreter));
     const Identity identity = identity_in(attributes, self.identity, self.no_new_rights);
-    const StackLayout stack = TRY(write_stack(identity, *memory, program.plan, arguments, path));
+    const StackLayout stack = TRY(write_stack(identity, loaded, arguments, path));
 
     // Behind this line nothing fails: there is no old program to return to.
-    enter_address_space(self, std::move(memory));
+    enter_address_space(self, std::move(loaded.memory));
     return_borrowed_memory(self, sched::WakeHint::none);
     {
         LockGuard guard(process_lock);
         self.identity = identity;
     }
-    forget_old_program(self, *program.node, last_component(path), arguments, stack.strings);
-    frame = arch::user_start_frame(program.plan.entry, stack.stack_pointer);
+    forget_old_program(self, program.file.node(), last_component(path), arguments, stack.strings);
+    frame = arch::user_start_frame(loaded.start, stack.stack_pointer);
     return {};
 }
 

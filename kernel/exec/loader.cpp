@@ -5,68 +5,134 @@
 namespace kidney::kernel {
 namespace {
 
-mm::Protection protection_of(const LoadSegment& s) noexcept {
-    return {.read = s.readable, .write = s.writable, .execute = s.executable};
-}
-
-Status map_at(AddressSpace& space, VirtAddr start, std::uint32_t size,
-              mm::RegionTraits traits) noexcept {
+/// A mapping at these very addresses.
+mm::MapRequest request_for(VirtAddr start, std::uint32_t size, mm::Protection protection) noexcept {
     mm::MapRequest request;
     request.address = start;
     request.size = size;
     request.fixed = true;
-    request.traits = std::move(traits);
-    const Result<VirtAddr> at = space.map(request);
-    if (!at) {
-        // Addresses that may not be mapped are the file's fault, not the caller's.
-        return fail(at.error() == Errc::no_memory ? Errc::no_memory : Errc::not_executable);
+    request.traits.protection = protection;
+    return request;
+}
+
+Status map_segment(AddressSpace& space, const Ref<mm::PageSource>& pages, const LoadSegment& s,
+                   std::uint32_t bias) noexcept {
+    if (s.file_pages_size() != 0) {
+        mm::MapRequest file =
+            request_for(s.start + bias, s.file_pages_size(),
+                        {.read = s.readable, .write = s.writable, .execute = s.executable});
+        file.traits.source = pages;
+        file.traits.source_page = s.file_offset >> page_shift;
+        TRY(space.map(file));
+    }
+    // A program that may not write where its .bss begins, or has no file there, is left with that.
+    if (s.writable && s.zero_from < s.file_end) {
+        Status status = space.fill_zero(s.zero_from + bias, s.file_end - s.zero_from);
+        if (!status && status.error() != Errc::out_of_range) {
+            return status;
+        }
+    }
+    if (s.anonymous_size() != 0) {
+        TRY(space.map(request_for(s.file_end + bias, s.anonymous_size(),
+                                  {.read = true, .write = true, .execute = s.executable})));
     }
     return {};
 }
 
-Status map_segment(AddressSpace& space, const Ref<mm::PageSource>& pages,
-                   const LoadSegment& s) noexcept {
-    if (s.file_pages_size() != 0) {
-        mm::RegionTraits traits;
-        traits.protection = protection_of(s);
-        traits.source = pages;
-        traits.source_page = s.file_offset >> page_shift;
-        TRY(map_at(space, s.start, s.file_pages_size(), std::move(traits)));
+/// Where an image goes for which every place is good: as high as there is room.
+Result<VirtAddr> find_place(AddressSpace& space, const LoadPlan& plan) noexcept {
+    mm::MapRequest request;
+    request.size = plan.extent.size + (plan.alignment - page_size);
+    if (request.size < plan.extent.size ||
+        request.size > mm::user_layout::mmap_ceiling - mm::user_layout::lowest) {
+        return fail(Errc::invalid_argument);
     }
-    if (s.anonymous_size() != 0) {
-        mm::RegionTraits traits;
-        traits.protection = protection_of(s);
-        TRY(map_at(space, s.file_end, s.anonymous_size(), std::move(traits)));
+    const VirtAddr room = TRY(space.map(request));
+    TRY(space.unmap({room, request.size}));
+    return align_up(room, plan.alignment);
+}
+
+/// What a file's segments became.
+struct Image {
+    std::uint32_t bias = 0;  ///< to be added to every address in the file
+    VirtAddr end;
+};
+
+Result<Image> map_image(AddressSpace& space, fs::Vnode& file, const LoadPlan& plan,
+                        VirtAddr start) noexcept {
+    constexpr VirtAddr lowest = mm::user_layout::lowest;
+    constexpr VirtAddr highest = stack_top - stack_size - mm::growth_guard;
+    if (start < lowest || start > highest || plan.extent.size > highest - start) {
+        return fail(Errc::invalid_argument);
     }
-    if (s.writable && s.has_partial_page()) {
-        TRY(space.fill_zero(s.zero_from, s.file_end - s.zero_from));
+    const Result<Ref<mm::PageSource>> pages = file.pages();
+    if (!pages) {
+        return fail(pages.error() == Errc::no_device ? Errc::invalid_argument : pages.error());
     }
-    return {};
+    const Image image{.bias = start - plan.extent.start, .end = start + plan.extent.size};
+    Status status = plan.for_each_segment([&](const LoadSegment& segment) noexcept {
+        return map_segment(space, *pages, segment, image.bias);
+    });
+    TRY(std::move(status));
+    return image;
 }
 
 Status map_stack(AddressSpace& space, bool executable) noexcept {
     constexpr std::uint32_t mapped_at_first = 4 * page_size;
-    mm::RegionTraits traits;
-    traits.protection = {.read = true, .write = true, .execute = executable};
-    traits.kind = mm::RegionKind::stack;
-    traits.lowest = stack_top - stack_size;
-    return map_at(space, stack_top - mapped_at_first, mapped_at_first, std::move(traits));
+    mm::MapRequest request = request_for(stack_top - mapped_at_first, mapped_at_first,
+                                         {.read = true, .write = true, .execute = executable});
+    request.traits.kind = mm::RegionKind::stack;
+    request.traits.lowest = stack_top - stack_size;
+    TRY(space.map(request));
+    return {};
+}
+
+Status load_interpreter(LoadedProgram& loaded, const ElfFile& interpreter) noexcept {
+    const LoadPlan plan = TRY(LoadPlan::of(interpreter.headers()));
+    const VirtAddr start = interpreter.headers().is_relocatable()
+                               ? TRY(find_place(*loaded.memory, plan))
+                               : plan.extent.start;
+    const Image image = TRY(map_image(*loaded.memory, interpreter.node(), plan, start));
+    loaded.interpreter_base = VirtAddr(image.bias);
+    loaded.start = interpreter.headers().entry() + image.bias;
+    return {};
+}
+
+Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter) noexcept {
+    const ElfHeaders& headers = program.headers();
+    const LoadPlan plan = TRY(LoadPlan::of(headers));
+    LoadedProgram loaded;
+    loaded.memory = TRY(AddressSpace::create(memory_environment()));
+    AddressSpace& space = *loaded.memory;
+    VirtAddr start = plan.extent.start;
+    if (headers.is_relocatable()) {
+        // A loader that is started by its name must keep away from where programs go.
+        start = interpreter ? align_up(position_independent_base, plan.alignment)
+                            : TRY(find_place(space, plan));
+    }
+    const Image image = TRY(map_image(space, program.node(), plan, start));
+    TRY(map_stack(space, headers.stack() != StackRights::data_only));
+    loaded.start = loaded.entry = headers.entry() + image.bias;
+    loaded.program_headers = plan.program_headers + image.bias;
+    loaded.program_header_count = headers.count();
+    if (interpreter) {
+        TRY(load_interpreter(loaded, interpreter));
+    }
+    // Above a program that lies among the mappings there is no room for a heap.
+    const bool has_room_above = interpreter || !headers.is_relocatable();
+    space.set_break_start(has_room_above ? image.end : position_independent_base);
+    return loaded;
 }
 
 }  // namespace
 
-Result<Ref<AddressSpace>> build_address_space(fs::Vnode& file, const LoadPlan& plan) noexcept {
-    const Result<Ref<mm::PageSource>> pages = file.pages();
-    if (!pages) {
-        return fail(pages.error() == Errc::no_device ? Errc::not_executable : pages.error());
+Result<LoadedProgram> load_program(const ElfFile& program, const ElfFile& interpreter) noexcept {
+    Result<LoadedProgram> loaded = load(program, interpreter);
+    if (!loaded) {
+        const bool is_ours = loaded.error() == Errc::no_memory || loaded.error() == Errc::io_error;
+        return fail(is_ours ? loaded.error() : Errc::invalid_argument);
     }
-    Ref<AddressSpace> space = TRY(AddressSpace::create(memory_environment()));
-    for (const LoadSegment& segment : plan.loads()) {
-        TRY(map_segment(*space, *pages, segment));
-    }
-    TRY(map_stack(*space, plan.executable_stack));
-    space->set_break_start(plan.brk_start);
-    return space;
+    return loaded;
 }
 
 }  // namespace kidney::kernel

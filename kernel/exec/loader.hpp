@@ -1,7 +1,7 @@
-/// Carrying out a LoadPlan.
+/// From checked headers to a new address space.
 #pragma once
 
-#include "kernel/exec/elf.hpp"
+#include "kernel/exec/elf_file.hpp"
 #include "kernel/process/process.hpp"
 
 #include <cstdint>
@@ -14,10 +14,21 @@ inline constexpr std::uint32_t stack_size = 8U << 20;
 /// Most that arguments and environment may take.
 inline constexpr std::uint32_t stack_limit = 2 << 20;
 
-/// A new address space with the program's segments, its heap and its stack mapped. Of the file only
-/// the pages where .bss begins are read, because their rest must be zero; the others are the page
-/// faults' business. Errors: no_memory, not_executable, io_error.
-[[nodiscard]] Result<Ref<AddressSpace>> build_address_space(fs::Vnode& file,
-                                                            const LoadPlan& plan) noexcept;
+/// A program in memory: what starts it, and what the auxiliary vector says about it.
+struct LoadedProgram {
+    Ref<AddressSpace> memory;
+    VirtAddr start;             ///< of execution: the interpreter's entry if there is one
+    VirtAddr entry;             ///< the program's own
+    VirtAddr interpreter_base;  ///< 0 without one
+    VirtAddr program_headers;
+    std::uint32_t program_header_count = 0;
+};
+
+/// A new address space with the segments of the program and of its interpreter (none if that file
+/// is not open), its heap and its stack mapped. Of the files only the pages where .bss begins are
+/// read, because their rest must be zero; the others are the page faults' business. Errors:
+/// invalid_argument (they cannot be laid out), no_memory, io_error.
+[[nodiscard]] Result<LoadedProgram> load_program(const ElfFile& program,
+                                                 const ElfFile& interpreter) noexcept;
 
 }  // namespace kidney::kernel

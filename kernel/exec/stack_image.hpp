@@ -30,7 +30,7 @@ struct StackImageInput {
     std::uint32_t envc = 0;
     std::string_view executable;  ///< the path given to execve, for AT_EXECFN
     std::span<const std::byte, 16> random;
-    VirtAddr entry, program_headers;
+    VirtAddr entry, interpreter_base, program_headers;
     std::uint32_t program_header_count = 0;
     std::uint32_t uid = 0, euid = 0, gid = 0, egid = 0;
     std::uint32_t hardware_capabilities = 0;  ///< CPUID(1).edx
@@ -99,7 +99,7 @@ void write_stack_words(const StackImageInput& in, const StackLayout& at, Put&& p
         {AT_PHDR, in.program_headers.value()},
         {AT_PHENT, sizeof(Elf32_Phdr)},
         {AT_PHNUM, in.program_header_count},
-        {AT_BASE, 0},
+        {AT_BASE, in.interpreter_base.value()},
         {AT_FLAGS, 0},
         {AT_ENTRY, in.entry.value()},
         {AT_UID, in.uid},

@@ -31,6 +31,8 @@ inline constexpr std::int32_t restart_number = 512;
             return E2BIG;
         case Errc::not_executable:
             return ENOEXEC;
+        case Errc::bad_library:
+            return ELIBBAD;
         case Errc::bad_descriptor:
             return EBADF;
         case Errc::no_child:

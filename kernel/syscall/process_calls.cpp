@@ -116,7 +116,11 @@ Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
         TRY(block.add_argument(""));  // programs rely on argv[0]
     }
     TRY(block.add_environment(environment));
-    TRY(execute(self, frame, self.path_context(), name.view(), block));
+    Status status = execute(self, frame, self.path_context(), name.view(), block);
+    if (!status && status.error() == Errc::invalid_argument) {
+        exit_process(self, ExitStatus::killed(abi::sig_segv));  // programs expect no such error
+    }
+    TRY(std::move(status));
     return 0U;
 }
 

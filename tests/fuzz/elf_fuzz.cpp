@@ -20,23 +20,28 @@ void require(bool holds) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::span file{reinterpret_cast<const std::byte*>(data), size};
-    const auto extent = kernel::find_program_headers(file, size);
-    if (!extent) {
+    const auto table = kernel::ElfHeaders::locate(file);
+    if (!table || std::uint64_t{table->offset} + table->size > size) {
         return 0;
     }
-    const auto headers = file.subspan(extent->offset, extent->bytes());
-    const auto plan = kernel::plan_load(file, headers, size);
+    const kernel::ElfHeaders headers(file, file.subspan(table->offset, table->size));
+    (void)headers.interpreter();
+    (void)headers.stack();
+    const auto plan = kernel::LoadPlan::of(headers);
     if (!plan) {
         return 0;
     }
-    VirtAddr previous_end = kernel::lowest_user_address;
-    for (const kernel::LoadSegment& segment : plan->loads()) {
-        require(segment.start >= previous_end);
-        require(segment.start <= segment.zero_from && segment.zero_from <= segment.end);
-        require(segment.start.is_page_aligned() && segment.end.is_page_aligned());
-        require(segment.end <= VirtAddr(0xC000'0000));
-        previous_end = segment.end;
-    }
-    require(plan->brk_start == previous_end);
+    require(plan->extent.size != 0 && plan->extent.start.is_page_aligned());
+    require(plan->extent.start < plan->extent.end() && plan->extent.end() <= hal::user_end);
+    require(plan->alignment >= page_size && (plan->alignment & (plan->alignment - 1)) == 0);
+    const Status status = plan->for_each_segment([&](const kernel::LoadSegment& segment) {
+        require(segment.start >= plan->extent.start && segment.end <= plan->extent.end());
+        require(segment.start <= segment.zero_from && segment.zero_from <= segment.file_end);
+        require(segment.file_end <= segment.end);
+        require(segment.start.is_page_aligned() && segment.file_end.is_page_aligned());
+        require(segment.end.is_page_aligned() && (segment.file_offset & page_mask) == 0);
+        return Status();
+    });
+    require(status.has_value());
     return 0;
 }

@@ -14,7 +14,6 @@ namespace {
 struct Image {
     Elf32_Ehdr header{};
     std::vector<Elf32_Phdr> segments;
-    std::uint64_t file_size = 0x3000;
 
     Image() {
         std::memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -29,114 +28,171 @@ struct Image {
         segments.push_back({PT_LOAD, 0, 0x0804'8000, 0, 0x1800, 0x1800, PF_R | PF_X, 0x1000});
         segments.push_back({PT_LOAD, 0x1800, 0x0804'a800, 0, 0x300, 0x2900, PF_R | PF_W, 0x1000});
         segments.push_back({PT_GNU_STACK, 0, 0, 0, 0, 0, PF_R | PF_W, 16});
+        header.e_phnum = 3;
     }
-    [[nodiscard]] Result<LoadPlan> plan() {
+    [[nodiscard]] std::span<const std::byte> head() const {
+        return std::as_bytes(std::span(&header, 1));
+    }
+    /// Good until the image changes.
+    [[nodiscard]] ElfHeaders headers() {
         header.e_phnum = static_cast<Elf32_Half>(segments.size());
-        const auto head = std::as_bytes(std::span(&header, 1));
-        return plan_load(head, std::as_bytes(std::span(segments)), file_size);
+        return {head(), std::as_bytes(std::span(segments))};
     }
+    [[nodiscard]] Result<LoadPlan> plan() { return LoadPlan::of(headers()); }
+    [[nodiscard]] LoadSegment segment(std::size_t n) { return *LoadSegment::of(segments[n]); }
 };
 
 TEST(Elf, PlansTextDataAndBss) {
     Image image;
     const auto plan = image.plan();
     ASSERT_TRUE(plan);
-    ASSERT_EQ(plan->segment_count, 2U);
-    const LoadSegment& text = plan->segments[0];
+    std::vector<LoadSegment> segments;
+    ASSERT_TRUE(plan->for_each_segment([&](const LoadSegment& s) {
+        segments.push_back(s);
+        return Status();
+    }));
+    ASSERT_EQ(segments.size(), 2U);
+    const LoadSegment& text = segments[0];
     EXPECT_EQ(text.start, VirtAddr(0x0804'8000));
     EXPECT_EQ(text.file_end, VirtAddr(0x0804'a000));
     EXPECT_EQ(text.end, VirtAddr(0x0804'a000));
-    EXPECT_TRUE(text.executable);
+    EXPECT_TRUE(text.readable && text.executable);
     EXPECT_FALSE(text.writable);
-    const LoadSegment& data = plan->segments[1];
+    const LoadSegment& data = segments[1];
     EXPECT_EQ(data.start, VirtAddr(0x0804'a000));
     EXPECT_EQ(data.file_offset, 0x1000U);
     EXPECT_EQ(data.zero_from, VirtAddr(0x0804'ab00));
     EXPECT_EQ(data.file_end, VirtAddr(0x0804'b000));
-    EXPECT_TRUE(data.has_partial_page());
     EXPECT_EQ(data.end, VirtAddr(0x0804'e000));
     EXPECT_EQ(data.anonymous_size(), 0x3000U);
-    EXPECT_EQ(plan->entry, VirtAddr(0x0804'8100));
+    EXPECT_EQ(plan->extent, (VirtRange{VirtAddr(0x0804'8000), 0x6000}));
+    EXPECT_EQ(plan->alignment, page_size);
     EXPECT_EQ(plan->program_headers, VirtAddr(0x0804'8034));
-    EXPECT_EQ(plan->brk_start, VirtAddr(0x0804'e000));
-    EXPECT_FALSE(plan->executable_stack);
+    EXPECT_EQ(plan->headers.entry(), VirtAddr(0x0804'8100));
+    EXPECT_FALSE(plan->headers.is_relocatable());
 }
 
-TEST(Elf, PositionIndependentGoesToItsBase) {
+TEST(Elf, StopsAtTheFirstErrorOfAVisitor) {
     Image image;
-    image.header.e_type = ET_DYN;
-    image.header.e_entry = 0x100;
-    image.segments[0].p_vaddr = 0;
-    image.segments[1].p_vaddr = 0x2800;
-    const auto plan = image.plan();
-    ASSERT_TRUE(plan);
-    EXPECT_EQ(plan->segments[0].start, position_independent_base);
-    EXPECT_EQ(plan->entry, position_independent_base + 0x100);
+    int visited = 0;
+    const Status status = image.plan()->for_each_segment([&](const LoadSegment&) {
+        ++visited;
+        return Status(fail(Errc::no_memory));
+    });
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error(), Errc::no_memory);
+    EXPECT_EQ(visited, 1);
+}
+
+TEST(Elf, OnlyWhatHasMoreMemoryThanFileIsZeroed) {
+    Image image;
+    image.segments[1].p_memsz = image.segments[1].p_filesz;
+    const LoadSegment data = image.segment(1);
+    EXPECT_EQ(data.zero_from, data.file_end);
+    EXPECT_EQ(data.end, data.file_end);
+    ++image.segments[1].p_memsz;  // still within the page
+    EXPECT_EQ(image.segment(1).zero_from, VirtAddr(0x0804'ab00));
+    EXPECT_EQ(image.segment(1).end, data.end);
 }
 
 TEST(Elf, SegmentWithoutFileBytesIsAnonymous) {
     Image image;
     image.segments[1].p_filesz = 0;
-    image.segments[1].p_offset = 0;  // meaningless then, and need not be congruent
-    const auto plan = image.plan();
-    ASSERT_TRUE(plan);
-    EXPECT_EQ(plan->segments[1].file_pages_size(), 0U);
-    EXPECT_FALSE(plan->segments[1].has_partial_page());
+    image.segments[1].p_offset = 7;  // meaningless then, and need not be congruent
+    const LoadSegment data = image.segment(1);
+    EXPECT_EQ(data.file_pages_size(), 0U);
+    EXPECT_EQ(data.zero_from, data.file_end);
+    EXPECT_EQ(data.start, VirtAddr(0x0804'a000));
+    EXPECT_EQ(data.end, VirtAddr(0x0804'e000));
+    image.segments[1].p_memsz = 0;
+    EXPECT_EQ(image.segment(1).end, image.segment(1).start);
 }
 
-TEST(Elf, RefusesWhatDoesNotFitTogether) {
-    const std::pair<const char*, std::function<void(Image&)>> lies[] = {
+TEST(Elf, SegmentsMayOverlapAndComeInAnyOrder) {
+    Image image;
+    std::swap(image.segments[0], image.segments[1]);
+    EXPECT_TRUE(image.plan());
+    image.segments[0].p_vaddr = 0x0804'8800;
+    EXPECT_EQ(image.plan()->extent.start, VirtAddr(0x0804'8000));
+}
+
+TEST(Elf, ProgramHeadersMayLieInNoSegment) {
+    Image image;
+    image.header.e_phoff = 0x1800 + 0x300;
+    EXPECT_EQ(image.plan()->program_headers, VirtAddr(0));
+    image.header.e_phoff -= 1;
+    EXPECT_EQ(image.plan()->program_headers, VirtAddr(0x0804'aaff));
+}
+
+TEST(Elf, AlignmentIsTheLargestThatIsOne) {
+    Image image;
+    image.segments[0].p_align = 0x20'0000;
+    image.segments[1].p_align = 0x30'0000;
+    EXPECT_EQ(image.plan()->alignment, 0x20'0000U);
+    EXPECT_EQ(align_up(VirtAddr(0x40'0000), 0x20'0000), VirtAddr(0x40'0000));
+    EXPECT_EQ(align_up(VirtAddr(0x40'1000), 0x20'0000), VirtAddr(0x60'0000));
+}
+
+TEST(Elf, NamesInterpreterAndStackRights) {
+    Image image;
+    EXPECT_FALSE(image.headers().interpreter());
+    EXPECT_EQ(image.headers().stack(), StackRights::data_only);
+    image.segments[2].p_flags |= PF_X;
+    EXPECT_EQ(image.headers().stack(), StackRights::executable);
+    image.segments[2] = {PT_INTERP, 0x134, 0, 0, 19, 19, PF_R, 1};
+    image.segments.push_back({PT_INTERP, 0x200, 0, 0, 5, 5, PF_R, 1});
+    const auto path = image.headers().interpreter();
+    ASSERT_TRUE(path);
+    EXPECT_EQ(path->offset, 0x134U);  // the first one counts
+    EXPECT_EQ(path->size, 19U);
+    EXPECT_EQ(image.headers().stack(), StackRights::unspecified);
+}
+
+using Lie = std::pair<const char*, std::function<void(Image&)>>;
+
+TEST(Elf, RefusesWhatIsNoProgramForThisMachine) {
+    const Lie lies[] = {
         {"magic", [](Image& i) { i.header.e_ident[0] = 'x'; }},
-        {"64-bit", [](Image& i) { i.header.e_ident[EI_CLASS] = ELFCLASS64; }},
-        {"big endian", [](Image& i) { i.header.e_ident[EI_DATA] = ELFDATA2MSB; }},
-        {"machine", [](Image& i) { i.header.e_machine = EM_ARM; }},
-        {"object file", [](Image& i) { i.header.e_type = ET_REL; }},
+        {"machine", [](Image& i) { i.header.e_machine = EM_X86_64; }},
         {"header size", [](Image& i) { i.header.e_phentsize = 16; }},
-        {"headers behind the file", [](Image& i) { i.header.e_phoff = 0x2fff; }},
-        {"header offset wraps", [](Image& i) { i.header.e_phoff = 0xffff'fff0; }},
-        {"no segment", [](Image& i) { i.segments.clear(); }},
+        {"no headers", [](Image& i) { i.header.e_phnum = 0; }},
+        {"too many headers", [](Image& i) { i.header.e_phnum = ElfHeaders::max_count + 1; }},
+    };
+    for (const auto& [name, lie] : lies) {
+        Image image;
+        ASSERT_TRUE(ElfHeaders::locate(image.head()));
+        lie(image);
+        const auto extent = ElfHeaders::locate(image.head());
+        ASSERT_FALSE(extent) << name;
+        EXPECT_EQ(extent.error(), Errc::not_executable) << name;
+    }
+    const Image image;
+    for (std::size_t n = 0; n < offsetof(Elf32_Ehdr, e_phnum) + 1; ++n) {
+        EXPECT_FALSE(ElfHeaders::locate(image.head().first(n))) << n;
+    }
+}
+
+TEST(Elf, RefusesWhatCannotLieInMemory) {
+    const Lie lies[] = {
+        {"object file", [](Image& i) { i.header.e_type = ET_REL; }},
         {"only notes",
          [](Image& i) { i.segments.assign(1, Elf32_Phdr{PT_NOTE, 0, 0, 0, 0, 0, 0, 0}); }},
-        {"dynamic", [](Image& i) { i.segments[2].p_type = PT_INTERP; }},
-        {"data behind the file", [](Image& i) { i.segments[1].p_filesz = 0x2000; }},
+        {"empty", [](Image& i) { i.segments.assign(1, {PT_LOAD, 0, 0x0804'8000, 0, 0, 0, 0, 0}); }},
         {"offset wraps", [](Image& i) { i.segments[1].p_offset = 0xffff'f800; }},
+        {"offset before the file", [](Image& i) { i.segments[1].p_offset = 0; }},
         {"file larger than memory", [](Image& i) { i.segments[1].p_memsz = 0x2ff; }},
         {"not congruent", [](Image& i) { i.segments[1].p_offset = 0x1900; }},
-        {"null page", [](Image& i) { i.segments[0].p_vaddr = 0; }},
         {"kernel memory", [](Image& i) { i.segments[1].p_vaddr = 0xc000'0800; }},
         {"reaches the kernel", [](Image& i) { i.segments[1].p_memsz = 0xb800'0000; }},
         {"memory wraps", [](Image& i) { i.segments[1].p_memsz = 0xffff'ffff; }},
-        {"overlap", [](Image& i) { i.segments[1].p_vaddr = 0x0804'9800; }},
-        {"descending", [](Image& i) { std::swap(i.segments[0], i.segments[1]); }},
-        {"entry outside", [](Image& i) { i.header.e_entry = 0x0900'0000; }},
-        {"entry in data", [](Image& i) { i.header.e_entry = 0x0804'a900; }},
-        {"bss in read-only", [](Image& i) { i.segments[0].p_memsz = 0x1900; }},
-        {"too many loads",
-         [](Image& i) {
-             for (std::uint32_t n = 0; n < 20; ++n) {
-                 i.segments.push_back({PT_LOAD, 0, 0x0900'0000 + n * 0x1000, 0, 8, 8, PF_R, 0});
-             }
-         }},
-        {"too many headers", [](Image& i) { i.segments.resize(65, Elf32_Phdr{}); }},
     };
     for (const auto& [name, lie] : lies) {
         Image image;
         lie(image);
         const auto plan = image.plan();
         ASSERT_FALSE(plan) << name;
-        EXPECT_EQ(plan.error(), Errc::not_executable) << name;
+        EXPECT_EQ(plan.error(), Errc::invalid_argument) << name;
     }
-}
-
-TEST(Elf, ShortFilesAreNotExecutable) {
-    Image image;
-    image.header.e_phnum = 3;
-    const auto head = std::as_bytes(std::span(&image.header, 1));
-    for (std::size_t n = 0; n < head.size(); ++n) {
-        EXPECT_FALSE(find_program_headers(head.first(n), n));
-    }
-    const auto headers = std::as_bytes(std::span(image.segments));
-    EXPECT_FALSE(plan_load(head, headers.first(headers.size() - 1), image.file_size));
 }
 
 TEST(Elf, RandomHeadersNeverPlanOutsideUserSpace) {
@@ -153,14 +209,13 @@ TEST(Elf, RandomHeadersNeverPlanOutsideUserSpace) {
             continue;
         }
         ++accepted;
-        VirtAddr end;
-        for (const LoadSegment& s : plan->loads()) {
-            ASSERT_GE(s.start, lowest_user_address);
-            ASSERT_GE(s.start, end);
-            ASSERT_TRUE(s.start <= s.file_end && s.file_end <= s.end);
-            ASSERT_LE(s.end, hal::user_end - reserved_top);
-            end = s.end;
-        }
+        ASSERT_LE(plan->extent.end(), hal::user_end);
+        ASSERT_TRUE(plan->for_each_segment([&](const LoadSegment& s) {
+            EXPECT_GE(s.start, plan->extent.start);
+            EXPECT_TRUE(s.start <= s.zero_from && s.zero_from <= s.file_end && s.file_end <= s.end);
+            EXPECT_LE(s.end, plan->extent.end());
+            return Status();
+        }));
     }
     EXPECT_GT(accepted, 1000);
 }

@@ -21,6 +21,7 @@ struct Fixture {
         .executable = "/bin/ls",
         .random = random,
         .entry = VirtAddr(0x0804'8100),
+        .interpreter_base = VirtAddr(0xb6f0'0000),
         .program_headers = VirtAddr(0x0804'8034),
         .program_header_count = 5,
     };
@@ -55,6 +56,7 @@ TEST(StackImage, HasArgumentsEnvironmentAndAuxiliaryVector) {
     EXPECT_EQ(auxv.at(AT_PHNUM), 5U);
     EXPECT_EQ(auxv.at(AT_PHENT), 32U);
     EXPECT_EQ(auxv.at(AT_ENTRY), 0x0804'8100U);
+    EXPECT_EQ(auxv.at(AT_BASE), 0xb6f0'0000U);
     EXPECT_EQ(auxv.at(AT_RANDOM), at->random.value());
     EXPECT_EQ(auxv.at(AT_EXECFN), at->executable.value());
     EXPECT_EQ(auxv.at(AT_PAGESZ), 4096U);

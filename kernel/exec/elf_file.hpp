@@ -1,0 +1,49 @@
+/// A file that shall be executed, and what its first bytes say.
+#pragma once
+
+#include "kernel/exec/elf.hpp"
+#include "kernel/kernel.hpp"
+#include "kidney/fs/vnode.hpp"
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace kidney::kernel {
+
+/// Opened, then - if it is no script - read further as a program. The first bytes are here and so
+/// are the program headers of ordinary programs; those of odd ones are on the heap.
+class ElfFile {
+public:
+    ElfFile() noexcept = default;
+    ~ElfFile();
+    ElfFile(const ElfFile&) = delete;
+    ElfFile& operator=(const ElfFile&) = delete;
+
+    /// Finds the file at `path`, which this process must be allowed to execute, and reads its first
+    /// bytes. Lets go of the file it was. Errors: those of the path walk, permission_denied (no
+    /// regular file, or no right to execute it), io_error, no_memory.
+    Status open(const fs::PathContext& context, std::string_view path) noexcept;
+    /// Reads the headers. Errors: not_executable, io_error, no_memory.
+    Status read_headers() noexcept;
+    /// Fills `to` with bytes of the file. Errors: io_error (it ends too early, or cannot be read),
+    /// no_memory.
+    Status read(std::uint32_t offset, std::span<std::byte> to) noexcept;
+
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(node_); }
+    [[nodiscard]] fs::Vnode& node() const noexcept { return *node_; }
+    [[nodiscard]] std::span<const std::byte> head() const noexcept {
+        return std::span(head_).first(head_size_);
+    }
+    [[nodiscard]] const ElfHeaders& headers() const noexcept { return headers_; }
+
+private:
+    Ref<fs::Vnode> node_;
+    std::array<std::byte, 512> head_;
+    std::size_t head_size_ = 0;
+    std::span<std::byte> far_table_;  ///< owned: the program headers, if they lie behind head_
+    ElfHeaders headers_;
+};
+
+}  // namespace kidney::kernel

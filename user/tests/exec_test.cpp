@@ -1,0 +1,394 @@
+/// exec of programs made up here, byte by byte: loaders, load addresses, and files that lie.
+
+#include "user/tests/check.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <elf.h>
+#include <fcntl.h>
+#include <initializer_list>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr std::uint32_t text = 0x1000'0000;  // far from where anything else goes
+constexpr std::uint32_t data = text + 0x1000;
+constexpr const char* program_path = "/tmp/exec_test.program";
+constexpr const char* loader_path = "/tmp/exec_test.loader";
+
+/// An ELF file of two pages, text and data, with .bss behind the data. Its program ends with
+/// `code`.
+class Image {
+public:
+    Elf32_Ehdr header{};
+    Elf32_Phdr segments[24]{};
+    std::uint32_t size = 0x2000;
+    unsigned char bytes[0x2000];
+
+    explicit Image(std::uint8_t code) {
+        std::memset(bytes, 0xcc, sizeof bytes);
+        std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+        header.e_ident[EI_CLASS] = ELFCLASS32;
+        header.e_ident[EI_DATA] = ELFDATA2LSB;
+        header.e_ident[EI_VERSION] = EV_CURRENT;
+        header.e_type = ET_EXEC;
+        header.e_machine = EM_386;
+        header.e_version = EV_CURRENT;
+        header.e_phoff = header.e_ehsize = sizeof header;
+        header.e_phentsize = sizeof(Elf32_Phdr);
+        add({PT_LOAD, 0, text, 0, 0x1000, 0x1000, PF_R | PF_X, 0x1000});
+        add({PT_LOAD, 0x1000, data, 0, 0x100, 0x1900, PF_R | PF_W, 0x1000});
+        add({PT_GNU_STACK, 0, 0, 0, 0, 0, PF_R | PF_W, 16});
+        // mov $1, %eax; mov $code, %ebx; int $0x80: _exit(code)
+        run({0xb8, 1, 0, 0, 0, 0xbb, code, 0, 0, 0, 0xcd, 0x80});
+    }
+    void add(const Elf32_Phdr& segment) { segments[header.e_phnum++] = segment; }
+    /// A path as PT_INTERP; `count` bytes of it count.
+    void add_loader(const char* path, std::uint32_t count) {
+        std::memcpy(bytes + 0xa00, path, std::strlen(path) + 1);
+        add({PT_INTERP, 0xa00, 0, 0, count, count, PF_R, 1});
+    }
+    void add_loader(const char* path) {
+        add_loader(path, static_cast<std::uint32_t>(std::strlen(path)) + 1);
+    }
+    void run(std::initializer_list<unsigned> code) {
+        header.e_entry = text + 0x800;
+        unsigned char* to = bytes + 0x800;
+        for (const unsigned byte : code) {
+            *to++ = static_cast<unsigned char>(byte);
+        }
+    }
+    /// The program ends with the byte at an address: movzbl address, %ebx; mov $1, %eax; int $0x80.
+    void end_with_byte_at(std::uint32_t a) {
+        run({0x0f, 0xb6, 0x1d, a & 0xff, a >> 8 & 0xff, a >> 16 & 0xff, a >> 24,  //
+             0xb8, 1, 0, 0, 0, 0xcd, 0x80});
+    }
+    /// The program writes its stack, with the address of an instruction of its own on top, to its
+    /// standard output: call .; mov %esp, %ecx; mov $4, %eax; mov $1, %ebx; mov $2048, %edx;
+    /// int $0x80; then _exit(code).
+    void tell_stack(std::uint8_t code) {
+        run({0xe8, 0,    0, 0, 0,    0x89, 0xe1, 0xb8, 4, 0, 0, 0,    0xbb, 1, 0, 0, 0,    0xba,
+             0,    0x08, 0, 0, 0xcd, 0x80, 0xb8, 1,    0, 0, 0, 0xbb, code, 0, 0, 0, 0xcd, 0x80});
+    }
+    /// Position-independent, linked to `start`.
+    void relocate(std::uint32_t start) {
+        header.e_type = ET_DYN;
+        header.e_entry += start - text;
+        for (Elf32_Phdr& segment : segments) {
+            segment.p_vaddr += segment.p_type == PT_LOAD ? start - text : 0;
+        }
+    }
+    void write_to(const char* path, mode_t mode = 0755) {
+        std::memcpy(bytes, &header, sizeof header);
+        std::memcpy(bytes + sizeof header, segments, header.e_phnum * sizeof(Elf32_Phdr));
+        unlink(path);
+        const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        EXPECT(fd >= 0);
+        EXPECT_EQ(write(fd, bytes, size), size);
+        EXPECT_EQ(fchmod(fd, mode), 0);
+        close(fd);
+    }
+};
+
+struct Files {
+    ~Files() {
+        unlink(program_path);
+        unlink(loader_path);
+    }
+};
+
+char name[] = "exec_test";
+char* const arguments[] = {name, nullptr};
+char* const environment[] = {nullptr};
+
+/// The wait status of the program, or minus the errno of its exec.
+int outcome() {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        execve(program_path, arguments, environment);
+        const int error = errno;
+        write(ends[1], &error, sizeof error);
+        _Exit(0);
+    }
+    close(ends[1]);
+    int error = 0;
+    read(ends[0], &error, sizeof error);
+    close(ends[0]);
+    const int status = check::wait_status(pid);
+    return error != 0 ? -error : status;
+}
+int outcome_of(Image& program) {
+    program.write_to(program_path);
+    return outcome();
+}
+int outcome_with(Image& loader) {
+    loader.write_to(loader_path);
+    Image program(42);
+    program.add_loader(loader_path);
+    return outcome_of(program);
+}
+
+/// What a program found on its stack.
+struct Stack {
+    std::uint32_t words[512]{};
+
+    [[nodiscard]] std::uint32_t instruction() const { return words[0]; }
+    [[nodiscard]] std::uint32_t auxiliary(std::uint32_t type) const {
+        const std::uint32_t* at = words + 2;  // argc
+        for (int nulls = 0; nulls < 2; ++at) {
+            nulls += *at == 0 ? 1 : 0;
+        }
+        for (; at < words + 510 && *at != AT_NULL; at += 2) {
+            if (*at == type) {
+                return at[1];
+            }
+        }
+        return 0xffff'ffff;
+    }
+};
+
+/// Runs the program at program_path, which tells its stack and ends with `code`.
+Stack stack_of_program(std::uint8_t code) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const int status = check::status_of_child([&] {
+        dup2(ends[1], STDOUT_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        static char room[4096] = "ROOM=";  // so that there are 2048 bytes to tell
+        std::memset(room + 5, 'x', sizeof room - 6);
+        char* const large[] = {room, nullptr};
+        execve(program_path, arguments, large);
+        _Exit(99);
+    });
+    close(ends[1]);
+    Stack stack;
+    EXPECT_EQ(read(ends[0], stack.words, sizeof stack.words), sizeof stack.words);
+    close(ends[0]);
+    EXPECT_EQ(status, code << 8);
+    return stack;
+}
+
+CHECK_CASE(the_loader_runs_and_is_told_about_the_program) {
+    const Files files;
+    Image loader(0);
+    loader.tell_stack(43);
+    loader.relocate(0);
+    loader.write_to(loader_path);
+    Image program(42);
+    program.add_loader(loader_path);
+    program.write_to(program_path);
+    const Stack stack = stack_of_program(43);
+    const std::uint32_t base = stack.auxiliary(AT_BASE);
+    EXPECT_EQ(base & 0xfff, 0);
+    EXPECT_EQ(stack.instruction(), base + 0x805);
+    EXPECT_EQ(stack.auxiliary(AT_ENTRY), text + 0x800);
+    EXPECT_EQ(stack.auxiliary(AT_PHDR), text + sizeof(Elf32_Ehdr));
+    EXPECT_EQ(stack.auxiliary(AT_PHNUM), 4);
+    EXPECT_EQ(stack.auxiliary(AT_PHENT), sizeof(Elf32_Phdr));
+}
+
+CHECK_CASE(position_independent_programs_are_moved) {
+    const Files files;
+    Image loader(0);
+    loader.tell_stack(43);
+    loader.relocate(0x7000'0000);  // as linked; that does not matter
+    loader.write_to(loader_path);
+    Image program(42);
+    program.add_loader(loader_path);
+    program.relocate(0);
+    program.write_to(program_path);
+    const Stack stack = stack_of_program(43);
+    const std::uint32_t bias = stack.auxiliary(AT_ENTRY) - 0x800;
+    EXPECT_EQ(bias & 0xfff, 0);
+    EXPECT(bias >= 0x10000);
+    EXPECT_EQ(stack.auxiliary(AT_PHDR), bias + sizeof(Elf32_Ehdr));
+    EXPECT_EQ(stack.auxiliary(AT_BASE), stack.instruction() - 0x7000'0805);
+}
+
+CHECK_CASE(programs_without_a_loader_have_no_base) {
+    const Files files;
+    for (const bool moves : {false, true}) {
+        Image program(0);
+        program.tell_stack(44);
+        if (moves) {
+            program.relocate(0);
+        }
+        program.write_to(program_path);
+        const Stack stack = stack_of_program(44);
+        EXPECT_EQ(stack.auxiliary(AT_BASE), 0);
+        EXPECT_EQ(stack.auxiliary(AT_ENTRY), stack.instruction() - 5);
+    }
+}
+
+CHECK_CASE(a_loader_may_have_a_place_of_its_own) {
+    const Files files;
+    Image loader(43);
+    loader.header.e_entry += 0x1000'0000;
+    loader.segments[0].p_vaddr += 0x1000'0000;
+    loader.segments[1].p_vaddr += 0x1000'0000;
+    EXPECT_EQ(outcome_with(loader), 43 << 8);
+    Image over_the_program(44);
+    EXPECT_EQ(outcome_with(over_the_program), 44 << 8);
+}
+
+CHECK_CASE(a_loader_that_cannot_be_used_is_an_error) {
+    const Files files;
+    const auto with = [](const char* path) {
+        Image program(42);
+        program.add_loader(path);
+        return outcome_of(program);
+    };
+    EXPECT_EQ(with("/tmp/exec_test.missing"), -ENOENT);
+    EXPECT_EQ(with("/tmp"), -EACCES);
+    EXPECT_EQ(with("/tmp/exec_test.program/x"), -ENOTDIR);
+    EXPECT_EQ(with(""), -ENOEXEC);  // a path of one byte cannot be
+    Image loader(43);
+    loader.relocate(0);
+    loader.write_to(loader_path, 0644);
+    EXPECT_EQ(with(loader_path), -EACCES);
+    loader.size = 51;
+    EXPECT_EQ(outcome_with(loader), -EIO);
+    loader.size = 52;
+    EXPECT_EQ(outcome_with(loader), -ELIBBAD);
+    loader.size = 0x2000;
+    loader.header.e_machine = EM_ARM;
+    EXPECT_EQ(outcome_with(loader), -ELIBBAD);
+    loader.header.e_machine = EM_386;
+    loader.header.e_ident[EI_MAG0] = '#';
+    EXPECT_EQ(outcome_with(loader), -ELIBBAD);
+}
+
+CHECK_CASE(a_loader_path_that_is_none_is_an_error) {
+    const Files files;
+    Image cut(42);
+    cut.add_loader("/tmp/exec_test.loader", 8);  // no NUL
+    EXPECT_EQ(outcome_of(cut), -ENOEXEC);
+    Image long_path(42);
+    long_path.add_loader("/tmp", 4097);
+    EXPECT_EQ(outcome_of(long_path), -ENOEXEC);
+    Image behind_the_file(42);
+    behind_the_file.add_loader("/tmp");
+    behind_the_file.segments[3].p_offset = 0x1fff;
+    EXPECT_EQ(outcome_of(behind_the_file), -EIO);
+}
+
+CHECK_CASE(a_program_for_another_machine_is_an_error) {
+    const Files files;
+    const auto with = [](auto change) {
+        Image program(42);
+        change(program);
+        return outcome_of(program);
+    };
+    EXPECT_EQ(with([](Image&) {}), 42 << 8);
+    EXPECT_EQ(with([](Image& i) { i.header.e_machine = EM_ARM; }), -ENOEXEC);
+    EXPECT_EQ(with([](Image& i) { i.header.e_type = ET_REL; }), -ENOEXEC);
+    EXPECT_EQ(with([](Image& i) { i.header.e_phentsize = 33; }), -ENOEXEC);
+    EXPECT_EQ(with([](Image& i) { i.header.e_phnum = 0; }), -ENOEXEC);
+    EXPECT_EQ(with([](Image& i) { i.size = 40; }), -ENOEXEC);
+    EXPECT_EQ(with([](Image& i) { i.header.e_phoff = 0x8000; }), -ENOEXEC);
+}
+
+CHECK_CASE(a_program_that_cannot_be_laid_out_is_killed) {
+    const Files files;
+    const auto with = [](auto change) {
+        Image program(42);
+        change(program);
+        return outcome_of(program);
+    };
+    EXPECT_EQ(with([](Image& i) { i.segments[1].p_memsz = 0x80; }), SIGSEGV);
+    EXPECT_EQ(with([](Image& i) { i.segments[1].p_offset = 0x1010; }), SIGSEGV);
+    EXPECT_EQ(with([](Image& i) { i.segments[1].p_memsz = 0xffff'ffff; }), SIGSEGV);
+    EXPECT_EQ(with([](Image& i) { i.header.e_entry = 0; }), SIGSEGV);
+    EXPECT_EQ(with([](Image& i) { i.header.e_entry = 0x2000'0000; }), SIGSEGV);
+    EXPECT_EQ(with([](Image& i) {
+                  i.segments[0].p_type = i.segments[1].p_type = PT_NOTE;
+                  i.header.e_type = ET_DYN;
+              }),
+              SIGSEGV);
+    Image loader(43);
+    loader.relocate(0);
+    loader.segments[1].p_memsz = 8;
+    EXPECT_EQ(outcome_with(loader), SIGSEGV);
+}
+
+CHECK_CASE(what_follows_the_data_is_zero) {
+    const Files files;
+    const auto byte_at = [](std::uint32_t address, std::uint32_t bss) {
+        Image program(42);
+        program.segments[1].p_memsz = 0x100 + bss;
+        program.end_with_byte_at(address);
+        return outcome_of(program);
+    };
+    EXPECT_EQ(byte_at(data + 0xff, 0x1800), 0xcc << 8);
+    EXPECT_EQ(byte_at(data + 0x100, 0x1800), 0);
+    EXPECT_EQ(byte_at(data + 0xfff, 0x1800), 0);
+    EXPECT_EQ(byte_at(data + 0x1000, 0x1800), 0);
+    EXPECT_EQ(byte_at(data + 0x1fff, 0x1800), 0);
+    EXPECT_EQ(byte_at(data + 0xfff, 1), 0);
+    EXPECT_EQ(byte_at(data + 0x100, 0), 0xcc << 8);  // without .bss, whatever the file has there
+    EXPECT_EQ(byte_at(data + 0x1000, 0), SIGSEGV);
+}
+
+CHECK_CASE(odd_but_possible_programs_run) {
+    const Files files;
+    const auto with = [](auto change) {
+        Image program(42);
+        change(program);
+        return outcome_of(program);
+    };
+    constexpr int ran = 42 << 8;
+    EXPECT_EQ(with([](Image& i) { i.segments[1].p_align = 3; }), ran);
+    EXPECT_EQ(with([](Image& i) {
+                  i.relocate(0);
+                  i.segments[1].p_align = 0x40'0000;
+              }),
+              ran);
+    EXPECT_EQ(with([](Image& i) {  // data that the file does not have, and nobody touches
+                  i.segments[1].p_filesz = i.segments[1].p_memsz = 0x3000;
+              }),
+              ran);
+    EXPECT_EQ(with([](Image& i) {
+                  const Elf32_Phdr first = i.segments[0];
+                  i.segments[0] = i.segments[1];
+                  i.segments[1] = first;
+              }),
+              ran);
+    EXPECT_EQ(with([](Image& i) { i.segments[0].p_flags = PF_X; }), ran);
+    EXPECT_EQ(with([](Image& i) {  // the later segment wins
+                  i.add({PT_LOAD, 0x1000, 0x3000'0000, 0, 0x100, 0x100, PF_R, 0x1000});
+                  i.add({PT_LOAD, 0, 0x3000'0000, 0, 0x100, 0x100, PF_R, 0x1000});
+                  i.end_with_byte_at(0x3000'0001);
+              }),
+              'E' << 8);
+    EXPECT_EQ(with([](Image& i) {
+                  for (std::uint32_t n = 0; n < 20; ++n) {
+                      i.add({PT_LOAD, 0x1000, 0x3000'0000 + n * 0x1000, 0, 16, 16, PF_R, 0x1000});
+                  }
+                  i.end_with_byte_at(0x3001'3000);
+              }),
+              0xcc << 8);
+}
+
+CHECK_CASE(a_script_may_name_a_program_with_a_loader) {
+    const Files files;
+    Image loader(43);
+    loader.relocate(0);
+    loader.write_to(loader_path);
+    Image program(42);
+    program.add_loader(loader_path);
+    program.write_to("/tmp/exec_test.interpreter");
+    const int fd = open(program_path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    dprintf(fd, "#!/tmp/exec_test.interpreter argument\n");
+    close(fd);
+    const int status = outcome();
+    unlink("/tmp/exec_test.interpreter");
+    EXPECT_EQ(status, 43 << 8);
+}
+
+}  // namespace

@@ -14,7 +14,27 @@ endif()
 add_compile_options(${kidney_host_flags})
 add_link_options(${kidney_host_flags} -fuse-ld=lld)
 if(CMAKE_CROSSCOMPILING)
-    add_link_options(-static)  # runs on any x86-64 host without 32-bit libraries
+    add_link_options(-static)  # needs no 32-bit libraries
+endif()
+
+# 32-bit programs run as they are where the machine can do that, and elsewhere (a kernel without IA32 emulation, another
+# kind of CPU) in QEMU's, which takes several times longer.
+function(kidney_choose_emulator)
+    set(CMAKE_TRY_COMPILE_TARGET_TYPE EXECUTABLE)
+    set(program ${CMAKE_BINARY_DIR}/can_run)
+    try_compile(linked SOURCE_FROM_CONTENT can_run.cpp "int main() {}" COPY_FILE ${program} OUTPUT_VARIABLE output
+                LINK_OPTIONS -static -fuse-ld=lld)
+    if(NOT linked)
+        message(FATAL_ERROR "a static 32-bit program cannot be linked:\n${output}")
+    endif()
+    execute_process(COMMAND ${program} RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+    if(NOT status EQUAL 0)
+        find_program(KIDNEY_QEMU_I386 qemu-i386 REQUIRED)  # package qemu-user
+        set(CMAKE_CROSSCOMPILING_EMULATOR ${KIDNEY_QEMU_I386} PARENT_SCOPE)
+    endif()
+endfunction()
+if(CMAKE_CROSSCOMPILING)
+    kidney_choose_emulator()
 endif()
 
 # GoogleTest is built with our flags, so that sanitizers and -m32 reach it.

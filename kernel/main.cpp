@@ -49,10 +49,16 @@ constinit BootOptions boot_options;
 
 /// Files need times; without the chip they begin in 1970.
 void read_time_of_day() noexcept {
-    if (const auto now = drivers::CmosClock(arch::PortIo()).read()) {
-        set_wall_clock(Duration::seconds(drivers::seconds_since_epoch(*now)));
-    } else {
-        log::warning<"time">("no battery-backed clock");
+    const Result<drivers::CalendarTime> now = drivers::CmosClock(arch::PortIo()).read();
+    if (!now) {
+        log::warning<"time">("{}: the time of day begins in 1970",
+                             now.error() == Errc::corrupted ? "the clock's date cannot be"
+                                                            : "no battery-backed clock");
+        return;
+    }
+    const Duration since_epoch = Duration::seconds(drivers::seconds_since_epoch(*now));
+    if (!set_wall_clock(since_epoch)) {
+        log::warning<"time">("the clock says 1970, before this machine was booted");
     }
 }
 

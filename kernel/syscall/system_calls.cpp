@@ -11,6 +11,7 @@
 #include "kidney/core/log.hpp"
 
 #include <array>
+#include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
@@ -21,6 +22,22 @@ namespace {
 
 constexpr std::size_t name_bytes = __NEW_UTS_LEN + 1;
 constinit std::array<char, name_bytes> node_name{"kidney"};
+constinit std::array<char, name_bytes> domain_name{"(none)"};
+
+/// The names that can be set, as text that ends with a NUL.
+Status take_name(Process& self, std::array<char, name_bytes>& name, VirtAddr from,
+                 std::uint32_t size) noexcept {
+    if (!self.identity.is_privileged()) {
+        return fail(Errc::not_permitted);
+    }
+    if (size >= name_bytes) {
+        return fail(Errc::invalid_argument);
+    }
+    std::array<char, name_bytes> fresh{};
+    TRY(copy_in(std::as_writable_bytes(std::span(fresh).first(size)), from));
+    name = fresh;
+    return {};
+}
 
 void set_field(char (&field)[name_bytes], std::string_view text) noexcept {
     text.copy(field, name_bytes - 1);
@@ -48,21 +65,17 @@ Reply uname(Process&, VirtAddr to) noexcept {
     set_field(u.release, kernel_release);
     set_field(u.version, kernel_version());
     set_field(u.machine, "i686");
-    set_field(u.domainname, "(none)");
+    set_field(u.domainname, domain_name.data());
     TRY(put_user(UserPtr<new_utsname>(to), u));
     return 0U;
 }
 
 Reply sethostname(Process& self, VirtAddr from, std::uint32_t size) noexcept {
-    if (!self.identity.is_privileged()) {
-        return fail(Errc::not_permitted);
-    }
-    if (size >= name_bytes) {
-        return fail(Errc::invalid_argument);
-    }
-    std::array<char, name_bytes> name{};
-    TRY(copy_in(std::as_writable_bytes(std::span(name).first(size)), from));
-    node_name = name;
+    TRY(take_name(self, node_name, from, size));
+    return 0U;
+}
+Reply setdomainname(Process& self, VirtAddr from, std::uint32_t size) noexcept {
+    TRY(take_name(self, domain_name, from, size));
     return 0U;
 }
 
@@ -86,7 +99,12 @@ Reply sysinfo(Process&, VirtAddr to) noexcept {
     return 0U;
 }
 
-Reply getrandom(Process& self, VirtAddr to, std::uint32_t size, std::uint32_t) noexcept {
+Reply getrandom(Process& self, VirtAddr to, std::uint32_t size, std::uint32_t flags) noexcept {
+    constexpr std::uint32_t known = GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE;
+    if ((flags & ~known) != 0 ||
+        (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE)) {
+        return fail(Errc::invalid_argument);
+    }
     std::array<std::byte, 64> bytes;
     std::uint32_t done = 0;
     while (done < size && done < max_transfer && !self.is_interrupted()) {
@@ -155,12 +173,11 @@ Reply umount2(Process& self, UserPtr<const char> target, std::uint32_t) noexcept
     return fail(Errc::busy);
 }
 
-Reply personality(Process&, std::uint32_t) noexcept {
-    return 0U;
-}  // PER_LINUX, always
-Reply set_robust_list(Process&) noexcept {
-    return 0U;
-}  // nobody shares locks with us
+/// Nobody shares locks with us: the list is not looked at.
+Reply set_robust_list(Process&, VirtAddr, std::uint32_t size) noexcept {
+    constexpr std::uint32_t head_size = 12;
+    return size == head_size ? Reply(0U) : Reply(fail(Errc::invalid_argument));
+}
 
 }  // namespace calls
 }  // namespace kidney::kernel

@@ -32,8 +32,10 @@ DEADLINE = 600  # seconds
 SKIPPED = 77    # CTest's SKIP_RETURN_CODE
 
 sys.path.insert(0, str(ROOT / "tools" / "kidney"))
+import linux  # noqa: E402
 import qemu  # noqa: E402
 
+os.umask(0o022)  # the trees that tests add to the root file system are for all users there
 EXIT_LINE = re.compile(rb"init exited with status (\d+)")
 
 
@@ -48,6 +50,15 @@ def require_qemu():
     """Ends the test as skipped where there is no QEMU."""
     if not shutil.which(qemu.PROGRAM):
         print(f"skipped: {qemu.PROGRAM} is not installed (package qemu-system-x86)")
+        sys.exit(SKIPPED)
+
+
+def require_linux(tree):
+    """Ends the test as skipped where there is no Linux to compare with."""
+    require_qemu()
+    reason = linux.why_not(tree)
+    if reason:
+        print(f"skipped: {reason}")
         sys.exit(SKIPPED)
 
 

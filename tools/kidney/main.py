@@ -26,6 +26,7 @@ def help_text():
 
 
 def main():
+    os.umask(0o022)  # what we make becomes a part of the guest, whose users are not ours
     verb, arguments = sys.argv[1], sys.argv[2:]
     if verb == "help" and arguments:
         verb, arguments = arguments[0], ["--help"]

@@ -3,6 +3,7 @@
   COM1   kernel log and interactive console
   COM2   standard output of an --exec command      (/dev/ttyS1 in the guest)
   COM3   its standard error                        (/dev/ttyS2)
+  COM4   with --linux only: the status of init
   fw_cfg opt/kidney/append, opt/kidney/exec: words for the kernel, so the ISO need not be made again
   0xf4   isa-debug-exit: how the kernel leaves after a panic or a self-test
 """
@@ -40,12 +41,16 @@ def display(gui):
     return ["-display", (window() or "vnc=localhost:0") if gui else "none"]
 
 
-def machine(iso, memory, smp, gui=False, may_restart=False):
+def computer(memory, smp, gui=False, may_restart=False):
     """Without `may_restart`, a guest that restarts the machine ends QEMU."""
     return [PROGRAM, "-nodefaults", "-vga", "std", *([] if may_restart else ["-no-reboot"]), "-no-user-config",
             "-cpu", "qemu32,+nx",  # for images with KIDNEY_PAGE_TABLE=pae
-            "-accel", "tcg,thread=multi", "-m", str(memory), "-smp", str(smp),
-            *display(gui), "-boot", "d", "-cdrom", iso,
+            "-accel", "tcg,thread=multi", "-m", str(memory), "-smp", str(smp), *display(gui)]
+
+
+def machine(iso, memory, smp, gui=False, may_restart=False):
+    """The computer with our boot image in it."""
+    return [*computer(memory, smp, gui, may_restart), "-boot", "d", "-cdrom", iso,
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
 
 
@@ -65,6 +70,10 @@ def serial_terminal(log):
     """Ctrl-C goes to the guest. Ctrl-A X quits, Ctrl-A C is QEMU's monitor."""
     return ["-chardev", f"stdio,id=console,mux=on,signal=off,logfile={escape(log)}",
             "-serial", "chardev:console", "-mon", "chardev=console,mode=readline"]
+
+
+def serial_none():
+    return ["-serial", "null"]
 
 
 def word(folder, name, text):

@@ -25,7 +25,7 @@ def is_i386(path):
 def present(probe):
     if probe.startswith("i386:"):
         return is_i386(probe.removeprefix("i386:"))
-    return os.path.exists(probe) if probe.startswith("/") else shutil.which(probe) is not None
+    return os.path.exists(os.path.join(ROOT, probe)) if "/" in probe else shutil.which(probe) is not None
 
 
 def versions(names):

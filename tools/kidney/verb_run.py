@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import build
+import linux
 import qemu
 import root_disk
 from outcome import STATUS_TIMEOUT, conclude, guest_status
@@ -41,6 +42,7 @@ def parse(arguments):
     add("--log", metavar="FILE", type=output_file, help="the kernel log (default: kernel.log in the build tree)")
     add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
     add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
+    add("--linux", action="store_true", help="boot Debian's i386 Linux with the same root file system, to compare with")
     add("--gdb", action="store_true", help="stop at the kernel's entry, in GDB")
     add("--gdb-server", metavar="PORT", type=integer_between(1, 65535),
         help="wait at the first instruction for a GDB to come to this port")
@@ -56,6 +58,9 @@ def parse(arguments):
         parser.error("--exec needs QEMU: Bochs has no way to hand the command to the kernel")
     if options.bochs and (options.gdb or options.gdb_server or options.disk or options.save):
         parser.error("--bochs runs alone: not together with --gdb, --gdb-server, --disk or --save")
+    if options.linux and (options.bochs or options.gdb or options.gdb_server or options.disk or options.save
+                          or options.settings or options.release):
+        parser.error("--linux goes with --exec, --root, --smp, --memory, --append, --timeout, --log, --gui and --tree")
     if options.gdb and (options.gdb_server or options.timeout):
         parser.error("--gdb starts a GDB of its own, for as long as you like: not together with --gdb-server or --timeout")
     if options.command is not None and (options.gdb or options.gdb_server):
@@ -75,6 +80,8 @@ def run_command(command, options, folder):
     """Runs QEMU with COM2 and COM3 as our standard output and error. Returns its exit code, or None: time ran out."""
     streams = Streams()
     command += streams.serial("output", sys.stdout.fileno()) + streams.serial("error", sys.stderr.fileno())
+    if options.linux:
+        command += linux.status_port(folder)
     complaints = os.path.join(folder, "qemu.stderr")
     with open(complaints, "wb") as file:
         process = subprocess.Popen(qemu.with_parent(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -121,13 +128,8 @@ def run_interactive(command, options):
             subprocess.run(["stty", saved])
 
 
-def boot(options, tree, folder):
-    log = os.path.join(folder, "kernel.log")
-    kept_log = os.path.abspath(options.log or os.path.join(tree, "kernel.log"))
-    if options.log and (os.path.isfile(kept_log) or not os.path.exists(kept_log)):
-        log = kept_log  # so that it can be watched
-    with open(log, "wb"):
-        pass
+def our_machine(options, tree, folder):
+    """The QEMU command line without its serial ports."""
     disk, forget = root_disk.root_disk(options, tree, folder)
     interactive = options.command is None and not options.gdb
     command = qemu.machine(os.path.join(tree, "kidney.iso"), options.memory, options.smp, options.gui,
@@ -139,6 +141,21 @@ def boot(options, tree, folder):
     command += qemu.word(folder, "append", " ".join(words))
     if options.command is not None:
         command += qemu.word(folder, "exec", options.command or ":")
+    return command
+
+
+def boot(options, tree, folder):
+    log = os.path.join(folder, "kernel.log")
+    kept_log = os.path.abspath(options.log or os.path.join(tree, "kernel.log"))
+    if options.log and (os.path.isfile(kept_log) or not os.path.exists(kept_log)):
+        log = kept_log  # so that it can be watched
+    with open(log, "wb"):
+        pass
+    if options.linux:
+        command = linux.machine(options, tree, folder)
+    else:
+        command = our_machine(options, tree, folder)
+    if options.command is not None:
         command += qemu.serial_file("console", log)
         code = run_command(command, options, folder)
     elif options.gdb:
@@ -152,11 +169,13 @@ def boot(options, tree, folder):
         if sys.stdin.isatty():
             say("Ctrl-A X leaves QEMU, exit powers the machine off")
         command += qemu.serial_terminal(log)
+        if options.linux:
+            command += qemu.serial_none() + qemu.serial_none() + linux.status_port(folder)
         if options.gui and not qemu.window():
             say("this QEMU opens no windows (Debian's package qemu-system-gui does); its screen is served by VNC at "
                 "localhost:5900")
         code = run_interactive(command, options)
-    ending = guest_status(log)
+    ending = linux.ending(folder) if options.linux else guest_status(log)
     if log != kept_log:
         keep(log, kept_log)
     if code is None:
@@ -184,7 +203,7 @@ def main(arguments):
             tree = os.path.abspath(options.tree)
         else:
             preset = "i686-release" if options.release else "i686-debug"
-            tree = build.build(preset, ["iso", "disk"], parse_settings(options.settings))
+            tree = build.build(preset, ["rootfs"] if options.linux else ["iso", "disk"], parse_settings(options.settings))
         with tempfile.TemporaryDirectory(prefix="kidney-") as folder:
             if options.bochs:
                 import bochs

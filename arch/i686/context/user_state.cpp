@@ -59,8 +59,8 @@ std::optional<std::uint32_t> UserState::free_tls_slot() const noexcept {
 }
 
 void UserState::reset_current() noexcept {
-    *this = UserState();
     const hal::InterruptState before = Cpu::interrupts_disable();
+    *this = UserState();  // a switch before the load would save the old registers over it
     load();
     Cpu::interrupts_restore(before);
 }

@@ -18,6 +18,9 @@ constexpr drivers::TickScale pit_ticks = drivers::TickScale::ticks(drivers::pit_
 
 /// Starts the hardware for `wait` nanoseconds, or for as long as it can.
 void start(std::uint64_t wait) noexcept {
+    // The conversion to ticks wraps some day; whoever waits that long can bear a look every hour.
+    constexpr std::uint64_t longest = 3'600'000'000'000;
+    wait = std::min(wait, longest);
     if (auto* const apic = local_apic(); apic != nullptr) {
         // A little longer than measured: coming early costs a second interrupt, a microsecond late
         // costs nothing.

@@ -59,6 +59,8 @@ enum ClockId : std::uint32_t {
     clock_realtime_coarse = 5,
     clock_monotonic_coarse = 6,
     clock_boottime = 7,
+    clock_realtime_alarm = 8,
+    clock_boottime_alarm = 9,
     clock_tai = 11,
 };
 inline constexpr std::uint32_t timer_absolute = 1;  ///< TIMER_ABSTIME

@@ -3,32 +3,25 @@
 
     make_initramfs.py --output initramfs build/i686-debug/rootfs [overlay...]
 
-As on the root disk, later trees are copied over earlier ones, everything belongs to root, and the time stamps are
-fixed. The archive is not compressed: the emulated machine would take longer to unpack it than to read it.
+As on the root disk, later trees are copied over earlier ones (overlay.py), what is the caller's is root's, and the time
+stamps are fixed. The archive is not compressed: the emulated machine would take longer to unpack it than to read it.
 """
 import argparse
 import os
 import stat
 import sys
 
-from make_root_disk import EPOCH, walk
-
-
-def entries(trees):
-    """{path in the archive: path here}, a folder before what is in it."""
-    found = {}
-    for tree in trees:
-        found.update((path, os.path.join(tree, path)) for path in walk(tree))
-    return dict(sorted(found.items()))
+from make_root_disk import EPOCH
+from overlay import overlay
 
 
 def pad(file):
     file.write(b"\0" * (-file.tell() % 4))
 
 
-def write_entry(file, name, mode=0, links=1, inode=0, device=0, content=b""):
+def write_entry(file, name, mode=0, owner=(0, 0), links=1, inode=0, device=0, content=b""):
     name = os.fsencode(name) + b"\0"
-    fields = (inode, mode, 0, 0, links, EPOCH, len(content), 0, 0, os.major(device), os.minor(device), len(name), 0)
+    fields = (inode, mode, *owner, links, EPOCH, len(content), 0, 0, os.major(device), os.minor(device), len(name), 0)
     file.write(b"070701" + b"".join(b"%08x" % field for field in fields) + name)
     pad(file)
     file.write(content)
@@ -47,13 +40,13 @@ def content_of(path, info):
 def write(file, trees):
     # Names of one file are told from their inode number, and the first of them brings the content.
     numbers = {}
-    for name, path in entries(trees).items():
-        info = os.lstat(path)
+    for name, entry in overlay(trees).items():
+        info = entry.info
         key = (info.st_dev, info.st_ino)
         known = key in numbers
         inode = numbers.setdefault(key, len(numbers) + 1)
-        write_entry(file, name, info.st_mode, info.st_nlink, inode, info.st_rdev,
-                    b"" if known else content_of(path, info))
+        write_entry(file, name, info.st_mode, entry.owner, info.st_nlink, inode, info.st_rdev,
+                    b"" if known else content_of(entry.source, info))
     write_entry(file, "TRAILER!!!")
 
 

@@ -4,6 +4,8 @@
 mount -t proc proc /proc
 mount -t devtmpfs devfs /dev
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir /dev/shm
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 ln -s /proc/self/fd /dev/fd
 ln -s /proc/self/fd/0 /dev/stdin
 ln -s /proc/self/fd/1 /dev/stdout

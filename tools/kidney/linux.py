@@ -17,8 +17,11 @@ IMAGE_TOOLS = os.path.join(ROOT, "tools", "image")
 INIT = os.path.join(IMAGE_TOOLS, "linux_init.sh")
 PARTS = (KERNEL, INIT, os.path.abspath(__file__))  # all but the root file system that decides what Linux answers
 START = "usr/lib/linux"  # in the initramfs: what Linux starts, and the command that it hands to our init
-# The log keeps to warnings; a panic is the end; the CPU is known to have no faults that need a detour.
-WORDS = f"rdinit=/{START}/init console=ttyS0 quiet panic=-1 mitigations=off"
+# The log keeps to warnings, a panic is the end, and nothing is done that takes long in an emulator and no program sees:
+# detours around faults of processors, self-tests of ciphers, keys for modules, a search for ISA cards. Nor is the timer
+# checked, which would fail where many machines run at once.
+WORDS = (f"rdinit=/{START}/init console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests noisapnp "
+         "no_timer_check initcall_blacklist=load_system_certificate_list,crypto_kdf108_init")
 
 
 def why_not(tree):

@@ -3,6 +3,7 @@
 QEMU could open /dev/stdout itself, but that would truncate a file and fail on a socket. So it writes into
 pipes, and we copy: byte for byte, as it comes.
 """
+import contextlib
 import fcntl
 import os
 import selectors
@@ -18,7 +19,8 @@ class Streams:
     def serial(self, name, target):
         """Arguments that make the next serial port of QEMU end in the file descriptor `target`."""
         reader, writer = os.pipe()
-        fcntl.fcntl(writer, F_SETPIPE_SZ, 1 << 20)
+        with contextlib.suppress(OSError):  # a larger pipe is only faster, and a user may have too many of them
+            fcntl.fcntl(writer, F_SETPIPE_SZ, 1 << 20)
         self._pairs.append((reader, writer, target))
         return ["-chardev", f"file,id={name},path=/dev/fd/{writer}", "-serial", f"chardev:{name}"]
 

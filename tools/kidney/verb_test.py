@@ -74,10 +74,17 @@ class Suite:
 
 def ctest_command(tree, preset, labels):
     command = ["ctest", "--test-dir", tree, "--output-on-failure", "--no-tests=ignore",
-               "-j", str(os.cpu_count() or 1), "--output-junit", os.path.join(JUNIT, f"{preset}.xml")]
+               "-j", str(len(os.sched_getaffinity(0))), "--output-junit", os.path.join(JUNIT, f"{preset}.xml")]
     if labels:
         command += ["-L", "^(" + "|".join(re.escape(label) for label in labels) + ")$"]
     return command
+
+
+def environment():
+    """That of the tests: what else is set here (options of sanitizers and of GoogleTest, a time zone, ...) must not
+    decide how they end."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
 
 
 def follow(process, log):
@@ -107,7 +114,7 @@ def run_suite(preset, labels):
         with open(os.path.join(JUNIT, f"{preset}.log"), "w", encoding="utf-8", errors="replace") as log:
             with subprocess.Popen(ctest_command(tree, preset, labels), stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-                                  errors="replace") as process:
+                                  errors="replace", env=environment()) as process:
                 follow(process, log)
         if os.path.exists(report):
             suite.cases = [Case(element) for element in xml.parse(report).getroot().iter("testcase")]

@@ -171,11 +171,16 @@ CHECK_CASE(addresses_in_signal_frames) {
             if (is_readable(value)) {
                 continue;
             }
-            expect_signal(SIGSEGV, [=] {
+            const int status = check::status_of_child([=] {
                 return_through(false, which, value);
                 asm volatile("pushl $0");
                 _exit(0);
             });
+            // To push at 3 is to write across the end of the stack segment, which some processors
+            // report as a stack fault. Others, and QEMU, go on at 0.
+            const bool across = which == REG_ESP && value == 3;
+            EXPECT(WIFSIGNALED(status));
+            EXPECT(WTERMSIG(status) == SIGSEGV || (across && WTERMSIG(status) == SIGBUS));
         }
     }
 }

@@ -215,9 +215,6 @@ CHECK_CASE(a_zombie_has_nothing_left) {
 }
 
 CHECK_CASE(strangers_may_not_look_inside) {
-    if (getuid() != 0) {
-        return;  // only root can become somebody else
-    }
     const pid_t pid = start_child([] {});
     const int status = check::status_of_child([pid] {
         EXPECT_EQ(setuid(65534), 0);

@@ -14,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -382,10 +381,6 @@ CHECK_CASE(new_rights_can_be_given_up) {
         return;
     }
     const char* const path = "/tmp/process_test.no-rights";
-    struct statvfs where{};
-    if (getuid() != 0 || statvfs("/tmp", &where) != 0 || (where.f_flag & ST_NOSUID) != 0) {
-        return;
-    }
     copy_file("/proc/self/exe", path, 04755);
     const int status = check::status_of_child([=] {
         const int null = open("/dev/null", O_WRONLY);
@@ -414,7 +409,6 @@ CHECK_CASE(exec_hands_arguments_and_environment_over) {
                         const_cast<char*>(""), nullptr};
         char* environment[] = {nullptr};
         execve("/bin/bare", argv, environment);
-        execve("programs/bin/bare", argv, environment);  // natively, from the build folder
         _Exit(99);
     });
     close(ends[1]);
@@ -490,10 +484,6 @@ CHECK_CASE(auxiliary_vector_tells_a_set_id_program_what_it_is) {
         return;
     }
     const char* const path = "/tmp/process_test.set-id";
-    struct statvfs where{};
-    if (getuid() != 0 || statvfs("/tmp", &where) != 0 || (where.f_flag & ST_NOSUID) != 0) {
-        return;  // this machine has no such programs to offer
-    }
     copy_file("/proc/self/exe", path, 04755);
     const int status = check::status_of_child([=] {
         const int null = open("/dev/null", O_WRONLY);

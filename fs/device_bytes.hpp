@@ -39,19 +39,18 @@ public:
 
     /// Nothing at the end of the device. Errors: io_error, no_memory, bad_address.
     [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept {
-        std::size_t done = 0;
+        const std::size_t wanted = to.remaining();
         while (to.remaining() > 0 && offset < size()) {
             const auto page = BorrowedPage<Cache>::get(cache_, pages_, page_of(offset));
             const Part part = part_at(offset, to.remaining());
             const Status status =
                 page ? to.put(page->bytes().subspan(part.begin, part.length)) : fail(page.error());
             if (!status) {
-                return done > 0 ? Result<std::size_t>(done) : fail(status.error());
+                return transferred(wanted - to.remaining(), status);
             }
-            done += part.length;
             offset += part.length;
         }
-        return done;
+        return wanted - to.remaining();
     }
 
     /// Short at the end of the device, no_space behind it. Errors besides: io_error, read_only,
@@ -70,18 +69,22 @@ public:
         std::size_t done = 0;
         Status status;
         while (status && from.remaining() > 0 && offset < size()) {
-            const Part part = part_at(offset, from.remaining());
+            Part part = part_at(offset, from.remaining());
+            const std::size_t before = from.remaining();
             status = from.take(bytes.subspan(part.begin, part.length));
-            if (status) {
-                status = store(page_of(offset), bytes, part);
+            part.length = before - from.remaining();
+            if (part.length == 0) {
+                break;
             }
-            if (status) {
-                done += part.length;
-                offset += part.length;
+            if (const Status stored = store(page_of(offset), bytes, part); !stored) {
+                status = stored;
+                break;
             }
+            done += part.length;
+            offset += part.length;
         }
         heap_.free(memory, page_size);
-        return status || done > 0 ? Result<std::size_t>(done) : fail(status.error());
+        return transferred(done, status);
     }
 
     /// What was written survives the loss of power.

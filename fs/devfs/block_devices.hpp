@@ -77,6 +77,7 @@ public:
         position_ = static_cast<std::uint64_t>(target);
         return position_;
     }
+    [[nodiscard]] bool is_seekable() const noexcept override { return true; }
     [[nodiscard]] Status sync() noexcept override { return bytes_.flush(); }
 
     /// What blockdev(8), mke2fs and fdisk ask. Errors: bad_address, not_a_terminal (unknown).

@@ -47,14 +47,12 @@ public:
         if (!is_readable()) {
             return fail(Errc::bad_descriptor);
         }
-        const std::size_t count = to.remaining();
         switch (device_) {
             case MemoryDevice::null:
                 return 0U;
             case MemoryDevice::zero:
             case MemoryDevice::full:
-                TRY(to.put_zeros(count));
-                return count;
+                return read_zeros(to);
             case MemoryDevice::random:
             case MemoryDevice::urandom:
                 return read_random(to);
@@ -84,33 +82,39 @@ public:
         return write(from);
     }
     [[nodiscard]] Result<std::uint64_t> seek(std::int64_t, Whence) noexcept override { return 0U; }
+    [[nodiscard]] bool is_seekable() const noexcept override { return true; }
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
+    [[nodiscard]] static Result<std::size_t> read_zeros(ReadBuffer& to) noexcept {
+        const std::size_t wanted = to.remaining();
+        const Status status = to.put_zeros(wanted);
+        return transferred(wanted - to.remaining(), status);
+    }
     [[nodiscard]] Result<std::size_t> read_random(ReadBuffer& to) noexcept {
-        std::size_t done = 0;
+        const std::size_t wanted = to.remaining();
+        Status status;
         std::array<std::byte, 256> bytes;
-        while (to.remaining() > 0) {
+        while (to.remaining() > 0 && status) {
             const auto part = std::span(bytes).first(std::min(bytes.size(), to.remaining()));
             random_.fill(part);
-            if (const Status status = to.put(part); !status) {
-                return done > 0 ? Result<std::size_t>(done) : fail(status.error());
-            }
-            done += part.size();
+            status = to.put(part);
         }
-        return done;
+        return transferred(wanted - to.remaining(), status);
     }
     [[nodiscard]] Result<std::size_t> stir(WriteBuffer& from) noexcept {
-        const std::size_t count = from.remaining();
+        const std::size_t wanted = from.remaining();
         std::array<std::byte, 256> bytes;
-        while (from.remaining() > 0) {
-            const auto part = std::span(bytes).first(std::min(bytes.size(), from.remaining()));
-            TRY(from.take(part));
-            random_.mix(part);
+        Status status;
+        while (from.remaining() > 0 && status) {
+            const std::size_t before = from.remaining();
+            const auto part = std::span(bytes).first(std::min(bytes.size(), before));
+            status = from.take(part);
+            random_.mix(part.first(before - from.remaining()));
         }
-        return count;
+        return transferred(wanted - from.remaining(), status);
     }
 
     Heap& heap_;

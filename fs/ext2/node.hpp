@@ -109,7 +109,7 @@ public:
             return fail(inode_.type == NodeType::directory ? Errc::is_directory
                                                            : Errc::invalid_argument);
         }
-        std::size_t done = 0;
+        const std::size_t wanted = to.remaining();
         while (to.remaining() > 0 && offset < inode_.size) {
             const Result<Page> page =
                 Page::get(fs_.cache(), *this, static_cast<std::uint32_t>(offset >> page_shift));
@@ -119,12 +119,11 @@ public:
             const Status status =
                 page ? to.put(page->bytes().subspan(begin, length)) : fail(page.error());
             if (!status) {
-                return done > 0 ? Result<std::size_t>(done) : fail(status.error());
+                return transferred(wanted - to.remaining(), status);
             }
-            done += length;
             offset += length;
         }
-        return done;
+        return wanted - to.remaining();
     }
     [[nodiscard]] Result<std::size_t> write(std::uint64_t, WriteBuffer&) noexcept override {
         return fail(Errc::read_only);

@@ -118,6 +118,10 @@ public:
         return done > 0 || status ? Result<std::size_t>(done) : fail(status.error());
     }
 
+    [[nodiscard]] std::uint32_t readable_bytes() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return static_cast<std::uint32_t>(size_);
+    }
     [[nodiscard]] Readiness poll(PollWaiter* waiter, OpenMode mode) noexcept EXCLUDES(lock_) {
         poll_.enter(waiter);
         LockGuard guard(lock_);

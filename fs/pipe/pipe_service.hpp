@@ -25,6 +25,9 @@ public:
     [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override {
         return is_writable() ? pipe_->write(from, is_non_blocking()) : fail(Errc::bad_descriptor);
     }
+    [[nodiscard]] Result<std::uint32_t> readable_bytes() noexcept override {
+        return pipe_->readable_bytes();
+    }
     [[nodiscard]] Readiness poll(PollWaiter* waiter) noexcept override {
         return pipe_->poll(waiter, mode());
     }

@@ -48,6 +48,7 @@ public:
         position_ = static_cast<std::uint64_t>(target);
         return position_;
     }
+    [[nodiscard]] bool is_seekable() const noexcept override { return true; }
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
     void dispose() noexcept override { mm::destroy(heap_, this); }
@@ -79,9 +80,10 @@ private:
             return 0U;
         }
         rest.remove_prefix(static_cast<std::size_t>(offset));
-        const std::size_t count = std::min(rest.size(), to.remaining());
-        TRY(to.put(std::as_bytes(std::span(rest.data(), count))));
-        return count;
+        const std::size_t wanted = to.remaining();
+        const Status status =
+            to.put(std::as_bytes(std::span(rest.data(), std::min(rest.size(), wanted))));
+        return transferred(wanted - to.remaining(), status);
     }
 
     Heap& heap_;

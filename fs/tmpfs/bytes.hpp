@@ -40,22 +40,18 @@ public:
 
     [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept
         EXCLUDES(lock) {
-        std::size_t done = 0;
-        while (to.remaining() > 0) {
+        const std::size_t wanted = to.remaining();
+        Status status;
+        while (to.remaining() > 0 && status) {
             Batch batch;
-            borrow_for_read(batch, offset + done, to.remaining());
+            borrow_for_read(batch, offset + (wanted - to.remaining()), to.remaining());
             if (batch.bytes == 0) {
                 break;  // end of file
             }
-            const Status status = copy_out(batch, to);
+            status = copy_out(batch, to);
             give_back(batch);
-            if (!status) {
-                return done + batch.done > 0 ? Result<std::size_t>(done + batch.done)
-                                             : fail(status.error());
-            }
-            done += batch.bytes;
         }
-        return done;
+        return transferred(wanted - to.remaining(), status);
     }
     [[nodiscard]] Result<std::size_t> write(std::uint64_t offset, WriteBuffer& from) noexcept
         EXCLUDES(lock) {
@@ -73,12 +69,13 @@ public:
             give_back(batch);
             done += batch.done;
             if (!status) {
-                return done > 0 ? Result<std::size_t>(done) : fail(status.error());
+                return transferred(done, status);
             }
         }
         return done;
     }
-    /// Moves the end of the file first, so that the next appender starts behind these bytes.
+    /// Moves the end of the file first, so that the next appender starts behind these bytes. `end`
+    /// stays as it is if none are written.
     [[nodiscard]] Result<std::size_t> append(WriteBuffer& from, std::uint64_t& end) noexcept
         EXCLUDES(lock) {
         const std::uint64_t wanted = from.remaining();
@@ -88,7 +85,9 @@ public:
         if (count < wanted) {
             give_back_end(begin + wanted, begin + count);
         }
-        end = begin + count;
+        if (written) {
+            end = begin + count;
+        }
         return written;
     }
     /// For NodePages: the page, made of zeros if it is a hole, with a reference for the caller.
@@ -186,7 +185,7 @@ private:
         batch.cover(offset, wanted);
         borrow(batch);
     }
-    [[nodiscard]] Status copy_out(Batch& batch, ReadBuffer& to) noexcept {
+    [[nodiscard]] Status copy_out(const Batch& batch, ReadBuffer& to) noexcept {
         for (std::size_t n = 0; n < batch.count; ++n) {
             const std::size_t begin = batch.begin(n);
             const std::size_t length = batch.end(n) - begin;
@@ -195,7 +194,6 @@ private:
             } else {
                 TRY(to.put_zeros(length));
             }
-            batch.done += length;
         }
         return {};
     }
@@ -212,8 +210,17 @@ private:
                 std::memset(bytes.data(), 0, begin);
                 std::memset(bytes.data() + end, 0, page_size - end);
             }
-            TRY(from.take(fs_.map().direct(page.frame).subspan(begin, end - begin)));
-            batch.done += end - begin;
+            const auto bytes = fs_.map().direct(page.frame).subspan(begin, end - begin);
+            const std::size_t before = from.remaining();
+            const Status taken = from.take(bytes);
+            const std::size_t moved = before - from.remaining();
+            batch.done += moved;
+            if (!taken) {
+                if (page.fresh) {
+                    std::memset(bytes.data() + moved, 0, bytes.size() - moved);
+                }
+                return taken;
+            }
         }
         return {};
     }
@@ -224,24 +231,28 @@ private:
         const std::size_t copied = batch.done;
         batch.done = 0;
         std::size_t n = 0;
-        for (; n < batch.count && batch.done < copied; ++n) {
-            outcome = publish_page(batch, n);
+        for (; batch.done < copied; ++n) {
+            const std::size_t length = std::min(batch.end(n) - batch.begin(n), copied - batch.done);
+            outcome = publish_page(batch, n, length);
             if (!outcome) {
                 break;
             }
-            batch.done += batch.end(n) - batch.begin(n);
+            batch.done += length;
         }
         if (batch.done > 0) {
             size_ = std::max(size_, batch.offset + batch.done);
             modified = changed = fs_.now();
         }
         if (n < batch.count && batch.pages[n].present && !batch.pages[n].fresh) {
-            // A copy that stopped inside this page may have left bytes behind the end of the file.
+            // Not every page that was copied could be published: this one may have bytes behind the
+            // end of the file.
             clear_tail(batch.index(n), batch.pages[n].frame);
         }
         return outcome;
     }
-    [[nodiscard]] Status publish_page(Batch& batch, std::size_t n) noexcept REQUIRES(lock) {
+    /// The first `length` bytes of the transfer's part of page `n`.
+    [[nodiscard]] Status publish_page(Batch& batch, std::size_t n, std::size_t length) noexcept
+        REQUIRES(lock) {
         Batch::Page& page = batch.pages[n];
         const auto now = pages_.find(batch.index(n));
         if (now == page.frame) {
@@ -249,9 +260,8 @@ private:
         }
         const auto bytes = fs_.map().direct(page.frame);
         const std::size_t begin = batch.begin(n);
-        const std::size_t end = batch.end(n);
         if (now) {  // another writer filled the hole first
-            std::memcpy(fs_.map().direct(*now).data() + begin, bytes.data() + begin, end - begin);
+            std::memcpy(fs_.map().direct(*now).data() + begin, bytes.data() + begin, length);
             return {};
         }
         if (page.fresh) {
@@ -263,7 +273,7 @@ private:
         const FrameNumber frame = TRY(fs_.take_page());
         const auto fresh = fs_.map().direct(frame);
         std::memset(fresh.data(), 0, page_size);
-        std::memcpy(fresh.data() + begin, bytes.data() + begin, end - begin);
+        std::memcpy(fresh.data() + begin, bytes.data() + begin, length);
         const Status inserted = insert(batch.index(n), frame);
         if (!inserted) {
             fs_.give_page(frame);

@@ -44,10 +44,14 @@ public:
                                                WriteBuffer& from) noexcept override {
         TRY(check_writable());
         if (is_appending()) {  // as Linux does, against POSIX
-            std::uint64_t end = 0;
-            return node_->append(from, end);
+            return append(from);
         }
         return node_->write(offset, from);
+    }
+    [[nodiscard]] Result<std::size_t> append(WriteBuffer& from) noexcept override {
+        TRY(check_writable());
+        std::uint64_t end = 0;
+        return node_->append(from, end);
     }
     [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence) noexcept override
         EXCLUDES(lock_) {
@@ -69,6 +73,7 @@ public:
         position_ = static_cast<std::uint64_t>(target);
         return position_;
     }
+    [[nodiscard]] bool is_seekable() const noexcept override { return true; }
     /// The position of a directory is the cookie of its next entry.
     [[nodiscard]] Status read_directory(DirectorySink& sink) noexcept override EXCLUDES(lock_) {
         struct Tracking final : DirectorySink {

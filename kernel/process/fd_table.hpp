@@ -157,6 +157,7 @@ public:
         for_each_open([&](std::uint32_t n) {
             files_[n] = parent.files_[n];
             files_[n]->retain();
+            used_ = n + 1;
         });
     }
 
@@ -189,6 +190,14 @@ public:
         }
     }
 
+    /// select(2) ignores descriptors from here on, open or not. Linux's table grows in steps when a
+    /// number is first used and does not shrink; programs see it in which bits are EBADF.
+    [[nodiscard]] std::uint32_t reach() const noexcept {
+        constexpr std::uint32_t first = 32;
+        constexpr std::uint32_t step = 256;
+        return used_ <= first ? first : std::bit_ceil((used_ + step - 1) / step) * step;
+    }
+
     [[nodiscard]] std::uint32_t limit() const noexcept { return limit_; }
     /// RLIMIT_NOFILE; open descriptors above a lower limit stay open, as in POSIX.
     void set_limit(std::uint32_t n) noexcept { limit_ = n < capacity ? n : capacity; }
@@ -214,6 +223,9 @@ private:
         files_[n] = file;
         assign(open_, n, true);
         assign(cloexec_, n, close_on_exec);
+        if (n >= used_) {
+            used_ = n + 1;
+        }
     }
     [[nodiscard]] Ref<fs::File> take(Fd fd) noexcept {
         if (!is_open(fd)) {
@@ -229,6 +241,7 @@ private:
     Bits open_{};
     Bits cloexec_{};
     std::uint32_t limit_ = capacity;
+    std::uint32_t used_ = 0;                 ///< no number from here on has ever been open
     std::array<fs::File*, capacity> files_;  // valid where open_ says so; owns one reference each
 };
 

@@ -6,21 +6,26 @@
 
 #include <atomic>
 #include <cstddef>
+#include <linux/poll.h>
 #include <span>
 
 namespace kidney::kernel {
 
-/// One file that a poll names.
+/// One file that a poll names. Events are POLL* bits.
 struct PolledFile {
-    Ref<fs::File> file;  ///< null: skipped
-    bool wants_read = false, wants_write = false;
-    fs::Readiness ready;
-
-    [[nodiscard]] bool is_ready() const noexcept {
-        return (wants_read && ready.readable) || (wants_write && ready.writable) || ready.hung_up ||
-               ready.error;
-    }
+    Ref<fs::File> file;        ///< null: skipped
+    std::uint32_t wanted = 0;  ///< what ends the wait
+    std::uint32_t found = 0;   ///< of that, what is the case
 };
+
+[[nodiscard]] constexpr std::uint32_t events_of(fs::Readiness ready) noexcept {
+    std::uint32_t events = 0;
+    events |= ready.readable ? POLLIN | POLLRDNORM : 0;
+    events |= ready.writable ? POLLOUT | POLLWRNORM : 0;
+    events |= ready.hung_up ? POLLHUP : 0;
+    events |= ready.error ? POLLERR : 0;
+    return events;
+}
 
 /// Wakes the polling thread whenever one of the files changes.
 class ThreadPollWaiter final : public fs::PollWaiter {
@@ -34,7 +39,7 @@ private:
     Thread& thread_;
 };
 
-/// Fills in `ready` of every file; sleeps until one is ready or `deadline`. `entries` has two
+/// Fills in `found` of every file; sleeps until one is ready or `deadline`. `entries` has two
 /// places for each file. Returns how many are ready. Error: interrupted.
 [[nodiscard]] inline Result<std::uint32_t> wait_for_files(Process& self,
                                                           std::span<PolledFile> files,
@@ -46,8 +51,9 @@ private:
         for (PolledFile& f : files) {
             if (f.file) {
                 // Once one is ready nobody will sleep: no need to enter further lists.
-                f.ready = f.file->poll(ready == 0 && in_time ? &waiter : nullptr);
-                ready += f.is_ready() ? 1U : 0U;
+                f.found =
+                    f.wanted & events_of(f.file->poll(ready == 0 && in_time ? &waiter : nullptr));
+                ready += f.found != 0 ? 1U : 0U;
             }
         }
         if (ready != 0 || !in_time) {

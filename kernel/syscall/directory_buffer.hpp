@@ -44,6 +44,26 @@ public:
     }
     [[nodiscard]] bool was_full() const noexcept { return full_; }
 
+    struct Records {
+        std::uint32_t bytes = 0;
+        std::uint64_t next_cookie = 0;  ///< behind the last of them
+    };
+    /// The records that lie wholly in the first `size` bytes; there may be none.
+    [[nodiscard]] Records whole_records(std::size_t size) const noexcept {
+        Records whole;
+        while (whole.bytes < used_) {
+            const std::byte* const record = &bytes_[whole.bytes];
+            std::uint16_t length = 0;
+            std::memcpy(&length, record + 16, 2);
+            if (whole.bytes + length > size) {
+                break;
+            }
+            std::memcpy(&whole.next_cookie, record + 8, 8);
+            whole.bytes += length;
+        }
+        return whole;
+    }
+
 private:
     /// DT_*: the file type bits of st_mode, shifted.
     [[nodiscard]] static constexpr std::uint8_t type_of(fs::NodeType type) noexcept {

@@ -31,6 +31,16 @@ constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
     return std::uint64_t{high} << 32 | low;
 }
 
+Status check_seekable(const fs::File& file) noexcept {
+    return file.is_seekable() ? Status() : fail(Errc::not_seekable);
+}
+
+/// What can be said about a transfer before anything moves, in Linux's order. Errors:
+/// bad_descriptor (the file is not open for that); as check_user_range().
+Status check_transfer(bool is_open_for_it, VirtAddr at, std::uint32_t size) noexcept {
+    return is_open_for_it ? check_user_range(at, size) : fail(Errc::bad_descriptor);
+}
+
 /// Before `size` bytes are written to `file`, at `position` or where the file stands: how many of
 /// them the process may write (RLIMIT_FSIZE), and the end of set-id bits. Others that move the same
 /// file at this moment may get a write past the limit. Error: file_too_big, and the process is told
@@ -38,8 +48,8 @@ constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
 Result<std::uint32_t> prepare_write(Process& self, fs::File& file, std::uint32_t size,
                                     std::optional<std::uint64_t> position = {}) noexcept {
     const bool is_limited = self.limits.limits_file_size();
-    if ((self.identity.is_privileged() && !is_limited) || !file.is_writable() ||
-        file.vnode() == nullptr || file.vnode()->type() != fs::NodeType::regular) [[likely]] {
+    if ((self.identity.is_privileged() && !is_limited) || size == 0 || file.vnode() == nullptr ||
+        file.vnode()->type() != fs::NodeType::regular) [[likely]] {
         return size;
     }
     const fs::Attributes now = TRY(file.attributes());
@@ -138,41 +148,53 @@ Status check_new_size(Process& self, fs::Vnode& node, std::uint64_t size) noexce
 
 Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
+    TRY(check_transfer(file->is_readable(), to, size));
     UserReadBuffer buffer(to, size);
     return restartable(file->read(buffer));
 }
 
 Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
+    TRY(check_transfer(file->is_writable(), from, size));
     UserWriteBuffer buffer(from, TRY(prepare_write(self, *file, size)));
     return written(self, file->write(buffer));
 }
 
 Reply pread64(Process& self, Fd fd, VirtAddr to, std::uint32_t size, std::uint32_t low,
               std::uint32_t high) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
     if (static_cast<std::int32_t>(high) < 0) {
         return fail(Errc::invalid_argument);
     }
+    fs::File* const file = TRY(self.files.get(fd));
+    TRY(check_seekable(*file));
+    TRY(check_transfer(file->is_readable(), to, size));
     UserReadBuffer buffer(to, size);
-    return file->read_at(wide(low, high), buffer);
+    return restartable(file->read_at(wide(low, high), buffer));
 }
 
 Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uint32_t low,
                std::uint32_t high) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
     if (static_cast<std::int32_t>(high) < 0) {
         return fail(Errc::invalid_argument);
     }
+    fs::File* const file = TRY(self.files.get(fd));
+    TRY(check_seekable(*file));
+    TRY(check_transfer(file->is_writable(), from, size));
     const std::uint64_t at = wide(low, high);
     UserWriteBuffer buffer(from, TRY(prepare_write(self, *file, size, at)));
-    return file->write_at(at, buffer);
+    return written(self, file->write_at(at, buffer));
 }
 
 Reply readv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
     UserVectors to;
     TRY(to.read(vectors, count));
+    if (!file->is_readable()) {
+        return fail(Errc::bad_descriptor);
+    }
+    if (to.total() == 0) {
+        return 0U;
+    }
     UserVectorsReadBuffer buffer(to);
     return restartable(file->read(buffer));
 }
@@ -181,6 +203,12 @@ Reply writev(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexce
     fs::File* const file = TRY(self.files.get(fd));
     UserVectors from;
     TRY(from.read(vectors, count));
+    if (!file->is_writable()) {
+        return fail(Errc::bad_descriptor);
+    }
+    if (from.total() == 0) {
+        return 0U;
+    }
     from.shorten(TRY(prepare_write(self, *file, from.total())));
     UserVectorsWriteBuffer buffer(from);
     return written(self, file->write(buffer));

@@ -10,6 +10,7 @@
 #include <asm/ioctls.h>
 #include <cstdint>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/ioctl.h>
 
 namespace kidney::kernel::calls {
@@ -101,6 +102,27 @@ Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argumen
     }
 }
 
+namespace {
+
+/// FIONREAD. A terminal answers it itself.
+Reply tell_readable_bytes(fs::File& file, std::uint32_t argument) noexcept {
+    std::uint32_t count = 0;
+    if (fs::Vnode* const node = file.vnode();
+        node != nullptr && node->type() == fs::NodeType::regular) {
+        // Behind the end it is negative to the program, as on Linux.
+        count = static_cast<std::uint32_t>(TRY(file.attributes()).size -
+                                           TRY(file.seek(0, fs::Whence::current)));
+    } else if (const auto bytes = file.readable_bytes()) {
+        count = *bytes;
+    } else {
+        return file.control(FIONREAD, argument);
+    }
+    TRY(put_user(UserPtr<std::uint32_t>(argument), count));
+    return 0U;
+}
+
+}  // namespace
+
 Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
     switch (request) {
@@ -113,6 +135,24 @@ Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument)
             file->set_non_blocking(on != 0);
             return 0U;
         }
+        case FIOASYNC: {
+            // No file of ours sends SIGIO.
+            const auto on = TRY(get_user(UserPtr<const std::uint32_t>(argument)));
+            return on != 0 ? Reply(fail(Errc::not_a_terminal)) : Reply(0U);
+        }
+        case FIONREAD:
+            return tell_readable_bytes(*file, argument);
+        case FIOQSIZE: {
+            const fs::Attributes now = TRY(file->attributes());
+            if (now.type != fs::NodeType::regular && now.type != fs::NodeType::directory) {
+                return fail(Errc::not_a_terminal);
+            }
+            TRY(put_user(UserPtr<std::uint64_t>(argument), now.blocks * 512));
+            return 0U;
+        }
+        case FIGETBSZ:
+            TRY(put_user(UserPtr<std::uint32_t>(argument), TRY(file->attributes()).block_size));
+            return 0U;
         default:
             return file->control(request, argument);
     }
@@ -121,12 +161,20 @@ Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument)
 Reply getdents64(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
     DirectoryBuffer buffer(size);
+    const std::uint64_t start = file->seek(0, fs::Whence::current).value_or(0);
     TRY(file->read_directory(buffer));
     if (buffer.bytes().empty()) {
         return buffer.was_full() ? Reply(fail(Errc::invalid_argument)) : Reply(0U);
     }
-    TRY(copy_out(to, buffer.bytes()));
-    return static_cast<std::uint32_t>(buffer.bytes().size());
+    const std::size_t copied = UserMemory::copy_out(to, buffer.bytes());
+    if (copied == buffer.bytes().size()) {
+        return static_cast<std::uint32_t>(copied);
+    }
+    // What the program did not get comes again with the next call.
+    const DirectoryBuffer::Records whole = buffer.whole_records(copied);
+    const std::uint64_t next = whole.bytes != 0 ? whole.next_cookie : start;
+    TRY(file->seek(static_cast<std::int64_t>(next), fs::Whence::start));
+    return whole.bytes != 0 ? Reply(whole.bytes) : Reply(fail(Errc::bad_address));
 }
 
 }  // namespace kidney::kernel::calls

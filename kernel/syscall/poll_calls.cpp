@@ -7,6 +7,7 @@
 #include "kernel/syscall/user_copy.hpp"
 
 #include <array>
+#include <cstddef>
 #include <linux/poll.h>
 
 namespace kidney::kernel::calls {
@@ -37,20 +38,64 @@ void restore_mask(Process& self) noexcept {
     }
 }
 
+/// A form in which programs pass times.
+struct TimeFormat {
+    Result<Duration> (*get)(VirtAddr from) noexcept;
+    Status (*put)(VirtAddr to, Duration d) noexcept;
+};
+
+/// struct timeval. Unlike elsewhere, a million microseconds and more are as good as seconds.
+Result<Duration> get_timeval(VirtAddr from) noexcept {
+    constexpr std::int32_t million = 1'000'000;
+    const Timespec32 t = TRY(get_user(UserPtr<const Timespec32>(from)));  // microseconds
+    return duration_of(std::int64_t{t.seconds} + t.nanoseconds / million,
+                       std::int64_t{t.nanoseconds % million} * 1000);
+}
+Status put_timeval(VirtAddr to, Duration d) noexcept {
+    auto t = timespec_of<Timespec32>(d);
+    t.nanoseconds /= 1000;
+    return put_user(UserPtr<Timespec32>(to), t);
+}
+constexpr TimeFormat timeval{get_timeval, put_timeval};
+constexpr TimeFormat timespec32{get_timespec<Timespec32>, put_timespec<Timespec32>};
+constexpr TimeFormat timespec64{get_timespec<Timespec64>, put_timespec<Timespec64>};
+
+/// Calls wait(deadline), and writes what is left of the time to where the program had its timeout.
+/// Null: no deadline.
+template <class Wait>
+Reply wait_with_timeout(Process& self, VirtAddr timeout, const TimeFormat& format,
+                        Wait&& wait) noexcept {
+    if (timeout == VirtAddr(0)) {
+        return wait(Instant::never());
+    }
+    const Duration length = TRY(format.get(timeout));
+    const Instant deadline = end_of_wait(self, length);
+    const Reply reply = wait(deadline);
+    if (length != Duration()) {
+        const Instant now = Clock::now();
+        ignore_error(format.put(timeout, now < deadline ? deadline - now : Duration()),
+                     "a constant: the program does not want to know");
+    }
+    return reply;
+}
+
 Reply poll_until(Process& self, VirtAddr fds, std::uint32_t count, Instant deadline) noexcept {
+    if (count > self.files.limit()) {
+        return fail(Errc::invalid_argument);
+    }
     PollSet set;
     TRY(set.create(count));
-    const UserPtr<pollfd> user(fds);
+    const UserPtr<const pollfd> user(fds);
     std::uint32_t invalid = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
         const pollfd p = TRY(get_user(user + i));
         PolledFile& f = set.files()[i];
-        f.wants_read = (p.events & (POLLIN | POLLRDNORM)) != 0;
-        f.wants_write = (p.events & (POLLOUT | POLLWRNORM)) != 0;
+        f.wanted = static_cast<std::uint16_t>(p.events) | POLLERR | POLLHUP;
         if (p.fd >= 0) {
             if (const auto file = self.files.get(Fd(static_cast<std::uint32_t>(p.fd)))) {
                 f.file = Ref<fs::File>::share(**file);
             } else {
+                f.found = POLLNVAL;
                 ++invalid;
             }
         }
@@ -61,19 +106,8 @@ Reply poll_until(Process& self, VirtAddr fds, std::uint32_t count, Instant deadl
         return resume_later(self, deadline);
     }
     for (std::uint32_t i = 0; i < count; ++i) {
-        pollfd p = TRY(get_user(user + i));
-        const PolledFile& f = set.files()[i];
-        std::uint32_t events = 0;
-        if (!f.file) {
-            events = p.fd >= 0 ? POLLNVAL : 0;
-        } else {
-            events |= f.ready.readable ? p.events & (POLLIN | POLLRDNORM) : 0;
-            events |= f.ready.writable ? p.events & (POLLOUT | POLLWRNORM) : 0;
-            events |= f.ready.hung_up ? POLLHUP : 0;
-            events |= f.ready.error ? POLLERR : 0;
-        }
-        p.revents = static_cast<short>(events);
-        TRY(put_user(user + i, p));
+        const UserPtr<short> found((user + i).address() + offsetof(pollfd, revents));
+        TRY(put_user(found, static_cast<short>(set.files()[i].found)));
     }
     return *ready + invalid;
 }
@@ -112,10 +146,12 @@ struct SelectSets {
 
 Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,
                    VirtAddr exceptional, Instant deadline) noexcept {
+    constexpr std::uint32_t is_readable = POLLIN | POLLRDNORM | POLLHUP | POLLERR;
+    constexpr std::uint32_t is_writable = POLLOUT | POLLWRNORM | POLLERR;
     if (static_cast<std::int32_t>(count) < 0) {
         return fail(Errc::invalid_argument);
     }
-    count = std::min(count, FdTable::capacity);
+    count = std::min(count, self.files.reach());
     SelectSets wanted;
     TRY(wanted.readable.read(readable, count));
     TRY(wanted.writable.read(writable, count));
@@ -131,8 +167,9 @@ Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAd
         if (wanted.has(n)) {
             PolledFile& f = set.files()[next++];
             f.file = Ref<fs::File>::share(*TRY(self.files.get(Fd(n))));
-            f.wants_read = wanted.readable.has(n);
-            f.wants_write = wanted.writable.has(n);
+            // Nothing here has urgent data, for which `exceptional` would wait.
+            f.wanted = (wanted.readable.has(n) ? is_readable : 0) |
+                       (wanted.writable.has(n) ? is_writable : 0);
         }
     }
     if (!wait_for_files(self, set.files(), set.entries(), deadline)) {
@@ -145,12 +182,12 @@ Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAd
         if (!wanted.has(n)) {
             continue;
         }
-        const PolledFile& f = set.files()[next++];
-        if (f.wants_read && (f.ready.readable || f.ready.hung_up || f.ready.error)) {
+        const std::uint32_t found = set.files()[next++].found;
+        if (wanted.readable.has(n) && (found & is_readable) != 0) {
             result.readable.insert(n);
             ++bits;
         }
-        if (f.wants_write && (f.ready.writable || f.ready.error)) {
+        if (wanted.writable.has(n) && (found & is_writable) != 0) {
             result.writable.insert(n);
             ++bits;
         }
@@ -167,26 +204,33 @@ struct MaskArgument {
 };
 
 Reply select_with_mask(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,
-                       VirtAddr exceptional, Instant deadline, VirtAddr mask) noexcept {
+                       VirtAddr exceptional, VirtAddr timeout, const TimeFormat& format,
+                       VirtAddr mask) noexcept {
+    MaskArgument m{};
     if (mask != VirtAddr(0)) {
-        const auto m = TRY(get_user(UserPtr<const MaskArgument>(mask)));
+        m = TRY(get_user(UserPtr<const MaskArgument>(mask)));
+    }
+    return wait_with_timeout(self, timeout, format, [&](Instant deadline) noexcept -> Reply {
         TRY(use_mask(self, UserPtr<const std::uint64_t>(m.mask), m.size));
-    }
-    Reply reply = select_until(self, count, readable, writable, exceptional, deadline);
-    if (reply || reply.error() != Errc::restart) {
-        restore_mask(self);
-    }
-    return reply;
+        Reply reply = select_until(self, count, readable, writable, exceptional, deadline);
+        if (reply || reply.error() != Errc::restart) {
+            restore_mask(self);
+        }
+        return reply;
+    });
 }
 
-Reply poll_with_mask(Process& self, VirtAddr fds, std::uint32_t count, Instant deadline,
-                     UserPtr<const std::uint64_t> mask, std::uint32_t size) noexcept {
-    TRY(use_mask(self, mask, size));
-    Reply reply = poll_until(self, fds, count, deadline);
-    if (reply || reply.error() != Errc::restart) {
-        restore_mask(self);
-    }
-    return reply;
+Reply poll_with_mask(Process& self, VirtAddr fds, std::uint32_t count, VirtAddr timeout,
+                     const TimeFormat& format, UserPtr<const std::uint64_t> mask,
+                     std::uint32_t size) noexcept {
+    return wait_with_timeout(self, timeout, format, [&](Instant deadline) noexcept -> Reply {
+        TRY(use_mask(self, mask, size));
+        Reply reply = poll_until(self, fds, count, deadline);
+        if (reply || reply.error() != Errc::restart) {
+            restore_mask(self);
+        }
+        return reply;
+    });
 }
 
 }  // namespace
@@ -200,41 +244,40 @@ Reply poll(Process& self, VirtAddr fds, std::uint32_t count, std::int32_t millis
 
 Reply ppoll(Process& self, VirtAddr fds, std::uint32_t count, VirtAddr timeout,
             UserPtr<const std::uint64_t> mask, std::uint32_t set_size) noexcept {
-    const Instant deadline =
-        timeout == VirtAddr(0) ? Instant::never() : end_of_wait(self, TRY(get_timespec32(timeout)));
-    return poll_with_mask(self, fds, count, deadline, mask, set_size);
+    return poll_with_mask(self, fds, count, timeout, timespec32, mask, set_size);
 }
 
 Reply ppoll64(Process& self, VirtAddr fds, std::uint32_t count, VirtAddr timeout,
               UserPtr<const std::uint64_t> mask, std::uint32_t set_size) noexcept {
-    const Instant deadline =
-        timeout == VirtAddr(0) ? Instant::never() : end_of_wait(self, TRY(get_timespec64(timeout)));
-    return poll_with_mask(self, fds, count, deadline, mask, set_size);
+    return poll_with_mask(self, fds, count, timeout, timespec64, mask, set_size);
 }
 
 Reply select(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,
              VirtAddr exceptional, VirtAddr timeout) noexcept {
-    Instant deadline = Instant::never();
-    if (timeout != VirtAddr(0)) {
-        const Timespec32 t = TRY(get_user(UserPtr<const Timespec32>(timeout)));  // microseconds
-        deadline =
-            end_of_wait(self, TRY(duration_of(t.seconds, std::int64_t{t.nanoseconds} * 1000)));
-    }
-    return select_until(self, count, readable, writable, exceptional, deadline);
+    return wait_with_timeout(self, timeout, timeval, [&](Instant deadline) noexcept {
+        return select_until(self, count, readable, writable, exceptional, deadline);
+    });
+}
+
+Reply old_select(Process& self, VirtAddr arguments) noexcept {
+    struct Arguments {
+        std::uint32_t count;
+        VirtAddr readable, writable, exceptional, timeout;
+    };
+    const auto a = TRY(get_user(UserPtr<const Arguments>(arguments)));
+    return select(self, a.count, a.readable, a.writable, a.exceptional, a.timeout);
 }
 
 Reply pselect6(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,
                VirtAddr exceptional, VirtAddr timeout, VirtAddr mask) noexcept {
-    const Instant deadline =
-        timeout == VirtAddr(0) ? Instant::never() : end_of_wait(self, TRY(get_timespec32(timeout)));
-    return select_with_mask(self, count, readable, writable, exceptional, deadline, mask);
+    return select_with_mask(self, count, readable, writable, exceptional, timeout, timespec32,
+                            mask);
 }
 
 Reply pselect6_time64(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,
                       VirtAddr exceptional, VirtAddr timeout, VirtAddr mask) noexcept {
-    const Instant deadline =
-        timeout == VirtAddr(0) ? Instant::never() : end_of_wait(self, TRY(get_timespec64(timeout)));
-    return select_with_mask(self, count, readable, writable, exceptional, deadline, mask);
+    return select_with_mask(self, count, readable, writable, exceptional, timeout, timespec64,
+                            mask);
 }
 
 }  // namespace kidney::kernel::calls

@@ -12,6 +12,8 @@ Reply ppoll64(Process& self, VirtAddr fds, std::uint32_t count, VirtAddr timeout
               UserPtr<const std::uint64_t> mask, std::uint32_t set_size) noexcept;
 Reply select(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,
              VirtAddr exceptional, VirtAddr timeout) noexcept;
+/// The first form of the call: a pointer to its five arguments.
+Reply old_select(Process& self, VirtAddr arguments) noexcept;
 Reply pselect6(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,
                VirtAddr exceptional, VirtAddr timeout, VirtAddr mask) noexcept;
 Reply pselect6_time64(Process& self, std::uint32_t count, VirtAddr readable, VirtAddr writable,

@@ -10,8 +10,6 @@ namespace kidney::kernel {
 
 class PollSet {
 public:
-    static constexpr std::uint32_t capacity = 1024;
-
     PollSet() noexcept = default;
     ~PollSet() {
         if (files_ != small_files_.data()) {
@@ -24,11 +22,8 @@ public:
     PollSet(const PollSet&) = delete;
     PollSet& operator=(const PollSet&) = delete;
 
-    /// Errors: invalid_argument, no_memory.
+    /// `count` is at most the number of descriptors that a process can have. Error: no_memory.
     Status create(std::uint32_t count) noexcept {
-        if (count > capacity) {
-            return fail(Errc::invalid_argument);
-        }
         if (count > small) {
             auto* const memory =
                 static_cast<std::byte*>(TRY(heap().allocate(count * bytes_per_file)));

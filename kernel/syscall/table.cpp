@@ -121,6 +121,7 @@ constexpr Call list[] = {
     KIDNEY_CALL(setfsgid, setfsgid16),
     KIDNEY_CALL(_llseek, llseek),
     KIDNEY_CALL(_newselect, select),
+    KIDNEY_CALL(select, old_select),
     KIDNEY_CALL(flock, flock),
     KIDNEY_CALL(msync, msync),
     KIDNEY_CALL(readv, readv),
@@ -256,41 +257,41 @@ constexpr Call list[] = {
 };
 #undef KIDNEY_CALL
 
-constexpr std::uint32_t limit = 512;
+constexpr std::uint32_t call_limit = 512;
 
 /// Not constexpr: reaching it is the compile error, and its name the message.
 inline void a_number_is_listed_twice_or_too_large() {}
 
 /// The list, indexed by number. Two entries with one number do not compile.
-consteval std::array<const Call*, limit> index_list() {
-    std::array<const Call*, limit> table{};
+consteval std::array<const Call*, call_limit> index_list() {
+    std::array<const Call*, call_limit> table{};
     for (const Call& call : list) {
-        if (call.number >= limit || table[call.number] != nullptr) {
+        if (call.number >= call_limit || table[call.number] != nullptr) {
             a_number_is_listed_twice_or_too_large();
         }
         table[call.number] = &call;
     }
     return table;
 }
-consteval std::array<RawHandler, limit> index_handlers() {
-    std::array<RawHandler, limit> table{};
+consteval std::array<RawHandler, call_limit> index_handlers() {
+    std::array<RawHandler, call_limit> table{};
     for (const Call& call : list) {
         table[call.number] = call.handler;
     }
     return table;
 }
 
-constinit const std::array<const Call*, limit> by_number = index_list();
-constinit const std::array<RawHandler, limit> handlers = index_handlers();
+constinit const std::array<const Call*, call_limit> by_number = index_list();
+constinit const std::array<RawHandler, call_limit> handlers = index_handlers();
 
 }  // namespace
 
 RawHandler handler_of(std::uint32_t number) noexcept {
-    return number < limit ? handlers[number] : nullptr;
+    return number < call_limit ? handlers[number] : nullptr;
 }
 
 const char* name_of_call(std::uint32_t number) noexcept {
-    return number < limit && by_number[number] != nullptr ? by_number[number]->name : "";
+    return number < call_limit && by_number[number] != nullptr ? by_number[number]->name : "";
 }
 
 }  // namespace kidney::kernel

@@ -20,8 +20,21 @@
 
 namespace kidney::kernel {
 
-/// Longest single transfer, as in Linux: larger requests are shortened, never refused.
+/// Longest single transfer, as in Linux: larger requests are shortened.
 inline constexpr std::uint32_t max_transfer = 0x7fff'f000;
+
+/// Before a transfer of `size` bytes at `at`, which may not touch them all: does the range lie in
+/// what a program may name at all? Errors: bad_address; invalid_argument for a size that is
+/// negative to the program.
+[[nodiscard]] inline Status check_user_range(VirtAddr at, std::uint32_t size) noexcept {
+    if (std::uint64_t{at.value()} + size > hal::user_end.value()) [[unlikely]] {
+        return fail(Errc::bad_address);
+    }
+    if (static_cast<std::int32_t>(size) < 0) [[unlikely]] {
+        return fail(Errc::invalid_argument);
+    }
+    return {};
+}
 
 [[nodiscard]] inline Status copy_in(std::span<std::byte> to, VirtAddr from) noexcept {
     if (UserMemory::copy_in(to, from) != to.size()) {
@@ -92,17 +105,15 @@ public:
         : ReadBuffer(std::min(size, max_transfer)), at_(to) {}
 
 private:
-    Status store(std::span<const std::byte> bytes) noexcept override {
-        TRY(copy_out(at_, bytes));
-        at_ += static_cast<std::uint32_t>(bytes.size());
-        return {};
+    std::size_t store(std::span<const std::byte> bytes) noexcept override {
+        const std::size_t stored = UserMemory::copy_out(at_, bytes);
+        at_ += static_cast<std::uint32_t>(stored);
+        return stored;
     }
-    Status store_zeros(std::size_t count) noexcept override {
-        if (UserMemory::fill_zero(at_, count) != count) {
-            return fail(Errc::bad_address);
-        }
-        at_ += static_cast<std::uint32_t>(count);
-        return {};
+    std::size_t store_zeros(std::size_t count) noexcept override {
+        const std::size_t stored = UserMemory::fill_zero(at_, count);
+        at_ += static_cast<std::uint32_t>(stored);
+        return stored;
     }
     VirtAddr at_;
 };
@@ -114,10 +125,10 @@ public:
         : WriteBuffer(std::min(size, max_transfer)), at_(from) {}
 
 private:
-    Status load(std::span<std::byte> bytes) noexcept override {
-        TRY(copy_in(bytes, at_));
-        at_ += static_cast<std::uint32_t>(bytes.size());
-        return {};
+    std::size_t load(std::span<std::byte> bytes) noexcept override {
+        const std::size_t loaded = UserMemory::copy_in(bytes, at_);
+        at_ += static_cast<std::uint32_t>(loaded);
+        return loaded;
     }
     VirtAddr at_;
 };

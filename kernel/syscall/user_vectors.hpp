@@ -36,8 +36,8 @@ public:
     UserVectors(const UserVectors&) = delete;
     UserVectors& operator=(const UserVectors&) = delete;
 
-    /// Everything is checked before the first byte moves. Errors: bad_address; invalid_argument
-    /// (too many, or a length that is negative to the program); no_memory.
+    /// Everything that can be checked is, before the first byte moves. Errors: bad_address;
+    /// invalid_argument (too many, or a length that is negative to the program); no_memory.
     [[nodiscard]] Status read(VirtAddr from, std::uint32_t count) noexcept {
         if (count > capacity) {
             return fail(Errc::invalid_argument);
@@ -48,10 +48,13 @@ public:
             all = many_ = {static_cast<UserVector*>(memory), count};
         }
         TRY(copy_in(std::as_writable_bytes(all), from));
-        for (UserVector& v : all) {
+        for (const UserVector& v : all) {
             if (static_cast<std::int32_t>(v.length) < 0) {
                 return fail(Errc::invalid_argument);
             }
+        }
+        for (UserVector& v : all) {
+            TRY(check_user_range(v.base, v.length));
             v.length = std::min(v.length, max_transfer - total_);
             total_ += v.length;
         }
@@ -62,24 +65,26 @@ public:
     /// No more than `size` bytes move. Before the first transfer.
     void shorten(std::uint32_t size) noexcept { total_ = std::min(total_, size); }
 
-    /// Calls f(address, bytes) for the next `size` bytes, piece by piece, until it returns false:
-    /// then the answer is false, too.
+    /// Calls f(address, bytes) for the next `size` bytes, piece by piece. It returns how many it
+    /// moved; a piece that is cut short is the last. Returns the sum.
     template <class F>
-    [[nodiscard]] bool take(std::size_t size, F&& f) noexcept {
-        while (size > 0) {
+    [[nodiscard]] std::size_t take(std::size_t size, F&& f) noexcept {
+        std::size_t done = 0;
+        while (done < size) {
             UserVector& v = left_.front();
-            const auto piece = static_cast<std::uint32_t>(std::min<std::size_t>(size, v.length));
-            if (piece != 0 && !f(v.base, piece)) {
-                return false;
+            const std::size_t piece = std::min<std::size_t>(size - done, v.length);
+            const std::size_t moved = piece != 0 ? f(v.base, piece) : 0;
+            v.base += static_cast<std::uint32_t>(moved);
+            v.length -= static_cast<std::uint32_t>(moved);
+            done += moved;
+            if (moved < piece) {
+                break;
             }
-            v.base += piece;
-            v.length -= piece;
-            size -= piece;
             if (v.length == 0) {
                 left_ = left_.subspan(1);
             }
         }
-        return true;
+        return done;
     }
 
 private:
@@ -97,19 +102,15 @@ public:
     explicit UserVectorsReadBuffer(UserVectors& to) noexcept : ReadBuffer(to.total()), to_(to) {}
 
 private:
-    Status store(std::span<const std::byte> bytes) noexcept override {
-        const bool stored = to_.take(bytes.size(), [&](VirtAddr at, std::uint32_t size) {
+    std::size_t store(std::span<const std::byte> bytes) noexcept override {
+        return to_.take(bytes.size(), [&](VirtAddr at, std::size_t size) {
             const auto piece = bytes.first(size);
             bytes = bytes.subspan(size);
-            return UserMemory::copy_out(at, piece) == size;
+            return UserMemory::copy_out(at, piece);
         });
-        return stored ? Status() : fail(Errc::bad_address);
     }
-    Status store_zeros(std::size_t count) noexcept override {
-        const bool stored = to_.take(count, [](VirtAddr at, std::uint32_t size) {
-            return UserMemory::fill_zero(at, size) == size;
-        });
-        return stored ? Status() : fail(Errc::bad_address);
+    std::size_t store_zeros(std::size_t count) noexcept override {
+        return to_.take(count, &UserMemory::fill_zero);
     }
     UserVectors& to_;
 };
@@ -121,13 +122,12 @@ public:
         : WriteBuffer(from.total()), from_(from) {}
 
 private:
-    Status load(std::span<std::byte> bytes) noexcept override {
-        const bool loaded = from_.take(bytes.size(), [&](VirtAddr at, std::uint32_t size) {
+    std::size_t load(std::span<std::byte> bytes) noexcept override {
+        return from_.take(bytes.size(), [&](VirtAddr at, std::size_t size) {
             const auto piece = bytes.first(size);
             bytes = bytes.subspan(size);
-            return UserMemory::copy_in(piece, at) == size;
+            return UserMemory::copy_in(piece, at);
         });
-        return loaded ? Status() : fail(Errc::bad_address);
     }
     UserVectors& from_;
 };

@@ -5,11 +5,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -190,6 +193,110 @@ CHECK_CASE(poll_wakes_up_and_times_out) {
     }
     EXPECT_EQ(poll(&watched, 1, 60000), 1);
     EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+CHECK_CASE(select_writes_the_time_left_back) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+    fd_set watched;
+    FD_ZERO(&watched);
+    FD_SET(ends[0], &watched);
+    long time[2] = {1000, 0};
+    EXPECT_EQ(syscall(SYS__newselect, ends[0] + 1, &watched, 0, 0, time), 1);
+    EXPECT(time[0] >= 0 && time[0] < 1000 && time[1] >= 0 && time[1] < 1000000);
+    time[0] = 0;
+    time[1] = 20000;
+    EXPECT_EQ(syscall(SYS__newselect, 0, 0, 0, 0, time), 0);
+    EXPECT(time[0] == 0 && time[1] == 0);
+    // A million microseconds and more are seconds.
+    time[1] = 2500000;
+    EXPECT_EQ(syscall(SYS__newselect, ends[0] + 1, &watched, 0, 0, time), 1);
+    EXPECT(time[0] >= 0 && time[0] <= 2 && time[1] < 1000000);
+    time[0] = 5;
+    time[1] = -1000000;
+    EXPECT_EQ(syscall(SYS__newselect, ends[0] + 1, &watched, 0, 0, time), 1);
+    for (const long wrong : {-1L, -2000001L}) {
+        time[0] = 0;
+        time[1] = wrong;
+        EXPECT_ERRNO(syscall(SYS__newselect, 0, 0, 0, 0, time), EINVAL);
+    }
+    long arguments[5] = {ends[0] + 1, reinterpret_cast<long>(&watched), 0, 0,
+                         reinterpret_cast<long>(time)};
+    time[0] = 1000;
+    time[1] = 0;
+    EXPECT_EQ(syscall(SYS_select, arguments), 1);
+    EXPECT(time[0] < 1000);
+    EXPECT_ERRNO(syscall(SYS_select, nullptr), EFAULT);
+    // pselect and ppoll do it as well; nanoseconds are not normalised.
+    time[0] = 1000;
+    time[1] = 0;
+    EXPECT_EQ(syscall(SYS_pselect6, ends[0] + 1, &watched, 0, 0, time, 0), 1);
+    EXPECT(time[0] < 1000);
+    time[0] = 1000;
+    time[1] = 0;
+    pollfd one{ends[0], POLLIN, 0};
+    EXPECT_EQ(syscall(SYS_ppoll, &one, 1, time, 0, 8), 1);
+    EXPECT(time[0] < 1000);
+    time[1] = 1000000000;
+    EXPECT_ERRNO(syscall(SYS_ppoll, &one, 1, time, 0, 8), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_pselect6, 0, 0, 0, 0, time, 0), EINVAL);
+}
+
+CHECK_CASE(select_looks_at_numbers_that_have_been_used) {
+    const auto select_one = [](int number) {
+        fd_set bits;
+        timeval none{};
+        FD_ZERO(&bits);
+        FD_SET(number, &bits);
+        return select(1024, &bits, nullptr, nullptr, &none);
+    };
+    EXPECT_ERRNO(select_one(199), EBADF);  // 200 is open, so there are places up to 255
+    EXPECT_ERRNO(select_one(255), EBADF);
+    EXPECT_EQ(select_one(256), 0);
+    EXPECT_EQ(dup2(2, 300), 300);
+    EXPECT_EQ(close(300), 0);
+    EXPECT_ERRNO(select_one(300), EBADF);
+    EXPECT_ERRNO(select_one(511), EBADF);
+    EXPECT_EQ(select_one(512), 0);
+    // A child's table is as large as what is open.
+    EXPECT_EQ(check::status_of_child([&] { EXPECT_EQ(select_one(300), 0); }), 0);
+    EXPECT_ERRNO(select(-1, nullptr, nullptr, nullptr, nullptr), EINVAL);
+}
+
+CHECK_CASE(select_waits_for_what_it_was_asked_for) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(close(ends[1]), 0);  // hung up: that makes it readable, and nothing else
+    fd_set bits;
+    FD_ZERO(&bits);
+    FD_SET(ends[0], &bits);
+    timespec before{};
+    timespec after{};
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    timeval time{0, 30000};
+    EXPECT_EQ(select(ends[0] + 1, nullptr, nullptr, &bits, &time), 0);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    const long nanoseconds =
+        (after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec - before.tv_nsec;
+    EXPECT(nanoseconds >= 30000000);
+    EXPECT(!FD_ISSET(ends[0], &bits));
+    FD_SET(ends[0], &bits);
+    EXPECT_EQ(select(ends[0] + 1, &bits, nullptr, nullptr, nullptr), 1);
+    EXPECT(FD_ISSET(ends[0], &bits));
+}
+
+CHECK_CASE(poll_takes_as_many_as_there_can_be) {
+    static pollfd many[65];
+    for (pollfd& p : many) {
+        p = {-1, POLLIN, 0x7f};
+    }
+    const rlimit few{64, 64};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    EXPECT_EQ(poll(many, 64, 0), 0);
+    EXPECT_EQ(many[0].revents, 0);  // a negative number is passed over
+    EXPECT_ERRNO(poll(many, 65, 0), EINVAL);
+    EXPECT_ERRNO(poll(nullptr, 1, 0), EFAULT);
 }
 
 CHECK_CASE(dup_gives_the_lowest_free_number) {

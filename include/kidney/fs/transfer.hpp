@@ -3,6 +3,10 @@
 /// File systems move bytes through these two; the kernel gives them user memory (with fault
 /// recovery), tests and exec give them kernel memory. Virtual, because one file system serves both
 /// at once.
+///
+/// Memory may end in the middle of a buffer. Then the bytes before that point have moved, and
+/// remaining() does not count them: a read or write that moved some answers how many, and only one
+/// that moved none is bad_address. See transferred().
 #pragma once
 
 #include "kidney/core/result.hpp"
@@ -14,26 +18,24 @@
 
 namespace kidney::fs {
 
+/// What a transfer answers that stopped with `status` after `count` bytes.
+[[nodiscard]] inline Result<std::size_t> transferred(std::size_t count,
+                                                     const Status& status) noexcept {
+    return count > 0 || status ? Result<std::size_t>(count) : fail(status.error());
+}
+
 /// Destination of a read.
 class ReadBuffer {
 public:
     [[nodiscard]] std::size_t remaining() const noexcept { return remaining_; }
-    /// Appends `bytes` (at most remaining()). Error: bad_address; then nothing more will fit
-    /// either.
+    /// Appends `bytes` (at most remaining()). Error: bad_address if not all of them fit; then
+    /// nothing more will fit either.
     [[nodiscard]] Status put(std::span<const std::byte> bytes) noexcept {
-        const Status s = store(bytes);
-        if (s) {
-            remaining_ -= bytes.size();
-        }
-        return s;
+        return account(bytes.size(), store(bytes));
     }
-    /// Appends `count` zero bytes (at most remaining()).
+    /// Appends `count` zero bytes (at most remaining()). Error: as put().
     [[nodiscard]] Status put_zeros(std::size_t count) noexcept {
-        const Status s = store_zeros(count);
-        if (s) {
-            remaining_ -= count;
-        }
-        return s;
+        return account(count, store_zeros(count));
     }
 
 protected:
@@ -41,8 +43,13 @@ protected:
     ~ReadBuffer() = default;
 
 private:
-    virtual Status store(std::span<const std::byte> bytes) noexcept = 0;
-    virtual Status store_zeros(std::size_t count) noexcept = 0;
+    /// Both store the longest prefix that they can, and return its length.
+    virtual std::size_t store(std::span<const std::byte> bytes) noexcept = 0;
+    virtual std::size_t store_zeros(std::size_t count) noexcept = 0;
+    [[nodiscard]] Status account(std::size_t wanted, std::size_t stored) noexcept {
+        remaining_ -= stored;
+        return stored == wanted ? Status() : fail(Errc::bad_address);
+    }
     std::size_t remaining_;
 };
 
@@ -50,13 +57,12 @@ private:
 class WriteBuffer {
 public:
     [[nodiscard]] std::size_t remaining() const noexcept { return remaining_; }
-    /// Takes the next bytes.size() bytes (at most remaining()). Error: bad_address.
+    /// Takes the next bytes.size() bytes (at most remaining()). Error: bad_address if not all of
+    /// them can be had.
     [[nodiscard]] Status take(std::span<std::byte> bytes) noexcept {
-        const Status s = load(bytes);
-        if (s) {
-            remaining_ -= bytes.size();
-        }
-        return s;
+        const std::size_t loaded = load(bytes);
+        remaining_ -= loaded;
+        return loaded == bytes.size() ? Status() : fail(Errc::bad_address);
     }
 
 protected:
@@ -64,7 +70,8 @@ protected:
     ~WriteBuffer() = default;
 
 private:
-    virtual Status load(std::span<std::byte> bytes) noexcept = 0;
+    /// Loads the longest prefix that it can, and returns its length.
+    virtual std::size_t load(std::span<std::byte> bytes) noexcept = 0;
     std::size_t remaining_;
 };
 
@@ -75,15 +82,15 @@ public:
         : ReadBuffer(to.size()), at_(to.data()) {}
 
 private:
-    Status store(std::span<const std::byte> bytes) noexcept override {
+    std::size_t store(std::span<const std::byte> bytes) noexcept override {
         std::memcpy(at_, bytes.data(), bytes.size());
         at_ += bytes.size();
-        return {};
+        return bytes.size();
     }
-    Status store_zeros(std::size_t count) noexcept override {
+    std::size_t store_zeros(std::size_t count) noexcept override {
         std::memset(at_, 0, count);
         at_ += count;
-        return {};
+        return count;
     }
     std::byte* at_;
 };
@@ -95,10 +102,10 @@ public:
         : WriteBuffer(from.size()), at_(from.data()) {}
 
 private:
-    Status load(std::span<std::byte> bytes) noexcept override {
+    std::size_t load(std::span<std::byte> bytes) noexcept override {
         std::memcpy(bytes.data(), at_, bytes.size());
         at_ += bytes.size();
-        return {};
+        return bytes.size();
     }
     const std::byte* at_;
 };

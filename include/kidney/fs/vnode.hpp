@@ -110,10 +110,18 @@ struct FileSystemStatus {
 
 class File;
 class FileSystem;
+class SplicePipe;  // kidney/fs/splice_pipe.hpp
+
+/// What memfd_create(2) files may be told to refuse from now on: F_SEAL_* bits.
+struct Seals {
+    static constexpr std::uint32_t seal = 1, shrink = 2, grow = 4, write = 8, future_write = 16;
+    static constexpr std::uint32_t all = 31;
+};
 
 /// How a file is opened; the VFS has already dealt with O_CREAT, O_EXCL and O_TRUNC.
 struct OpenMode {
     bool read = false, write = false, append = false, non_blocking = false;
+    bool packets = false;  ///< O_DIRECT of a pipe: each write is read as one piece
 };
 
 /// One object of a file system. Names passed in are single components: non-empty, no '/', at most
@@ -185,6 +193,14 @@ public:
         return fail(Errc::not_supported);
     }
     [[nodiscard]] virtual Status sync() noexcept { return {}; }
+    /// F_GET_SEALS and F_ADD_SEALS. Errors: invalid_argument (no such thing here), not_permitted,
+    /// busy.
+    [[nodiscard]] virtual Result<std::uint32_t> seals() noexcept {
+        return fail(Errc::invalid_argument);
+    }
+    [[nodiscard]] virtual Status add_seals(std::uint32_t) noexcept {
+        return fail(Errc::invalid_argument);
+    }
     /// Pages for mmap and exec. Error: no_device where the object has no pages.
     [[nodiscard]] virtual Result<Ref<mm::PageSource>> pages() noexcept {
         return fail(Errc::no_device);
@@ -262,9 +278,15 @@ public:
     [[nodiscard]] virtual Result<std::size_t> write_at(std::uint64_t, WriteBuffer&) noexcept {
         return fail(Errc::not_seekable);
     }
+    /// Writes at the end, wherever that is at this moment; the position stays.
+    [[nodiscard]] virtual Result<std::size_t> append(WriteBuffer& from) noexcept {
+        return write(from);
+    }
     [[nodiscard]] virtual Result<std::uint64_t> seek(std::int64_t, Whence) noexcept {
         return fail(Errc::not_seekable);
     }
+    /// Has positions: read_at(), write_at() and seek() are there.
+    [[nodiscard]] virtual bool is_seekable() const noexcept { return false; }
     [[nodiscard]] virtual Status read_directory(DirectorySink&) noexcept {
         return fail(Errc::not_directory);
     }
@@ -272,10 +294,16 @@ public:
     [[nodiscard]] virtual Result<std::uint32_t> control(std::uint32_t, std::uint32_t) noexcept {
         return fail(Errc::not_a_terminal);
     }
+    /// FIONREAD for what is not a regular file: how many bytes a read would find at this moment.
+    [[nodiscard]] virtual Result<std::uint32_t> readable_bytes() noexcept {
+        return fail(Errc::not_a_terminal);
+    }
     /// Current readiness; if `waiter` is given it is also told about the next change.
     [[nodiscard]] virtual Readiness poll(PollWaiter* /*waiter*/) noexcept {
         return {true, true, false, false};
     }
+    /// Its pipe, or null (everything else).
+    [[nodiscard]] virtual SplicePipe* pipe() noexcept { return nullptr; }
     /// The object behind it, or null (pipes).
     [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
     /// fsync(2). Errors: io_error, invalid_argument (there is nothing that could be stored).
@@ -298,9 +326,13 @@ public:
     }
     void set_append(bool on) noexcept { append_.store(on, std::memory_order_relaxed); }
     void set_non_blocking(bool on) noexcept { non_blocking_.store(on, std::memory_order_relaxed); }
+    [[nodiscard]] bool writes_packets() const noexcept {
+        return packets_.load(std::memory_order_relaxed);
+    }
+    void set_packets(bool on) noexcept { packets_.store(on, std::memory_order_relaxed); }
     /// All of it, as open() would ask for it now.
     [[nodiscard]] OpenMode mode() const noexcept {
-        return {readable_, writable_, is_appending(), is_non_blocking()};
+        return {readable_, writable_, is_appending(), is_non_blocking(), writes_packets()};
     }
 
     /// There is one watcher at most. Concurrency: the caller holds a reference.
@@ -313,7 +345,8 @@ protected:
         : readable_(mode.read),
           writable_(mode.write),
           append_(mode.append),
-          non_blocking_(mode.non_blocking) {}
+          non_blocking_(mode.non_blocking),
+          packets_(mode.packets) {}
     ~File() {
         if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
             watcher->file_gone(*this);
@@ -322,7 +355,7 @@ protected:
 
 private:
     const bool readable_, writable_;
-    std::atomic<bool> append_, non_blocking_;
+    std::atomic<bool> append_, non_blocking_, packets_;
     std::atomic<FileWatcher*> watcher_ = nullptr;
 };
 

@@ -8,6 +8,7 @@
 #include "tests/fakes/fake_disk.hpp"
 #include "tests/laws/report.hpp"
 #include "tests/unit/fs/test_world.hpp"
+#include "tests/unit/fs/torn_buffers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -172,6 +173,25 @@ TEST_F(BlockDevicesTest, AFailedWriteLeavesNothingInMemory) {
     EXPECT_EQ(*read_at(*file, 0, bytes), on_disk(0, bytes));
     faulty.fail_operation(0, FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
     EXPECT_EQ(file->sync().error(), Errc::io_error);
+}
+
+TEST_F(BlockDevicesTest, UserMemoryMayEndMidway) {
+    const auto file = *open(both);
+    const std::string before = *read_at(*file, 0, bytes);
+    for (const std::size_t good : {1U, 700U, 4000U, 4096U, 8000U}) {
+        fs_test::TornSource torn(9000, good);
+        EXPECT_EQ(file->write_at(100, torn), Result<std::size_t>(good));
+        EXPECT_EQ(on_disk(100, good), std::string(good, 'T'));
+        EXPECT_EQ(on_disk(100 + good, 9000 - good), before.substr(100 + good, 9000 - good));
+        std::string got(9000, '?');
+        fs_test::TornTarget target(std::as_writable_bytes(std::span(got)), good);
+        EXPECT_EQ(file->read_at(5, target), Result<std::size_t>(good));
+        EXPECT_EQ(got.substr(0, good), on_disk(5, good));
+        ASSERT_TRUE(write_at(*file, 0, before));
+    }
+    fs_test::TornSource none(10, 0);
+    EXPECT_EQ(file->write_at(100, none).error(), Errc::bad_address);
+    EXPECT_EQ(on_disk(0, bytes), before);
 }
 
 TEST_F(BlockDevicesTest, EveryOperationMayFail) {

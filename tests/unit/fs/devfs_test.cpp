@@ -4,6 +4,7 @@
 #include "fs/tmpfs/tmpfs.hpp"
 #include "fs/vfs/vfs.hpp"
 #include "tests/unit/fs/test_world.hpp"
+#include "tests/unit/fs/torn_buffers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -65,6 +66,20 @@ TEST_F(DevfsTest, MemoryDevicesBehave) {
     EXPECT_EQ(null->attributes()->rdev, (DeviceNumber{1, 3}));
     EXPECT_EQ(*null->seek(5, Whence::start), 0U);
     EXPECT_STREQ(dev.type_name(), "devtmpfs");
+}
+
+TEST_F(DevfsTest, UserMemoryMayEndMidway) {
+    std::array<std::byte, 1000> memory;
+    for (const char* path : {"/zero", "/full", "/urandom"}) {
+        fs_test::TornTarget half(memory, 300);
+        EXPECT_EQ((*open(path))->read(half), 300U) << path;
+        fs_test::TornTarget none(memory, 0);
+        EXPECT_EQ((*open(path))->read(none).error(), Errc::bad_address) << path;
+    }
+    fs_test::TornSource salt(1000, 300);
+    EXPECT_EQ((*open("/urandom"))->write(salt), 300U);
+    fs_test::TornSource unread(1000, 0);
+    EXPECT_EQ((*open("/null"))->write(unread), 1000U);
 }
 
 TEST_F(DevfsTest, UnknownNumbersAreNoDevice) {

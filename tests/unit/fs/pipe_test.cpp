@@ -3,6 +3,7 @@
 #include "fs/tmpfs/tmpfs.hpp"
 #include "tests/laws/report.hpp"
 #include "tests/unit/fs/test_world.hpp"
+#include "tests/unit/fs/torn_buffers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -112,15 +113,10 @@ TEST_F(PipeTest, TellsPollers) {
 }
 
 TEST_F(PipeTest, BadUserMemoryLosesNothing) {
-    struct Torn final : ReadBuffer {
-        Torn() : ReadBuffer(100) {}
-        Status store(std::span<const std::byte>) noexcept override {
-            return fail(Errc::bad_address);
-        }
-        Status store_zeros(std::size_t) noexcept override { return fail(Errc::bad_address); }
-    } torn;
     auto ends = *pipes.create(false);
     ASSERT_TRUE(write(*ends.writer, "kept"));
+    std::array<std::byte, 100> memory;
+    fs_test::TornTarget torn(memory, 2);
     EXPECT_EQ(ends.reader->read(torn).error(), Errc::bad_address);
     EXPECT_EQ(read(*ends.reader, 10), Result<std::string>("kept"));
     world.frames.fail_at(1);

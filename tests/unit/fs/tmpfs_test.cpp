@@ -2,6 +2,7 @@
 #include "fs/tmpfs/tmpfs.hpp"
 
 #include "tests/unit/fs/test_world.hpp"
+#include "tests/unit/fs/torn_buffers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -14,23 +15,9 @@ namespace {
 
 using fs_test::LockedHeap;
 using fs_test::StdLock;
+using fs_test::TornSource;
 using fs_test::World;
 using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
-
-/// User memory that ends after `good` bytes.
-class TornSource final : public WriteBuffer {
-public:
-    TornSource(std::size_t size, std::size_t good) : WriteBuffer(size), good_(good) {}
-
-private:
-    Status load(std::span<std::byte> bytes) noexcept override {
-        const std::size_t count = std::min(bytes.size(), good_);
-        std::memset(bytes.data(), 'T', count);
-        good_ -= count;
-        return count == bytes.size() ? Status() : Status(fail(Errc::bad_address));
-    }
-    std::size_t good_;
-};
 
 struct TmpfsTest : testing::Test {
     World world;
@@ -196,22 +183,39 @@ TEST_F(TmpfsTest, NamesCountAgainstTheLimitOfNodes) {
     EXPECT_EQ(small.status().free_nodes, 3U);
 }
 
-TEST_F(TmpfsTest, BadUserMemoryLeavesNoTrace) {
+TEST_F(TmpfsTest, WritesWhatCanBeReadOfUserMemory) {
     ASSERT_TRUE(write(0, "0123456789"));
-    TornSource torn(20000, 5000);  // faults in the second page
-    EXPECT_EQ(file->write(4096, torn), 4096U);
-    EXPECT_EQ(size(), 8192U);
-    TornSource empty(100, 50);
-    EXPECT_EQ(file->write(8192, empty).error(), Errc::bad_address);
-    TornSource tail(3000, 50);  // into a page that exists, behind the end of the file
-    ASSERT_TRUE(write(8192, "z"));
-    EXPECT_EQ(file->write(8193, tail).error(), Errc::bad_address);
+    TornSource torn(20000, 5000);  // ends in the second page
+    EXPECT_EQ(file->write(4096, torn), 5000U);
+    EXPECT_EQ(size(), 9096U);
     ASSERT_TRUE(file->set_attributes({.size = 12288}));
-    EXPECT_EQ(read(8192, 4096), "z" + std::string(4095, '\0'));
-    std::uint64_t end = 0;
-    TornSource appended(100, 50);
-    EXPECT_EQ(file->append(appended, end).error(), Errc::bad_address);
+    EXPECT_EQ(read(8192, 4096), std::string(904, 'T') + std::string(3192, '\0'));
+    TornSource tail(3000, 50);  // into a page that exists
+    EXPECT_EQ(file->write(9096, tail), 50U);
+    EXPECT_EQ(read(8192, 4096), std::string(954, 'T') + std::string(3142, '\0'));
+    TornSource none(100, 0);
+    EXPECT_EQ(file->write(20000, none).error(), Errc::bad_address);
     EXPECT_EQ(size(), 12288U);
+    EXPECT_EQ(pages(), 3U);  // 0, 1 and 2: none for the write that failed
+    std::uint64_t end = 0;
+    TornSource appended(10'000, 50);
+    EXPECT_EQ(file->append(appended, end), 50U);
+    EXPECT_EQ(end, 12338U);
+    EXPECT_EQ(size(), 12338U);
+    TornSource nothing(10'000, 0);
+    EXPECT_EQ(file->append(nothing, end).error(), Errc::bad_address);
+    EXPECT_EQ(size(), 12338U);
+}
+
+TEST_F(TmpfsTest, ReadsWhatUserMemoryHasRoomFor) {
+    ASSERT_TRUE(write(0, std::string(5000, 'a')));
+    std::string got(10'000, '?');
+    fs_test::TornTarget half(std::as_writable_bytes(std::span(got)), 4500);
+    EXPECT_EQ(file->read(0, half), 4500U);
+    EXPECT_EQ(got.substr(4499, 2), "a?");
+    fs_test::TornTarget none(std::as_writable_bytes(std::span(got)), 0);
+    EXPECT_EQ(file->read(0, none).error(), Errc::bad_address);
+    EXPECT_EQ(file->read(5000, none), 0U);  // nothing to copy: the memory is not looked at
 }
 
 TEST_F(TmpfsTest, MappingsSeeTheFile) {

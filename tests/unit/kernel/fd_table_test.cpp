@@ -35,6 +35,29 @@ TEST_F(FdTableTest, GivesTheLowestFreeNumber) {
     EXPECT_EQ(table.duplicate(Fd(0), false, Fd(10))->value(), 11U);
 }
 
+TEST_F(FdTableTest, ReachesAsFarAsNumbersHaveBeenUsed) {
+    EXPECT_EQ(table.reach(), 32U);
+    for (const auto& [number, reach] : {std::pair(31U, 32U),
+                                        {32U, 256U},
+                                        {255U, 256U},
+                                        {256U, 512U},
+                                        {511U, 512U},
+                                        {600U, 1024U},
+                                        {1023U, 1024U}}) {
+        open();
+        EXPECT_EQ(table.duplicate(Fd(0), false, Fd(number))->value(), number);
+        ASSERT_TRUE(table.close(Fd(number)));
+        EXPECT_EQ(table.reach(), reach) << number;
+    }
+    FdTable child;
+    child.copy_from(table);
+    EXPECT_EQ(child.reach(), 32U);
+    EXPECT_EQ(table.duplicate(Fd(0), false, Fd(300))->value(), 300U);
+    FdTable second;
+    second.copy_from(table);
+    EXPECT_EQ(second.reach(), 512U);
+}
+
 TEST_F(FdTableTest, OnlookersKeepWhatTheyLookAt) {
     open();
     open();

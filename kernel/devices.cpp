@@ -112,8 +112,8 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
     return {};
 }
 
-Result<fs::PipeEnds> create_pipe(bool non_blocking) noexcept {
-    return pipes.get().create(non_blocking);
+Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept {
+    return pipes.get().create(non_blocking, packets);
 }
 
 void fill_random(std::span<std::byte> to) noexcept {

@@ -21,7 +21,7 @@ void start_devices() noexcept;
 [[nodiscard]] Status add_device_nodes(fs::Vnode& dev) noexcept;
 
 /// pipe2(2). Errors: no_memory.
-[[nodiscard]] Result<fs::PipeEnds> create_pipe(bool non_blocking) noexcept;
+[[nodiscard]] Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept;
 
 /// Random bytes for programs: getrandom(2), AT_RANDOM. Any thread.
 void fill_random(std::span<std::byte> to) noexcept;

@@ -23,7 +23,8 @@ public:
         return is_readable() ? pipe_->read(to, is_non_blocking()) : fail(Errc::bad_descriptor);
     }
     [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override {
-        return is_writable() ? pipe_->write(from, is_non_blocking()) : fail(Errc::bad_descriptor);
+        return is_writable() ? pipe_->write(from, is_non_blocking(), writes_packets())
+                             : fail(Errc::bad_descriptor);
     }
     [[nodiscard]] Result<std::uint32_t> readable_bytes() noexcept override {
         return pipe_->readable_bytes();
@@ -31,6 +32,7 @@ public:
     [[nodiscard]] Readiness poll(PollWaiter* waiter) noexcept override {
         return pipe_->poll(waiter, mode());
     }
+    [[nodiscard]] SplicePipe* pipe() noexcept override { return pipe_.get(); }
     [[nodiscard]] Vnode* vnode() noexcept override { return pipe_->node(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return pipe_->attributes(); }
     void dispose() noexcept override {
@@ -54,6 +56,8 @@ template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, 
     requires sched::WaitQueueFor<Queue, Lock>
 class PipeService final : public SpecialFiles {
 public:
+    using HeapType = Heap;
+    using FramesType = Frames;
     using LockType = Lock;
     using QueueType = Queue;
     using PollLockType = PollLock;
@@ -61,12 +65,13 @@ public:
     PipeService(Heap& heap, Frames& frames, Map& map, Clock& clock) noexcept
         : heap_(heap), frames_(frames), map_(map), clock_(clock) {}
 
-    /// pipe(2). Error: no_memory.
-    [[nodiscard]] Result<PipeEnds> create(bool non_blocking) noexcept {
+    /// pipe(2); `packets` as OpenMode has it. Error: no_memory.
+    [[nodiscard]] Result<PipeEnds> create(bool non_blocking, bool packets = false) noexcept {
         const Ref<ThisPipe> pipe = TRY(mm::make_ref<ThisPipe>(
             heap_, *this, Ref<Vnode>(), next_inode_.fetch_add(1, std::memory_order_relaxed)));
         Ref<File> reader = TRY(enter(pipe, {.read = true, .non_blocking = non_blocking}));
-        Ref<File> writer = TRY(enter(pipe, {.write = true, .non_blocking = non_blocking}));
+        Ref<File> writer =
+            TRY(enter(pipe, {.write = true, .non_blocking = non_blocking, .packets = packets}));
         return PipeEnds{std::move(reader), std::move(writer)};
     }
     /// A fifo: everybody who opens the node at the same time gets the same pipe.

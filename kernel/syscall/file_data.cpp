@@ -2,34 +2,15 @@
 #include "kernel/process/process.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/file_calls.hpp"
+#include "kernel/syscall/file_transfer.hpp"
 #include "kernel/syscall/user_vectors.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
 namespace kidney::kernel::calls {
 namespace {
-
-/// A wait that a signal ended: the call runs again unless a handler says otherwise.
-Result<std::size_t> restartable(Result<std::size_t> moved) noexcept {
-    if (!moved && moved.error() == Errc::interrupted) [[unlikely]] {
-        return fail(Errc::restart);
-    }
-    return moved;
-}
-
-/// The same for writing; a reader that has gone also costs the writer a SIGPIPE.
-Result<std::size_t> written(Process& self, Result<std::size_t> moved) noexcept {
-    if (!moved && moved.error() == Errc::broken_pipe) {
-        send_signal_to_self(self, abi::sig_pipe);
-    }
-    return restartable(moved);
-}
-
-constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
-    return std::uint64_t{high} << 32 | low;
-}
 
 Status check_seekable(const fs::File& file) noexcept {
     return file.is_seekable() ? Status() : fail(Errc::not_seekable);
@@ -41,22 +22,97 @@ Status check_transfer(bool is_open_for_it, VirtAddr at, std::uint32_t size) noex
     return is_open_for_it ? check_user_range(at, size) : fail(Errc::bad_descriptor);
 }
 
-/// Before `size` bytes are written to `file`, at `position` or where the file stands: how many of
-/// them the process may write (RLIMIT_FSIZE), and the end of set-id bits. Others that move the same
-/// file at this moment may get a write past the limit. Error: file_too_big, and the process is told
-/// by a SIGXFSZ.
-Result<std::uint32_t> prepare_write(Process& self, fs::File& file, std::uint32_t size,
-                                    std::optional<std::uint64_t> position = {}) noexcept {
-    const bool is_limited = self.limits.limits_file_size();
-    if ((self.identity.is_privileged() && !is_limited) || size == 0 || file.vnode() == nullptr ||
-        file.vnode()->type() != fs::NodeType::regular) [[likely]] {
+/// The flags of preadv2 and pwritev2.
+constexpr std::uint32_t rwf_sync = 2U | 4U;  // RWF_DSYNC, RWF_SYNC
+constexpr std::uint32_t rwf_append = 16;
+constexpr std::uint32_t rwf_known = 1U | rwf_sync | rwf_append;  // and RWF_HIPRI
+
+using Position = std::optional<std::uint64_t>;
+
+/// Where preadv2 and pwritev2 work: -1 is where the file stands. Error: invalid_argument.
+Result<Position> position_or_own(std::uint32_t low, std::uint32_t high) noexcept {
+    const std::uint64_t at = wide(low, high);
+    if (at == ~std::uint64_t{0}) {
+        return Position();
+    }
+    return is_negative(at) ? Result<Position>(fail(Errc::invalid_argument)) : Position(at);
+}
+
+Reply read_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, const Position& at,
+                   std::uint32_t flags) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (at) {
+        TRY(check_seekable(*file));
+    }
+    UserVectors to;
+    TRY(to.read(vectors, count));
+    if (!file->is_readable()) {
+        return fail(Errc::bad_descriptor);
+    }
+    if (to.total() == 0) {
+        return 0U;
+    }
+    if ((flags & ~rwf_known) != 0) {
+        return fail(Errc::not_supported);
+    }
+    UserVectorsReadBuffer buffer(to);
+    return restartable(at ? file->read_at(*at, buffer) : file->read(buffer));
+}
+
+Reply write_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, const Position& at,
+                    std::uint32_t flags) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (at) {
+        TRY(check_seekable(*file));
+    }
+    UserVectors from;
+    TRY(from.read(vectors, count));
+    if (!file->is_writable()) {
+        return fail(Errc::bad_descriptor);
+    }
+    if (from.total() == 0) {
+        return 0U;
+    }
+    if ((flags & ~rwf_known) != 0) {
+        return fail(Errc::not_supported);
+    }
+    const std::uint32_t wanted = from.total();
+    from.shorten(TRY(prepare_write(self, *file, wanted, at)));
+    UserVectorsWriteBuffer buffer(from);
+    const bool appends = (flags & rwf_append) != 0;
+    const std::uint32_t moved = TRY(written(self, *file, wanted,
+                                            appends ? file->append(buffer)
+                                            : at    ? file->write_at(*at, buffer)
+                                                    : file->write(buffer)));
+    if ((flags & rwf_sync) != 0 && file->vnode() != nullptr) {
+        TRY(file->sync());
+    }
+    return moved;
+}
+
+}  // namespace
+
+Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
+                                           Result<std::size_t> moved) noexcept {
+    const bool is_broken = moved ? file.pipe() != nullptr && file.poll(nullptr).error
+                                 : moved.error() == Errc::broken_pipe;
+    if (is_broken) {
+        send_signal_to_self(self, abi::sig_pipe);
+    }
+    return restartable(moved);
+}
+
+Result<std::uint32_t> detail::prepare_unprivileged_write(
+    Process& self, fs::File& file, std::uint32_t size,
+    std::optional<std::uint64_t> position) noexcept {
+    if (size == 0 || file.vnode() == nullptr || file.vnode()->type() != fs::NodeType::regular) {
         return size;
     }
     const fs::Attributes now = TRY(file.attributes());
     if (const auto left = fs::permissions_after_write(self.identity.effective(), now)) {
         TRY(file.vnode()->set_attributes({.permissions = left}));
     }
-    if (!is_limited) {
+    if (!self.limits.limits_file_size()) {
         return size;
     }
     std::uint64_t at = now.size;
@@ -69,71 +125,6 @@ Result<std::uint32_t> prepare_write(Process& self, fs::File& file, std::uint32_t
     }
     return count;
 }
-
-/// Moves bytes between two files through a small buffer.
-Result<std::uint32_t> copy_between(Process& self, fs::File& to, fs::File& from,
-                                   std::uint64_t* offset, std::uint32_t count) noexcept {
-    std::array<std::byte, 1024> bytes;
-    std::uint32_t total = 0;
-    // A sparse file has gigabytes that nobody waits for: a signal ends the call between two chunks.
-    while (total < count && (total == 0 || !self.is_interrupted())) {
-        fs::SpanReadBuffer in(
-            std::span(bytes).first(std::min<std::size_t>(bytes.size(), count - total)));
-        const Result<std::size_t> got =
-            restartable(offset != nullptr ? from.read_at(*offset, in) : from.read(in));
-        if (!got) {
-            return total != 0 ? Reply(total) : Reply(fail(got.error()));
-        }
-        if (*got == 0) {
-            break;
-        }
-        const Result<std::uint32_t> allowed =
-            prepare_write(self, to, static_cast<std::uint32_t>(*got));
-        fs::SpanWriteBuffer out(std::span(bytes).first(allowed.value_or(0)));
-        const Result<std::size_t> put =
-            allowed ? written(self, to.write(out)) : fail(allowed.error());
-        const std::size_t moved = put.value_or(0);
-        total += moved;
-        if (offset != nullptr) {
-            *offset += moved;
-        } else if (moved < *got) {
-            // Give back what was read but not written, so that nothing is lost.
-            ignore_error(from.seek(-static_cast<std::int64_t>(*got - moved), fs::Whence::current),
-                         "files and disks can seek");
-        }
-        if (!put) {
-            return total != 0 ? Reply(total) : Reply(fail(put.error()));
-        }
-        if (moved < *got) {
-            break;
-        }
-    }
-    return total;
-}
-
-template <class Offset>
-Reply send_file(Process& self, Fd to_fd, Fd from_fd, UserPtr<Offset> offset,
-                std::uint32_t count) noexcept {
-    fs::File* const to = TRY(self.files.get(to_fd));
-    fs::File* const from = TRY(self.files.get(from_fd));
-    if (!from->is_readable() || !to->is_writable()) {
-        return fail(Errc::bad_descriptor);
-    }
-    // Files and disks: a pipe or terminal as source has no "rest of the file" to send.
-    if (from->vnode() == nullptr || (from->vnode()->type() != fs::NodeType::regular &&
-                                     from->vnode()->type() != fs::NodeType::block)) {
-        return fail(Errc::invalid_argument);
-    }
-    if (offset.is_null()) {
-        return copy_between(self, *to, *from, nullptr, count);
-    }
-    std::uint64_t at = TRY(get_user(offset));
-    const std::uint32_t moved = TRY(copy_between(self, *to, *from, &at, count));
-    TRY(put_user(offset, static_cast<Offset>(at)));
-    return moved;
-}
-
-}  // namespace
 
 Status check_new_size(Process& self, fs::Vnode& node, std::uint64_t size) noexcept {
     if (!self.limits.limits_file_size() || node.type() != fs::NodeType::regular) [[likely]] {
@@ -156,8 +147,9 @@ Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
 Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
     TRY(check_transfer(file->is_writable(), from, size));
-    UserWriteBuffer buffer(from, TRY(prepare_write(self, *file, size)));
-    return written(self, file->write(buffer));
+    const std::uint32_t allowed = TRY(prepare_write(self, *file, size));
+    UserWriteBuffer buffer(from, allowed);
+    return written(self, *file, std::min(allowed, max_transfer), file->write(buffer));
 }
 
 Reply pread64(Process& self, Fd fd, VirtAddr to, std::uint32_t size, std::uint32_t low,
@@ -181,47 +173,43 @@ Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uin
     TRY(check_seekable(*file));
     TRY(check_transfer(file->is_writable(), from, size));
     const std::uint64_t at = wide(low, high);
-    UserWriteBuffer buffer(from, TRY(prepare_write(self, *file, size, at)));
-    return written(self, file->write_at(at, buffer));
+    const std::uint32_t allowed = TRY(prepare_write(self, *file, size, at));
+    UserWriteBuffer buffer(from, allowed);
+    return written(self, *file, std::min(allowed, max_transfer), file->write_at(at, buffer));
 }
 
 Reply readv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
-    UserVectors to;
-    TRY(to.read(vectors, count));
-    if (!file->is_readable()) {
-        return fail(Errc::bad_descriptor);
-    }
-    if (to.total() == 0) {
-        return 0U;
-    }
-    UserVectorsReadBuffer buffer(to);
-    return restartable(file->read(buffer));
+    return read_vectors(self, fd, vectors, count, {}, 0);
 }
 
 Reply writev(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
-    UserVectors from;
-    TRY(from.read(vectors, count));
-    if (!file->is_writable()) {
-        return fail(Errc::bad_descriptor);
-    }
-    if (from.total() == 0) {
-        return 0U;
-    }
-    from.shorten(TRY(prepare_write(self, *file, from.total())));
-    UserVectorsWriteBuffer buffer(from);
-    return written(self, file->write(buffer));
+    return write_vectors(self, fd, vectors, count, {}, 0);
 }
 
-Reply sendfile(Process& self, Fd to, Fd from, UserPtr<std::uint32_t> offset,
-               std::uint32_t count) noexcept {
-    return send_file(self, to, from, offset, count);
+Reply preadv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, std::uint32_t low,
+             std::uint32_t high) noexcept {
+    if (is_negative(wide(low, high))) {
+        return fail(Errc::invalid_argument);
+    }
+    return read_vectors(self, fd, vectors, count, wide(low, high), 0);
 }
 
-Reply sendfile64(Process& self, Fd to, Fd from, UserPtr<std::uint64_t> offset,
-                 std::uint32_t count) noexcept {
-    return send_file(self, to, from, offset, count);
+Reply pwritev(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, std::uint32_t low,
+              std::uint32_t high) noexcept {
+    if (is_negative(wide(low, high))) {
+        return fail(Errc::invalid_argument);
+    }
+    return write_vectors(self, fd, vectors, count, wide(low, high), 0);
+}
+
+Reply preadv2(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, std::uint32_t low,
+              std::uint32_t high, std::uint32_t flags) noexcept {
+    return read_vectors(self, fd, vectors, count, TRY(position_or_own(low, high)), flags);
+}
+
+Reply pwritev2(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, std::uint32_t low,
+               std::uint32_t high, std::uint32_t flags) noexcept {
+    return write_vectors(self, fd, vectors, count, TRY(position_or_own(low, high)), flags);
 }
 
 Reply lseek(Process& self, Fd fd, std::int32_t offset, std::uint32_t whence) noexcept {
@@ -294,8 +282,52 @@ Reply fsync(Process& self, Fd fd) noexcept {
     return 0U;
 }
 
-Reply fadvise(Process& self, Fd fd) noexcept {
-    TRY(self.files.get(fd));  // advice is welcome, and not followed
+// Advice is checked, and not followed: what has been read stays in memory while there is room.
+Reply fadvise64_64(Process& self, Fd fd, std::uint32_t, std::uint32_t, std::uint32_t low,
+                   std::uint32_t high, std::uint32_t advice) noexcept {
+    constexpr std::uint32_t last_advice = 5;  // POSIX_FADV_NOREUSE
+    fs::File* const file = TRY(self.files.get(fd));
+    if (file->pipe() != nullptr) {
+        return fail(Errc::not_seekable);
+    }
+    if (is_negative(wide(low, high)) || advice > last_advice) {
+        return fail(Errc::invalid_argument);
+    }
+    return 0U;
+}
+
+Reply fadvise64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high, std::uint32_t size,
+                std::uint32_t advice) noexcept {
+    return fadvise64_64(self, fd, low, high, size, 0, advice);
+}
+
+Reply readahead(Process& self, Fd fd) noexcept {
+    fs::File* const file = TRY(self.files.get(fd));
+    if (!file->is_readable()) {
+        return fail(Errc::bad_descriptor);
+    }
+    fs::Vnode* const node = file->vnode();
+    const bool has_pages = node != nullptr && (node->type() == fs::NodeType::regular ||
+                                               node->type() == fs::NodeType::block);
+    return has_pages ? Reply(0U) : Reply(fail(Errc::invalid_argument));
+}
+
+Reply sync_file_range(Process& self, Fd fd, std::uint32_t offset_low, std::uint32_t offset_high,
+                      std::uint32_t size_low, std::uint32_t size_high,
+                      std::uint32_t flags) noexcept {
+    constexpr std::uint32_t known = 7;  // SYNC_FILE_RANGE_*
+    fs::File* const file = TRY(self.files.get(fd));
+    const std::uint64_t offset = wide(offset_low, offset_high);
+    const std::uint64_t size = wide(size_low, size_high);
+    if ((flags & ~known) != 0 || is_negative(offset) || is_negative(size) ||
+        is_negative(offset + size)) {
+        return fail(Errc::invalid_argument);
+    }
+    if (file->vnode() == nullptr || file->vnode()->type() == fs::NodeType::fifo ||
+        file->vnode()->type() == fs::NodeType::character) {
+        return fail(Errc::not_seekable);
+    }
+    TRY(file->sync());
     return 0U;
 }
 

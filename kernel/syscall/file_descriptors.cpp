@@ -6,6 +6,7 @@
 #include "kernel/syscall/lock_calls.hpp"
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "kidney/fs/splice_pipe.hpp"
 
 #include <asm/ioctls.h>
 #include <cstdint>
@@ -17,6 +18,23 @@ namespace kidney::kernel::calls {
 
 Reply close(Process& self, Fd fd) noexcept {
     TRY(self.files.close(fd));
+    return 0U;
+}
+
+Reply close_range(Process& self, std::uint32_t first, std::uint32_t last,
+                  std::uint32_t flags) noexcept {
+    constexpr std::uint32_t unshare = 2;  // the table is nobody else's as it is
+    constexpr std::uint32_t cloexec = 4;
+    if ((flags & ~(unshare | cloexec)) != 0 || first > last) {
+        return fail(Errc::invalid_argument);
+    }
+    self.files.for_each_open([&](std::uint32_t n) {
+        if (n >= first && n <= last) {
+            ignore_error((flags & cloexec) != 0 ? self.files.set_close_on_exec(Fd(n), true)
+                                                : self.files.close(Fd(n)),
+                         "it is open");
+        }
+    });
     return 0U;
 }
 
@@ -40,11 +58,11 @@ Reply dup3(Process& self, Fd fd, Fd to, std::uint32_t flags) noexcept {
 }
 
 Reply pipe2(Process& self, UserPtr<std::uint32_t> fds, std::uint32_t flags) noexcept {
-    if ((flags & ~std::uint32_t{O_CLOEXEC | O_NONBLOCK}) != 0) {
+    if ((flags & ~std::uint32_t{O_CLOEXEC | O_NONBLOCK | O_DIRECT}) != 0) {
         return fail(Errc::invalid_argument);
     }
     const bool cloexec = (flags & O_CLOEXEC) != 0;
-    auto ends = TRY(create_pipe((flags & O_NONBLOCK) != 0));
+    auto ends = TRY(create_pipe((flags & O_NONBLOCK) != 0, (flags & O_DIRECT) != 0));
     const Fd reader = TRY(self.files.install(std::move(ends.reader), cloexec));
     const Result<Fd> writer = self.files.install(std::move(ends.writer), cloexec);
     if (!writer) {
@@ -68,10 +86,19 @@ Reply pipe(Process& self, UserPtr<std::uint32_t> fds) noexcept {
     return pipe2(self, fds, 0);
 }
 
+namespace {
+
+/// struct f_owner_ex.
+struct FileOwner {
+    std::uint32_t type;
+    std::int32_t pid;
+};
+
+}  // namespace
+
 Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argument) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    constexpr std::uint32_t get_pipe_size = 1032;  // F_GETPIPE_SZ, F_SETPIPE_SZ
-    constexpr std::uint32_t set_pipe_size = 1031;
+    constexpr std::uint32_t get_signal = 11;  // F_GETSIG
     switch (command) {
         case F_DUPFD:
             return TRY(self.files.duplicate(fd, false, Fd(argument))).value();
@@ -85,16 +112,35 @@ Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argumen
         case F_GETFL:
             return open_flags_of(file->mode());
         case F_SETFL:
+            if ((argument & O_DIRECT) != 0 && file->pipe() == nullptr) {
+                return fail(Errc::invalid_argument);  // nothing here goes around the page cache
+            }
             file->set_append((argument & O_APPEND) != 0);
             file->set_non_blocking((argument & O_NONBLOCK) != 0);
+            file->set_packets((argument & O_DIRECT) != 0);
             return 0U;
+        // No file of ours sends SIGIO, so nobody is remembered as its receiver.
         case F_SETOWN:
-            return 0U;
         case F_GETOWN:
             return 0U;
-        case get_pipe_size:
-        case set_pipe_size:
-            return file->vnode() == nullptr ? Reply(65536U) : Reply(fail(Errc::bad_descriptor));
+        case F_SETOWN_EX: {
+            const auto owner = TRY(get_user(UserPtr<const FileOwner>(argument)));
+            return owner.type <= F_OWNER_PGRP ? Reply(0U) : Reply(fail(Errc::invalid_argument));
+        }
+        case F_GETOWN_EX:
+            TRY(put_user(UserPtr<FileOwner>(argument), {}));
+            return 0U;
+        case get_signal:
+            return 0U;
+        case F_GETLEASE:
+            return std::uint32_t{F_UNLCK};
+        case F_GETPIPE_SZ:
+            return file->pipe() != nullptr ? Reply(file->pipe()->size())
+                                           : Reply(fail(Errc::bad_descriptor));
+        case F_SETPIPE_SZ:
+            return file->pipe() != nullptr
+                       ? Reply(file->pipe()->set_size(argument, self.identity.is_privileged()))
+                       : Reply(fail(Errc::bad_descriptor));
         default:
             return is_lock_command(command)
                        ? control_locks(self, *file, command, VirtAddr(argument))
@@ -158,9 +204,12 @@ Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument)
     }
 }
 
-Reply getdents64(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
+namespace {
+
+template <class Record>
+Reply list_directory(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    DirectoryBuffer buffer(size);
+    DirectoryBuffer<Record> buffer(size);
     const std::uint64_t start = file->seek(0, fs::Whence::current).value_or(0);
     TRY(file->read_directory(buffer));
     if (buffer.bytes().empty()) {
@@ -171,10 +220,50 @@ Reply getdents64(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept
         return static_cast<std::uint32_t>(copied);
     }
     // What the program did not get comes again with the next call.
-    const DirectoryBuffer::Records whole = buffer.whole_records(copied);
+    const auto whole = buffer.whole_records(copied);
     const std::uint64_t next = whole.bytes != 0 ? whole.next_cookie : start;
     TRY(file->seek(static_cast<std::int64_t>(next), fs::Whence::start));
     return whole.bytes != 0 ? Reply(whole.bytes) : Reply(fail(Errc::bad_address));
+}
+
+}  // namespace
+
+Reply getdents64(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
+    return list_directory<WideDirectoryRecord>(self, fd, to, size);
+}
+
+Reply getdents(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
+    return list_directory<OldDirectoryRecord>(self, fd, to, size);
+}
+
+Reply old_readdir(Process& self, Fd fd, VirtAddr to) noexcept {
+    // struct old_linux_dirent: one entry, and the offset is its own.
+    struct Header {
+        std::uint32_t inode, offset;
+        std::uint16_t name_length;
+    };
+    constexpr std::size_t name_at = 10;
+    fs::File* const file = TRY(self.files.get(fd));
+    const std::uint64_t start = file->seek(0, fs::Whence::current).value_or(0);
+    FirstEntry entry;
+    TRY(file->read_directory(entry));
+    if (entry.name().empty()) {
+        return 0U;
+    }
+    const Header header{static_cast<std::uint32_t>(entry.inode()),
+                        static_cast<std::uint32_t>(start),
+                        static_cast<std::uint16_t>(entry.name().size())};
+    Status told = copy_out(to, std::as_bytes(std::span(&header, 1)).first(name_at));
+    if (told) {
+        // With its NUL.
+        told = copy_out(to + name_at,
+                        std::as_bytes(std::span(entry.name().data(), entry.name().size() + 1)));
+    }
+    if (!told) {
+        TRY(file->seek(static_cast<std::int64_t>(start), fs::Whence::start));
+        return fail(told.error());
+    }
+    return 1U;
 }
 
 }  // namespace kidney::kernel::calls

@@ -34,6 +34,7 @@ namespace kidney::kernel {
     o |= m.read && m.write ? O_RDWR : m.write ? O_WRONLY : O_RDONLY;
     o |= m.append ? O_APPEND : 0;
     o |= m.non_blocking ? O_NONBLOCK : 0;
+    o |= m.packets ? O_DIRECT : 0;
     return o;
 }
 

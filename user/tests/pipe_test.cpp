@@ -526,3 +526,120 @@ CHECK_CASE(a_sendfile_that_a_signal_ends_loses_nothing) {
     EXPECT_EQ(at, blocks * block_size);
     EXPECT_EQ(check::wait_status(pid), 0);
 }
+
+CHECK_CASE(a_pipe_counts_pages) {
+    static char block[65536];
+    const auto fill = [](int fd, std::size_t size) {
+        int writes = 0;
+        while (write(fd, block, size) == static_cast<ssize_t>(size)) {
+            ++writes;
+        }
+        EXPECT_EQ(errno, EAGAIN);
+        return writes;
+    };
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_NONBLOCK), 0);
+    EXPECT_EQ(fill(ends[1], 3000), 16);
+    EXPECT_EQ(fill(ends[1], 1), 1096);  // the last page has room for them
+    EXPECT_EQ(read(ends[0], block, 100), 100);
+    EXPECT_ERRNO(write(ends[1], block, 50), EAGAIN);
+    pollfd writer{ends[1], POLLOUT, 0};
+    EXPECT_EQ(poll(&writer, 1, 0), 0);
+    EXPECT_EQ(read(ends[0], block, 2900), 2900);
+    EXPECT_EQ(poll(&writer, 1, 0), 1);
+    EXPECT_EQ(write(ends[1], block, 5000), 4096);
+}
+
+CHECK_CASE(the_size_of_a_pipe) {
+    static char block[65536];
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_NONBLOCK), 0);
+    EXPECT_EQ(fcntl(ends[0], F_GETPIPE_SZ), 65536);
+    EXPECT_EQ(fcntl(ends[1], F_SETPIPE_SZ, 0), 4096);
+    EXPECT_EQ(fcntl(ends[1], F_SETPIPE_SZ, 5000), 8192);
+    EXPECT_EQ(fcntl(ends[0], F_GETPIPE_SZ), 8192);
+    EXPECT_EQ(write(ends[1], block, 10000), 8192);
+    EXPECT_ERRNO(fcntl(ends[1], F_SETPIPE_SZ, 4096), EBUSY);
+    EXPECT_EQ(fcntl(ends[1], F_SETPIPE_SZ, 1 << 20), 1 << 20);
+    EXPECT_EQ(write(ends[1], block, sizeof block), sizeof block);
+    EXPECT_ERRNO(fcntl(ends[1], F_SETPIPE_SZ, 0x80000001), EINVAL);
+    EXPECT_ERRNO(fcntl(open("/dev/null", O_RDWR), F_SETPIPE_SZ, 4096), EBADF);
+    EXPECT_ERRNO(fcntl(open("/dev/null", O_RDWR), F_GETPIPE_SZ), EBADF);
+    EXPECT_EQ(check::status_of_child([&] {
+                  if (geteuid() == 0) {
+                      EXPECT_EQ(fcntl(ends[1], F_SETPIPE_SZ, 2 << 20), 2 << 20);
+                      EXPECT_EQ(fcntl(ends[1], F_SETPIPE_SZ, 1 << 20), 1 << 20);
+                      EXPECT_EQ(setuid(1000), 0);
+                  }
+                  EXPECT_ERRNO(fcntl(ends[1], F_SETPIPE_SZ, (1 << 20) + 1), EPERM);
+              }),
+              0);
+    for (int left = 8192 + sizeof block; left > 0;) {
+        const ssize_t got = read(ends[0], block, sizeof block);
+        EXPECT(got > 0);
+        left -= got;
+    }
+    EXPECT_ERRNO(read(ends[0], block, 1), EAGAIN);
+}
+
+CHECK_CASE(packets_stay_apart) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_DIRECT), 0);
+    EXPECT_EQ(fcntl(ends[1], F_GETFL) & O_DIRECT, O_DIRECT);
+    EXPECT_EQ(fcntl(ends[0], F_GETFL) & O_DIRECT, 0);  // only writing knows it
+    EXPECT_EQ(write(ends[1], "one", 3), 3);
+    EXPECT_EQ(write(ends[1], "two", 3), 3);
+    EXPECT_EQ(write(ends[1], "three", 5), 5);
+    char buffer[100];
+    EXPECT_EQ(read(ends[0], buffer, sizeof buffer), 3);
+    EXPECT_EQ(read(ends[0], buffer, 2), 2);  // the rest of this packet is lost
+    EXPECT_EQ(read(ends[0], buffer, sizeof buffer), 5);
+    EXPECT_EQ(fcntl(ends[1], F_SETFL, 0), 0);
+    EXPECT_EQ(fcntl(ends[1], F_GETFL) & O_DIRECT, 0);
+    EXPECT_EQ(write(ends[1], "one", 3), 3);
+    EXPECT_EQ(write(ends[1], "two", 3), 3);
+    EXPECT_EQ(read(ends[0], buffer, sizeof buffer), 6);
+    EXPECT_ERRNO(pipe2(ends, O_APPEND), EINVAL);
+    EXPECT_ERRNO(pipe2(nullptr, 0), EFAULT);
+}
+
+CHECK_CASE(a_writer_whose_reader_leaves_midway_gets_both) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        close(ends[0]);
+        static char block[100000];
+        static volatile sig_atomic_t signals = 0;
+        signal(SIGPIPE, [](int) { signals = signals + 1; });
+        EXPECT_EQ(write(ends[1], block, sizeof block),
+                  65536);  // told how much, and that it is over
+        EXPECT_EQ(signals, 1);
+        _Exit(0);
+    }
+    close(ends[1]);
+    check::wait_until_asleep(pid);
+    close(ends[0]);
+    EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+CHECK_CASE(ranges_of_descriptors_close) {
+    for (int fd = 20; fd < 30; ++fd) {
+        EXPECT_EQ(dup2(2, fd), fd);
+    }
+    EXPECT_EQ(syscall(SYS_close_range, 22, 24, 0), 0);
+    EXPECT(fcntl(21, F_GETFD) == 0 && fcntl(25, F_GETFD) == 0);
+    EXPECT_ERRNO(fcntl(22, F_GETFD), EBADF);
+    EXPECT_ERRNO(fcntl(24, F_GETFD), EBADF);
+    EXPECT_EQ(syscall(SYS_close_range, 25, 26, 4 /* CLOSE_RANGE_CLOEXEC */), 0);
+    EXPECT_EQ(fcntl(25, F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(fcntl(27, F_GETFD), 0);
+    EXPECT_ERRNO(syscall(SYS_close_range, 26, 25, 0), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_close_range, 20, 25, 8), EINVAL);
+    EXPECT_EQ(syscall(SYS_close_range, 27, 28, 2 /* CLOSE_RANGE_UNSHARE */), 0);
+    EXPECT_ERRNO(fcntl(28, F_GETFD), EBADF);
+    EXPECT_EQ(syscall(SYS_close_range, 21, 199, 0), 0);
+    EXPECT_EQ(syscall(SYS_close_range, 0x7fffffff, ~0U, 0), 0);
+    EXPECT_ERRNO(fcntl(29, F_GETFD), EBADF);
+    EXPECT_EQ(fcntl(20, F_GETFD), 0);
+}

@@ -3,12 +3,14 @@
 #include "user/tests/check.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -257,4 +259,263 @@ CHECK_CASE(status_by_ioctl) {
     EXPECT_EQ(ioctl(fd, 2 /* FIGETBSZ */, &block), 0);
     EXPECT_EQ(block, page);
     EXPECT_ERRNO(ioctl(fd, 0x1234, &block), ENOTTY);
+}
+
+CHECK_CASE(vectors_at_positions) {
+    const int fd = unnamed_file("0123456789");
+    char a[3];
+    char b[10];
+    const iovec in[] = {{a, 2}, {b, 10}};
+    EXPECT_EQ(preadv(fd, in, 2, 5), 5);
+    EXPECT(std::memcmp(a, "56", 2) == 0 && std::memcmp(b, "789", 3) == 0);
+    EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 0);
+    char x[] = "XY";
+    const iovec out[] = {{x, 1}, {x + 1, 1}};
+    EXPECT_EQ(pwritev(fd, out, 2, 3), 2);
+    EXPECT(holds(fd, "012XY56789"));
+    EXPECT_EQ(syscall(SYS_preadv2, fd, in, 1, -1, -1, 0), 2);  // where the file stands
+    EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 2);
+    EXPECT_EQ(syscall(SYS_pwritev2, fd, out, 2, 0, 0, 16 /* RWF_APPEND */), 2);
+    EXPECT(holds(fd, "012XY56789XY"));
+    EXPECT_EQ(syscall(SYS_pwritev2, fd, out, 2, 0, 0, 2 | 4 /* RWF_DSYNC, RWF_SYNC */), 2);
+    EXPECT_ERRNO(syscall(SYS_preadv2, fd, in, 1, 0, 0, 8 /* RWF_NOWAIT */), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_preadv2, fd, in, 1, 0, 0, 0x100), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_pwritev2, fd, out, 1, 0, 0, 0x100), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_preadv, fd, in, 1, 0, -1), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_pwritev2, fd, out, 1, 0, -1, 0), EINVAL);
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_ERRNO(preadv(ends[0], in, 1, 0), ESPIPE);
+    EXPECT_ERRNO(pwritev(ends[1], out, 1, 0), ESPIPE);
+    EXPECT_EQ(syscall(SYS_pwritev2, ends[1], out, 2, -1, -1, 0), 2);
+    EXPECT_EQ(syscall(SYS_preadv2, ends[0], in, 1, -1, -1, 0), 2);
+}
+
+CHECK_CASE(sendfile_rules) {
+    const int from = unnamed_file("0123456789");
+    const int to = unnamed_file("");
+    off_t at = 2;
+    EXPECT_EQ(sendfile(to, from, &at, 3), 3);
+    EXPECT_EQ(at, 5);
+    EXPECT_EQ(lseek(from, 0, SEEK_CUR), 0);
+    EXPECT_EQ(sendfile(to, from, nullptr, 100), 10);
+    EXPECT_EQ(lseek(from, 0, SEEK_CUR), 10);
+    EXPECT(holds(to, "2340123456789"));
+    EXPECT_EQ(sendfile(to, from, nullptr, 0), 0);
+    at = -1;
+    EXPECT_ERRNO(sendfile(to, from, &at, 1), EINVAL);
+    at = 100;
+    EXPECT_EQ(sendfile(to, from, &at, 1), 0);
+    EXPECT_ERRNO(sendfile(to, from, nullptr, 0x80000000), EINVAL);
+    at = 0x7fffffff;
+    EXPECT_ERRNO(syscall(SYS_sendfile, to, from, &at, 1), EOVERFLOW);
+    EXPECT_ERRNO(syscall(SYS_sendfile, -1, -1, 1, 1), EFAULT);
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_NONBLOCK), 0);
+    at = 0;
+    EXPECT_ERRNO(sendfile(to, ends[0], &at, 1), ESPIPE);
+    EXPECT_ERRNO(sendfile(to, ends[0], nullptr, 1), EINVAL);
+    EXPECT_EQ(sendfile(ends[1], from, &at, 100), 10);
+    EXPECT_EQ(at, 10);
+    char buffer[20];
+    EXPECT_EQ(read(ends[0], buffer, sizeof buffer), 10);
+    EXPECT_ERRNO(sendfile(to, open("/tmp", O_RDONLY), nullptr, 1), EINVAL);
+    EXPECT_ERRNO(sendfile(open("/dev/null", O_RDONLY), from, nullptr, 1), EBADF);
+    EXPECT_ERRNO(sendfile(to, open("/dev/null", O_WRONLY), nullptr, 1), EBADF);
+    EXPECT_EQ(fcntl(to, F_SETFL, O_APPEND), 0);
+    EXPECT_ERRNO(sendfile(to, from, nullptr, 1), EINVAL);
+    // A pipe takes what it has room for.
+    EXPECT_EQ(ftruncate(from, 140'000), 0);
+    at = 0;
+    EXPECT_EQ(sendfile(ends[1], from, &at, 140'000), 65536);
+    EXPECT_ERRNO(sendfile(ends[1], from, &at, 140'000), EAGAIN);
+}
+
+CHECK_CASE(splice_moves_between_files_and_pipes) {
+    const int from = unnamed_file("0123456789");
+    const int to = unnamed_file("");
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_NONBLOCK), 0);
+    long long at = 4;
+    EXPECT_EQ(splice(from, &at, ends[1], nullptr, 3, 0), 3);
+    EXPECT_EQ(at, 7);
+    EXPECT_EQ(splice(from, nullptr, ends[1], nullptr, 100, 0), 10);
+    EXPECT_EQ(lseek(from, 0, SEEK_CUR), 10);
+    EXPECT_EQ(splice(from, nullptr, ends[1], nullptr, 100, 0), 0);
+    EXPECT_EQ(splice(ends[0], nullptr, to, nullptr, 5, 0), 5);
+    EXPECT_EQ(lseek(to, 0, SEEK_CUR), 5);
+    at = 8;
+    EXPECT_EQ(splice(ends[0], nullptr, to, &at, 100, SPLICE_F_MOVE | SPLICE_F_MORE), 8);
+    EXPECT_EQ(at, 16);
+    EXPECT_EQ(lseek(to, 0, SEEK_CUR), 5);
+    char buffer[100];
+    EXPECT_EQ(pread(to, buffer, sizeof buffer, 0), 16);
+    EXPECT(std::memcmp(buffer, "45601\0\0\00023456789", 16) == 0);
+    EXPECT_ERRNO(splice(ends[0], nullptr, to, nullptr, 5, 0), EAGAIN);
+    close(ends[1]);
+    EXPECT_EQ(splice(ends[0], nullptr, to, nullptr, 5, 0), 0);
+}
+
+CHECK_CASE(splice_rules) {
+    const int file = unnamed_file("0123456789");
+    int a[2];
+    int b[2];
+    EXPECT_EQ(pipe2(a, O_NONBLOCK), 0);
+    EXPECT_EQ(pipe2(b, O_NONBLOCK), 0);
+    long long at = 0;
+    EXPECT_ERRNO(splice(file, nullptr, file, nullptr, 1, 0), EINVAL);
+    EXPECT_ERRNO(splice(a[0], nullptr, a[1], nullptr, 1, 0), EINVAL);
+    EXPECT_ERRNO(splice(a[0], &at, b[1], nullptr, 1, 0), ESPIPE);
+    EXPECT_ERRNO(splice(file, nullptr, b[1], &at, 1, 0), ESPIPE);
+    EXPECT_ERRNO(splice(file, nullptr, b[1], nullptr, 1, 16), EINVAL);
+    EXPECT_EQ(splice(-1, nullptr, -1, nullptr, 0, 99), 0);
+    EXPECT_ERRNO(splice(-1, nullptr, b[1], nullptr, 1, 0), EBADF);
+    EXPECT_ERRNO(splice(file, nullptr, b[0], nullptr, 1, 0), EBADF);
+    EXPECT_ERRNO(splice(file, reinterpret_cast<off64_t*>(1), b[1], nullptr, 1, 0), EFAULT);
+    at = -1;
+    EXPECT_ERRNO(splice(file, &at, b[1], nullptr, 1, 0), EINVAL);
+    EXPECT_ERRNO(splice(open("/tmp", O_RDONLY), nullptr, b[1], nullptr, 1, 0), EINVAL);
+    EXPECT_EQ(write(a[1], "x", 1), 1);
+    EXPECT_EQ(fcntl(file, F_SETFL, O_APPEND), 0);
+    EXPECT_ERRNO(splice(a[0], nullptr, file, nullptr, 1, 0), EINVAL);
+    EXPECT_EQ(splice(a[0], nullptr, open("/dev/null", O_WRONLY), nullptr, 100, 0), 1);
+    EXPECT_ERRNO(tee(a[0], a[1], 1, 0), EINVAL);
+    EXPECT_ERRNO(tee(a[0], file, 1, 0), EINVAL);
+    EXPECT_ERRNO(tee(a[1], b[1], 1, 0), EBADF);
+    EXPECT_ERRNO(tee(a[0], b[1], 1, 16), EINVAL);
+    EXPECT_EQ(tee(a[0], b[1], 0, 0), 0);
+    const iovec none{&at, 0};
+    const iovec one{&at, 1};
+    EXPECT_ERRNO(vmsplice(file, &one, 1, 0), EBADF);
+    EXPECT_ERRNO(vmsplice(a[1], &one, 1, 16), EINVAL);
+    EXPECT_ERRNO(vmsplice(a[1], &one, 1025, 0), EINVAL);
+    EXPECT_EQ(vmsplice(a[1], &none, 1, 0), 0);
+    signal(SIGPIPE, SIG_IGN);
+    close(b[0]);
+    EXPECT_ERRNO(splice(file, nullptr, b[1], nullptr, 1, 0), EPIPE);
+    EXPECT_ERRNO(vmsplice(b[1], &one, 1, 0), EPIPE);
+}
+
+CHECK_CASE(tee_and_vmsplice) {
+    int a[2];
+    int b[2];
+    EXPECT_EQ(pipe2(a, O_NONBLOCK), 0);
+    EXPECT_EQ(pipe2(b, O_NONBLOCK), 0);
+    char first[] = "first ";
+    char second[] = "second";
+    const iovec out[] = {{first, 6}, {second, 6}};
+    EXPECT_EQ(vmsplice(a[1], out, 2, 0), 12);
+    EXPECT_EQ(tee(a[0], b[1], 100, 0), 12);
+    EXPECT_EQ(splice(a[0], nullptr, b[1], nullptr, 5, 0), 5);
+    char buffer[100];
+    EXPECT_EQ(read(b[0], buffer, sizeof buffer), 17);
+    EXPECT(std::memcmp(buffer, "first secondfirst", 17) == 0);
+    const iovec in[] = {{buffer, 1}, {buffer + 10, 50}};
+    EXPECT_EQ(vmsplice(a[0], in, 2, 0), 7);
+    EXPECT(buffer[0] == ' ' && std::memcmp(buffer + 10, "second", 6) == 0);
+    EXPECT_ERRNO(vmsplice(a[0], in, 2, SPLICE_F_NONBLOCK), EAGAIN);
+    EXPECT_ERRNO(tee(a[0], b[1], 100, 0), EAGAIN);
+}
+
+CHECK_CASE(copy_file_range_rules) {
+    const int from = unnamed_file("0123456789");
+    const int to = unnamed_file("");
+    long long from_at = 2;
+    long long to_at = 1;
+    EXPECT_EQ(copy_file_range(from, nullptr, to, nullptr, 4, 0), 4);
+    EXPECT(lseek(from, 0, SEEK_CUR) == 4 && lseek(to, 0, SEEK_CUR) == 4);
+    EXPECT_EQ(copy_file_range(from, &from_at, to, &to_at, 2, 0), 2);
+    EXPECT(from_at == 4 && to_at == 3 && lseek(from, 0, SEEK_CUR) == 4);
+    EXPECT(holds(to, "0233"));
+    EXPECT_EQ(copy_file_range(from, nullptr, to, nullptr, 100, 0), 6);
+    EXPECT(holds(to, "0233456789"));
+    EXPECT_EQ(copy_file_range(from, nullptr, to, nullptr, 100, 0), 0);
+    from_at = 0;
+    to_at = 5;
+    EXPECT_EQ(copy_file_range(from, &from_at, from, &to_at, 5, 0), 5);
+    EXPECT(holds(from, "0123401234"));
+    from_at = 0;
+    to_at = 4;
+    EXPECT_ERRNO(copy_file_range(from, &from_at, from, &to_at, 5, 0), EINVAL);
+    EXPECT_ERRNO(copy_file_range(from, nullptr, to, nullptr, 1, 1), EINVAL);
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_ERRNO(copy_file_range(from, nullptr, ends[1], nullptr, 1, 0), EINVAL);
+    EXPECT_ERRNO(copy_file_range(open("/tmp", O_RDONLY), nullptr, to, nullptr, 1, 0), EISDIR);
+    EXPECT_ERRNO(copy_file_range(-1, nullptr, to, nullptr, 1, 0), EBADF);
+    EXPECT_EQ(fcntl(to, F_SETFL, O_APPEND), 0);
+    EXPECT_ERRNO(copy_file_range(from, nullptr, to, nullptr, 1, 0), EBADF);
+}
+
+CHECK_CASE(advice_is_checked) {
+    const int file = unnamed_file("0123456789");
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(syscall(SYS_fadvise64_64, file, 0, 0, 100, 0, POSIX_FADV_WILLNEED), 0);
+    EXPECT_EQ(syscall(SYS_fadvise64, file, 0, 0, 100, POSIX_FADV_NOREUSE), 0);
+    EXPECT_ERRNO(syscall(SYS_fadvise64, file, 0, 0, 100, 6), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_fadvise64_64, file, 0, 0, 0, -1, 0), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_fadvise64, ends[0], 0, 0, 100, 0), ESPIPE);
+    EXPECT_ERRNO(syscall(SYS_fadvise64, -1, 0, 0, 100, 0), EBADF);
+    EXPECT_EQ(readahead(file, 0, 4096), 0);
+    EXPECT_ERRNO(readahead(ends[0], 0, 4096), EINVAL);
+    EXPECT_ERRNO(readahead(ends[1], 0, 4096), EBADF);
+    EXPECT_EQ(syscall(SYS_sync_file_range, file, 0, 0, 0, 0, 7), 0);
+    EXPECT_ERRNO(syscall(SYS_sync_file_range, file, 0, 0, 0, 0, 8), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_sync_file_range, file, 0, -1, 0, 0, 0), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_sync_file_range, ends[0], 0, 0, 0, 0, 0), ESPIPE);
+}
+
+CHECK_CASE(old_listings) {
+    char path[] = "/tmp/transfer_test.XXXXXX";
+    EXPECT(mkdtemp(path) != nullptr);
+    const int fd = open(path, O_RDONLY | O_DIRECTORY);
+    struct Old {
+        unsigned long inode, next;
+        unsigned short length;
+        char name[1];
+    };
+    alignas(Old) char records[100];
+    EXPECT_EQ(syscall(SYS_getdents, fd, records, sizeof records), 32);
+    const auto* const dot = reinterpret_cast<const Old*>(records);
+    const auto* const up = reinterpret_cast<const Old*>(records + dot->length);
+    EXPECT_EQ(dot->length, 16);
+    EXPECT(std::strcmp(dot->name, ".") == 0 && std::strcmp(up->name, "..") == 0);
+    EXPECT_EQ(records[15], DT_DIR);
+    struct stat status{};
+    EXPECT_EQ(stat(path, &status), 0);
+    EXPECT_EQ(dot->inode, static_cast<unsigned long>(status.st_ino));
+    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+    EXPECT_ERRNO(syscall(SYS_getdents, fd, records, 15), EINVAL);
+    char* const half = before_a_hole(20);
+    EXPECT_EQ(syscall(SYS_getdents, fd, half, 100), 16);
+    EXPECT_EQ(syscall(SYS_readdir, fd, records, 1), 1);
+    EXPECT(std::strcmp(dot->name, "..") == 0);
+    EXPECT_EQ(dot->length, 2);
+    EXPECT_EQ(syscall(SYS_readdir, fd, records, 1), 0);
+    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+    EXPECT_ERRNO(syscall(SYS_readdir, fd, nullptr, 1), EFAULT);
+    EXPECT_EQ(syscall(SYS_readdir, fd, records, 1), 1);
+    EXPECT(std::strcmp(dot->name, ".") == 0);
+    EXPECT_ERRNO(syscall(SYS_readdir, open("/dev/null", O_RDONLY), records, 1), ENOTDIR);
+    EXPECT_EQ(rmdir(path), 0);
+}
+
+CHECK_CASE(fcntl_rules) {
+    const int fd = unnamed_file("");
+    EXPECT_ERRNO(fcntl(fd, 99), EINVAL);
+    EXPECT_ERRNO(fcntl(fd, F_DUPFD, -1), EINVAL);
+    EXPECT_ERRNO(fcntl(fd, F_DUPFD, 1 << 20), EINVAL);
+    EXPECT_EQ(fcntl(fd, F_GETLEASE), F_UNLCK);
+    EXPECT_EQ(fcntl(fd, F_GETSIG), 0);
+    EXPECT_EQ(fcntl(fd, F_GETOWN), 0);
+    EXPECT_EQ(fcntl(fd, F_SETFL, O_RDONLY | O_CREAT | O_EXCL | O_NONBLOCK), 0);
+    EXPECT_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDWR | O_NONBLOCK);
+    EXPECT_ERRNO(fcntl(fd, F_SETFL, O_DIRECT), EINVAL);
+    EXPECT_EQ(fcntl(fd, F_SETFD, 0xfe), 0);
+    EXPECT_EQ(fcntl(fd, F_GETFD), 0);
+    EXPECT_ERRNO(dup3(fd, fd, 0), EINVAL);
+    EXPECT_ERRNO(dup3(fd, 50, O_NONBLOCK), EINVAL);
+    EXPECT_ERRNO(dup3(fd, 1 << 20, 0), EBADF);
+    EXPECT_ERRNO(dup3(-1, 50, 0), EBADF);
 }

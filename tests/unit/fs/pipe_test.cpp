@@ -31,6 +31,7 @@ struct PipeTest : testing::Test {
     World world;
     fs_test::LockedHeap heap;
     Pipes pipes{heap, world.frames, world.arena, world.clock};
+    PipeEnds ends_;
 
     void TearDown() override {
         EXPECT_EQ(heap.used_bytes(), 0U);
@@ -77,12 +78,92 @@ TEST_F(PipeTest, DoesNotWaitWhenAskedNotTo) {
     EXPECT_EQ(write(*ends.writer, std::string(100'000, 'x')), 65536U);
     EXPECT_EQ(write(*ends.writer, "y").error(), Errc::would_block);
     EXPECT_FALSE(ends.writer->poll(nullptr).writable);
+    // Room comes by the page.
     EXPECT_EQ(read(*ends.reader, 4095)->size(), 4095U);
-    // Up to 4096 bytes go together or not at all.
     EXPECT_EQ(write(*ends.writer, std::string(4096, 'z')).error(), Errc::would_block);
-    EXPECT_EQ(write(*ends.writer, std::string(4097, 'z')), 4095U);
+    EXPECT_EQ(write(*ends.writer, "z").error(), Errc::would_block);
+    EXPECT_FALSE(ends.writer->poll(nullptr).writable);
     EXPECT_EQ(read(*ends.reader, 1)->size(), 1U);
-    EXPECT_EQ(write(*ends.writer, "z"), 1U);
+    EXPECT_TRUE(ends.writer->poll(nullptr).writable);
+    // Up to 4096 bytes go together or not at all, more as far as there is room.
+    EXPECT_EQ(write(*ends.writer, std::string(4097, 'z')), 4096U);
+}
+
+TEST_F(PipeTest, CountsPages) {
+    const auto fill = [&](std::size_t size) {
+        std::size_t writes = 0;
+        while (write(*ends_.writer, std::string(size, 'x'))) {
+            ++writes;
+        }
+        return writes;
+    };
+    ends_ = *pipes.create(true);
+    EXPECT_EQ(fill(1), 65536U);  // small ones share pages
+    ends_ = *pipes.create(true);
+    EXPECT_EQ(fill(3000), 16U);
+    EXPECT_EQ(fill(1), 1096U);  // the last page has room for them
+    EXPECT_EQ(ends_.reader->readable_bytes(), 16U * 3000 + 1096);
+    ends_ = *pipes.create(true);
+    EXPECT_EQ(write(*ends_.writer, std::string(6000, 'x')), 6000U);
+    EXPECT_EQ(fill(4096), 14U);
+    ends_ = {};
+}
+
+TEST_F(PipeTest, JoinsALongWritesRestFirst) {
+    auto ends = *pipes.create(true);
+    ASSERT_TRUE(write(*ends.writer, "head "));
+    ASSERT_EQ(write(*ends.writer, "rest " + std::string(4096, 'x')), 4101U);
+    EXPECT_EQ(read(*ends.reader, 10'000), "head rest " + std::string(4096, 'x'));
+}
+
+TEST_F(PipeTest, PacketsAreReadOneByOne) {
+    auto ends = *pipes.create(true, true);
+    ASSERT_TRUE(write(*ends.writer, "one"));
+    ASSERT_TRUE(write(*ends.writer, "two"));
+    ASSERT_EQ(write(*ends.writer, std::string(5000, 'x')), 5000U);
+    EXPECT_EQ(read(*ends.reader, 100), Result<std::string>("one"));
+    EXPECT_EQ(read(*ends.reader, 1), Result<std::string>("t"));  // the rest of it is lost
+    EXPECT_EQ(read(*ends.reader, 10'000), std::string(4096, 'x'));
+    EXPECT_EQ(read(*ends.reader, 10'000), std::string(904, 'x'));
+    ends.writer->set_packets(false);
+    ASSERT_TRUE(write(*ends.writer, "no "));
+    ASSERT_TRUE(write(*ends.writer, "packet"));
+    EXPECT_EQ(read(*ends.reader, 100), Result<std::string>("no packet"));
+}
+
+TEST_F(PipeTest, ChangesItsSize) {
+    auto ends = *pipes.create(true);
+    SplicePipe& pipe = *ends.writer->pipe();
+    EXPECT_EQ(pipe.size(), 65536U);
+    EXPECT_EQ(pipe.set_size(0, false), 4096U);
+    EXPECT_EQ(pipe.set_size(4097, false), 8192U);
+    ASSERT_EQ(write(*ends.writer, std::string(9000, 'a')), 8192U);
+    EXPECT_EQ(pipe.set_size(4096, true).error(), Errc::busy);
+    EXPECT_EQ(pipe.set_size(1024 * 1024, false), 1024U * 1024);
+    EXPECT_EQ(pipe.set_size(1024 * 1024 + 1, false).error(), Errc::not_permitted);
+    EXPECT_EQ(pipe.set_size(0x8000'0001U, true).error(), Errc::invalid_argument);
+    EXPECT_EQ(pipe.set_size(2 * 1024 * 1024, true), 2U * 1024 * 1024);
+    EXPECT_EQ(pipe.set_size(2 * 1024 * 1024, false), 2U * 1024 * 1024);  // it grows no further
+    ASSERT_EQ(write(*ends.writer, std::string(100'000, 'b')), 100'000U);
+    EXPECT_EQ(pipe.set_size(65536, false).error(), Errc::busy);
+    EXPECT_EQ(read(*ends.reader, 8000), std::string(8000, 'a'));
+    heap.fail_at(1);
+    EXPECT_EQ(pipe.set_size(131072, false).error(), Errc::no_memory);
+    EXPECT_EQ(pipe.set_size(131072, false), 131072U);
+    EXPECT_EQ(read(*ends.reader, 200'000), std::string(192, 'a') + std::string(100'000, 'b'));
+    EXPECT_EQ(pipe.set_size(65536, false), 65536U);
+    ASSERT_EQ(write(*ends.writer, std::string(65537, 'c')), 65536U);
+    EXPECT_EQ(read(*ends.reader, 70'000), std::string(65536, 'c'));
+}
+
+TEST_F(PipeTest, AWriterGoesOnWhenThePipeGrows) {
+    auto ends = *pipes.create(false);
+    ASSERT_EQ(ends.writer->pipe()->set_size(4096, false), 4096U);
+    std::thread writer([&] { EXPECT_EQ(write(*ends.writer, std::string(8192, 'x')), 8192U); });
+    EXPECT_EQ(read(*ends.reader, 1)->size(), 1U);  // not enough for the rest
+    EXPECT_EQ(ends.writer->pipe()->set_size(8192, false), 8192U);
+    writer.join();
+    EXPECT_EQ(read(*ends.reader, 10'000)->size(), 8191U);
 }
 
 TEST_F(PipeTest, KeepsTheStatusFlagsOfEachEnd) {

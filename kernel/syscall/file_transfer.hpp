@@ -1,0 +1,57 @@
+/// What all calls that move data have in common.
+#pragma once
+
+#include "kernel/process/process.hpp"
+#include "kernel/syscall/adapt.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace kidney::kernel::calls {
+
+/// A 64-bit argument, which comes in two registers.
+[[nodiscard]] constexpr std::uint64_t wide(std::uint32_t low, std::uint32_t high) noexcept {
+    return std::uint64_t{high} << 32 | low;
+}
+[[nodiscard]] constexpr bool is_negative(std::uint64_t offset) noexcept {
+    return static_cast<std::int64_t>(offset) < 0;
+}
+
+/// A wait that a signal ended: the call runs again unless a handler says otherwise.
+[[nodiscard]] inline Result<std::size_t> restartable(Result<std::size_t> moved) noexcept {
+    if (!moved && moved.error() == Errc::interrupted) [[unlikely]] {
+        return fail(Errc::restart);
+    }
+    return moved;
+}
+
+namespace detail {
+// The rare parts of what follows.
+[[nodiscard]] Result<std::size_t> written_partly(Process& self, fs::File& file,
+                                                 Result<std::size_t> moved) noexcept;
+[[nodiscard]] Result<std::uint32_t> prepare_unprivileged_write(
+    Process& self, fs::File& file, std::uint32_t size,
+    std::optional<std::uint64_t> position) noexcept;
+}  // namespace detail
+
+/// The same for `wanted` bytes that were to be written to `file`; a reader that has gone also costs
+/// the writer a SIGPIPE, even where it had read some of them.
+[[nodiscard]] inline Result<std::size_t> written(Process& self, fs::File& file, std::size_t wanted,
+                                                 Result<std::size_t> moved) noexcept {
+    return moved && *moved >= wanted ? moved : detail::written_partly(self, file, moved);
+}
+
+/// Before `size` bytes are written to `file`, at `position` or where the file stands: how many of
+/// them the process may write (RLIMIT_FSIZE), and the end of set-id bits. Others that move the same
+/// file at this moment may get a write past the limit. Error: file_too_big, and the process is told
+/// by a SIGXFSZ.
+[[nodiscard]] inline Result<std::uint32_t> prepare_write(
+    Process& self, fs::File& file, std::uint32_t size,
+    std::optional<std::uint64_t> position = {}) noexcept {
+    if (self.identity.is_privileged() && !self.limits.limits_file_size()) [[likely]] {
+        return size;
+    }
+    return detail::prepare_unprivileged_write(self, file, size, position);
+}
+
+}  // namespace kidney::kernel::calls

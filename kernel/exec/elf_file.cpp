@@ -8,12 +8,12 @@ ElfFile::~ElfFile() {
     }
 }
 
-Status ElfFile::open(const fs::PathContext& context, std::string_view path) noexcept {
-    node_ = TRY(vfs().node_at(context, path, true));
+Status ElfFile::open(Ref<fs::Vnode> node, const fs::Credentials& credentials) noexcept {
+    node_ = std::move(node);
     if (node_->type() != fs::NodeType::regular) {
         return fail(Errc::permission_denied);
     }
-    TRY(fs::check_access(TRY(node_->attributes()), context.credentials, fs::Access::execute));
+    TRY(fs::check_access(TRY(node_->attributes()), credentials, fs::Access::execute));
     fs::SpanReadBuffer buffer(head_);
     head_size_ = TRY(node_->read(0, buffer));
     return {};

@@ -21,10 +21,10 @@ public:
     ElfFile(const ElfFile&) = delete;
     ElfFile& operator=(const ElfFile&) = delete;
 
-    /// Finds the file at `path`, which this process must be allowed to execute, and reads its first
-    /// bytes. Lets go of the file it was. Errors: those of the path walk, permission_denied (no
-    /// regular file, or no right to execute it), io_error, no_memory.
-    Status open(const fs::PathContext& context, std::string_view path) noexcept;
+    /// Reads the first bytes of a file that these credentials must be allowed to execute; lets go
+    /// of the one before. Errors: permission_denied (no regular file, or no right to execute it),
+    /// io_error, no_memory.
+    Status open(Ref<fs::Vnode> node, const fs::Credentials& credentials) noexcept;
     /// Reads the headers. Errors: not_executable, io_error, no_memory.
     Status read_headers() noexcept;
     /// Fills `to` with bytes of the file. Errors: io_error (it ends too early, or cannot be read),

@@ -8,6 +8,7 @@
 #include "kernel/exec/stack_image.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/exit.hpp"
+#include "kernel/signal/frame.hpp"
 #include "kernel/syscall/path_buffer.hpp"
 #include "kidney/core/text.hpp"
 
@@ -24,11 +25,13 @@ struct Program {
 };
 
 /// Follows `#!` lines until there is an ELF file. `arguments` changes accordingly.
-Status find_file(const fs::PathContext& context, std::string_view path, ArgumentBlock& arguments,
+Status find_file(const fs::PathContext& context, const ExecTarget& target, ArgumentBlock& arguments,
                  ElfFile& file) noexcept {
     std::array<char, max_script_line> interpreter;
+    std::string_view name = target.name;
+    Ref<fs::Vnode> node = target.node;
     for (unsigned depth = 0; depth <= max_scripts; ++depth) {
-        TRY(file.open(context, path));
+        TRY(file.open(std::move(node), context.credentials));
         const auto bytes = file.head();
         const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         const std::optional<ScriptLine> script = TRY(parse_script_line(text));
@@ -36,9 +39,13 @@ Status find_file(const fs::PathContext& context, std::string_view path, Argument
             TRY(file.read_headers());
             return file.headers().is_program() ? Status() : fail(Errc::not_executable);
         }
-        TRY(arguments.replace_first(script->interpreter, script->argument, path));
+        if (target.name_ends) {
+            return fail(Errc::not_found);
+        }
+        TRY(arguments.replace_first(script->interpreter, script->argument, name));
         script->interpreter.copy(interpreter.data(), interpreter.size());
-        path = {interpreter.data(), script->interpreter.size()};
+        name = {interpreter.data(), script->interpreter.size()};
+        node = TRY(vfs().node_at(context, name, true));
     }
     return fail(Errc::too_many_symlinks);
 }
@@ -58,7 +65,8 @@ Status find_interpreter(const fs::PathContext& context, Program& program) noexce
     if (path.back() != '\0') {
         return fail(Errc::not_executable);
     }
-    TRY(program.interpreter.open(context, path.data()));
+    TRY(program.interpreter.open(TRY(vfs().node_at(context, path.data(), true)),
+                                 context.credentials));
     if (program.interpreter.head().size() < sizeof(Elf32_Ehdr)) {
         return fail(Errc::io_error);
     }
@@ -115,6 +123,7 @@ Result<StackLayout> write_stack(const Identity& who, const LoadedProgram& progra
         .gid = who.group.real,
         .egid = who.group.effective,
         .hardware_capabilities = arch::cpuid(1).edx,
+        .signal_frame_size = max_frame_size,
         .secure = is_somebody_else(who),  // the C library must not trust the environment
     };
     const StackLayout at = TRY(layout_stack(in, stack_limit));
@@ -176,14 +185,14 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
 }  // namespace
 
 Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
-               std::string_view path, ArgumentBlock& arguments) noexcept {
+               const ExecTarget& target, ArgumentBlock& arguments) noexcept {
     Program program;
-    TRY(find_file(context, path, arguments, program.file));
+    TRY(find_file(context, target, arguments, program.file));
     TRY(find_interpreter(context, program));
     const fs::Attributes attributes = TRY(program.file.node().attributes());
     LoadedProgram loaded = TRY(load_program(program.file, program.interpreter));
     const Identity identity = identity_in(attributes, self.identity, self.no_new_rights);
-    const StackLayout stack = TRY(write_stack(identity, loaded, arguments, path));
+    const StackLayout stack = TRY(write_stack(identity, loaded, arguments, target.name));
 
     // Behind this line nothing fails: there is no old program to return to.
     enter_address_space(self, std::move(loaded.memory));
@@ -192,7 +201,8 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
         LockGuard guard(process_lock);
         self.identity = identity;
     }
-    forget_old_program(self, program.file.node(), last_component(path), arguments, stack.strings);
+    forget_old_program(self, program.file.node(), last_component(target.name), arguments,
+                       stack.strings);
     frame = arch::user_start_frame(loaded.start, stack.stack_pointer);
     return {};
 }

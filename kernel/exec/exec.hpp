@@ -9,14 +9,23 @@
 
 namespace kidney::kernel {
 
-/// Loads the program at `path` (or the interpreter that its first line names) into a new address
+/// What shall be executed.
+struct ExecTarget {
+    Ref<fs::Vnode> node;
+    /// How it is called: for the program (AT_EXECFN), and for the interpreter of a script, which
+    /// opens it.
+    std::string_view name;
+    bool name_ends = false;  ///< it goes through a descriptor that this exec closes
+};
+
+/// Loads the target (or the interpreter that its first line names) into a new address
 /// space and makes `frame` start it. Runs in the process itself.
-/// Errors, with the old program untouched: not_found, permission_denied, not_executable,
-/// bad_library (what the program names as its interpreter is no program), too_many_symlinks
-/// (scripts naming scripts), no_memory, argument_list_long, what the file system says, and
-/// invalid_argument: it is a program, but it cannot be laid out in memory. Linux has let go of the
-/// old one by the time it notices that.
+/// Errors, with the old program untouched: not_found, permission_denied (no regular file, or no
+/// right to execute it), not_executable, bad_library (what the program names as its interpreter is
+/// no program), too_many_symlinks (scripts naming scripts), no_memory, argument_list_long, what the
+/// file system says, and invalid_argument: it is a program, but it cannot be laid out in memory.
+/// Linux has let go of the old one by the time it notices that.
 [[nodiscard]] Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
-                             std::string_view path, ArgumentBlock& arguments) noexcept;
+                             const ExecTarget& target, ArgumentBlock& arguments) noexcept;
 
 }  // namespace kidney::kernel

@@ -34,6 +34,7 @@ struct StackImageInput {
     std::uint32_t program_header_count = 0;
     std::uint32_t uid = 0, euid = 0, gid = 0, egid = 0;
     std::uint32_t hardware_capabilities = 0;  ///< CPUID(1).edx
+    std::uint32_t signal_frame_size = 0;      ///< what the kernel needs to enter a handler, at most
     bool secure = false;
 };
 
@@ -45,7 +46,7 @@ struct StackLayout {
 };
 
 inline constexpr std::string_view platform_name = "i686";
-inline constexpr std::uint32_t auxv_pairs = 18;
+inline constexpr std::uint32_t auxv_pairs = 20;
 inline constexpr std::uint32_t clock_ticks_per_second = 100;
 
 namespace detail {
@@ -92,7 +93,10 @@ void write_stack_words(const StackImageInput& in, const StackLayout& at, Put&& p
     };
     put_strings(in.argc);
     put_strings(in.envc);
+    // Linux's order, which programs may not rely on and some do. Without AT_SYSINFO and
+    // AT_SYSINFO_EHDR: there is no vDSO, and one alone is fatal.
     const std::uint32_t auxv[auxv_pairs][2] = {
+        {AT_MINSIGSTKSZ, in.signal_frame_size},
         {AT_HWCAP, in.hardware_capabilities},
         {AT_PAGESZ, page_size},
         {AT_CLKTCK, clock_ticks_per_second},
@@ -108,10 +112,10 @@ void write_stack_words(const StackImageInput& in, const StackLayout& at, Put&& p
         {AT_EGID, in.egid},
         {AT_SECURE, in.secure ? 1U : 0U},
         {AT_RANDOM, at.random.value()},
-        {AT_PLATFORM, at.platform.value()},
+        {AT_HWCAP2, 0},
         {AT_EXECFN, at.executable.value()},
-        {AT_NULL,
-         0},  // no AT_SYSINFO and no AT_SYSINFO_EHDR: there is no vDSO, and one alone is fatal
+        {AT_PLATFORM, at.platform.value()},
+        {AT_NULL, 0},
     };
     for (const auto& pair : auxv) {
         put(pair[0]);

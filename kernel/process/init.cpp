@@ -55,12 +55,19 @@ Status add_arguments(std::string_view path, ArgumentBlock& block) noexcept {
     return block.add_environment("TERM=linux");
 }
 
+Status execute(Process& self, hal::TrapFrame& frame, std::string_view path,
+               ArgumentBlock& arguments) noexcept {
+    const fs::PathContext context = self.path_context();
+    const ExecTarget target{TRY(vfs().node_at(context, path, true)), path};
+    return kernel::execute(self, frame, context, target, arguments);
+}
+
 /// True: `frame` starts the program. A missing one is only worth a word if it was asked for.
 bool try_program(Process& self, hal::TrapFrame& frame, std::string_view path) noexcept {
     ArgumentBlock arguments;
     Status status = add_arguments(path, arguments);
     if (status) {
-        status = execute(self, frame, self.path_context(), path, arguments);
+        status = execute(self, frame, path, arguments);
     }
     if (!status) {
         log::warning<"init">("cannot run {}: {}", path, status.error());

@@ -93,6 +93,12 @@ inline constexpr std::uint32_t rt_sigreturn_offset = 4;
     return (sp - static_cast<std::uint32_t>(sizeof(FpState))) & ~15U;
 }
 
+/// Most stack that entering a handler takes, for AT_MINSIGSTKSZ: as Linux reckons it, with what
+/// aligning the larger frame (to 16 bytes) and the registers (to 64) may cost.
+inline constexpr std::uint32_t max_frame_size =
+    (static_cast<std::uint32_t>(sizeof(SignalFrame) + sizeof(FpState)) + 15 + 63 + 15) & ~15U;
+static_assert(sizeof(SignalFrame) > sizeof(RtSignalFrame) && max_frame_size == 1440);
+
 /// `popl %eax; movl $119, %eax; int $0x80` for programs that give no restorer (needs a stack that
 /// may be executed, which two-level paging cannot forbid).
 inline constexpr std::uint8_t sigreturn_code[8] = {0x58, 0xb8, 0x77, 0, 0, 0, 0xcd, 0x80};

@@ -6,6 +6,8 @@
 #include "kernel/process/fork.hpp"
 #include "kernel/process/thread_area.hpp"
 #include "kernel/process/wait.hpp"
+#include "kernel/syscall/path_argument.hpp"
+#include "kernel/syscall/path_buffer.hpp"
 #include "kernel/syscall/rusage.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
@@ -105,23 +107,71 @@ Reply clone3(Process& self, hal::TrapFrame& frame, VirtAddr arguments,
     return clone_process(self, frame, a);
 }
 
+namespace {
+
+/// Errors: as ArgumentBlock.
+Status read_arguments(ArgumentBlock& block, UserPtr<const std::uint32_t> arguments,
+                      UserPtr<const std::uint32_t> environment) noexcept {
+    TRY(block.add_arguments(arguments));
+    if (block.argument_count() == 0) {
+        TRY(block.add_argument(""));  // programs rely on argv[0]
+    }
+    return block.add_environment(environment);
+}
+
+Reply execute_or_end(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
+                     const ExecTarget& target, ArgumentBlock& block) noexcept {
+    Status status = execute(self, frame, context, target, block);
+    if (!status && status.error() == Errc::invalid_argument) {
+        exit_process(self, ExitStatus::killed(abi::sig_segv));  // programs expect no such error
+    }
+    TRY(std::move(status));
+    return 0U;
+}
+
+}  // namespace
+
 Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
              UserPtr<const std::uint32_t> arguments,
              UserPtr<const std::uint32_t> environment) noexcept {
     UserPath name;
     TRY(name.read(path));
     ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
-    TRY(block.add_arguments(arguments));
-    if (block.argument_count() == 0) {
-        TRY(block.add_argument(""));  // programs rely on argv[0]
+    TRY(read_arguments(block, arguments, environment));
+    const fs::PathContext context = self.path_context();
+    const ExecTarget target{TRY(vfs().node_at(context, name.view(), true)), name.view()};
+    return execute_or_end(self, frame, context, target, block);
+}
+
+Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<const char> path,
+               UserPtr<const std::uint32_t> arguments, UserPtr<const std::uint32_t> environment,
+               std::uint32_t flags) noexcept {
+    PathArgument place;
+    TRY(place.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
+    ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
+    TRY(read_arguments(block, arguments, environment));
+    if ((flags & ~std::uint32_t{AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW}) != 0) {
+        return fail(Errc::invalid_argument);
     }
-    TRY(block.add_environment(environment));
-    Status status = execute(self, frame, self.path_context(), name.view(), block);
-    if (!status && status.error() == Errc::invalid_argument) {
-        exit_process(self, ExitStatus::killed(abi::sig_segv));  // programs expect no such error
+    ExecTarget target{TRY(place.node((flags & AT_SYMLINK_NOFOLLOW) == 0)), place.view()};
+    if (target.node->type() == fs::NodeType::symlink) {
+        return fail(Errc::too_many_symlinks);
     }
-    TRY(std::move(status));
-    return 0U;
+    PathBuffer buffer;
+    if (at != AT_FDCWD && !place.view().starts_with('/')) {
+        TextBuffer<24> descriptor;
+        format_to(descriptor, "/dev/fd/{}{}", at, place.is_empty() ? "" : "/");
+        const std::span<char> name = TRY(buffer.allocate());
+        const std::size_t start = descriptor.view().copy(name.data(), name.size());
+        const std::size_t rest = place.view().copy(name.data() + start, name.size() - start);
+        if (rest < place.view().size()) {
+            return fail(Errc::name_too_long);
+        }
+        target.name = {name.data(), start + rest};
+        target.name_ends =
+            self.files.close_on_exec(Fd(static_cast<std::uint32_t>(at))).value_or(false);
+    }
+    return execute_or_end(self, frame, self.path_context(), target, block);
 }
 
 Reply exit(Process& self, std::uint32_t code) noexcept {

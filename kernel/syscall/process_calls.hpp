@@ -15,6 +15,9 @@ Reply clone(Process& self, hal::TrapFrame& frame, std::uint32_t flags, std::uint
 Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
              UserPtr<const std::uint32_t> arguments,
              UserPtr<const std::uint32_t> environment) noexcept;
+Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<const char> path,
+               UserPtr<const std::uint32_t> arguments, UserPtr<const std::uint32_t> environment,
+               std::uint32_t flags) noexcept;
 Reply exit(Process& self, std::uint32_t code) noexcept;
 Reply wait4(Process& self, Pid which, UserPtr<std::uint32_t> status, std::uint32_t options,
             VirtAddr usage) noexcept;

@@ -40,6 +40,7 @@ constexpr Call list[] = {
     KIDNEY_CALL(link, link),
     KIDNEY_CALL(unlink, unlink),
     KIDNEY_CALL(execve, execve),
+    KIDNEY_CALL(execveat, execveat),
     KIDNEY_CALL(chdir, chdir),
     KIDNEY_CALL(time, time),
     KIDNEY_CALL(mknod, mknod),

@@ -5,11 +5,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <elf.h>
 #include <fcntl.h>
 #include <initializer_list>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace {
@@ -104,13 +106,19 @@ char name[] = "exec_test";
 char* const arguments[] = {name, nullptr};
 char* const environment[] = {nullptr};
 
-/// The wait status of the program, or minus the errno of its exec.
-int outcome() {
+void write_script(const char* text_of_it) {
+    const int fd = open(program_path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    EXPECT_EQ(write(fd, text_of_it, std::strlen(text_of_it)), std::strlen(text_of_it));
+    close(fd);
+}
+
+/// The wait status of execveat(), or minus its errno.
+int outcome_at(int at, const char* path, int flags) {
     int ends[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     const pid_t pid = check::fork_or_fail();
     if (pid == 0) {
-        execve(program_path, arguments, environment);
+        syscall(SYS_execveat, at, path, arguments, environment, flags);
         const int error = errno;
         write(ends[1], &error, sizeof error);
         _Exit(0);
@@ -121,6 +129,9 @@ int outcome() {
     close(ends[0]);
     const int status = check::wait_status(pid);
     return error != 0 ? -error : status;
+}
+int outcome() {
+    return outcome_at(AT_FDCWD, program_path, 0);
 }
 int outcome_of(Image& program) {
     program.write_to(program_path);
@@ -383,12 +394,101 @@ CHECK_CASE(a_script_may_name_a_program_with_a_loader) {
     Image program(42);
     program.add_loader(loader_path);
     program.write_to("/tmp/exec_test.interpreter");
-    const int fd = open(program_path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
-    dprintf(fd, "#!/tmp/exec_test.interpreter argument\n");
-    close(fd);
+    write_script("#!/tmp/exec_test.interpreter argument\n");
     const int status = outcome();
     unlink("/tmp/exec_test.interpreter");
     EXPECT_EQ(status, 43 << 8);
+}
+
+CHECK_CASE(execveat_starts_what_a_descriptor_leads_to) {
+    const Files files;
+    Image(42).write_to(program_path);
+    const int folder = open("/tmp", O_RDONLY | O_DIRECTORY);
+    const int program = open(program_path, O_RDONLY | O_CLOEXEC);
+    constexpr int ran = 42 << 8;
+    EXPECT_EQ(outcome_at(AT_FDCWD, program_path, 0), ran);
+    EXPECT_EQ(outcome_at(-1, program_path, 0), ran);
+    EXPECT_EQ(outcome_at(folder, "exec_test.program", 0), ran);
+    EXPECT_EQ(outcome_at(program, "", AT_EMPTY_PATH), ran);
+    EXPECT_EQ(outcome_at(program, "", 0), -ENOENT);
+    EXPECT_EQ(outcome_at(folder, "", AT_EMPTY_PATH), -EACCES);
+    EXPECT_EQ(outcome_at(99, "x", 0), -EBADF);
+    EXPECT_EQ(outcome_at(99, "", AT_EMPTY_PATH), -EBADF);
+    EXPECT_EQ(outcome_at(program, "x", 0), -ENOTDIR);
+    EXPECT_EQ(outcome_at(AT_FDCWD, program_path, 1), -EINVAL);
+    EXPECT_EQ(symlink(program_path, loader_path), 0);
+    EXPECT_EQ(outcome_at(AT_FDCWD, loader_path, 0), ran);
+    EXPECT_EQ(outcome_at(AT_FDCWD, loader_path, AT_SYMLINK_NOFOLLOW), -ELOOP);
+}
+
+CHECK_CASE(a_script_needs_a_name_that_lasts) {
+    const Files files;
+    write_script("#!/bin/sh\ncase $0 in /dev/fd/*) exit 7;; esac\n");
+    const int lasting = open(program_path, O_RDONLY);
+    EXPECT_EQ(outcome_at(lasting, "", AT_EMPTY_PATH), 7 << 8);
+    const int closing = open(program_path, O_RDONLY | O_CLOEXEC);
+    EXPECT_EQ(outcome_at(closing, "", AT_EMPTY_PATH), -ENOENT);
+}
+
+CHECK_CASE(the_line_of_a_script_is_cut_behind_its_interpreter) {
+    const Files files;
+    char line[400] = "#!/tmp/exec_test.loader ";
+    Image(43).write_to(loader_path);
+    std::memset(line + std::strlen(line), 'x', 300);
+    write_script(line);
+    EXPECT_EQ(outcome(), 43 << 8);
+    line[23] = 'x';  // now the path is too long to be seen whole
+    write_script(line);
+    EXPECT_EQ(outcome(), -ENOEXEC);
+    write_script("#! \n");
+    EXPECT_EQ(outcome(), -ENOEXEC);
+}
+
+CHECK_CASE(scripts_may_be_run_by_scripts_five_deep) {
+    const Files files;
+    Image(44).write_to("/tmp/exec_test.0");
+    int results[6]{};
+    for (int depth = 1; depth <= 6; ++depth) {
+        char path[32];
+        char line[64];
+        std::snprintf(path, sizeof path, "/tmp/exec_test.%d", depth);
+        std::snprintf(line, sizeof line, "#!/tmp/exec_test.%d\n", depth - 1);
+        write_script(line);
+        EXPECT_EQ(rename(program_path, path), 0);
+        results[depth - 1] = outcome_at(AT_FDCWD, path, 0);
+    }
+    for (int depth = 0; depth <= 6; ++depth) {
+        char path[32];
+        std::snprintf(path, sizeof path, "/tmp/exec_test.%d", depth);
+        unlink(path);
+    }
+    EXPECT_EQ(results[0], 44 << 8);
+    EXPECT_EQ(results[4], 44 << 8);
+    EXPECT_EQ(results[5], -ELOOP);
+}
+
+/// Pairs of the auxiliary vector, which a C library reads in any order and some programs do not.
+CHECK_CASE(the_auxiliary_vector_comes_in_order) {
+    const Files files;
+    Image program(0);
+    program.tell_stack(44);
+    program.write_to(program_path);
+    const Stack stack = stack_of_program(44);
+    EXPECT(stack.auxiliary(AT_MINSIGSTKSZ) >= 900 && stack.auxiliary(AT_MINSIGSTKSZ) < 20'000);
+    EXPECT_EQ(stack.auxiliary(AT_CLKTCK), 100);
+    const std::uint32_t* at = stack.words + 2;
+    for (int nulls = 0; nulls < 2; ++at) {
+        nulls += *at == 0 ? 1 : 0;
+    }
+    while (*at != AT_HWCAP) {
+        at += 2;  // what a vDSO or an XSAVE frame brings
+    }
+    for (const unsigned type :
+         {AT_HWCAP, AT_PAGESZ, AT_CLKTCK, AT_PHDR, AT_PHENT, AT_PHNUM, AT_BASE, AT_FLAGS, AT_ENTRY,
+          AT_UID, AT_EUID, AT_GID, AT_EGID, AT_SECURE, AT_RANDOM, AT_HWCAP2}) {
+        EXPECT_EQ(*at, type);
+        at += 2;
+    }
 }
 
 }  // namespace

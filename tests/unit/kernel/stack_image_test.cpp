@@ -24,6 +24,7 @@ struct Fixture {
         .interpreter_base = VirtAddr(0xb6f0'0000),
         .program_headers = VirtAddr(0x0804'8034),
         .program_header_count = 5,
+        .signal_frame_size = 1440,
     };
 };
 
@@ -61,6 +62,7 @@ TEST(StackImage, HasArgumentsEnvironmentAndAuxiliaryVector) {
     EXPECT_EQ(auxv.at(AT_EXECFN), at->executable.value());
     EXPECT_EQ(auxv.at(AT_PAGESZ), 4096U);
     EXPECT_EQ(auxv.at(AT_CLKTCK), 100U);
+    EXPECT_EQ(auxv.at(AT_MINSIGSTKSZ), 1440U);
     EXPECT_FALSE(auxv.contains(AT_SYSINFO));
     EXPECT_FALSE(auxv.contains(AT_SYSINFO_EHDR));
 }

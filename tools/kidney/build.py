@@ -98,6 +98,7 @@ def configured(preset):
     tree = tree_for(preset, {})
     with locked(tree):
         configure(preset, tree, {})
+        ninja(tree, ["build.ninja"])  # CMake again, if its files have changed
     return tree
 
 

@@ -334,7 +334,7 @@ private:
         if (!traits.shared || traits.source) {
             return {};
         }
-        Status status = resolver().fill_with_zeros(fresh);
+        Status status = resolver().fill_with_zeros(fresh, traits);
         if (!status) {
             pages_.drop(fresh);
         }
@@ -368,10 +368,10 @@ private:
         TRY(regions_.split(old.start));
         TRY(regions_.split(old.end()));
         TRY(pages_.prepare({to, old.size}));
-        TRY(add({to, new_size}, traits, {to + old.size, new_size - old.size}));
+        TRY(fill(traits, {to + old.size, new_size - old.size}));
+        // Nothing from here on allocates: the region itself moves, it is not made again.
         pages_.move(old, to);
-        // Both ends are boundaries now, so this needs no split and cannot fail.
-        MUST(unmap_locked(old));
+        regions_.relocate(*regions_.find(old.start), {to, new_size}, traits);
         return to;
     }
 

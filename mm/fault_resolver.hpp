@@ -76,9 +76,8 @@ public:
 
     /// Gives a new anonymous region all its pages, whatever the program may do with them. Error:
     /// no_memory.
-    [[nodiscard]] Status fill_with_zeros(VirtRange range) noexcept {
+    [[nodiscard]] Status fill_with_zeros(VirtRange range, const RegionTraits& traits) noexcept {
         for (VirtAddr page = range.start; page < range.end(); page += page_size) {
-            const RegionTraits& traits = regions_.find(page)->traits;
             TRY(pages_.map_zeros(
                 page, flags_for(traits.protection, traits.protection.write, kind_of(traits))));
         }

@@ -87,26 +87,24 @@ public:
 
     /// Adds a region in a free place, or widens its neighbours. Errors: no_memory.
     [[nodiscard]] Status insert(VirtRange range, const RegionTraits& traits) noexcept {
-        const iterator next = set_.upper_bound(range.start);
-        Region* const before = next == set_.begin() ? nullptr : &*std::prev(next);
-        if (before != nullptr && joins(before->range, before->traits, range, traits)) {
-            before->range.size += range.size;
-            if (next != set_.end() &&
-                joins(before->range, before->traits, next->range, next->traits)) {
-                before->range.size += next->range.size;
-                erase(next);
-            }
-            return {};
+        if (!join(range, traits)) {
+            set_.insert(*TRY(make<Region>(heap_, range, traits)));
         }
-        if (next != set_.end() && joins(range, traits, next->range, next->traits)) {
-            // Moving the key keeps the order: nothing lies in between.
-            next->range = {range.start, range.size + next->range.size};
-            next->traits.source_page = traits.source_page;
-            return {};
-        }
-        Region* const region = TRY(make<Region>(heap_, range, traits));
-        set_.insert(next, *region);
         return {};
+    }
+
+    /// Gives a region another place, which is free or overlaps nothing but the region itself.
+    /// Allocates nothing; the region may become one with its new neighbours.
+    void relocate(Region& region, VirtRange range, const RegionTraits& traits) noexcept {
+        set_.erase(set_.iterator_to(region));
+        recent_ = nullptr;
+        if (join(range, traits)) {
+            destroy(heap_, &region);
+        } else {
+            region.range = range;
+            region.traits = traits;
+            set_.insert(region);
+        }
     }
 
     /// Makes `at` a boundary: a region across it becomes two that mean the same. Errors: no_memory.
@@ -136,6 +134,28 @@ public:
     }
 
 private:
+    /// Makes a free range part of the neighbours that mean the same. False: there are none.
+    [[nodiscard]] bool join(VirtRange range, const RegionTraits& traits) noexcept {
+        const iterator next = set_.upper_bound(range.start);
+        Region* const before = next == set_.begin() ? nullptr : &*std::prev(next);
+        if (before != nullptr && joins(before->range, before->traits, range, traits)) {
+            before->range.size += range.size;
+            if (next != set_.end() &&
+                joins(before->range, before->traits, next->range, next->traits)) {
+                before->range.size += next->range.size;
+                erase(next);
+            }
+            return true;
+        }
+        if (next != set_.end() && joins(range, traits, next->range, next->traits)) {
+            // Moving the key keeps the order: nothing lies in between.
+            next->range = {range.start, range.size + next->range.size};
+            next->traits.source_page = traits.source_page;
+            return true;
+        }
+        return false;
+    }
+
     Heap& heap_;
     Set set_;
     Region* recent_ = nullptr;  ///< what find() found last

@@ -123,6 +123,26 @@ TEST(OutOfMemory, MapUnmapProtectRemap) {
     });
 }
 
+/// The new place ends where the old one begins, and the two would be one region.
+TEST(OutOfMemory, RemapToRightBelow) {
+    sweep([](Machine& m, Space& space) -> Status {
+        const VirtAddr top = mm::user_layout::mmap_ceiling - 2 * page_size;
+        TRY(space.map(
+            fixed_at((top + 2 * page_size - page_size).value(), anonymous(1, read_only))));
+        const VirtAddr old = top - page_size;
+        TRY(space.map(fixed_at(old.value(), anonymous(2))));
+        TRY(touch(space, old, hal::Access::write));
+        EXPECT_TRUE(m.store(old, 11));
+        const Result<VirtAddr> to = space.remap({old, 2 * page_size}, 4 * page_size, true);
+        EXPECT_EQ(m.load(to.value_or(old)), 11U);
+        if (to) {
+            EXPECT_EQ(*to, old - 4 * page_size);
+            EXPECT_EQ(m.load(old), std::nullopt);
+        }
+        return to ? Status() : fail(to.error());
+    });
+}
+
 TEST(OutOfMemory, NewSpace) {
     Machine m;
     m.frames.fail_at(1);

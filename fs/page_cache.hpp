@@ -114,6 +114,12 @@ public:
             read_one_alone(object);  // it may be a neighbour that cannot be read
         }
     }
+    /// Is the page here, and filled?
+    [[nodiscard]] bool has(CachedObject& object, std::uint32_t index) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        const CachedPage* const page = find(object, index);
+        return page != nullptr && page->ready;
+    }
     /// The bytes of a frame from get().
     [[nodiscard]] std::span<std::byte, page_size> bytes(FrameNumber frame) noexcept {
         return map_.direct(frame);

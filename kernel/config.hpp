@@ -103,9 +103,10 @@ using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>>;
 using Stacks = KernelStacks<KernelTables, Frames, SpinLock<ranks::kernel_map>>;
 using Heap = HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>;
 using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
-using MemoryEnvironment = mm::MemoryEnvironment<ReclaimingFrames, PhysMap, Heap>;
-using AddressSpace =
-    mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu, Heap, Mutex<ranks::address_space>>;
+using ReverseMap = mm::ReverseMap<Mutex<ranks::unmapping>, SpinLock<ranks::mappings>>;
+using MemoryEnvironment = mm::MemoryEnvironment<ReclaimingFrames, PhysMap, Heap, ReverseMap>;
+using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu, Heap,
+                                      Mutex<ranks::address_space>, ReverseMap>;
 
 // Files.
 using PageCache = fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue>;

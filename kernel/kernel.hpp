@@ -15,6 +15,7 @@ struct Kernel {
     BootObject<ReclaimingFrames> reclaiming_frames;
     BootObject<Heap> heap;
     BootObject<Stacks> stacks;
+    BootObject<ReverseMap> reverse_map;
     BootObject<MemoryEnvironment> memory_environment;
     BootObject<Dispatcher> dispatcher;
     BootObject<PageCache> page_cache;

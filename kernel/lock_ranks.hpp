@@ -18,7 +18,8 @@ inline constexpr LockRank file{18, "open file"};           // position of a desc
 inline constexpr LockRank devices{19, "devices"};          // which devices and fifos there are
 inline constexpr LockRank pipe{20, "pipe"};                // copies user memory while it is held
 inline constexpr LockRank file_locks{21, "file locks"};    // a closed file lets go of its locks
-inline constexpr LockRank address_space{22,
+inline constexpr LockRank unmapping{22, "unmapping"};      // a truncation visits all who map it
+inline constexpr LockRank address_space{23,
                                         "address space"};    // a fault holds it and asks for pages
 inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache
 inline constexpr LockRank file_system{30, "file system"};    // one mounted file system
@@ -40,6 +41,7 @@ inline constexpr LockRank futex{72, "futex"};                // wakes sleepers
 inline constexpr LockRank load_average{88, "load average"};  // takes nothing
 inline constexpr LockRank random{89, "random"};              // takes nothing
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty
+inline constexpr LockRank mappings{91, "mappings"};      // who maps a file; takes nothing
 inline constexpr LockRank kernel_map{94, "kernel map"};  // kernel stacks and device windows
 inline constexpr LockRank frames{98, "frames"};          // takes nothing
 inline constexpr LockRank console{110, "console"};       // anyone may log at any time

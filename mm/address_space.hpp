@@ -15,10 +15,13 @@
 #include "kidney/mm/make.hpp"
 #include "mm/fault_resolver.hpp"
 #include "mm/map_request.hpp"
+#include "mm/range_advice.hpp"
 #include "mm/region_map.hpp"
+#include "mm/region_mover.hpp"
 #include "mm/user_pages.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,11 +31,12 @@
 namespace kidney::mm {
 
 template <hal::PageTableFormat Format, CountedFrames Frames, hal::PhysMap Phys, hal::Mmu Mmu,
-          ObjectAllocator Heap, BasicLockable Lock>
+          ObjectAllocator Heap, BasicLockable Lock, class Mappings>
 class AddressSpace final
-    : public HeapObject<AddressSpace<Format, Frames, Phys, Mmu, Heap, Lock>, Heap> {
+    : public HeapObject<AddressSpace<Format, Frames, Phys, Mmu, Heap, Lock, Mappings>, Heap>,
+      private MappingOwner {
 public:
-    using Environment = MemoryEnvironment<Frames, Phys, Heap>;
+    using Environment = MemoryEnvironment<Frames, Phys, Heap, Mappings>;
     using Self = Ref<AddressSpace>;
 
     /// An empty space.
@@ -44,13 +48,13 @@ public:
     explicit AddressSpace(Environment& environment) noexcept
         : environment_(environment),
           pages_(environment.frames, environment.phys),
-          regions_(environment.heap) {}
+          regions_(environment.heap, environment.mappings, *this) {}
     /// Not active on any CPU.
     ~AddressSpace() KIDNEY_NO_TSA("nobody else has a reference any more")
     {
         KIDNEY_INVARIANT(pages_.active().is_empty(), "mm: an active address space ends");
-        for (const Region& region : regions_) {
-            pages_.abandon(region.range);
+        for (Region* at = regions_.first(); at != nullptr; at = at->next) {
+            pages_.abandon(at->range);
         }
     }
 
@@ -73,26 +77,27 @@ public:
         return child;
     }
 
-    /// Adds a region; where is the answer. Errors: invalid_argument (empty, wraps, or fixed but not
+    /// Adds a region; where is the answer. Errors: invalid_argument (empty, or fixed but not
     /// aligned), not_permitted (fixed below user_layout::lowest), exists, no_memory (no room, or
     /// beyond the end).
     [[nodiscard]] Result<VirtAddr> map(const MapRequest& request) noexcept EXCLUDES(lock_) {
+        KIDNEY_ASSERT(!request.traits.shared || request.traits.source);
         const LockGuard guard(lock_);
         const std::uint32_t size = request.size + page_mask & ~page_mask;
-        if (size < request.size || size == 0 ||
-            (request.fixed && !request.address.is_page_aligned())) {
+        if (request.size == 0 || (request.fixed && !request.address.is_page_aligned())) {
             return fail(Errc::invalid_argument);
         }
         const VirtRange range{
             request.fixed ? TRY(check_fixed(request, size)) : choose_place(request.address, size),
             size};
-        if (range.start.value() == 0) {
+        if (size == 0 || range.start.value() == 0) {
             return fail(Errc::no_memory);
         }
         if (request.fixed) {
+            TRY(regions_.reserve());
             TRY(unmap_locked(range));
         }
-        TRY(add(range, request.traits, range));
+        TRY(insert(range, request.traits, request.growth));
         return range.start;
     }
 
@@ -103,47 +108,52 @@ public:
         return unmap_locked(TRY(user_range(range)));
     }
 
-    /// madvise(MADV_DONTNEED): private pages of the range are forgotten; the next touch brings
-    /// zeros or the file's bytes again. Errors: invalid_argument.
-    [[nodiscard]] Status discard(VirtRange where) noexcept EXCLUDES(lock_) {
+    /// As RangeAdvice's, whose errors they have, and invalid_argument (not a user range).
+    [[nodiscard]] Status protect(VirtRange range, Protection protection,
+                                 bool from_bottom = false) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        const VirtRange range = TRY(user_range(where));
-        for (auto at = regions_.first_after(range.start);
-             at != regions_.end() && at->range.start < range.end(); ++at) {
-            if (!at->traits.shared) {
-                const VirtAddr start = std::max(at->range.start, range.start);
-                const VirtAddr end = std::min(at->range.end(), range.end());
-                pages_.drop({start, end - start});
-            }
+        return advice().protect(TRY(user_range(range)), protection, from_bottom);
+    }
+    [[nodiscard]] Status advise(VirtRange range, Advice what) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return advice().advise(TRY(user_range(range)), what);
+    }
+    /// madvise(MADV_REMOVE): sources forget the pages of the range. Errors: as
+    /// RangeAdvice::removable_part() and PageSource::remove(), after what lies before is gone.
+    [[nodiscard]] Status remove_from_sources(VirtRange range) noexcept EXCLUDES(lock_) {
+        range = TRY(user_range(range));
+        while (range.size != 0) {
+            // Not under the lock: the source tells all who map the pages, us among them.
+            const SourcePart part = TRY(removable_part(range));
+            TRY(part.source->remove(part.pages));
+            const std::uint32_t done = part.pages.count << page_shift;
+            range = {range.start + done, range.size - done};
         }
         return {};
     }
-
-    /// Changes rights. Errors: invalid_argument; no_memory (a hole in the range, or a region would
-    /// have to be split); permission_denied (writing to what is never_writable).
-    [[nodiscard]] Status protect(VirtRange where, Protection protection) noexcept EXCLUDES(lock_) {
+    [[nodiscard]] Status set_locked(VirtRange range, bool locked) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        const VirtRange range = TRY(user_range(where));
-        VirtAddr covered = range.start;
-        for (auto at = regions_.first_after(range.start);
-             at != regions_.end() && at->range.start <= covered && covered < range.end(); ++at) {
-            if (protection.write && at->traits.never_writable) {
-                return fail(Errc::permission_denied);
-            }
-            covered = at->range.end();
+        return advice().set_locked(TRY(user_range(range)), locked);
+    }
+    [[nodiscard]] Status residency(VirtAddr start, std::span<std::uint8_t> pages) noexcept
+        EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return advice().residency(start, pages);
+    }
+    /// mlockall() and munlockall(): what is there, unless that stays as it is, and what will come.
+    void set_all_locked(std::optional<bool> present, bool future) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        new_is_locked_.store(future, std::memory_order_relaxed);
+        if (present) {
+            advice().set_all_locked(*present);
         }
-        if (covered < range.end()) {
-            return fail(Errc::no_memory);
-        }
-        TRY(regions_.split(range.start));
-        TRY(regions_.split(range.end()));
-        for (auto at = regions_.first_after(range.start);
-             at != regions_.end() && at->range.start < range.end(); ++at) {
-            at->traits.protection = protection;
-        }
-        // Pages never keep the right to write: the next write fault decides what it means.
-        pages_.narrow(range, flags_for(protection, false));
-        return {};
+    }
+    [[nodiscard]] std::uint32_t locked_bytes(VirtRange range) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return advice().locked_bytes(range);
+    }
+    [[nodiscard]] bool locks_new_regions() const noexcept {
+        return new_is_locked_.load(std::memory_order_relaxed);
     }
 
     /// Moves the end of the heap, as brk() does; the answer is the end after the call, unchanged
@@ -158,7 +168,7 @@ public:
         Status status;
         if (new_end > old_end) {
             const VirtRange more{old_end, new_end - old_end};
-            status = regions_.is_free(more) ? regions_.insert(more, heap_traits())
+            status = regions_.is_free(more) ? insert(more, heap_traits())
                                             : Status(fail(Errc::no_memory));
         } else if (new_end < old_end) {
             status = unmap_locked({new_end, old_end - new_end});
@@ -175,41 +185,10 @@ public:
         break_ = start;
     }
 
-    /// Changes the size of one region, or of part of one, as mremap() does. Errors:
-    /// invalid_argument, bad_address (not within one region), no_memory (no room where it is, and
-    /// it must not move).
-    [[nodiscard]] Result<VirtAddr> remap(VirtRange old_range, std::uint32_t new_bytes,
-                                         bool may_move) noexcept EXCLUDES(lock_) {
+    /// mremap(): errors as RegionMover.
+    [[nodiscard]] Result<VirtAddr> remap(const RemapRequest& request) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        const VirtRange old = TRY(user_range(old_range));
-        const std::uint32_t new_size = new_bytes + page_mask & ~page_mask;
-        if (new_size == 0) {
-            return fail(Errc::invalid_argument);
-        }
-        if (new_size <= old.size) {
-            if (new_size < old.size) {
-                TRY(unmap_locked({old.start + new_size, old.size - new_size}));
-            }
-            return old.start;
-        }
-        Region* const region = regions_.find(old.start);
-        if (region == nullptr || region->range.end() < old.end()) {
-            return fail(Errc::bad_address);
-        }
-        const VirtRange more{old.end(), new_size - old.size};
-        if (more.end() > old.end() && more.end() <= user_layout::highest &&
-            regions_.is_free(more)) {
-            TRY(widen(*region, more));
-            return old.start;
-        }
-        if (!may_move) {
-            return fail(Errc::no_memory);
-        }
-        RegionTraits traits = region->traits;
-        traits.source_page = region->source_page(old.start);
-        // Only what stays where it is can grow down to where it was meant to.
-        traits.lowest = VirtAddr(0);
-        return move_region(old, new_size, traits);
+        return RegionMover(regions_, pages_).remap(request);
     }
 
     /// Resolves a page fault. Errors: as FaultResolver.
@@ -218,10 +197,27 @@ public:
         return resolver().resolve(fault.address, fault.access);
     }
 
-    /// Makes every page of the range present and fit for `access`. Errors: as handle_fault().
-    [[nodiscard]] Status populate(VirtRange range, hal::Access access) noexcept EXCLUDES(lock_) {
+    /// Makes every page of the range present and fit for `access`; by default for what its region
+    /// allows, so that no fault comes later. Errors: as handle_fault(); no_memory also for a hole.
+    [[nodiscard]] Status populate(VirtRange range,
+                                  std::optional<hal::Access> access = std::nullopt) noexcept
+        EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        return resolver().populate(range, access);
+        Resolver touch = resolver();
+        return regions_.for_each_part(range, [&](const Region& region, VirtRange part) {
+            const bool writes = region.traits.protection.write && !region.traits.shared;
+            return touch.populate(part,
+                                  access.value_or(writes ? hal::Access::write : hal::Access::read));
+        });
+    }
+
+    /// The same for all there is, as far as it goes.
+    void populate_all() noexcept EXCLUDES(lock_) {
+        VirtAddr at(0);
+        while (const std::optional<VirtRange> range = range_after(at)) {
+            ignore_error(populate(*range), "some must not be touched, some files are short");
+            at = range->end();
+        }
     }
 
     /// The page at an address, if it is present.
@@ -267,30 +263,50 @@ public:
     template <class F>
     void for_each_region(F&& f) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        for (const Region& region : regions_) {
-            f(region);
+        for (const Region* at = regions_.first(); at != nullptr; at = at->next) {
+            f(*at);
         }
     }
 
+    /// What the region at an address is.
+    [[nodiscard]] std::optional<RegionTraits> traits_at(VirtAddr address) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        const Region* const region = regions_.find(address);
+        return region == nullptr ? std::nullopt : std::optional(region->traits);
+    }
+    [[nodiscard]] RegionTotals totals() noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return regions_.totals();
+    }
     /// Pages that are present now, without the lock.
     [[nodiscard]] ResidentPages resident() const noexcept { return pages_.resident().read(); }
-    /// Cost: a look at every region.
     [[nodiscard]] SpaceUsage usage() noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         SpaceUsage sum;
+        sum.bytes = regions_.totals().bytes;
         sum.resident = pages_.resident().read();
-        for (const Region& region : regions_) {
-            sum.bytes += region.range.size;
-        }
         return sum;
     }
 
 private:
     using Pages = UserPages<Format, Frames, Phys, Mmu>;
-    using Resolver = FaultResolver<Format, Frames, Phys, Mmu, Heap>;
+    using Regions = RegionMap<Heap, Mappings>;
+    using Resolver = FaultResolver<Format, Frames, Phys, Mmu, Regions>;
 
+    [[nodiscard]] Result<SourcePart> removable_part(VirtRange range) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return advice().removable_part(range);
+    }
+    [[nodiscard]] std::optional<VirtRange> range_after(VirtAddr at) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        const Region* const region = regions_.first_after(at);
+        return region == nullptr ? std::nullopt : std::optional(region->range);
+    }
     [[nodiscard]] Resolver resolver() noexcept REQUIRES(lock_) {
         return Resolver(environment_.frames, environment_.phys, regions_, pages_);
+    }
+    [[nodiscard]] RangeAdvice<Regions, Pages> advice() noexcept REQUIRES(lock_) {
+        return {regions_, pages_};
     }
     [[nodiscard]] Result<VirtAddr> check_fixed(const MapRequest& request,
                                                std::uint32_t size) noexcept REQUIRES(lock_) {
@@ -316,63 +332,22 @@ private:
         return regions_.find_gap(size, user_layout::lowest, user_layout::mmap_ceiling);
     }
 
-    Status unmap_locked(VirtRange range) noexcept REQUIRES(lock_) {
-        // A boundary too many means nothing, so a failure in between leaves no trace.
-        TRY(regions_.split(range.start));
-        TRY(regions_.split(range.end()));
-        for (auto at = regions_.first_after(range.start);
-             at != regions_.end() && at->range.start < range.end();) {
-            pages_.drop(at->range);
-            at = regions_.erase(at);
-        }
-        return {};
-    }
-
-    /// WHY: pages of shared anonymous memory have no object behind them in which a forked child
-    /// could find them later, so they must exist before any fork. Error: no_memory, with none left.
-    Status fill(const RegionTraits& traits, VirtRange fresh) noexcept REQUIRES(lock_) {
-        if (!traits.shared || traits.source) {
-            return {};
-        }
-        Status status = resolver().fill_with_zeros(fresh, traits);
-        if (!status) {
-            pages_.drop(fresh);
-        }
-        return status;
-    }
-    /// A region with the pages of `fresh`, if it needs them. Error: no_memory.
-    Status add(VirtRange range, const RegionTraits& traits, VirtRange fresh) noexcept
+    Status insert(VirtRange range, const RegionTraits& traits, std::uint32_t growth = 0) noexcept
         REQUIRES(lock_) {
-        TRY(regions_.insert(range, traits));
-        Status status = fill(traits, fresh);
-        if (!status) {
-            ignore_error(unmap_locked(range), "splits at region ends allocate nothing");
+        if (growth == 0 && !locks_new_regions()) [[likely]] {
+            return regions_.insert(range, traits);
         }
-        return status;
-    }
-    /// `more` is free, and where the region ends. Error: no_memory.
-    Status widen(Region& region, VirtRange more) noexcept REQUIRES(lock_) {
-        region.range.size += more.size;
-        Status status = fill(region.traits, more);
-        region.range.size -= status ? 0 : more.size;
-        return status;
-    }
-
-    Result<VirtAddr> move_region(VirtRange old, std::uint32_t new_size,
-                                 const RegionTraits& traits) noexcept REQUIRES(lock_) {
-        const VirtAddr to =
-            regions_.find_gap(new_size, user_layout::lowest, user_layout::mmap_ceiling);
-        if (to.value() == 0) {
-            return fail(Errc::no_memory);
+        RegionTraits special = traits;
+        special.locked |= locks_new_regions();
+        if (growth != 0) {
+            special.lowest = growth < range.end() - user_layout::lowest
+                                 ? (range.end() - growth).page_ceiling()
+                                 : user_layout::lowest;
         }
-        TRY(regions_.split(old.start));
-        TRY(regions_.split(old.end()));
-        TRY(pages_.prepare({to, old.size}));
-        TRY(fill(traits, {to + old.size, new_size - old.size}));
-        // Nothing from here on allocates: the region itself moves, it is not made again.
-        pages_.move(old, to);
-        regions_.relocate(*regions_.find(old.start), {to, new_size}, traits);
-        return to;
+        return regions_.insert(range, special);
+    }
+    Status unmap_locked(VirtRange range) noexcept REQUIRES(lock_) {
+        return regions_.remove(range, [&](VirtRange piece) { pages_.drop(piece); });
     }
 
     Status copy_into(AddressSpace& child) noexcept REQUIRES(lock_)
@@ -380,18 +355,41 @@ private:
     {
         child.break_start_ = break_start_;
         child.break_ = break_;
-        for (const Region& region : regions_) {
-            TRY(child.regions_.insert(region.range, region.traits));
-            TRY(pages_.share_with(child.pages_, region.range, region.traits.shared));
-        }
         pages_.count_as_shared_with(child.pages_);
+        for (const Region* at = regions_.first(); at != nullptr; at = at->next) {
+            const RegionTraits& traits = at->traits;
+            if (!traits.dont_fork) {
+                TRY(child.regions_.append(*at));
+            }
+            if (traits.dont_fork || traits.wipe_on_fork) {
+                pages_.count_as_kept_from(child.pages_, at->range);
+            } else {
+                TRY(pages_.share_with(child.pages_, at->range, traits.shared));
+            }
+        }
+        child.regions_.publish();
         return {};
+    }
+
+    // For the reverse map.
+    [[nodiscard]] bool hold() noexcept override { return this->try_retain(); }
+    void let_go() noexcept override { Self::adopt(this).reset(); }
+    void take_pages(PageSource& source, PageSpan span, PrivateCopies copies) noexcept override
+        EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        while (SourceMapping* const mapping = environment_.mappings.visit_next(source, *this)) {
+            const VirtRange part = static_cast<Region*>(mapping)->part_that_shows(span);
+            if (part.size != 0) {
+                pages_.drop(part, copies);
+            }
+        }
     }
 
     Environment& environment_;
     Lock lock_;
     Pages pages_;  // its own set is atomic; entries: lock_
-    RegionMap<Heap> regions_ GUARDED_BY(lock_);
+    Regions regions_ GUARDED_BY(lock_);
+    std::atomic<bool> new_is_locked_ = false;  ///< mlockall(MCL_FUTURE); changed under the lock
     VirtAddr break_start_ GUARDED_BY(lock_);
     VirtAddr break_ GUARDED_BY(lock_);
 };

@@ -30,20 +30,19 @@ namespace kidney::mm {
 [[nodiscard]] inline hal::PageKind kind_of(const RegionTraits& traits) noexcept {
     return traits.source
                ? traits.source->is_memory() ? hal::PageKind::shared_memory : hal::PageKind::file
-           : traits.shared ? hal::PageKind::shared_memory
-                           : hal::PageKind::anonymous;
+               : hal::PageKind::anonymous;
 }
 
 /// A view of one address space, made and used under its lock. Errors of all calls: bad_address (no
 /// region there), permission_denied (the region forbids it), no_memory, and what the region's file
 /// says: out_of_range (beyond its end), io_error.
 template <hal::PageTableFormat Format, CountedFrames Frames, hal::PhysMap Phys, hal::Mmu Mmu,
-          ObjectAllocator Heap>
+          class Regions>
 class FaultResolver {
 public:
     using Pages = UserPages<Format, Frames, Phys, Mmu>;
 
-    FaultResolver(Frames& frames, Phys& phys, RegionMap<Heap>& regions, Pages& pages) noexcept
+    FaultResolver(Frames& frames, Phys& phys, Regions& regions, Pages& pages) noexcept
         : frames_(frames), phys_(phys), regions_(regions), pages_(pages) {}
 
     /// Makes the page at `address` fit for `access`.
@@ -74,16 +73,6 @@ public:
         return {};
     }
 
-    /// Gives a new anonymous region all its pages, whatever the program may do with them. Error:
-    /// no_memory.
-    [[nodiscard]] Status fill_with_zeros(VirtRange range, const RegionTraits& traits) noexcept {
-        for (VirtAddr page = range.start; page < range.end(); page += page_size) {
-            TRY(pages_.map_zeros(
-                page, flags_for(traits.protection, traits.protection.write, kind_of(traits))));
-        }
-        return {};
-    }
-
     /// Calls f with the bytes, page by page.
     template <class F>
     [[nodiscard]] Status for_each_piece(VirtAddr at, std::size_t size, hal::Access access,
@@ -108,17 +97,19 @@ private:
         if (Region* const region = regions_.find(address); region != nullptr) {
             return region;
         }
-        const auto above = regions_.first_after(address);
-        if (above == regions_.end() || !above->traits.grows_down() ||
-            address < above->traits.lowest) {
+        Region* const above = regions_.first_after(address);
+        if (above == nullptr || !above->traits.grows_down() || address < above->traits.lowest) {
             return nullptr;
         }
         const VirtAddr start = address.page_base();
-        if (above != regions_.begin() && std::prev(above)->range.end() + growth_guard > start) {
+        // What cannot be touched is a guard by itself.
+        if (const Region* const below = above->previous;
+            below != nullptr && below->traits.protection.any() &&
+            start - below->range.end() < growth_guard) {
             return nullptr;
         }
-        above->range = {start, above->range.end() - start};
-        return &*above;
+        regions_.resize(*above, {start, above->range.end() - start});
+        return above;
     }
 
     /// `mapped` is the page's frame, if it has one.
@@ -166,7 +157,7 @@ private:
 
     Frames& frames_;
     Phys& phys_;
-    RegionMap<Heap>& regions_;
+    Regions& regions_;
     Pages& pages_;
 };
 

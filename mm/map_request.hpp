@@ -13,11 +13,12 @@
 namespace kidney::mm {
 
 /// What all address spaces of a machine live on.
-template <class Frames, class Phys, class Heap>
+template <class Frames, class Phys, class Heap, class Mappings>
 struct MemoryEnvironment {
     Frames& frames;
     Phys& phys;
     Heap& heap;
+    Mappings& mappings;       ///< a ReverseMap
     FrameNumber kernel_root;  ///< its kernel half is every space's kernel half
 };
 
@@ -32,7 +33,8 @@ struct MapRequest {
     VirtAddr address;        ///< exact if `fixed`, else a wish; 0: anywhere
     std::uint32_t size = 0;  ///< bytes, rounded up to pages
     bool fixed = false;
-    bool replace = true;  ///< fixed: what is there is unmapped first; false: exists
+    bool replace = true;       ///< fixed: what is there is unmapped first; false: exists
+    std::uint32_t growth = 0;  ///< nonzero: grows down on demand to this many bytes
     RegionTraits traits;
 };
 
@@ -55,6 +57,11 @@ struct SpaceUsage {
     traits.protection = {.read = true, .write = true};
     traits.kind = RegionKind::heap;
     return traits;
+}
+
+/// Whole pages, as what a program asks for needs them; beyond 32 bits if need be.
+[[nodiscard]] constexpr std::uint64_t rounded_size(std::uint32_t bytes) noexcept {
+    return (std::uint64_t{bytes} + page_mask) & ~std::uint64_t{page_mask};
 }
 
 /// A range as programs give it, in whole pages. Error: invalid_argument (not aligned, empty, or

@@ -91,13 +91,19 @@ public:
         give_rights(*mapper_.find(page), flags);
     }
 
-    /// Unmaps the range and releases its frames.
-    void drop(VirtRange range) noexcept {
+    [[nodiscard]] bool is_present(VirtAddr page) noexcept {
+        return Format::is_present(entry(page));
+    }
+
+    /// Unmaps the range and releases its frames; private copies stay if they are to be kept.
+    void drop(VirtRange range, PrivateCopies copies = PrivateCopies::take) noexcept {
         resident_.note_peak();
         Batch batch(*this);
         mapper_.for_each_run(range, [&](VirtAddr at, std::span<Entry> entries) {
             for (Entry& entry : entries) {
-                if (Format::is_present(entry)) {
+                if (Format::is_present(entry) &&
+                    (copies == PrivateCopies::take ||
+                     Format::flags_of(entry).kind != hal::PageKind::anonymous)) {
                     const FrameNumber frame = Format::frame_of(entry);
                     resident_.remove(Format::flags_of(entry).kind);
                     mapper_.write(entry, 0);
@@ -173,6 +179,17 @@ public:
 
     /// `child` has everything now: it counts what we count.
     void count_as_shared_with(UserPages& child) const noexcept { child.resident_.copy(resident_); }
+
+    /// ... but for the pages of a range, which it has not got.
+    void count_as_kept_from(UserPages& child, VirtRange range) noexcept {
+        mapper_.for_each_run(range, [&](VirtAddr, std::span<Entry> entries) {
+            for (const Entry entry : entries) {
+                if (Format::is_present(entry)) {
+                    child.resident_.remove(Format::flags_of(entry).kind);
+                }
+            }
+        });
+    }
 
     /// Makes the tables of a range. Errors: no_memory.
     [[nodiscard]] Status prepare(VirtRange range) noexcept {

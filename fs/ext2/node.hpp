@@ -4,7 +4,7 @@
 #include "fs/borrowed_page.hpp"
 #include "fs/ext2/directory.hpp"
 #include "fs/ext2/inode.hpp"
-#include "fs/node_pages.hpp"
+#include "fs/mappable_node.hpp"
 #include "fs/page_cache.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
@@ -22,7 +22,7 @@ namespace kidney::fs::ext2 {
 /// Read-only, so everything but the place in the node table is fixed. Directories keep their bytes
 /// in the page cache as files do.
 template <class Fs>
-class Node final : public Vnode, private CachedObject {
+class Node final : public MappableNode, private CachedObject {
     using Cache = typename Fs::CacheType;
     using Page = BorrowedPage<Cache>;
 
@@ -132,21 +132,23 @@ public:
         return fail(Errc::read_only);
     }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
-        using Pages = NodePages<Node, typename Fs::HeapType>;
         if (inode_.type != NodeType::regular) {
-            return fail(Errc::no_device);
+            return fail(Errc::unsuitable_device);
         }
-        return Ref<mm::PageSource>(
-            TRY(mm::make_ref<Pages>(fs_.heap(), fs_.heap(), Ref<Node>::share(*this))));
+        return Ref<mm::PageSource>(Ref<Node>::share(*this));
     }
-    /// For NodePages.
-    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept {
+    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
         if (std::uint64_t{index} << page_shift >= inode_.size) {
             return fail(Errc::out_of_range);
         }
         return fs_.cache().get(*this, index, Cache::Neighbours::around);
     }
-    void page_changed(std::uint32_t) noexcept {}  // nothing can be mapped writable and shared
+    void mark_dirty(std::uint32_t) noexcept override {
+    }  // nothing can be mapped writable and shared
+    [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
+        return fs_.cache().has(*this, index);
+    }
+    [[nodiscard]] bool is_memory() const noexcept override { return false; }
 
     void dispose() noexcept override {
         Fs& fs = fs_;

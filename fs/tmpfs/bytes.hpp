@@ -90,7 +90,11 @@ public:
         }
         return written;
     }
-    /// For NodePages: the page, made of zeros if it is a hole, with a reference for the caller.
+    [[nodiscard]] bool has_page(std::uint32_t index) noexcept EXCLUDES(lock) {
+        LockGuard guard(lock);
+        return pages_.find(index).has_value();
+    }
+    /// To map it: the page, made of zeros if it is a hole, with a reference for the caller.
     [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept EXCLUDES(lock) {
         LockGuard guard(lock);
         if (std::uint64_t{index} << page_shift >= size_) {

@@ -1,7 +1,7 @@
 /// A file, directory, symbolic link or device node of a tmpfs.
 #pragma once
 
-#include "fs/node_pages.hpp"
+#include "fs/mappable_node.hpp"
 #include "fs/tmpfs/bytes.hpp"
 #include "fs/tmpfs/directory.hpp"
 #include "kidney/core/address.hpp"
@@ -23,7 +23,7 @@ namespace kidney::fs {
 /// Bytes (bytes.hpp) and attributes are under the node's own lock; names are the file system's
 /// business (`Fs::names_lock_`).
 template <class Fs>
-class TmpfsNode final : public Vnode {
+class TmpfsNode final : public MappableNode {
 public:
     static constexpr std::uint32_t max_links = 65000;
 
@@ -70,21 +70,28 @@ public:
     }
     [[nodiscard]] Status set_attributes(const AttributeChange& change) noexcept override
         EXCLUDES(bytes_.lock) {
-        LockGuard guard(bytes_.lock);
-        const FileTime now = fs_.now();
-        if (change.size) {
-            if (*change.size > TmpfsBytes<Fs>::max_size) {
-                return fail(Errc::file_too_big);
+        bool shrinks = false;
+        {
+            LockGuard guard(bytes_.lock);
+            const FileTime now = fs_.now();
+            if (change.size) {
+                if (*change.size > TmpfsBytes<Fs>::max_size) {
+                    return fail(Errc::file_too_big);
+                }
+                shrinks = *change.size < bytes_.size();
+                bytes_.resize(*change.size);
+                bytes_.modified = now;
             }
-            bytes_.resize(*change.size);
-            bytes_.modified = now;
+            permissions_ = change.permissions.value_or(permissions_);
+            uid_ = change.uid.value_or(uid_);
+            gid_ = change.gid.value_or(gid_);
+            accessed_ = change.accessed.value_or(accessed_);
+            bytes_.modified = change.modified.value_or(bytes_.modified);
+            bytes_.changed = now;
         }
-        permissions_ = change.permissions.value_or(permissions_);
-        uid_ = change.uid.value_or(uid_);
-        gid_ = change.gid.value_or(gid_);
-        accessed_ = change.accessed.value_or(accessed_);
-        bytes_.modified = change.modified.value_or(bytes_.modified);
-        bytes_.changed = now;
+        if (shrinks) {
+            unmap_behind_end();
+        }
         return {};
     }
 
@@ -148,25 +155,31 @@ public:
     [[nodiscard]] Result<std::size_t> append(WriteBuffer& from,
                                              std::uint64_t& end) noexcept override {
         TRY(check_regular());
-        return bytes_.append(from, end);
+        const std::size_t wanted = from.remaining();
+        const Result<std::size_t> written = bytes_.append(from, end);
+        if (written.value_or(0) < wanted) {
+            unmap_behind_end();  // the end was further away meanwhile
+        }
+        return written;
     }
     [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length) noexcept override {
         TRY(check_regular());
         return bytes_.allocate(offset, length);
     }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
-        using Pages = NodePages<TmpfsNode, typename Fs::HeapType, true>;
         if (type_ != NodeType::regular) {
-            return fail(Errc::no_device);
+            return fail(Errc::unsuitable_device);
         }
-        return Ref<mm::PageSource>(
-            TRY(mm::make_ref<Pages>(fs_.heap(), fs_.heap(), Ref<TmpfsNode>::share(*this))));
+        return Ref<mm::PageSource>(Ref<TmpfsNode>::share(*this));
     }
-    // For NodePages.
-    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept {
+    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
         return bytes_.page(index);
     }
-    void page_changed(std::uint32_t) noexcept { touch(); }
+    void mark_dirty(std::uint32_t) noexcept override { touch(); }
+    [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
+        return bytes_.has_page(index);
+    }
+    [[nodiscard]] bool is_memory() const noexcept override { return true; }
 
     void dispose() noexcept override {
         Fs& fs = fs_;
@@ -216,6 +229,15 @@ public:
     TmpfsNode* parent_ = nullptr;  ///< of a directory that has a name; guarded by Fs::names_lock_
 
 private:
+    void unmap_behind_end() noexcept EXCLUDES(bytes_.lock) {
+        std::uint64_t end = 0;
+        {
+            LockGuard guard(bytes_.lock);
+            end = (bytes_.size() + page_mask) >> page_shift;
+        }
+        const auto first = static_cast<std::uint32_t>(end);
+        unmap({first, ~first}, mm::PrivateCopies::take);
+    }
     /// Access times as Linux keeps them (relatime): that of a read is kept if it is the first after
     /// a change, or the first in a day.
     void note_access() noexcept EXCLUDES(bytes_.lock) {

@@ -83,6 +83,11 @@ public:
     [[nodiscard]] Status sync() noexcept override { return {}; }
     [[nodiscard]] const char* type_name() const noexcept override { return limits_.type_name; }
 
+    /// A file that has no name and never gets one. Errors: no_space, no_memory.
+    [[nodiscard]] Result<Ref<Vnode>> create_unnamed(const NewNode& what) noexcept {
+        return Ref<Vnode>(TRY(make_node(what)));
+    }
+
     // For the nodes.
     [[nodiscard]] Heap& heap() noexcept { return heap_; }
     [[nodiscard]] Map& map() noexcept { return map_; }

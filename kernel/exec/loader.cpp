@@ -67,7 +67,8 @@ Result<Image> map_image(AddressSpace& space, fs::Vnode& file, const LoadPlan& pl
     }
     const Result<Ref<mm::PageSource>> pages = file.pages();
     if (!pages) {
-        return fail(pages.error() == Errc::no_device ? Errc::invalid_argument : pages.error());
+        return fail(pages.error() == Errc::unsuitable_device ? Errc::invalid_argument
+                                                             : pages.error());
     }
     const Image image{.bias = start - plan.extent.start, .end = start + plan.extent.size};
     Status status = plan.for_each_segment([&](const LoadSegment& segment) noexcept {

@@ -93,7 +93,8 @@ void start_memory(const BootInfo& info) noexcept {
     ReclaimingFrames& reclaiming = k.reclaiming_frames.create(frames);
     Heap& heap = k.heap.create(frames, phys);
     k.stacks.create(tables, frames);
-    k.memory_environment.create(reclaiming, phys, heap, tables.root());
+    ReverseMap& mappings = k.reverse_map.create();
+    k.memory_environment.create(reclaiming, phys, heap, mappings, tables.root());
 
     const mm::FrameCounts counts = frames.counts();
     log::info<"memory">("{} MiB of RAM, {} MiB directly mapped", counts.total >> 8,

@@ -2,6 +2,7 @@
 
 #include "arch/i686/cpu/description.hpp"
 #include "arch/i686/smp/online.hpp"
+#include "fs/mappable_node.hpp"
 #include "fs/procfs/procfs.hpp"
 #include "fs/procfs/standard_files.hpp"
 #include "kernel/devices.hpp"
@@ -162,22 +163,32 @@ public:
         if (!memory) {
             return {};
         }
-        memory->for_each_region([&out](const auto& region) {
-            const auto& traits = region.traits;
-            const auto& right = traits.protection;
-            TextBuffer<64> line;
-            format_to(line, "{:08x}-{:08x} {}{}{}{} {:08x} 00:00 0 ", region.range.start.value(),
-                      region.range.end().value(), right.read ? 'r' : '-', right.write ? 'w' : '-',
-                      right.execute ? 'x' : '-', traits.shared ? 's' : 'p',
-                      traits.source_page << page_shift);
-            const std::string_view name = traits.kind == mm::RegionKind::heap    ? "[heap]"
-                                          : traits.kind == mm::RegionKind::stack ? "[stack]"
-                                                                                 : "";
-            fs::write_column(line.view(), name.empty() ? 0 : 49, out);
-            out.write(name);
-            out.write("\n");
-        });
+        memory->for_each_region([&](const mm::Region& region) { write_region(region, out); });
         return {};
+    }
+    void write_region(const mm::Region& region, fs::TextOutput& out) noexcept {
+        const mm::RegionTraits& traits = region.traits;
+        const mm::Protection& right = traits.protection;
+        // Every source in this kernel is a node.
+        auto* const node = static_cast<fs::MappableNode*>(traits.source.get());
+        const fs::Attributes file =
+            node == nullptr ? fs::Attributes{} : node->attributes().value_or(fs::Attributes{});
+        TextBuffer<96> line;
+        format_to(line, "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
+                  region.range.start.value(), region.range.end().value(), right.read ? 'r' : '-',
+                  right.write ? 'w' : '-', right.execute ? 'x' : '-', traits.shared ? 's' : 'p',
+                  traits.source_page << page_shift, file.device >> 8, file.device & 0xFF,
+                  file.inode);
+        std::array<char, 512> path;
+        std::string_view name = traits.kind == mm::RegionKind::heap    ? "[heap]"
+                                : traits.kind == mm::RegionKind::stack ? "[stack]"
+                                                                       : "";
+        if (node != nullptr) {
+            name = path_of(*node, path).value_or("");
+        }
+        fs::write_column(line.view(), name.empty() ? 0 : 49, out);
+        out.write(name);
+        out.write("\n");
     }
     Status limits(std::uint32_t pid, fs::TextOutput& out) noexcept override {
         const Ref<Process> p = TRY(find_process(pid));

@@ -17,7 +17,8 @@ enum DeviceNumbers : std::uint32_t {
     tmp_device = 2,
     dev_device = 3,
     proc_device = 4,
-    shm_device = 5
+    shm_device = 5,
+    unnamed_device = 6
 };
 
 constinit WallFileClock file_clock;
@@ -25,6 +26,7 @@ constinit BootObject<RootFileSystem> root_file_system;
 constinit BootObject<Tmpfs> tmp_file_system;
 constinit BootObject<Tmpfs> dev_file_system;
 constinit BootObject<Tmpfs> shm_file_system;
+constinit BootObject<Tmpfs> unnamed_file_system;  // mounted nowhere
 
 Disk& root_disk(const BootOptions& options) noexcept {
     if (!options.root.view().empty()) {
@@ -89,10 +91,19 @@ void mount_file_systems(const BootOptions& options) noexcept {
                                         shm_device, limits);
     mount_or_warn("/dev/shm", shm.start(everybody_sticky), shm, "tmpfs");
 
+    unnamed_file_system.create(heap(), reclaiming_frames(), phys_map(), file_clock, unnamed_device,
+                               fs::TmpfsLimits{});
+
     const Result<fs::FileSystem*> proc = create_proc_files(proc_device);
     if (proc) {
         mount_or_warn("/proc", {}, **proc, "proc");
     }
+}
+
+Result<Ref<fs::Vnode>> create_memory_file(const fs::NewNode& node, std::uint64_t size) noexcept {
+    Ref<fs::Vnode> file = TRY(unnamed_file_system.get().create_unnamed(node));
+    TRY(file->set_attributes({.size = size}));
+    return file;
 }
 
 }  // namespace kidney::kernel

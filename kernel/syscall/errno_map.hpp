@@ -27,6 +27,8 @@ inline constexpr std::int32_t restart_number = 512;
             return EIO;
         case Errc::no_device:
             return ENXIO;
+        case Errc::unsuitable_device:
+            return ENODEV;
         case Errc::argument_list_long:
             return E2BIG;
         case Errc::not_executable:

@@ -1,8 +1,10 @@
 #include "kernel/syscall/memory_calls.hpp"
 
 #include "kernel/process/process.hpp"
+#include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
+#include <algorithm>
 #include <asm/mman.h>
 #include <linux/mman.h>
 
@@ -15,16 +17,39 @@ constexpr mm::Protection protection_of(std::uint32_t prot) noexcept {
             .execute = (prot & PROT_EXEC) != 0};
 }
 
-/// Puts a file behind a mapping. Errors: bad_descriptor, permission_denied, no_device.
-Status map_file(Process& self, Fd fd, mm::RegionTraits& traits) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
-    traits.never_writable = traits.shared && !file->is_writable();
-    if (!file->is_readable() || (traits.never_writable && traits.protection.write)) {
+/// A file that nobody else knows, behind memory that is shared with children. Error: no_memory.
+Status map_memory_file(Process& self, std::uint32_t size, mm::RegionTraits& traits) noexcept {
+    const fs::NewNode node{.permissions = fs::Permissions(0777),
+                           .uid = self.identity.user.effective,
+                           .gid = self.identity.group.effective};
+    const Result<Ref<fs::Vnode>> file = create_memory_file(node, mm::rounded_size(size));
+    if (!file) {
+        return fail(Errc::no_memory);
+    }
+    traits.source = TRY((*file)->pages());
+    return {};
+}
+
+bool is_zero_device(fs::Vnode& node) noexcept {
+    const Result<fs::Attributes> now = node.attributes();
+    return now && now->type == fs::NodeType::character && now->rdev == fs::DeviceNumber{1, 5};
+}
+
+/// Puts a file behind a mapping. Errors: permission_denied, unsuitable_device, no_memory.
+Status map_file(Process& self, fs::File& file, std::uint32_t size,
+                mm::RegionTraits& traits) noexcept {
+    traits.never_writable = traits.shared && !file.is_writable();
+    if (!file.is_readable() || (traits.never_writable && traits.protection.write)) {
         return fail(Errc::permission_denied);
     }
-    fs::Vnode* const node = file->vnode();
+    fs::Vnode* const node = file.vnode();
     if (node == nullptr) {
-        return fail(Errc::no_device);
+        return fail(Errc::unsuitable_device);
+    }
+    if (node->type() == fs::NodeType::character && is_zero_device(*node)) {
+        // The old way to ask for anonymous memory.
+        traits.source_page = 0;
+        return traits.shared ? map_memory_file(self, size, traits) : Status();
     }
     traits.source = TRY(node->pages());
     return {};
@@ -36,19 +61,53 @@ Status check_growth(Process& self, std::uint32_t more, bool more_is_data) noexce
     if (!self.limits.limits_memory()) [[likely]] {
         return {};
     }
-    std::uint64_t mapped = 0;
-    std::uint64_t data = 0;
-    self.memory->for_each_region([&](const mm::Region& region) {
-        const mm::RegionTraits& traits = region.traits;
-        mapped += region.range.size;
-        if (traits.protection.write && !traits.shared && traits.kind != mm::RegionKind::stack) {
-            data += region.range.size;
-        }
-    });
-    const std::uint64_t pages = (std::uint64_t{more} + page_mask) & ~std::uint64_t{page_mask};
-    return self.limits.allows_memory(mapped, data, pages, more_is_data)
+    const mm::RegionTotals now = self.memory->totals();
+    return self.limits.allows_memory(now.bytes, now.data, mm::rounded_size(more), more_is_data)
                ? Status()
                : Status(fail(Errc::no_memory));
+}
+
+/// MAP_GROWSDOWN: how large it may get, by the limit of stacks.
+std::uint32_t growth_limit(const Process& self) noexcept {
+    constexpr std::uint64_t most = hal::user_end - VirtAddr(0);
+    const std::uint64_t limit = self.limits.get(abi::limit_stack).value_or(Limit{}).current;
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(limit, page_size, most));
+}
+
+/// The flags of mmap() as a request. Errors: bad_descriptor, invalid_argument, value_overflow,
+/// not_supported, no_memory, and those of map_file().
+Status describe(Process& self, std::uint32_t flags, Fd fd, std::uint32_t page,
+                mm::MapRequest& request) noexcept {
+    const bool is_anonymous = (flags & MAP_ANONYMOUS) != 0;
+    fs::File* const file = is_anonymous ? nullptr : TRY(self.files.get(fd));
+    const std::uint32_t type = flags & MAP_TYPE;
+    mm::RegionTraits& traits = request.traits;
+    traits.shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+    const std::uint32_t pages = (request.size + page_mask) >> page_shift;
+    const bool may_grow = is_anonymous && !traits.shared;
+    if (request.size == 0 || (type != MAP_PRIVATE && !traits.shared) ||
+        (is_anonymous && type == MAP_SHARED_VALIDATE) ||
+        ((flags & MAP_GROWSDOWN) != 0 && !may_grow) ||
+        (!is_anonymous && (flags & MAP_HUGETLB) != 0)) {
+        return fail(Errc::invalid_argument);
+    }
+    if (request.size > hal::user_end - VirtAddr(0) || (flags & MAP_HUGETLB) != 0) {
+        return fail(Errc::no_memory);  // there are no huge pages
+    }
+    request.fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
+    request.replace = (flags & MAP_FIXED_NOREPLACE) == 0;
+    if (file != nullptr) {
+        if (page + pages < page) {
+            return fail(Errc::value_overflow);
+        }
+        if (type == MAP_SHARED_VALIDATE && (flags & MAP_SYNC) != 0) {
+            return fail(Errc::not_supported);
+        }
+        traits.source_page = page;
+        return map_file(self, *file, request.size, traits);
+    }
+    request.growth = (flags & MAP_GROWSDOWN) != 0 ? growth_limit(self) : 0;
+    return traits.shared ? map_memory_file(self, request.size, traits) : Status();
 }
 
 }  // namespace
@@ -56,32 +115,39 @@ Status check_growth(Process& self, std::uint32_t more, bool more_is_data) noexce
 Reply brk(Process& self, VirtAddr end) noexcept {
     constexpr VirtAddr nowhere(0);  // asks where it is
     const VirtAddr now = self.memory->set_break(nowhere);
-    if (end > now && !check_growth(self, end - now, true)) {
+    const bool is_locked = self.memory->locks_new_regions();
+    if (end > now && (!check_growth(self, end - now, true) ||
+                      (is_locked && !check_locked_growth(self, end - now)))) {
         return now.value();
     }
-    return self.memory->set_break(end).value();
+    const VirtAddr moved = self.memory->set_break(end);
+    if (is_locked && moved > now) {
+        ignore_error(
+            self.memory->populate({now.page_ceiling(), moved.page_ceiling() - now.page_ceiling()}),
+            "the next touch will tell");
+    }
+    return moved.value();
 }
 
 Reply mmap2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t protection,
             std::uint32_t flags, Fd fd, std::uint32_t page) noexcept {
-    const std::uint32_t type = flags & MAP_TYPE;
-    const bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
-    if (!shared && type != MAP_PRIVATE) {
-        return fail(Errc::invalid_argument);
-    }
     mm::MapRequest request;
     request.address = address;
     request.size = size;
-    request.fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
-    request.replace = (flags & MAP_FIXED_NOREPLACE) == 0;
     request.traits.protection = protection_of(protection);
-    request.traits.shared = shared;
-    if ((flags & MAP_ANONYMOUS) == 0) {
-        TRY(map_file(self, fd, request.traits));
-        request.traits.source_page = page;
+    TRY(describe(self, flags, fd, page, request));
+    TRY(check_growth(self, size, request.traits.is_data()));
+    const bool is_locked = (flags & MAP_LOCKED) != 0 || self.memory->locks_new_regions();
+    if (is_locked) [[unlikely]] {
+        TRY((flags & MAP_LOCKED) != 0 ? check_may_lock(self) : Status());
+        TRY(check_locked_growth(self, size));
+        request.traits.locked = true;
     }
-    TRY(check_growth(self, size, request.traits.protection.write && !shared));
-    return TRY(self.memory->map(request)).value();
+    const VirtAddr at = TRY(self.memory->map(request));
+    if (is_locked || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE) [[unlikely]] {
+        ignore_error(self.memory->populate({at, size}), "the next touch will tell");
+    }
+    return at.value();
 }
 
 Reply old_mmap(Process& self, VirtAddr arguments) noexcept {
@@ -103,43 +169,53 @@ Reply munmap(Process& self, VirtAddr address, std::uint32_t size) noexcept {
 
 Reply mprotect(Process& self, VirtAddr address, std::uint32_t size,
                std::uint32_t protection) noexcept {
-    if (size == 0 && address.is_page_aligned()) {
+    constexpr std::uint32_t known = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM;
+    const bool from_bottom = (protection & PROT_GROWSDOWN) != 0;
+    const bool from_top = (protection & PROT_GROWSUP) != 0;
+    if ((from_bottom && from_top) || !address.is_page_aligned()) {
+        return fail(Errc::invalid_argument);
+    }
+    if (size == 0) {
         return 0U;
     }
-    TRY(self.memory->protect({address, size}, protection_of(protection)));
+    const VirtRange range = TRY(mapped_range(address, size));
+    if (from_top || (protection & ~(known | PROT_GROWSDOWN)) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(self.memory->protect(range, protection_of(protection), from_bottom));
     return 0U;
 }
 
 Reply mremap(Process& self, VirtAddr address, std::uint32_t old_size, std::uint32_t new_size,
-             std::uint32_t flags) noexcept {
-    if ((flags & ~std::uint32_t{MREMAP_MAYMOVE}) != 0) {
-        return fail(Errc::invalid_argument);  // MREMAP_FIXED has no user among our programs
-    }
-    if (new_size > old_size) {
-        TRY(check_growth(self, new_size - old_size, true));
-    }
-    return TRY(self.memory->remap({address, old_size}, new_size, (flags & MREMAP_MAYMOVE) != 0))
-        .value();
-}
-
-Reply madvise(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t advice) noexcept {
-    if (!address.is_page_aligned()) {
+             std::uint32_t flags, VirtAddr target) noexcept {
+    const bool is_fixed = (flags & MREMAP_FIXED) != 0;
+    const bool keeps_old = (flags & MREMAP_DONTUNMAP) != 0;
+    const bool may_move = (flags & MREMAP_MAYMOVE) != 0;
+    constexpr std::uint32_t known = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+    if ((flags & ~known) != 0 || ((is_fixed || keeps_old) && !may_move) ||
+        (keeps_old && old_size != new_size)) {
         return fail(Errc::invalid_argument);
     }
-    if (advice == MADV_DONTNEED && size != 0) {
-        // Anonymous private pages must read as zero afterwards: programs count on that.
-        TRY(self.memory->discard({address, size}));
+    mm::RemapRequest request{.old = {address, old_size},
+                             .new_size = new_size,
+                             .may_move = may_move,
+                             .keep_old = keeps_old};
+    if (is_fixed) {
+        request.target = target;
     }
-    return 0U;
+    const std::uint32_t more = keeps_old ? new_size : new_size > old_size ? new_size - old_size : 0;
+    bool is_locked = false;
+    if (more != 0) {
+        const auto traits = self.memory->traits_at(address);
+        is_locked = traits && traits->locked;
+        TRY(check_growth(self, more, traits && traits->is_data()));
+        TRY(is_locked ? check_locked_growth(self, more) : Status());
+    }
+    const VirtAddr at = TRY(self.memory->remap(request));
+    if (is_locked) {
+        ignore_error(self.memory->populate({at, new_size}), "the next touch will tell");
+    }
+    return at.value();
 }
-
-Reply msync(Process&, VirtAddr address, std::uint32_t, std::uint32_t) noexcept {
-    // Mapped pages are the page cache's pages: read() sees them already.
-    return address.is_page_aligned() ? Reply(0U) : Reply(fail(Errc::invalid_argument));
-}
-
-Reply mlock(Process&) noexcept {
-    return 0U;
-}  // nothing is ever swapped out
 
 }  // namespace kidney::kernel::calls

@@ -14,9 +14,21 @@ Reply munmap(Process& self, VirtAddr address, std::uint32_t size) noexcept;
 Reply mprotect(Process& self, VirtAddr address, std::uint32_t size,
                std::uint32_t protection) noexcept;
 Reply mremap(Process& self, VirtAddr address, std::uint32_t old_size, std::uint32_t new_size,
-             std::uint32_t flags) noexcept;
+             std::uint32_t flags, VirtAddr target) noexcept;
 Reply madvise(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t advice) noexcept;
+Reply mincore(Process& self, VirtAddr address, std::uint32_t size, VirtAddr pages) noexcept;
 Reply msync(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t flags) noexcept;
-Reply mlock(Process& self) noexcept;
+Reply mlock(Process& self, VirtAddr address, std::uint32_t size) noexcept;
+Reply mlock2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t flags) noexcept;
+Reply munlock(Process& self, VirtAddr address, std::uint32_t size) noexcept;
+Reply mlockall(Process& self, std::uint32_t flags) noexcept;
+Reply munlockall(Process& self) noexcept;
+
+/// Whole pages of a range that a call is about. Error: no_memory (wraps, or beyond the end).
+[[nodiscard]] Result<VirtRange> mapped_range(VirtAddr start, std::uint32_t size) noexcept;
+/// RLIMIT_MEMLOCK: may the program lock anything? Error: not_permitted.
+[[nodiscard]] Status check_may_lock(const Process& self) noexcept;
+/// ... and `more` bytes? Error: would_block.
+[[nodiscard]] Status check_locked_growth(Process& self, std::uint32_t more) noexcept;
 
 }  // namespace kidney::kernel::calls

@@ -10,12 +10,13 @@
 #include <cstring>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 namespace kidney::fakes {
 
 template <mm::CountedFrames Frames, hal::PhysMap Phys>
-class FakePageSource final : public mm::PageSource {
+class FakePageSource final : public RefCounted, public mm::PageSource {
 public:
     [[nodiscard]] static Ref<FakePageSource> create(Frames& frames, Phys& phys,
                                                     std::uint32_t pages) {
@@ -38,7 +39,29 @@ public:
     }
     void mark_dirty(std::uint32_t index) noexcept override { dirty.insert(index); }
     [[nodiscard]] bool is_memory() const noexcept override { return in_memory; }
+    [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
+        return index < cached_.size() && cached_[index].has_value();
+    }
+    void retain() const noexcept override { RefCounted::retain(); }
+    [[nodiscard]] bool release() const noexcept override { return RefCounted::release(); }
     void dispose() noexcept override { delete this; }
+
+    [[nodiscard]] std::optional<FrameNumber> frame(std::uint32_t index) const {
+        return cached_[index];
+    }
+    /// The file ends after `pages` pages, or has a hole of `count` pages; mappings are not told.
+    void truncate(std::size_t pages) {
+        lose(pages, cached_.size());
+        cached_.resize(pages);
+    }
+    void lose(std::size_t first, std::size_t end) {
+        for (; first < end; ++first) {
+            if (cached_[first]) {
+                frames_.release(*std::exchange(cached_[first], std::nullopt));
+            }
+        }
+    }
+    void grow(std::size_t pages) { cached_.resize(pages); }
 
     /// What the file holds at the start of a page, as read() would see it.
     [[nodiscard]] unsigned char first_byte(std::uint32_t index) noexcept {

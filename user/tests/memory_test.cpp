@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <semaphore.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace {
@@ -418,4 +419,320 @@ CHECK_CASE(pages_of_the_stack_can_move_away) {
         mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     EXPECT(next < moved || next >= moved + 3 * page);
     EXPECT_EQ(moved[0], 7);
+}
+
+namespace {
+
+/// The signal that ends a child which writes to the byte, or 0.
+int signal_of_write(volatile char* at) {
+    const int status = check::status_of_child([=] {
+        signal(SIGSEGV, SIG_DFL);
+        signal(SIGBUS, SIG_DFL);
+        *at = 1;
+    });
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+int file_of(std::size_t size) {
+    const char* const path = "/tmp/memory_test_file";
+    const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    EXPECT(fd >= 0);
+    unlink(path);
+    EXPECT_EQ(ftruncate(fd, static_cast<off_t>(size)), 0);
+    return fd;
+}
+char* map_file(int fd, std::size_t size, int sharing) {
+    void* const at = mmap(nullptr, size, PROT_READ | PROT_WRITE, sharing, fd, 0);
+    EXPECT(at != MAP_FAILED);
+    return static_cast<char*>(at);
+}
+char byte_of(int fd, off_t at) {
+    char byte = 0;
+    EXPECT_EQ(pread(fd, &byte, 1, at), 1);
+    return byte;
+}
+
+/// Runs `body` as a user with this limit of locked memory.
+template <class Body>
+void as_user_with_locks(rlim_t bytes, Body body) {
+    EXPECT_EQ(check::status_of_child([=] {
+                  const rlimit limit{bytes, bytes};
+                  EXPECT_EQ(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+                  EXPECT_EQ(setuid(1000), 0);
+                  body();
+              }),
+              0);
+}
+
+}  // namespace
+
+CHECK_CASE(truncation_reaches_every_mapping) {
+    const int fd = file_of(2 * page);
+    char* const shared = map_file(fd, 2 * page, MAP_SHARED);
+    char* const own = map_file(fd, 2 * page, MAP_PRIVATE);
+    std::memset(shared, 'A', 2 * page);
+    own[0] = own[page] = 'B';
+    const pid_t child = check::fork_or_fail();
+    if (child == 0) {
+        pause();
+    }
+    EXPECT_EQ(ftruncate(fd, 10), 0);
+    EXPECT_EQ(signal_of_write(shared + page), SIGBUS);
+    EXPECT_EQ(signal_of_write(own + page), SIGBUS);
+    EXPECT_EQ(shared[9], 'A');
+    EXPECT_EQ(shared[10], 0);
+    EXPECT_EQ(own[0], 'B');
+    EXPECT_EQ(ftruncate(fd, 2 * page), 0);
+    EXPECT_EQ(own[page], 0);
+    shared[page] = 'C';
+    EXPECT_EQ(byte_of(fd, page), 'C');
+    EXPECT_EQ(pwrite(fd, "D", 1, page + 1), 1);
+    EXPECT_EQ(shared[page + 1], 'D');
+    kill(child, SIGKILL);
+    check::wait_status(child);
+    EXPECT_EQ(ftruncate(fd, 0), 0);
+    EXPECT_EQ(signal_of_write(shared), SIGBUS);
+}
+
+CHECK_CASE(shared_memory_ends_where_it_was_made_to_end) {
+    void* const at = mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    auto* const more = static_cast<char*>(mremap(at, page, 2 * page, MREMAP_MAYMOVE));
+    EXPECT(more != MAP_FAILED);
+    EXPECT_EQ(signal_of_write(more), 0);
+    EXPECT_EQ(more[0], 1);
+    EXPECT_EQ(signal_of_write(more + page), SIGBUS);
+}
+
+CHECK_CASE(mremap_to_a_place) {
+    char* const at = map(8 * page);
+    at[0] = 1;
+    at[page] = 2;
+    EXPECT(mremap(at, 2 * page, 3 * page, MREMAP_MAYMOVE | MREMAP_FIXED, at + 4 * page) ==
+           at + 4 * page);
+    EXPECT_EQ(at[4 * page], 1);
+    EXPECT_EQ(at[5 * page], 2);
+    EXPECT(!can_read(at + page));
+    EXPECT(can_read(at + 2 * page));
+    EXPECT_ERRNO(reinterpret_cast<long>(mremap(at + 4 * page, page, page, MREMAP_FIXED, at)),
+                 EINVAL);
+    EXPECT_ERRNO(reinterpret_cast<long>(mremap(at + 4 * page, 2 * page, 2 * page,
+                                               MREMAP_MAYMOVE | MREMAP_FIXED, at + 5 * page)),
+                 EINVAL);
+    char* const moved = static_cast<char*>(
+        mremap(at + 4 * page, 2 * page, 2 * page, MREMAP_MAYMOVE | MREMAP_DONTUNMAP));
+    EXPECT(moved != MAP_FAILED);
+    EXPECT_EQ(moved[page], 2);
+    EXPECT_EQ(at[5 * page], 0);
+    EXPECT_ERRNO(
+        reinterpret_cast<long>(mremap(moved, page, 2 * page, MREMAP_MAYMOVE | MREMAP_DONTUNMAP)),
+        EINVAL);
+}
+
+CHECK_CASE(mremap_of_nothing_maps_shared_memory_again) {
+    auto* const at = static_cast<char*>(
+        mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    at[page] = 5;
+    auto* const again = static_cast<char*>(mremap(at, 0, 2 * page, MREMAP_MAYMOVE));
+    EXPECT(again != MAP_FAILED && again != at);
+    EXPECT_EQ(again[page], 5);
+    again[0] = 6;
+    EXPECT_EQ(at[0], 6);
+    EXPECT_ERRNO(reinterpret_cast<long>(mremap(map(page), 0, page, MREMAP_MAYMOVE)), EINVAL);
+    EXPECT_ERRNO(reinterpret_cast<long>(mremap(at, 0, page, 0)), ENOMEM);
+}
+
+CHECK_CASE(a_hole_ends_mprotect) {
+    char* const at = map(4 * page);
+    munmap(at + page, page);
+    EXPECT_ERRNO(mprotect(at, 3 * page, PROT_READ), ENOMEM);
+    EXPECT(!can_write(at));
+    EXPECT(can_write(at + 2 * page));
+    EXPECT_ERRNO(mprotect(at, page, 0x10), EINVAL);
+    EXPECT_ERRNO(mprotect(at, page, PROT_READ | PROT_GROWSDOWN), EINVAL);
+    EXPECT_ERRNO(mprotect(at, ~page + 2, PROT_READ), ENOMEM);
+    EXPECT_EQ(mprotect(at, 0, 0x10), 0);
+}
+
+CHECK_CASE(advice_is_followed) {
+    char* const at = map(4 * page);
+    std::memset(at, 5, 4 * page);
+    munmap(at + page, page);
+    EXPECT_ERRNO(madvise(at, 4 * page, MADV_DONTNEED), ENOMEM);
+    EXPECT_EQ(at[0], 0);
+    EXPECT_EQ(at[3 * page], 0);
+    EXPECT_ERRNO(madvise(at, page, 99), EINVAL);
+    EXPECT_ERRNO(madvise(at, 0, 99), EINVAL);
+    EXPECT_ERRNO(madvise(at + 1, page, MADV_DONTNEED), EINVAL);
+    const int fd = file_of(page);
+    char* const shared = map_file(fd, 2 * page, MAP_SHARED);
+    EXPECT_ERRNO(madvise(shared, page, MADV_FREE), EINVAL);
+    EXPECT_ERRNO(madvise(shared, page, MADV_WIPEONFORK), EINVAL);
+    shared[0] = 7;
+    EXPECT_EQ(madvise(shared, page, MADV_DONTNEED), 0);
+    EXPECT_EQ(shared[0], 7);
+    EXPECT_EQ(madvise(shared, page, MADV_POPULATE_WRITE), 0);
+    EXPECT_ERRNO(madvise(shared + page, page, MADV_POPULATE_READ), EFAULT);
+    EXPECT_ERRNO(madvise(map(page, PROT_READ), page, MADV_POPULATE_WRITE), EINVAL);
+}
+
+CHECK_CASE(children_get_what_advice_says) {
+    char* const at = map(3 * page);
+    at[0] = at[page] = at[2 * page] = 1;
+    EXPECT_EQ(madvise(at, page, MADV_DONTFORK), 0);
+    EXPECT_EQ(madvise(at + page, page, MADV_WIPEONFORK), 0);
+    EXPECT_EQ(check::status_of_child([=] {
+                  EXPECT(!can_read(at));
+                  EXPECT_EQ(at[page], 0);
+                  EXPECT_EQ(at[2 * page], 1);
+              }),
+              0);
+    EXPECT_EQ(madvise(at, page, MADV_DOFORK), 0);
+    EXPECT_EQ(madvise(at + page, page, MADV_KEEPONFORK), 0);
+    EXPECT_EQ(check::status_of_child([=] { EXPECT_EQ(at[0] + at[page], 2); }), 0);
+}
+
+CHECK_CASE(locking_checks_its_arguments) {
+    char* const at = map(4 * page);
+    munmap(at + 2 * page, page);
+    EXPECT_EQ(mlock(at + 1, 1), 0);
+    EXPECT_ERRNO(madvise(at, page, MADV_DONTNEED), EINVAL);
+    EXPECT_ERRNO(msync(at, page, MS_INVALIDATE), EBUSY);
+    EXPECT_EQ(munlock(at, page), 0);
+    EXPECT_EQ(madvise(at, page, MADV_DONTNEED), 0);
+    EXPECT_ERRNO(mlock(at, 3 * page), ENOMEM);
+    EXPECT_ERRNO(munlock(at, 3 * page), ENOMEM);
+    EXPECT_ERRNO(mlock(map(page, PROT_NONE), page), ENOMEM);
+    EXPECT_EQ(mlock2(at, page, MLOCK_ONFAULT), 0);
+    EXPECT_ERRNO(mlock2(at, page, 2), EINVAL);
+    EXPECT_ERRNO(mlockall(0), EINVAL);
+    EXPECT_ERRNO(mlockall(MCL_ONFAULT), EINVAL);
+    EXPECT_ERRNO(mlockall(8), EINVAL);
+    EXPECT_EQ(mlockall(MCL_CURRENT | MCL_FUTURE), 0);
+    unsigned char resident = 0;
+    EXPECT_EQ(mincore(map(page), page, &resident), 0);  // one of those that came later
+    EXPECT_EQ(munlockall(), 0);
+}
+
+CHECK_CASE(users_lock_as_much_as_they_may) {
+    as_user_with_locks(2 * page, [] {
+        char* const at = map(4 * page);
+        EXPECT_EQ(mlock(at, 2 * page), 0);
+        EXPECT_EQ(mlock(at, 2 * page), 0);
+        EXPECT_ERRNO(mlock(at + 2 * page, page), ENOMEM);
+        EXPECT_ERRNO(mlock(at, 3 * page), ENOMEM);
+        EXPECT_ERRNO(reinterpret_cast<long>(mmap(nullptr, page, PROT_READ,
+                                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0)),
+                     EAGAIN);
+        EXPECT_ERRNO(reinterpret_cast<long>(mremap(at, 2 * page, 3 * page, MREMAP_MAYMOVE)),
+                     EAGAIN);
+        EXPECT_EQ(munlock(at, 2 * page), 0);
+        EXPECT_ERRNO(mlockall(MCL_CURRENT), ENOMEM);
+        EXPECT_EQ(mlockall(MCL_FUTURE), 0);
+        map(2 * page);
+        EXPECT_ERRNO(reinterpret_cast<long>(
+                         mmap(nullptr, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
+                     EAGAIN);
+        EXPECT_ERRNO(reinterpret_cast<long>(sbrk(64 * page)), ENOMEM);
+    });
+    as_user_with_locks(0, [] {
+        char* const at = map(page);
+        EXPECT_ERRNO(mlock(at, page), EPERM);
+        EXPECT_ERRNO(mlock(at, 0), EPERM);
+        EXPECT_ERRNO(mlockall(MCL_CURRENT), EPERM);
+        EXPECT_EQ(munlock(at, page), 0);
+        EXPECT_EQ(munlockall(), 0);
+    });
+}
+
+CHECK_CASE(mincore_tells_what_is_there) {
+    unsigned char resident[4] = {};
+    char* const at = map(3 * page);
+    at[page] = 1;
+    EXPECT_EQ(mincore(at, 3 * page, resident), 0);
+    EXPECT_EQ(resident[0] & 1, 0);
+    EXPECT_EQ(resident[1] & 1, 1);
+    EXPECT_EQ(resident[2] & 1, 0);
+    const int fd = file_of(2 * page);
+    char* const shown = map_file(fd, 2 * page, MAP_PRIVATE);
+    EXPECT_EQ(pwrite(fd, "x", 1, page), 1);
+    EXPECT_EQ(mincore(shown, 2 * page, resident), 0);
+    EXPECT_EQ(resident[1] & 1, 1);
+    EXPECT_ERRNO(mincore(at + 1, page, resident), EINVAL);
+    EXPECT_ERRNO(mincore(at, page, reinterpret_cast<unsigned char*>(16)), EFAULT);
+    munmap(at, page);
+    EXPECT_ERRNO(mincore(at, page, resident), ENOMEM);
+    EXPECT_EQ(mincore(at, 0, resident), 0);
+}
+
+CHECK_CASE(msync_checks_its_arguments) {
+    char* const at = map(2 * page);
+    EXPECT_EQ(msync(at, 2 * page, MS_SYNC), 0);
+    EXPECT_EQ(msync(at, 2 * page, MS_ASYNC | MS_INVALIDATE), 0);
+    EXPECT_ERRNO(msync(at, page, MS_SYNC | MS_ASYNC), EINVAL);
+    EXPECT_ERRNO(msync(at, page, 8), EINVAL);
+    EXPECT_ERRNO(msync(at + 1, page, MS_SYNC), EINVAL);
+    munmap(at, page);
+    EXPECT_ERRNO(msync(at, 2 * page, MS_SYNC), ENOMEM);
+}
+
+CHECK_CASE(mappings_that_grow_down) {
+    auto* const bottom = reinterpret_cast<char*>(0x3000'0000);
+    void* const at = mmap(bottom, page, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_GROWSDOWN, -1, 0);
+    EXPECT(at == bottom);
+    EXPECT(can_write(bottom - 1));
+    EXPECT(can_write(bottom - 100 * page));
+    char* const below = bottom - 1024 * page;
+    EXPECT(mmap(below, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == below);
+    EXPECT(can_write(below + 300 * page));
+    EXPECT(!can_write(below + 200 * page));  // too near to what lies below
+    EXPECT_EQ(mprotect(bottom, page, PROT_READ | PROT_GROWSDOWN), 0);
+    EXPECT(!can_write(bottom - 100 * page));
+    EXPECT_ERRNO(reinterpret_cast<long>(mmap(nullptr, page, PROT_READ,
+                                             MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0)),
+                 EINVAL);
+}
+
+CHECK_CASE(mmap_checks_its_flags) {
+    const int fd = file_of(page);
+    const auto number = [](void* at) { return at == MAP_FAILED ? -1L : 0L; };
+    EXPECT_ERRNO(number(mmap(nullptr, page, PROT_READ, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1, 0)),
+                 EINVAL);
+    EXPECT_ERRNO(number(mmap(nullptr, page, PROT_READ, MAP_ANONYMOUS, -1, 0)), EINVAL);
+    EXPECT_EQ(number(mmap(nullptr, page, PROT_READ, MAP_SHARED_VALIDATE, fd, 0)), 0);
+    EXPECT_ERRNO(number(mmap(nullptr, page, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0)),
+                 EOPNOTSUPP);
+    EXPECT_ERRNO(number(mmap(nullptr, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)), EINVAL);
+    EXPECT_ERRNO(number(mmap(nullptr, ~page + 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
+                 ENOMEM);
+    EXPECT_ERRNO(number(mmap(nullptr, 0, PROT_READ, MAP_PRIVATE, 999, 0)), EBADF);
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_ERRNO(number(mmap(nullptr, page, PROT_READ, MAP_PRIVATE, ends[0], 0)), ENODEV);
+    EXPECT_ERRNO(number(mmap(nullptr, page, PROT_READ, MAP_PRIVATE, open("/tmp", O_RDONLY), 0)),
+                 ENODEV);
+    char* const zeros = map_file(open("/dev/zero", O_RDWR), page, MAP_SHARED);
+    EXPECT_EQ(check::status_of_child([=] { zeros[0] = 1; }), 0);
+    EXPECT_EQ(zeros[0], 1);
+    void* const ready = mmap(nullptr, page, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    unsigned char resident = 0;
+    EXPECT_EQ(mincore(ready, page, &resident), 0);
+    EXPECT_EQ(resident & 1, 1);
+}
+
+CHECK_CASE(there_is_a_limit_to_mappings) {
+    constexpr std::size_t most = 65530;
+    std::size_t count = 0;
+    auto* const first = reinterpret_cast<char*>(0x2000'0000);
+    for (; count < most + 10; ++count) {
+        // Neighbours differ, so that they stay apart.
+        if (mmap(first + count * page, page, count % 2 == 0 ? PROT_READ : PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+            break;
+        }
+    }
+    EXPECT_EQ(errno, ENOMEM);
+    EXPECT(count > most - 100 && count <= most);
+    EXPECT_EQ(munmap(first, count * page), 0);
 }

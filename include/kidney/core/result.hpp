@@ -20,7 +20,8 @@ enum class Errc : std::uint8_t {
     no_process,          ///< ESRCH
     interrupted,         ///< EINTR: a signal ended the wait
     io_error,            ///< EIO
-    no_device,           ///< ENXIO / ENODEV
+    no_device,           ///< ENXIO
+    unsuitable_device,   ///< ENODEV: there is one, and it cannot do this
     argument_list_long,  ///< E2BIG
     not_executable,      ///< ENOEXEC
     bad_library,         ///< ELIBBAD: what a program names as its interpreter is none
@@ -60,16 +61,47 @@ enum class Errc : std::uint8_t {
 /// The enumerator's own name, for logs and test messages.
 [[nodiscard]] constexpr std::string_view to_string(Errc e) noexcept {
     constexpr std::string_view names[] = {
-        "not_permitted",    "not_found",         "no_process",         "interrupted",
-        "io_error",         "no_device",         "argument_list_long", "not_executable",
-        "bad_library",      "bad_descriptor",    "no_child",           "would_block",
-        "no_memory",        "permission_denied", "bad_address",        "busy",
-        "exists",           "cross_device",      "not_directory",      "is_directory",
-        "invalid_argument", "too_many_files",    "not_a_terminal",     "file_too_big",
-        "no_space",         "not_seekable",      "read_only",          "too_many_links",
-        "broken_pipe",      "out_of_range",      "name_too_long",      "not_implemented",
-        "not_empty",        "too_many_symlinks", "value_overflow",     "not_supported",
-        "timed_out",        "deadlock",          "corrupted",          "restart",
+        "not_permitted",
+        "not_found",
+        "no_process",
+        "interrupted",
+        "io_error",
+        "no_device",
+        "unsuitable_device",
+        "argument_list_long",
+        "not_executable",
+        "bad_library",
+        "bad_descriptor",
+        "no_child",
+        "would_block",
+        "no_memory",
+        "permission_denied",
+        "bad_address",
+        "busy",
+        "exists",
+        "cross_device",
+        "not_directory",
+        "is_directory",
+        "invalid_argument",
+        "too_many_files",
+        "not_a_terminal",
+        "file_too_big",
+        "no_space",
+        "not_seekable",
+        "read_only",
+        "too_many_links",
+        "broken_pipe",
+        "out_of_range",
+        "name_too_long",
+        "not_implemented",
+        "not_empty",
+        "too_many_symlinks",
+        "value_overflow",
+        "not_supported",
+        "timed_out",
+        "deadlock",
+        "corrupted",
+        "restart",
     };
     static_assert(std::size(names) == static_cast<std::size_t>(Errc::restart) + 1);
     return names[static_cast<std::size_t>(e)];

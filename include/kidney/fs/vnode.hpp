@@ -201,9 +201,9 @@ public:
     [[nodiscard]] virtual Status add_seals(std::uint32_t) noexcept {
         return fail(Errc::invalid_argument);
     }
-    /// Pages for mmap and exec. Error: no_device where the object has no pages.
+    /// Pages for mmap and exec. Error: unsuitable_device where the object has no pages.
     [[nodiscard]] virtual Result<Ref<mm::PageSource>> pages() noexcept {
-        return fail(Errc::no_device);
+        return fail(Errc::unsuitable_device);
     }
 
     /// Nodes with a life of their own (devices, /proc) answer with their own File. A null Ref says:

@@ -240,7 +240,7 @@ TEST_F(TmpfsTest, MappingsSeeTheFile) {
         EXPECT_EQ(world.arena.direct(hole)[50], std::byte{'w'});
         world.frames.release(hole);
     }
-    EXPECT_EQ(root->pages().error(), Errc::no_device);
+    EXPECT_EQ(root->pages().error(), Errc::unsuitable_device);
 }
 
 TEST(TmpfsSweep, EveryAllocationFailedInTurn) {

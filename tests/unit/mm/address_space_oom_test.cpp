@@ -105,17 +105,11 @@ TEST(OutOfMemory, PlainPageFaults) {
 
 TEST(OutOfMemory, MapUnmapProtectRemap) {
     sweep([](Machine&, Space& space) -> Status {
-        mm::MapRequest shared = fixed_at(0x6000'0000, anonymous(3));
-        shared.traits.shared = true;
-        TRY(space.map(shared));
-        TRY(space.remap({VirtAddr(0x6000'0000), 3 * page_size}, 5 * page_size, false));
-        TRY(space.map(fixed_at(0x6000'5000, anonymous(1))));
-        TRY(space.remap({VirtAddr(0x6000'0000), 5 * page_size}, 40 * page_size, true));
         TRY(space.map(fixed_at(0x6100'0000, anonymous(5))));
         TRY(space.populate({VirtAddr(0x6100'0000), 5 * page_size}, hal::Access::write));
         TRY(space.protect({VirtAddr(0x6100'1000), page_size}, read_only));
         TRY(space.unmap({VirtAddr(0x6100'3000), page_size}));
-        TRY(space.remap({VirtAddr(0x6100'0000), page_size}, 64 * page_size, true));
+        TRY(space.remap({{VirtAddr(0x6100'0000), page_size}, 64 * page_size, true}));
         const VirtAddr start{0x7000'0000};
         space.set_break_start(start);
         return space.set_break(start + page_size) == start ? Status(fail(Errc::no_memory))
@@ -133,13 +127,54 @@ TEST(OutOfMemory, RemapToRightBelow) {
         TRY(space.map(fixed_at(old.value(), anonymous(2))));
         TRY(touch(space, old, hal::Access::write));
         EXPECT_TRUE(m.store(old, 11));
-        const Result<VirtAddr> to = space.remap({old, 2 * page_size}, 4 * page_size, true);
+        const Result<VirtAddr> to = space.remap({{old, 2 * page_size}, 4 * page_size, true});
         EXPECT_EQ(m.load(to.value_or(old)), 11U);
         if (to) {
             EXPECT_EQ(*to, old - 4 * page_size);
             EXPECT_EQ(m.load(old), std::nullopt);
         }
         return to ? Status() : fail(to.error());
+    });
+}
+
+/// What a fixed mapping replaces is still there if the mapping fails.
+TEST(OutOfMemory, FixedMappingsReplaceAllOrNothing) {
+    sweep([](Machine& m, Space& space) -> Status {
+        const VirtAddr at{0x3000'1000};
+        const auto mapped = space.map(fixed_at(at.value(), anonymous(1, read_only)));
+        EXPECT_NE(m.store(at, 1), mapped.has_value());
+        return mapped ? touch(space, data + 4 * page_size, hal::Access::write)
+                      : fail(mapped.error());
+    });
+}
+
+TEST(OutOfMemory, MovesReplaceAllOrNothing) {
+    for (const bool keep : {false, true}) {
+        sweep([keep](Machine& m, Space& space) -> Status {
+            TRY(space.map(fixed_at(0x5000'0000, anonymous(4))));
+            const VirtAddr target{0x5000'1000};  // no page table there yet
+            const auto to = space.remap({.old = {data + page_size, 2 * page_size},
+                                         .new_size = 2 * page_size,
+                                         .may_move = true,
+                                         .keep_old = keep,
+                                         .target = target});
+            EXPECT_EQ(m.load(target), to ? 1U : 0U);
+            EXPECT_EQ(m.load(target + page_size), to ? 2U : 0U);
+            return to ? Status() : fail(to.error());
+        });
+    }
+}
+
+TEST(OutOfMemory, AdviceAndLocks) {
+    sweep([](Machine&, Space& space) -> Status {
+        TRY(space.advise({data + page_size, 2 * page_size}, mm::Advice::dont_fork));
+        TRY(space.advise({data + 3 * page_size, page_size}, mm::Advice::wipe_on_fork));
+        TRY(space.set_locked({data + page_size, 4 * page_size}, true));
+        TRY(space.set_locked({data + 2 * page_size, page_size}, false));
+        space.set_all_locked(false, true);
+        TRY(space.map(fixed_at(0x6000'0000, anonymous(2))));
+        TRY(space.set_locked({VirtAddr(0x6000'0000), page_size}, false));
+        return touch(space, VirtAddr(0x6000'0000), hal::Access::write);
     });
 }
 

@@ -23,8 +23,9 @@ template <hal::PageTableFormat Format>
 class SpaceMachine {
 public:
     using Frames = fakes::FaultyFrames<MemoryMachine::Frames>;
-    using Space =
-        mm::AddressSpace<Format, Frames, sim::RamArena, sim::Mmu, fakes::FakeHeap, NullLock>;
+    using Mappings = mm::ReverseMap<NullLock, NullLock>;
+    using Space = mm::AddressSpace<Format, Frames, sim::RamArena, sim::Mmu, fakes::FakeHeap,
+                                   NullLock, Mappings>;
     using User = sim::UserMemory<Format, sim::RamArena, Space>;
     using Source = fakes::FakePageSource<Frames, sim::RamArena>;
 
@@ -98,7 +99,8 @@ public:
     Frames frames{memory_.frames};
     fakes::FakeHeap heap;
     sim::TlbBank tlbs;
-    typename Space::Environment environment{frames, memory_.ram, heap,
+    Mappings mappings;
+    typename Space::Environment environment{frames, memory_.ram, heap, mappings,
                                             *memory_.frames.allocate(mm::FrameZone::direct)};
 
 private:

@@ -11,6 +11,7 @@
 #include "sim/ram_arena.hpp"
 #include "sim/user_memory.hpp"
 #include "tests/fakes/fake_heap.hpp"
+#include "tests/fakes/fake_page_source.hpp"
 #include "tests/support/sim_world.hpp"
 
 #include <gtest/gtest.h>
@@ -18,7 +19,9 @@
 namespace kidney::test {
 namespace {
 
-constexpr LockRank space_rank{22, "address space"};
+constexpr LockRank turn_rank{22, "mappings' turn"};
+constexpr LockRank space_rank{23, "address space"};
+constexpr LockRank mappings_rank{91, "mappings"};
 constexpr LockRank frames_rank{98, "frames"};
 
 using World = SimWorld<>;
@@ -27,8 +30,9 @@ using Frames = mm::FrameService<mm::BuddyAllocator, World::SpinLock<frames_rank>
 template <class Format>
 class MemoryOnMachine : public testing::Test {
 protected:
+    using Mappings = mm::ReverseMap<World::Mutex<turn_rank>, World::SpinLock<mappings_rank>>;
     using Space = mm::AddressSpace<Format, Frames, sim::RamArena, sim::Mmu, fakes::FakeHeap,
-                                   World::Mutex<space_rank>>;
+                                   World::Mutex<space_rank>, Mappings>;
     using User = sim::UserMemory<Format, sim::RamArena, Space>;
 
     void SetUp() override {
@@ -59,7 +63,8 @@ TYPED_TEST(MemoryOnMachine, ThreadsFaultAndForkAtTheSameTime) {
     constexpr std::uint32_t writers = 3;
     const std::size_t idle_frames = this->frames.free_frames();
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
-        typename Space::Environment environment{this->frames, this->ram, this->heap,
+        typename TestFixture::Mappings mappings;
+        typename Space::Environment environment{this->frames, this->ram, this->heap, mappings,
                                                 this->kernel_root};
         World world({.cpus = cpus, .seed = seed});
         world.spawn("main", [&] {
@@ -128,6 +133,80 @@ TYPED_TEST(MemoryOnMachine, ThreadsFaultAndForkAtTheSameTime) {
         EXPECT_EQ(this->heap.live_objects(), 0U) << "seed " << seed;
         EXPECT_EQ(this->tlbs.stale_uses, 0U) << "a TLB was not told, seed " << seed;
         EXPECT_GT(this->tlbs.shoot_downs, 0U);
+    }
+}
+
+TYPED_TEST(MemoryOnMachine, FilesLosePagesWhileProgramsUseThem) {
+    using Space = typename TestFixture::Space;
+    using User = typename TestFixture::User;
+    using Source = fakes::FakePageSource<Frames, sim::RamArena>;
+    constexpr std::uint32_t cpus = 3;
+    constexpr std::uint32_t pages = 8;
+    constexpr std::uint32_t writers = 2;
+    const std::size_t idle_frames = this->frames.free_frames();
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+        typename TestFixture::Mappings mappings;
+        typename Space::Environment environment{this->frames, this->ram, this->heap, mappings,
+                                                this->kernel_root};
+        World world({.cpus = cpus, .seed = seed});
+        world.spawn("main", [&] {
+            Ref<Space> space = *Space::create(environment);
+            Ref<Source> file = Source::create(this->frames, this->ram, pages);
+            for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
+                this->tlbs.ask = nullptr;
+                this->tlbs.current = CpuId(cpu);
+                space->activate(CpuId(cpu));
+            }
+            this->tlbs.ask = []() noexcept { return sim::Cpu::id(); };
+            User::use(this->ram, *space);
+            mm::MapRequest request;
+            request.size = pages * page_size;
+            request.traits.protection = {.read = true, .write = true, .execute = false};
+            request.traits.shared = true;
+            request.traits.source = file;
+            const VirtAddr base = *space->map(request);
+            World::Semaphore finished;
+            for (std::uint32_t me = 0; me < writers; ++me) {
+                world.spawn("writer", [&, me] {
+                    for (std::uint32_t n = 0; n < 100; ++n) {
+                        const VirtAddr word = base + n * (me + 3) % pages * page_size + me * 4;
+                        EXPECT_EQ(User::copy_out(word, std::as_bytes(std::span(&n, 1))), 4U);
+                        World::compute(Duration::microseconds(3));
+                    }
+                    finished.release();
+                });
+            }
+            world.spawn("forks", [&] {
+                for (int n = 0; n < 10; ++n) {
+                    Ref<Space> child = *space->fork();
+                    World::sleep(Duration::microseconds(20));
+                    child = *child->fork();
+                }
+                finished.release();
+            });
+            for (std::uint32_t n = 0; n < 40; ++n) {
+                const std::uint32_t first = n * 5 % pages;
+                file->lose(first, pages);
+                file->unmap({first, pages - first}, mm::PrivateCopies::keep);
+                for (std::uint32_t page = first; page < pages; ++page) {
+                    if (const auto shown = space->query(base + page * page_size)) {
+                        EXPECT_EQ(shown->frame, file->frame(page)) << "what was lost is shown";
+                    }
+                }
+                World::sleep(Duration::microseconds(7));
+            }
+            for (std::uint32_t i = 0; i < writers + 1; ++i) {
+                finished.acquire();
+            }
+            for (std::uint32_t cpu = 0; cpu < cpus; ++cpu) {
+                space->deactivate(CpuId(cpu));
+                this->tlbs.cpus[cpu] = {};
+            }
+        });
+        EXPECT_EQ(world.run(), sim::Outcome::stopped) << world.report();
+        EXPECT_EQ(this->frames.free_frames(), idle_frames) << "frames leaked, seed " << seed;
+        EXPECT_EQ(this->heap.live_objects(), 0U) << "seed " << seed;
+        EXPECT_EQ(this->tlbs.stale_uses, 0U) << "a TLB was not told, seed " << seed;
     }
 }
 

@@ -100,7 +100,7 @@ struct Preemption {
 using KernelTables = KernelMap<PageFormat>;
 using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption>;
 using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>>;
-using Stacks = KernelStacks<KernelTables, Frames, SpinLock<ranks::kernel_map>>;
+using Stacks = KernelStacks<KernelTables, Frames, Mmu, SpinLock<ranks::kernel_map>>;
 using Heap = HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>;
 using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
 using ReverseMap = mm::ReverseMap<Mutex<ranks::unmapping>, SpinLock<ranks::mappings>>;

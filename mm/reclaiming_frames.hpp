@@ -5,9 +5,11 @@
 /// so they use the frames themselves; the frames keep a reserve for them, and so does the cache.
 #pragma once
 
+#include "kidney/core/assert.hpp"
 #include "kidney/mm/frame_reclaimer.hpp"
 #include "kidney/mm/frame_service.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +17,7 @@
 namespace kidney::mm {
 
 /// Model of `CountedFrames`. Concurrency: any thread that holds no spin lock. Cost: that of
-/// `Frames`, and when these are exhausted the reclaimer's.
+/// `Frames`, and when these are exhausted the reclaimers'.
 template <CountedFrames Frames>
 class ReclaimingFrames {
 public:
@@ -24,9 +26,15 @@ public:
 
     explicit ReclaimingFrames(Frames& frames) noexcept : frames_(frames) {}
 
-    /// From now on; it must stay.
-    void set_reclaimer(FrameReclaimer& reclaimer) noexcept {
-        reclaimer_.store(&reclaimer, std::memory_order_release);  // with all that it consists of
+    /// From now on, after those before it; it must stay. Boot only: one at a time.
+    void add_reclaimer(FrameReclaimer& reclaimer) noexcept {
+        std::size_t n = 0;
+        while (reclaimers_[n].load(std::memory_order_relaxed) != nullptr) {
+            ++n;
+            KIDNEY_INVARIANT(n < reclaimers_.size(), "mm: too many reclaimers");
+        }
+        reclaimers_[n].store(&reclaimer,
+                             std::memory_order_release);  // with all that it consists of
     }
 
     /// Error: no_memory, when there is nothing left to reclaim. What was reclaimed may be of no use
@@ -40,8 +48,16 @@ public:
     }
     /// For those who use the frames themselves and can wait: true, if it is worth another try.
     [[nodiscard]] std::size_t reclaim(std::size_t most) noexcept {
-        FrameReclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
-        return reclaimer == nullptr ? 0 : reclaimer->reclaim(most);
+        for (const auto& known : reclaimers_) {
+            FrameReclaimer* const reclaimer = known.load(std::memory_order_acquire);
+            if (reclaimer == nullptr) {
+                break;
+            }
+            if (const std::size_t freed = reclaimer->reclaim(most); freed != 0) {
+                return freed;
+            }
+        }
+        return 0;
     }
     void retain(FrameNumber frame) noexcept { frames_.retain(frame); }
     void release(FrameNumber frame) noexcept { frames_.release(frame); }
@@ -52,7 +68,7 @@ public:
 
 private:
     Frames& frames_;
-    std::atomic<FrameReclaimer*> reclaimer_{nullptr};
+    std::array<std::atomic<FrameReclaimer*>, 2> reclaimers_{};
 };
 
 }  // namespace kidney::mm

@@ -55,7 +55,8 @@ void mount_or_warn(std::string_view path, Status started, fs::FileSystem& file_s
 
 void mount_file_systems(const BootOptions& options) noexcept {
     Kernel& k = kernel_objects;
-    reclaiming_frames().set_reclaimer(k.page_cache.create(heap(), frames(), phys_map()));
+    reclaiming_frames().add_reclaimer(k.page_cache.create(heap(), frames(), phys_map()));
+    reclaiming_frames().add_reclaimer(stacks());
     k.vfs.create(heap());
 
     Disk& disk = root_disk(options);

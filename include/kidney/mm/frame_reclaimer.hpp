@@ -6,7 +6,7 @@
 namespace kidney::mm {
 
 /// Something that keeps frames only because they may be useful again: a cache.
-///   R1 reclaim(n) frees up to n frames that nobody else uses, and returns how many; 0 means that
+///   R1 reclaim(n) frees about n frames that nobody else uses, and returns how many; 0 means that
 ///      asking again is of no use now
 ///   R2 nothing is lost by it: what a frame held can be had again
 /// Called by whoever just failed to allocate, with mutexes held that rank before the reclaimer's

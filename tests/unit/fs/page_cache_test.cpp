@@ -152,7 +152,7 @@ TEST_F(PageCacheTest, MakesRoomWhenFramesRunOut) {
 
 TEST_F(PageCacheTest, GivesWayToOthers) {
     mm::ReclaimingFrames<fs_test::Frames> others(world.frames);
-    others.set_reclaimer(cache);
+    others.add_reclaimer(cache);
     object.count = 10'000;
     for (std::uint32_t i = 0; i < 10'000; ++i) {
         const FrameNumber frame = *cache.get(object, i);

@@ -65,7 +65,7 @@ TEST_F(ReclaimingFramesTest, KeepsTheLawsOfFrames) {
 }
 
 TEST_F(ReclaimingFramesTest, AsksOnlyWhenThereIsNothingLeft) {
-    reclaiming.set_reclaimer(hoard);
+    reclaiming.add_reclaimer(hoard);
     hoard.keep(70);
     for (int i = 0; i < 30; ++i) {
         ASSERT_TRUE(reclaiming.allocate(FrameZone::any));
@@ -83,7 +83,7 @@ TEST_F(ReclaimingFramesTest, WithoutAReclaimerItIsOver) {
 }
 
 TEST_F(ReclaimingFramesTest, AsksAgainWhenOthersWereFaster) {
-    reclaiming.set_reclaimer(hoard);
+    reclaiming.add_reclaimer(hoard);
     hoard.keep(100);
     std::vector<FrameNumber> stolen;
     hoard.thief = &stolen;
@@ -93,7 +93,7 @@ TEST_F(ReclaimingFramesTest, AsksAgainWhenOthersWereFaster) {
 }
 
 TEST_F(ReclaimingFramesTest, EveryFailureIsFollowedByOneTry) {
-    reclaiming.set_reclaimer(hoard);
+    reclaiming.add_reclaimer(hoard);
     hoard.keep(10);
     frames.fail_at(1);
     EXPECT_TRUE(reclaiming.allocate(FrameZone::any));

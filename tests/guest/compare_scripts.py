@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Shell scripts must print the same in the guest as on Linux, with the same busybox: output, errors and status.
+"""Shell scripts must print the same in the guest as on Linux, with the same programs: output, errors and status.
 
-Each script of scripts/ runs in a folder of its own under /tmp. All of them run in one boot; when one hangs or brings
+Those of scripts/ use busybox; those of debian/ (--debian) the dynamic programs of a tree of Debian packages.
+
+Each script runs in a folder of its own under /tmp. All of them run in one boot; when one hangs or brings
 the machine down, that one has failed and the rest runs in another boot. A script that differs between two runs on
 Linux is not fit for the corpus, which `--linux-only` finds out; what Linux printed twice is remembered in the build
 tree, as long as nothing changes that it depends on.
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import guest
+from debian_tree import Unavailable, debian_tree
 
 HERE = Path(__file__).resolve().parent
 BLOCK = re.compile(rb"\n@@ begin (\S+)\n(.*?)\n@@ stderr \1\n(.*?)\n@@ end \1 (\d+)\n", re.DOTALL)
@@ -42,10 +45,11 @@ def started(text: bytes) -> list[str]:
 
 
 class Corpus:
-    """The scripts in a folder that becomes a part of the root file system."""
+    """The scripts in a folder that becomes a part of the root file system, over the programs that they use."""
 
-    def __init__(self, tree: Path, scripts: Path, folder: str):
+    def __init__(self, tree: Path, scripts: Path, folder: str, programs: Path | None):
         self._tree = tree
+        self._programs = programs
         self._overlay = Path(folder)
         target = self._overlay / GUEST_FOLDER
         target.mkdir(parents=True)
@@ -55,15 +59,21 @@ class Corpus:
 
     def run(self, names: list[str], *options: str) -> dict[str, Outcome]:
         command = f"sh /{GUEST_FOLDER}/corpus /{GUEST_FOLDER} /tmp/work "
-        return run_all(names, lambda left: guest.run(self._tree, command + " ".join(left), "--root",
-                                                     str(self._overlay), *options, deadline=SILENCE))
+        roots = ["--root", str(self._overlay)]
+        if self._programs:
+            roots = ["--root", str(self._programs), *roots]
+            if "--linux" in options:
+                roots += ["--memory", "768"]  # it has the whole tree in memory
+        return run_all(names, lambda left: guest.run(self._tree, command + " ".join(left), *roots, *options,
+                                                     deadline=SILENCE))
 
     def digest(self, name: str) -> str:
         """Of all that decides what a script prints on Linux."""
         parts = [self._overlay / GUEST_FOLDER / "corpus", self._overlay / GUEST_FOLDER / f"{name}.sh",
                  self._tree / "rootfs/bin/busybox", self._tree / "rootfs/sbin/init",
                  *sorted((self._tree / "rootfs/etc").iterdir()), *map(Path, guest.linux.PARTS)]
-        return hashlib.sha256(b"".join(hashlib.sha256(part.read_bytes()).digest() for part in parts)).hexdigest()
+        digests = [hashlib.sha256(part.read_bytes()).digest() for part in parts]
+        return hashlib.sha256(b"".join(digests) + str(self._programs).encode()).hexdigest()
 
 
 class Memory:
@@ -127,17 +137,27 @@ def difference(expected: Outcome, actual: Outcome) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tree", type=Path, required=True, help="the build tree with the images")
-    parser.add_argument("--scripts", type=Path, default=HERE / "scripts")
+    parser.add_argument("--scripts", type=Path)
+    parser.add_argument("--debian", action="store_true", help="the scripts for a tree of Debian packages")
     parser.add_argument("--linux-only", action="store_true", help="only check that Linux prints the same twice")
     parser.add_argument("--smp", default="1")
     parser.add_argument("name", nargs="*")
     options = parser.parse_args()
 
     guest.require_linux(options.tree)
-    names = options.name or sorted(path.stem for path in options.scripts.glob("*.sh"))
+    programs = None
+    if options.debian:
+        try:
+            programs = debian_tree(options.tree.absolute().parent)
+        except Unavailable as why:
+            print(f"skipped: there is no tree of Debian packages: {why}")
+            return guest.SKIPPED
+    corpus_name = "debian" if options.debian else "scripts"
+    scripts = options.scripts or HERE / corpus_name
+    names = options.name or sorted(path.stem for path in scripts.glob("*.sh"))
     with tempfile.TemporaryDirectory(prefix="kidney-scripts-") as folder:
-        corpus = Corpus(options.tree, options.scripts, folder)
-        memory = Memory(corpus, options.tree / "linux-scripts.json")
+        corpus = Corpus(options.tree, scripts, folder, programs)
+        memory = Memory(corpus, options.tree / f"linux-{corpus_name}.json")
         expected = memory.recall(names)
         unknown = [name for name in names if name not in expected]
         expected |= corpus.run(unknown, "--linux")

@@ -27,13 +27,11 @@ inline constexpr std::uint32_t max_transfer = 0x7fff'f000;
 /// what a program may name at all? Errors: bad_address; invalid_argument for a size that is
 /// negative to the program.
 [[nodiscard]] inline Status check_user_range(VirtAddr at, std::uint32_t size) noexcept {
-    if (std::uint64_t{at.value()} + size > hal::user_end.value()) [[unlikely]] {
-        return fail(Errc::bad_address);
+    constexpr std::uint32_t end = hal::user_end.value();
+    if (static_cast<std::int32_t>(size) >= 0 && at.value() <= end - size) [[likely]] {
+        return {};
     }
-    if (static_cast<std::int32_t>(size) < 0) [[unlikely]] {
-        return fail(Errc::invalid_argument);
-    }
-    return {};
+    return fail(size > end || at.value() > end - size ? Errc::bad_address : Errc::invalid_argument);
 }
 
 [[nodiscard]] inline Status copy_in(std::span<std::byte> to, VirtAddr from) noexcept {

@@ -166,6 +166,11 @@ public:
         TRY(check_regular());
         return bytes_.allocate(offset, length);
     }
+    /// No file here can be sealed.
+    [[nodiscard]] Result<std::uint32_t> seals() noexcept override {
+        TRY(check_regular());
+        return Seals::seal;
+    }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
         if (type_ != NodeType::regular) {
             return fail(Errc::unsuitable_device);

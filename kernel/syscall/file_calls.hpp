@@ -61,6 +61,7 @@ Reply sync_file_range(Process& self, Fd fd, std::uint32_t offset_low, std::uint3
 
 // Descriptors.
 Reply close(Process& self, Fd fd) noexcept;
+Reply memfd_create(Process& self, UserPtr<const char> name, std::uint32_t flags) noexcept;
 Reply close_range(Process& self, std::uint32_t first, std::uint32_t last,
                   std::uint32_t flags) noexcept;
 Reply dup(Process& self, Fd fd) noexcept;

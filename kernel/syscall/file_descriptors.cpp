@@ -1,6 +1,7 @@
 /// close, dup, pipe, fcntl, ioctl, getdents.
 #include "kernel/devices.hpp"
 #include "kernel/process/process.hpp"
+#include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/directory_buffer.hpp"
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/lock_calls.hpp"
@@ -8,6 +9,7 @@
 #include "kernel/syscall/user_copy.hpp"
 #include "kidney/fs/splice_pipe.hpp"
 
+#include <array>
 #include <asm/ioctls.h>
 #include <cstdint>
 #include <linux/fcntl.h>
@@ -20,6 +22,45 @@ Reply close(Process& self, Fd fd) noexcept {
     TRY(self.files.close(fd));
     return 0U;
 }
+
+Reply memfd_create(Process& self, UserPtr<const char> name, std::uint32_t flags) noexcept {
+    constexpr std::uint32_t cloexec = 1;  // MFD_CLOEXEC; the others promise what is not here
+    constexpr std::size_t longest_name = 249 + 1;  // with its NUL; it only serves people who debug
+    if ((flags & ~cloexec) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    std::array<char, longest_name> text;
+    if (const auto length = copy_string(text, name); !length) {
+        return fail(length.error() == Errc::name_too_long ? Errc::invalid_argument
+                                                          : length.error());
+    }
+    const fs::Credentials owner = self.identity.effective();
+    const fs::NewNode node{
+        .permissions = fs::Permissions(0777), .uid = owner.uid, .gid = owner.gid};
+    Ref<fs::File> file =
+        TRY(vfs().open_node(TRY(create_memory_file(node, 0)), {.read = true, .write = true}));
+    return TRY(self.files.install(std::move(file), (flags & cloexec) != 0)).value();
+}
+
+namespace {
+
+/// F_GET_SEALS, F_ADD_SEALS.
+Reply get_seals(fs::File& file) noexcept {
+    return file.vnode() != nullptr ? Reply(file.vnode()->seals())
+                                   : Reply(fail(Errc::invalid_argument));
+}
+Reply add_seals(fs::File& file, std::uint32_t seals) noexcept {
+    if (!file.is_writable()) {
+        return fail(Errc::not_permitted);
+    }
+    if ((seals & ~fs::Seals::all) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(get_seals(file));
+    return fail(Errc::not_permitted);  // sealed against that
+}
+
+}  // namespace
 
 Reply close_range(Process& self, std::uint32_t first, std::uint32_t last,
                   std::uint32_t flags) noexcept {
@@ -134,6 +175,10 @@ Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argumen
             return 0U;
         case F_GETLEASE:
             return std::uint32_t{F_UNLCK};
+        case F_GET_SEALS:
+            return get_seals(*file);
+        case F_ADD_SEALS:
+            return add_seals(*file, argument);
         case F_GETPIPE_SZ:
             return file->pipe() != nullptr ? Reply(file->pipe()->size())
                                            : Reply(fail(Errc::bad_descriptor));

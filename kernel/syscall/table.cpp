@@ -251,6 +251,7 @@ constexpr Call list[] = {
     KIDNEY_CALL(preadv2, preadv2),
     KIDNEY_CALL(pwritev2, pwritev2),
     KIDNEY_CALL(close_range, close_range),
+    KIDNEY_CALL(memfd_create, memfd_create),
     KIDNEY_CALL(prlimit64, prlimit64),
     KIDNEY_CALL(syncfs, syncfs),
     KIDNEY_CALL(sched_setattr, sched_setattr),

@@ -383,3 +383,36 @@ CHECK_CASE(paths_relative_to_an_open_directory) {
     close(directory);
     EXPECT_EQ(rmdir("d"), 0);
 }
+
+CHECK_CASE(files_in_memory) {
+    const int fd = memfd_create("name", MFD_CLOEXEC);
+    EXPECT(fd >= 0);
+    EXPECT_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
+    EXPECT_EQ(write(fd, "text", 4), 4);
+    struct stat status{};
+    EXPECT_EQ(fstat(fd, &status), 0);
+    EXPECT(S_ISREG(status.st_mode) && status.st_size == 4 && status.st_nlink == 0);
+    auto* const memory =
+        static_cast<char*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    EXPECT(memory != MAP_FAILED);
+    memory[0] = 'n';
+    char back[4];
+    EXPECT_EQ(pread(fd, back, 4, 0), 4);
+    EXPECT(std::memcmp(back, "next", 4) == 0);
+    EXPECT_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL);
+    EXPECT_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EPERM);
+    EXPECT_ERRNO(fcntl(fd, F_ADD_SEALS, 0x4000), EINVAL);
+    EXPECT_ERRNO(fcntl(open("/tmp", O_RDONLY), F_GET_SEALS), EINVAL);
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_ERRNO(fcntl(ends[1], F_ADD_SEALS, F_SEAL_GROW), EINVAL);
+    EXPECT_ERRNO(fcntl(ends[0], F_ADD_SEALS, F_SEAL_GROW), EPERM);
+    EXPECT_ERRNO(memfd_create("name", 0x8000), EINVAL);
+    EXPECT_ERRNO(memfd_create(nullptr, 0), EFAULT);
+    static char name[251];
+    std::memset(name, 'n', 249);
+    EXPECT(memfd_create(name, 0) >= 0);
+    name[249] = 'n';
+    EXPECT_ERRNO(memfd_create(name, 0), EINVAL);
+}

@@ -112,9 +112,9 @@ class File;
 class FileSystem;
 class SplicePipe;  // kidney/fs/splice_pipe.hpp
 
-/// What memfd_create(2) files may be told to refuse from now on: F_SEAL_* bits.
+/// What a file in memory refuses for good: F_SEAL_* bits.
 struct Seals {
-    static constexpr std::uint32_t seal = 1, shrink = 2, grow = 4, write = 8, future_write = 16;
+    static constexpr std::uint32_t seal = 1;  ///< further seals
     static constexpr std::uint32_t all = 31;
 };
 
@@ -193,12 +193,8 @@ public:
         return fail(Errc::not_supported);
     }
     [[nodiscard]] virtual Status sync() noexcept { return {}; }
-    /// F_GET_SEALS and F_ADD_SEALS. Errors: invalid_argument (no such thing here), not_permitted,
-    /// busy.
+    /// Error: invalid_argument (there is no such thing here).
     [[nodiscard]] virtual Result<std::uint32_t> seals() noexcept {
-        return fail(Errc::invalid_argument);
-    }
-    [[nodiscard]] virtual Status add_seals(std::uint32_t) noexcept {
         return fail(Errc::invalid_argument);
     }
     /// Pages for mmap and exec. Error: unsuitable_device where the object has no pages.

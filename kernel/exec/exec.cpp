@@ -166,6 +166,7 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     }
     self.replace(self.executable, Ref<fs::Vnode>::share(executable));
     self.clear_on_exit = {};
+    self.posix_timers.remove_all(self);
     self.thread->set_name(name);
     self.thread->user_state.reset_current();
     LockGuard guard(process_lock);

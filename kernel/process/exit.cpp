@@ -26,7 +26,8 @@ void clear_thread_word(Process& self) noexcept {
 
 /// Files and memory. May sleep: the last close of a file can write to a disk.
 void release_resources(Process& self) noexcept {
-    self.real_timer.cancel();
+    self.interval_timers.cancel();
+    self.posix_timers.remove_all(self);
     clear_thread_word(self);
     self.files.close_all();
     self.replace(self.directory, Ref<fs::Vnode>());
@@ -82,6 +83,7 @@ void exit_process(Process& self, ExitStatus status) noexcept {
         init_has_exited(status);
     }
     release_resources(self);
+    SignalQueue undelivered;
     Ref<Process> reaped;  // by nobody: no wait4 will come
     {
         LockGuard guard(process_lock);
@@ -94,6 +96,10 @@ void exit_process(Process& self, ExitStatus status) noexcept {
         hand_children_on(self);
         self.status = status;
         self.state = Process::State::zombie;
+        self.signals.discard_all();
+        while (QueuedSignal* const queued = self.signals.take_discarded()) {
+            undelivered.append(*queued);
+        }
         if (tell_parent_about_exit(self)) {
             reaped = processes().remove(self);
         }
@@ -103,6 +109,7 @@ void exit_process(Process& self, ExitStatus status) noexcept {
         self.thread = nullptr;
     }
     reaped.reset();
+    SpareSignal::destroy_all(undelivered);
     dispatcher().exit();
 }
 

@@ -31,6 +31,7 @@ public:
         limits_[abi::limit_core].current = 0;
         limits_[abi::limit_open_files] = {1024, 1024};
         limits_[abi::limit_processes] = {4096, 4096};
+        limits_[abi::limit_pending_signals] = {1024, 1024};
         limits_[abi::limit_nice] = limits_[abi::limit_realtime_priority] = {0, 0};
     }
     /// Error: invalid_argument.
@@ -102,6 +103,10 @@ public:
         }
         ++l.current;
         return CpuVerdict::warn;
+    }
+    /// RLIMIT_SIGPENDING: queued signals of a process, timers included.
+    [[nodiscard]] std::uint64_t pending_signals() const noexcept {
+        return limits_[abi::limit_pending_signals].current;
     }
     [[nodiscard]] bool limits_cpu_time() const noexcept {
         return limits_[abi::limit_cpu].current != unlimited;

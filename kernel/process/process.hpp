@@ -13,11 +13,12 @@
 #include "kernel/process/exit_status.hpp"
 #include "kernel/process/fd_table.hpp"
 #include "kernel/process/identity.hpp"
-#include "kernel/process/interval_timer.hpp"
 #include "kernel/process/limits.hpp"
 #include "kernel/process/pid.hpp"
 #include "kernel/process/priorities.hpp"
 #include "kernel/signal/signal_state.hpp"
+#include "kernel/time/posix_timer.hpp"
+#include "kernel/time/process_timer.hpp"
 #include "kidney/core/bounded.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/core/time.hpp"
@@ -81,7 +82,8 @@ public:
     BoundedText<256> executable_path;      ///< when it was started; the name cache may forget it
     UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
     UserPtr<std::uint32_t> clear_on_exit;  ///< CLONE_CHILD_CLEARTID, set_tid_address
-    IntervalTimer real_timer;
+    IntervalTimers interval_timers{*this};
+    PosixTimers posix_timers;
     RestartMode restart_mode = RestartMode::none;
     /// When a restarted sleep or poll shall end; never() if none is under way.
     Instant resumed_deadline = Instant::never();

@@ -66,14 +66,12 @@ void fpu_state_comes_back(laws::Report& report) noexcept {
         return;
     }
     constexpr std::size_t xmm0 = 160;
-    std::array<std::byte, arch::FpuState::size> image;
+    alignas(16) std::array<std::byte, arch::FpuState::size> image;
     std::ranges::copy(arch::FpuState::initial().bytes(), image.begin());
     std::fill_n(image.begin() + xmm0, 16, std::byte{0x5a});
     std::memset(image.data() + 24, 0xff, 4);  // MXCSR with reserved bits: must not fault
-    arch::FpuState written;
-    written.assign(image);
     const hal::InterruptState state = Cpu::interrupts_disable();
-    written.load();
+    arch::FpuState::load_foreign(image);
     arch::FpuState read;
     read.save();
     arch::FpuState::initial().load();
@@ -88,13 +86,11 @@ void programs_begin_with_empty_registers(laws::Report& report) noexcept {
         return;
     }
     constexpr std::size_t registers_at = 32, registers_end = 288;  // x87 and xmm
-    std::array<std::byte, arch::FpuState::size> image;
+    alignas(16) std::array<std::byte, arch::FpuState::size> image;
     std::ranges::copy(arch::FpuState::initial().bytes(), image.begin());
     std::fill(image.begin() + registers_at, image.begin() + registers_end, std::byte{0x5a});
-    arch::FpuState firmware;
-    firmware.assign(image);
     const hal::InterruptState state = Cpu::interrupts_disable();
-    firmware.load();
+    arch::FpuState::load_foreign(image);
     arch::initialise_fpu();
     arch::FpuState::initial().load();
     Cpu::interrupts_restore(state);

@@ -40,12 +40,18 @@ void end_interrupted_call(Process& self, hal::TrapFrame& frame, RestartMode mode
 
 /// The next signal, and the mark cleared if it was the last.
 std::optional<Delivery> take_next(Process& self) noexcept {
-    LockGuard guard(process_lock);
-    // Cleared before the look: a signal that comes later sets it again.
-    self.thread->interrupted.store(0, std::memory_order_seq_cst);
-    std::optional<Delivery> next = self.signals.choose_next();
-    if (next && self.signals.has_deliverable()) {
-        self.thread->interrupted.store(1, std::memory_order_relaxed);
+    std::optional<Delivery> next;
+    {
+        LockGuard guard(process_lock);
+        // Cleared before the look: a signal that comes later sets it again.
+        self.thread->interrupted.store(0, std::memory_order_seq_cst);
+        next = self.signals.choose_next();
+        if (next && self.signals.has_deliverable()) {
+            self.thread->interrupted.store(1, std::memory_order_relaxed);
+        }
+    }
+    if (next) {
+        settle(self, next->queued, next->cause);
     }
     return next;
 }
@@ -123,8 +129,15 @@ void deliver_signals(Process& self, hal::TrapFrame& frame) noexcept {
     if (mode != RestartMode::none) {
         restart(frame);
     }
-    LockGuard guard(process_lock);
-    self.signals.end_suspend();  // sigsuspend was woken, but no handler ran
+    bool has_discarded = false;
+    {
+        LockGuard guard(process_lock);
+        self.signals.end_suspend();  // sigsuspend was woken, but no handler ran
+        has_discarded = self.signals.has_discarded();
+    }
+    if (has_discarded) {
+        settle_discarded(self);
+    }
 }
 
 std::uint32_t return_from_handler(Process& self, hal::TrapFrame& frame) noexcept {

@@ -47,19 +47,21 @@ void put(FxsaveImage image, std::size_t at, T value) noexcept {
 }
 }  // namespace fxsave
 
-/// Fills the older layout. `to.fxsave`, `to.status` and `to.magic` are the caller's.
-inline void fill_x87(FpState& to, ConstFxsaveImage image) noexcept {
+/// Fills the older layout. `to.status` and `to.magic` are the caller's.
+inline void fill_x87(X87State& to, ConstFxsaveImage image) noexcept {
     using namespace fxsave;
     constexpr std::uint32_t upper = 0xffff'0000;  // reserved, all ones
     const auto status = get<std::uint16_t>(image, status_at);
     const auto in_use = get<std::uint8_t>(image, tags_at);
     const unsigned top = status >> 11 & 7U;
-    std::uint32_t tags = upper;
-    for (unsigned i = 0; i < registers;
-         ++i) {  // tags are by register, values by place on the stack
-        constexpr std::uint32_t empty = 3;
-        const bool is_used = (in_use >> i & 1U) != 0;
-        tags |= (is_used ? tag_of(image, (i - top) % registers) : empty) << 2 * i;
+    std::uint32_t tags = ~std::uint32_t{0};  // empty is 3
+    if (in_use != 0) {
+        // Tags are by register, values by place on the stack.
+        for (unsigned i = 0; i < registers; ++i) {
+            if ((in_use >> i & 1U) != 0) {
+                tags ^= (3U ^ tag_of(image, (i - top) % registers)) << 2 * i;
+            }
+        }
     }
     to.cw = upper | get<std::uint16_t>(image, control_at);
     to.sw = upper | status;
@@ -76,13 +78,15 @@ inline void fill_x87(FpState& to, ConstFxsaveImage image) noexcept {
 }
 
 /// The other way round.
-inline void take_x87(FxsaveImage image, const FpState& from) noexcept {
+inline void take_x87(FxsaveImage image, const X87State& from) noexcept {
     using namespace fxsave;
+    constexpr std::uint32_t all_empty = 0xffff;
     std::uint8_t in_use = 0;
-    for (unsigned i = 0; i < registers; ++i) {
-        constexpr std::uint32_t empty = 3;
-        const bool is_used = (from.tag >> 2 * i & 3U) != empty;
-        in_use = static_cast<std::uint8_t>(in_use | (is_used ? 1U << i : 0));
+    if ((from.tag & all_empty) != all_empty) {
+        for (unsigned i = 0; i < registers; ++i) {
+            const bool is_used = (from.tag >> 2 * i & 3U) != 3;
+            in_use = static_cast<std::uint8_t>(in_use | (is_used ? 1U << i : 0));
+        }
     }
     put(image, control_at, static_cast<std::uint16_t>(from.cw));
     put(image, status_at, static_cast<std::uint16_t>(from.sw));

@@ -30,18 +30,22 @@ static_assert(offsetof(SignalContext, edi) == 16 && offsetof(SignalContext, eax)
               offsetof(SignalContext, fpstate) == 76 && offsetof(SignalContext, oldmask) == 80 &&
               offsetof(SignalContext, cr2) == 84);
 
-/// struct _fpstate_32 with the FXSAVE image behind it: x87 state for old programs, all of it for
-/// those that look for the magic.
-struct FpState {
-    static constexpr std::uint16_t magic_plain = 0xffff;  ///< only the x87 part counts
-    static constexpr std::uint16_t magic_fxsr = 0x0000;   ///< the FXSAVE image counts
-
+/// struct _fpstate_32: x87 state for old programs.
+struct X87State {
     std::uint32_t cw, sw, tag, ipoff, cssel, dataoff, datasel;
     std::uint8_t st[80];
     std::uint16_t status, magic;
+};
+static_assert(sizeof(X87State) == 112);
+
+/// Behind it the FXSAVE image: all of it, for those that look for the magic.
+struct alignas(16) FpState : X87State {
+    static constexpr std::uint16_t magic_plain = 0xffff;  ///< only the x87 part counts
+    static constexpr std::uint16_t magic_fxsr = 0x0000;   ///< the FXSAVE image counts
+
     std::uint8_t fxsave[512];
 };
-static_assert(sizeof(FpState) == 624 && offsetof(FpState, fxsave) == 112);
+static_assert(sizeof(FpState) == 624);
 
 /// Frame of a handler without SA_SIGINFO. The handler returns to `return_address`, which pops the
 /// signal number and calls sigreturn(119): then esp points at `context`.

@@ -10,17 +10,19 @@
 namespace kidney::kernel {
 namespace {
 
-bool is_on(const abi::SigAltStack& stack, std::uint32_t sp) noexcept {
-    return sp - stack.pointer < stack.size;
-}
-
-/// Where the frame starts to grow down from.
-std::uint32_t stack_for(const Process& self, const hal::TrapFrame& frame,
-                        const Disposition& d) noexcept {
-    const abi::SigAltStack& alternate = self.signals.alternate_stack;
-    const bool usable = (d.flags & abi::sa_onstack) != 0 && alternate.size != 0 &&
-                        (alternate.flags & abi::ss_disable) == 0;
-    return usable && !is_on(alternate, frame.esp) ? alternate.pointer + alternate.size : frame.esp;
+/// Where the frame starts to grow down from, and whether it must not leave the alternate stack.
+struct Place {
+    std::uint32_t sp = 0;
+    bool on_alternate = false;
+};
+Place place_for(const Process& self, const hal::TrapFrame& frame, const Disposition& d) noexcept {
+    const SignalState& signals = self.signals;
+    const abi::SigAltStack& alternate = signals.alternate_stack;
+    const bool is_on_it = signals.is_on_alternate_stack(frame.esp);
+    if ((d.flags & abi::sa_onstack) == 0 || alternate.size == 0 || is_on_it) {
+        return {frame.esp, is_on_it};
+    }
+    return {alternate.pointer + alternate.size, true};
 }
 
 SignalContext context_of(const hal::TrapFrame& f, const Delivery& d, std::uint32_t fpstate,
@@ -50,50 +52,41 @@ SignalContext context_of(const hal::TrapFrame& f, const Delivery& d, std::uint32
     return c;
 }
 
-abi::SigInfo info_of(const Delivery& d) noexcept {
-    abi::SigInfo info{};
-    info.signo = static_cast<std::int32_t>(d.signal);
-    info.code = d.cause.code;
-    const bool is_fault = d.cause.trap != 0 || d.cause.address != 0;
-    info.pid_or_address = is_fault ? d.cause.address : static_cast<std::uint32_t>(d.cause.pid);
-    info.uid = d.cause.uid;
-    info.status = d.cause.status;
-    return info;
-}
-
 /// Saves the FPU above the frame; returns its user address and lowers `sp`.
-Result<std::uint32_t> push_fpu(std::uint32_t& sp) noexcept {
+Result<std::uint32_t> push_fpu(Thread& self, std::uint32_t& sp) noexcept {
     sp = place_fpstate(sp);
-    arch::FpuState registers;
-    registers.save();
-    FpState state{};
+    const std::span<const std::byte, arch::FpuState::size> image =
+        self.user_state.save_fpu().bytes();
+    X87State x87;
     if (arch::has_fxsave()) {
-        fill_x87(state, registers.bytes());
-        state.magic = FpState::magic_fxsr;
-        std::memcpy(state.fxsave, registers.bytes().data(), sizeof state.fxsave);
+        fill_x87(x87, image);
+        x87.magic = FpState::magic_fxsr;
     } else {
-        std::memcpy(&state, registers.bytes().data(), offsetof(FpState, status));
-        state.magic = FpState::magic_plain;
+        std::memcpy(&x87, image.data(), offsetof(X87State, status));
+        x87.magic = FpState::magic_plain;
     }
-    state.status = static_cast<std::uint16_t>(state.sw);
-    TRY(put_user(UserPtr<FpState>(sp), state));
+    x87.status = static_cast<std::uint16_t>(x87.sw);
+    TRY(copy_out(VirtAddr(sp), std::as_bytes(std::span(&x87, 1))));
+    if (arch::has_fxsave()) {
+        TRY(copy_out(VirtAddr(sp) + sizeof x87, image));
+    }
     return sp;
 }
 
 Status restore_fpu(std::uint32_t address) noexcept {
     if (address == 0) {
-        arch::FpuState::initial().load();
+        arch::FpuState::load_initial();
         return {};
     }
-    FpState state = TRY(get_user(UserPtr<const FpState>(address)));
+    FpState state;
+    const std::span image = std::as_writable_bytes(std::span(state.fxsave));
     if (arch::has_fxsave()) {
-        take_x87(std::as_writable_bytes(std::span(state.fxsave)), state);
+        TRY(copy_in(std::as_writable_bytes(std::span(&state, 1)), VirtAddr(address)));
+        take_x87(image, state);
     } else {
-        std::memcpy(state.fxsave, &state, offsetof(FpState, status));
+        TRY(copy_in(image.first(offsetof(X87State, status)), VirtAddr(address)));
     }
-    arch::FpuState registers;
-    registers.assign(std::as_bytes(std::span(state.fxsave)));
-    registers.load();
+    arch::FpuState::load_foreign(image);
     return {};
 }
 
@@ -131,10 +124,20 @@ void enter(hal::TrapFrame& frame, const Delivery& d, std::uint32_t sp) noexcept 
     frame.eflags &= ~(arch::eflags::direction | arch::eflags::trap);
 }
 
-Status build_plain(hal::TrapFrame& frame, const Delivery& d, SignalSet mask,
-                   std::uint32_t sp) noexcept {
-    const std::uint32_t fpstate = TRY(push_fpu(sp));
+/// A frame at `at` would run over the end of the alternate stack.
+bool overflows(const Process& self, const Place& place, std::uint32_t at) noexcept {
+    const abi::SigAltStack& alternate = self.signals.alternate_stack;
+    return place.on_alternate && at - alternate.pointer - 1 >= alternate.size;
+}
+
+Status build_plain(const Process& self, hal::TrapFrame& frame, const Delivery& d, SignalSet mask,
+                   Place place) noexcept {
+    std::uint32_t sp = place.sp;
+    const std::uint32_t fpstate = TRY(push_fpu(*self.thread, sp));
     const std::uint32_t at = place_frame(sp, sizeof(SignalFrame));
+    if (overflows(self, place, at)) {
+        return fail(Errc::bad_address);
+    }
     // In pieces: the unused 624 bytes in the middle stay what they are.
     struct Head {
         std::uint32_t return_address, signal;
@@ -157,9 +160,13 @@ Status build_plain(hal::TrapFrame& frame, const Delivery& d, SignalSet mask,
 }
 
 Status build_rt(const Process& self, hal::TrapFrame& frame, const Delivery& d, SignalSet mask,
-                std::uint32_t sp) noexcept {
-    const std::uint32_t fpstate = TRY(push_fpu(sp));
+                Place place) noexcept {
+    std::uint32_t sp = place.sp;
+    const std::uint32_t fpstate = TRY(push_fpu(*self.thread, sp));
     const std::uint32_t at = place_frame(sp, sizeof(RtSignalFrame));
+    if (overflows(self, place, at)) {
+        return fail(Errc::bad_address);
+    }
     RtSignalFrame f{};
     const bool has_restorer = (d.disposition.flags & abi::sa_restorer) != 0;
     f.return_address =
@@ -167,7 +174,7 @@ Status build_rt(const Process& self, hal::TrapFrame& frame, const Delivery& d, S
     f.signal = d.signal;
     f.info_address = at + offsetof(RtSignalFrame, info);
     f.context_address = at + offsetof(RtSignalFrame, user_context);
-    f.info = info_of(d);
+    f.info = info_of(d.signal, d.cause);
     f.user_context.stack = self.signals.alternate_stack;
     f.user_context.context = context_of(frame, d, fpstate, mask);
     f.user_context.mask[0] = static_cast<std::uint32_t>(mask.bits());
@@ -188,19 +195,23 @@ constexpr SignalSet set_of(std::uint32_t low, std::uint32_t high) noexcept {
 
 Status build_handler_frame(Process& self, hal::TrapFrame& frame, const Delivery& d,
                            SignalSet mask) noexcept {
-    const std::uint32_t sp = stack_for(self, frame, d.disposition);
-    TRY((d.disposition.flags & abi::sa_siginfo) != 0 ? build_rt(self, frame, d, mask, sp)
-                                                     : build_plain(frame, d, mask, sp));
+    const Place place = place_for(self, frame, d.disposition);
+    TRY((d.disposition.flags & abi::sa_siginfo) != 0 ? build_rt(self, frame, d, mask, place)
+                                                     : build_plain(self, frame, d, mask, place));
+    if ((self.signals.alternate_stack.flags & abi::ss_autodisarm) != 0) {
+        self.signals.alternate_stack = {0, abi::ss_disable, 0};  // sigreturn brings it back
+    }
     // A handler begins like a program. It must not find the x87 stack half full, nor the error that
     // it is called for still pending.
-    arch::FpuState::initial().load();
+    arch::FpuState::load_initial();
     return {};
 }
 
 Result<SignalSet> undo_handler_frame(Process&, hal::TrapFrame& frame) noexcept {
-    const std::uint32_t at = frame.esp - sigreturn_offset;
-    const auto context =
-        TRY(get_user(UserPtr<const SignalContext>(at + offsetof(SignalFrame, context))));
+    const VirtAddr at(frame.esp - sigreturn_offset);
+    SignalContext context;
+    TRY(copy_in(std::as_writable_bytes(std::span(&context, 1)),
+                at + offsetof(SignalFrame, context)));
     const auto high =
         TRY(get_user(UserPtr<const std::uint32_t>(at + offsetof(SignalFrame, mask_high))));
     TRY(restore_context(frame, context));
@@ -208,13 +219,13 @@ Result<SignalSet> undo_handler_frame(Process&, hal::TrapFrame& frame) noexcept {
 }
 
 Result<SignalSet> undo_rt_handler_frame(Process& self, hal::TrapFrame& frame) noexcept {
-    const std::uint32_t at = frame.esp - rt_sigreturn_offset;
-    const auto user =
-        TRY(get_user(UserPtr<const UserContext>(at + offsetof(RtSignalFrame, user_context))));
+    const VirtAddr at(frame.esp - rt_sigreturn_offset);
+    UserContext user;
+    TRY(copy_in(std::as_writable_bytes(std::span(&user, 1)),
+                at + offsetof(RtSignalFrame, user_context)));
     TRY(restore_context(frame, user.context));
-    if (!is_on(self.signals.alternate_stack, frame.esp)) {
-        self.signals.alternate_stack = user.stack;
-    }
+    ignore_error(self.signals.set_alternate_stack(user.stack, frame.esp),
+                 "as Linux: the handler may have left anything there");
     return set_of(user.mask[0], user.mask[1]);
 }
 

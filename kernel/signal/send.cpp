@@ -2,6 +2,10 @@
 
 #include "kernel/process/job_control.hpp"
 #include "kernel/process/process_table.hpp"
+#include "kernel/time/posix_timer.hpp"
+#include "kidney/mm/make.hpp"
+
+#include <utility>
 
 namespace kidney::kernel {
 
@@ -11,15 +15,112 @@ void notify(Process& target) noexcept {
     }
 }
 
-void send_signal(Process& target, std::uint32_t signal, const SignalCause& cause) noexcept {
+PostResult send_signal(Process& target, std::uint32_t signal, const SignalCause& cause,
+                       QueuedSignal* queued) noexcept {
     if (target.state == Process::State::zombie) {
-        return;
+        return PostResult::discarded;
     }
     if (signal == abi::sig_cont || signal == abi::sig_kill) {
         resume_stopped(target, signal);
     }
-    if (target.signals.post(signal, cause) == PostResult::wake) {
+    const PostResult result = target.signals.post(signal, cause, queued);
+    if (result == PostResult::wake) {
         notify(target);
+    }
+    return result;
+}
+
+SpareSignal::~SpareSignal() {
+    if (queued_ == nullptr) {
+        return;
+    }
+    if (owner_ != nullptr) {
+        destroy(*owner_, *queued_);
+    } else {
+        mm::destroy(heap(), queued_);
+    }
+}
+
+Status SpareSignal::make() noexcept {
+    queued_ = TRY(mm::make<QueuedSignal>(heap()));
+    return {};
+}
+
+Status SpareSignal::make(Process& owner) noexcept {
+    {
+        LockGuard guard(process_lock);
+        if (!owner.signals.reserve_room(owner.limits.pending_signals())) {
+            return fail(Errc::would_block);
+        }
+    }
+    const Status made = make();
+    if (!made) {
+        LockGuard guard(process_lock);
+        owner.signals.release_room();
+        return made;
+    }
+    owner_ = &owner;
+    return {};
+}
+
+QueuedSignal* SpareSignal::release() noexcept {
+    return std::exchange(queued_, nullptr);
+}
+
+void SpareSignal::destroy(Process& owner, QueuedSignal& queued) noexcept {
+    {
+        LockGuard guard(process_lock);
+        owner.signals.release_room();
+    }
+    mm::destroy(heap(), &queued);
+}
+
+void SpareSignal::destroy_all(SignalQueue& queue) noexcept {
+    while (QueuedSignal* const queued = queue.take(SignalSet(~std::uint64_t{0}))) {
+        mm::destroy(heap(), queued);
+    }
+}
+
+Status send_queued_signal(Process& target, std::uint32_t signal, const SignalCause& cause,
+                          SpareSignal& spare) noexcept {
+    if (spare.get() != nullptr && target.signals.reserve_room(target.limits.pending_signals())) {
+        if (send_signal(target, signal, cause, spare.get()) == PostResult::discarded) {
+            target.signals.release_room();
+        } else {
+            spare.release();
+        }
+        return {};
+    }
+    if (cause.code != abi::si_user) {
+        return fail(Errc::would_block);
+    }
+    send_signal(target, signal, cause);
+    return {};
+}
+
+void settle(Process& self, QueuedSignal* queued, SignalCause& cause) noexcept {
+    if (queued == nullptr) {
+        return;
+    }
+    if (queued->timer != nullptr) {
+        cause.uid = queued->timer->signal_taken();
+    } else {
+        SpareSignal::destroy(self, *queued);
+    }
+}
+
+void settle_discarded(Process& self) noexcept {
+    for (;;) {
+        QueuedSignal* queued = nullptr;
+        {
+            LockGuard guard(process_lock);
+            queued = self.signals.take_discarded();
+        }
+        if (queued == nullptr) {
+            return;
+        }
+        SignalCause nobody_asks;
+        settle(self, queued, nobody_asks);
     }
 }
 

@@ -11,8 +11,45 @@ namespace kidney::kernel {
 /// Makes `signal` pending for `target` and gets its thread to notice: a sleeping one wakes, one
 /// that runs on another CPU is interrupted, a stopped one continues on SIGCONT and SIGKILL.
 /// Any context, also interrupt handlers.
-void send_signal(Process& target, std::uint32_t signal, const SignalCause& cause) noexcept
-    REQUIRES(process_lock);
+/// What comes with a `queued` becomes the target's unless it is discarded.
+PostResult send_signal(Process& target, std::uint32_t signal, const SignalCause& cause,
+                       QueuedSignal* queued = nullptr) noexcept REQUIRES(process_lock);
+
+/// A place in a process's queue, made before the lock is taken: nothing is allocated under it.
+class SpareSignal {
+public:
+    SpareSignal() noexcept = default;
+    ~SpareSignal();
+    SpareSignal(const SpareSignal&) = delete;
+    SpareSignal& operator=(const SpareSignal&) = delete;
+
+    /// One that has its room in `owner`'s queue already. Errors: would_block (RLIMIT_SIGPENDING),
+    /// no_memory.
+    Status make(Process& owner) noexcept EXCLUDES(process_lock);
+    /// One that finds its room when it is sent. Error: no_memory.
+    Status make() noexcept;
+    [[nodiscard]] QueuedSignal* get() const noexcept { return queued_; }
+    QueuedSignal* release() noexcept;
+    /// Gives one back, with its room.
+    static void destroy(Process& owner, QueuedSignal& queued) noexcept EXCLUDES(process_lock);
+    /// Those that were discarded with the process.
+    static void destroy_all(SignalQueue& queue) noexcept;
+
+private:
+    Process* owner_ = nullptr;
+    QueuedSignal* queued_ = nullptr;
+};
+
+/// send_signal() for signals that queue. Error: would_block, if there is no room and the cause is
+/// more than "somebody did".
+Status send_queued_signal(Process& target, std::uint32_t signal, const SignalCause& cause,
+                          SpareSignal& spare) noexcept REQUIRES(process_lock);
+
+/// The owner has taken a signal: its timer goes on, or its room is free. Completes the cause.
+void settle(Process& self, QueuedSignal* queued, SignalCause& cause) noexcept
+    EXCLUDES(process_lock);
+/// Likewise for what was discarded.
+void settle_discarded(Process& self) noexcept EXCLUDES(process_lock);
 
 /// To every member of a group. False if there is none.
 bool send_signal_to_group(Pid group, std::uint32_t signal, const SignalCause& cause) noexcept

@@ -5,52 +5,17 @@
 /// to happen; kernel/signal/delivery.cpp does it on the way back to user mode.
 #pragma once
 
+#include "kernel/signal/signal_queue.hpp"
+#include "kernel/signal/signal_set.hpp"
 #include "kidney/abi/signal.hpp"
 #include "kidney/core/result.hpp"
 
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 namespace kidney::kernel {
-
-/// A set of signals 1..64, in the layout that programs pass: bit n-1 stands for signal n.
-class SignalSet {
-public:
-    constexpr SignalSet() noexcept = default;
-    explicit constexpr SignalSet(std::uint64_t bits) noexcept : bits_(bits) {}
-    [[nodiscard]] static constexpr SignalSet of(std::uint32_t signal) noexcept {
-        return SignalSet(std::uint64_t{1} << (signal - 1));
-    }
-    template <class... Signals>
-    [[nodiscard]] static constexpr SignalSet of_all(Signals... signals) noexcept {
-        return SignalSet((of(signals).bits() | ...));
-    }
-    [[nodiscard]] constexpr std::uint64_t bits() const noexcept { return bits_; }
-    [[nodiscard]] constexpr bool contains(std::uint32_t s) const noexcept {
-        return (bits_ >> (s - 1) & 1U) != 0;
-    }
-    constexpr void insert(std::uint32_t s) noexcept { bits_ |= of(s).bits_; }
-    constexpr void erase(std::uint32_t s) noexcept { bits_ &= ~of(s).bits_; }
-    [[nodiscard]] constexpr bool is_empty() const noexcept { return bits_ == 0; }
-    [[nodiscard]] constexpr std::uint32_t lowest() const noexcept {
-        return static_cast<std::uint32_t>(std::countr_zero(bits_)) + 1;
-    }
-    friend constexpr SignalSet operator|(SignalSet a, SignalSet b) noexcept {
-        return SignalSet(a.bits_ | b.bits_);
-    }
-    friend constexpr SignalSet operator&(SignalSet a, SignalSet b) noexcept {
-        return SignalSet(a.bits_ & b.bits_);
-    }
-    [[nodiscard]] constexpr SignalSet without(SignalSet b) const noexcept {
-        return SignalSet(bits_ & ~b.bits_);
-    }
-    friend constexpr bool operator==(SignalSet, SignalSet) noexcept = default;
-
-private:
-    std::uint64_t bits_ = 0;
-};
 
 /// What sigaction(2) sets.
 struct Disposition {
@@ -67,44 +32,14 @@ struct Disposition {
     }
 };
 
-/// Why a signal was sent; becomes siginfo_t.
-struct SignalCause {
-    std::int32_t code = abi::si_kernel;
-    std::int32_t pid = 0;
-    std::uint32_t uid = 0;
-    std::int32_t status = 0;    ///< SIGCHLD
-    std::uint32_t address = 0;  ///< faults
-    std::uint32_t trap = 0;     ///< faults: exception number, for the signal frame
-    std::uint32_t error = 0;    ///< faults: error code, for the signal frame
-};
-
-enum class DefaultAction : std::uint8_t { terminate, core, ignore, stop, resume };
-
-[[nodiscard]] constexpr DefaultAction default_action(std::uint32_t signal) noexcept {
-    using namespace abi;
-    constexpr SignalSet core = SignalSet::of_all(sig_quit, sig_ill, sig_trap, sig_abrt, sig_bus,
-                                                 sig_fpe, sig_segv, sig_xcpu, sig_xfsz, sig_sys);
-    constexpr SignalSet ignore = SignalSet::of_all(sig_chld, sig_urg, sig_winch);
-    constexpr SignalSet stop = SignalSet::of_all(sig_stop, sig_tstp, sig_ttin, sig_ttou);
-    if (core.contains(signal)) {
-        return DefaultAction::core;
-    }
-    if (ignore.contains(signal)) {
-        return DefaultAction::ignore;
-    }
-    if (stop.contains(signal)) {
-        return DefaultAction::stop;
-    }
-    return signal == sig_cont ? DefaultAction::resume : DefaultAction::terminate;
-}
-
 /// What has to happen to the process now.
 struct Delivery {
     enum class Kind : std::uint8_t { handler, terminate, core, stop };
     Kind kind = Kind::terminate;
     std::uint32_t signal = 0;
     SignalCause cause;
-    Disposition disposition;  ///< of a handler, as it was before SA_RESETHAND
+    Disposition disposition;         ///< of a handler, as it was before SA_RESETHAND
+    QueuedSignal* queued = nullptr;  ///< the receiver's now; null if it was not a queued one
 };
 
 /// What the sender of a signal must do next.
@@ -120,10 +55,13 @@ public:
     static constexpr SignalSet stops =
         SignalSet::of_all(abi::sig_stop, abi::sig_tstp, abi::sig_ttin, abi::sig_ttou);
 
-    /// Makes a signal pending. A standard signal that is pending already is not queued twice.
+    /// Makes a signal pending. A standard signal that is pending already is not queued twice; what
+    /// comes with a `queued` of its own always is, unless it is discarded. A real-time signal
+    /// without one is lost among those that have one; alone it is pending once, without its cause.
     /// Stop signals and SIGCONT cancel each other, whatever their disposition.
-    PostResult post(std::uint32_t signal, const SignalCause& cause) noexcept {
-        cancel_opposites(pending_, signal);
+    PostResult post(std::uint32_t signal, const SignalCause& cause,
+                    QueuedSignal* queued = nullptr) noexcept {
+        cancel_opposites(signal);
         const bool is_awaited = awaited_.contains(signal);
         const bool is_blocked = blocked_.contains(signal);
         // A blocked signal is kept even if it is ignored now: the action may change before it is
@@ -131,10 +69,17 @@ public:
         if (!is_blocked && !is_awaited && is_ignored(signal)) {
             return PostResult::discarded;
         }
-        if (!pending_.contains(signal)) {
+        if (queued != nullptr) {
+            queued->signal = signal;
+            queued->cause = cause;
+            queue_.append(*queued);
             pending_.insert(signal);
+            single_ = single_.without(SignalSet::of(signal) & real_time);
+        } else if (!single_.contains(signal) && !(pending_ & real_time).contains(signal)) {
+            pending_.insert(signal);
+            single_.insert(signal);
             forced_.erase(signal);
-            causes_[signal - 1] = cause;
+            remember(signal, cause);
         }
         return is_blocked && !is_awaited ? PostResult::pending : PostResult::wake;
     }
@@ -142,7 +87,7 @@ public:
     /// `signal` goes to others besides this process, to its group say. A child that it is making at
     /// this moment is one of them, and hears of it from copy_for_fork().
     void hand_on(std::uint32_t signal) noexcept {
-        cancel_opposites(handed_on_, signal);
+        handed_on_ = handed_on_.without(opposites_of(signal));
         handed_on_.insert(signal);
     }
     /// What came before this moment is not for the next child.
@@ -158,8 +103,9 @@ public:
             blocked_.erase(signal);
         }
         pending_.insert(signal);
+        single_.insert(signal);
         forced_.insert(signal);
-        causes_[signal - 1] = cause;
+        remember(signal, cause);
     }
 
     /// True if choose_next() has something. Cheap: asked on every return to user mode.
@@ -195,14 +141,18 @@ public:
             const SignalSet open = pending_.without(blocked_);
             const SignalSet first = open & urgent;
             const std::uint32_t signal = first.is_empty() ? open.lowest() : pick_urgent(first);
-            pending_.erase(signal);
             const bool is_forced = forced_.contains(signal);
             forced_.erase(signal);
             if (!is_forced && is_ignored(signal)) {
+                discard(SignalSet::of(signal));
                 continue;
             }
             Disposition& d = dispositions_[signal - 1];
-            Delivery delivery{Delivery::Kind::handler, signal, causes_[signal - 1], d};
+            Delivery delivery;
+            delivery.signal = signal;
+            delivery.disposition = d;
+            delivery.queued = take_one(signal, delivery.cause);
+            delivery.kind = Delivery::Kind::handler;
             if (!d.is_default()) {
                 if ((d.flags & abi::sa_resethand) != 0) {
                     d.handler = abi::handler_default;
@@ -228,16 +178,36 @@ public:
     struct Taken {
         std::uint32_t signal = 0;
         SignalCause cause;
+        QueuedSignal* queued = nullptr;  ///< as in a Delivery
     };
     [[nodiscard]] std::optional<Taken> take(SignalSet set) noexcept {
         const SignalSet found = pending_ & set;
         if (found.is_empty()) {
             return std::nullopt;
         }
-        const std::uint32_t signal = found.lowest();
-        pending_.erase(signal);
-        return Taken{signal, causes_[signal - 1]};
+        Taken taken;
+        taken.signal = found.lowest();
+        taken.queued = take_one(taken.signal, taken.cause);
+        return taken;
     }
+
+    /// Queued signals that were discarded, for the owner to dispose of; null: none.
+    [[nodiscard]] QueuedSignal* take_discarded() noexcept {
+        return discarded_.take(SignalSet(~std::uint64_t{0}));
+    }
+    [[nodiscard]] bool has_discarded() const noexcept { return !discarded_.is_empty(); }
+    /// Nothing is pending any more: the process has ended.
+    void discard_all() noexcept { discard(SignalSet(~std::uint64_t{0})); }
+    /// Is there room for one more queued signal of this process? `limit` is RLIMIT_SIGPENDING. Each
+    /// true is paid back with release_room().
+    [[nodiscard]] bool reserve_room(std::uint64_t limit) noexcept {
+        if (reserved_ >= limit) {
+            return false;
+        }
+        ++reserved_;
+        return true;
+    }
+    void release_room() noexcept { --reserved_; }
 
     /// The blocked set while a handler runs.
     void enter_handler(const Delivery& d) noexcept {
@@ -274,16 +244,54 @@ public:
         return dispositions_[signal - 1];
     }
     /// Error invalid_argument: SIGKILL and SIGSTOP keep their default. Ignoring a signal discards a
-    /// pending one.
+    /// pending one. Flags that mean nothing are forgotten: a program can ask which are known.
     Status set_disposition(std::uint32_t signal, const Disposition& d) noexcept {
         if (unblockable.contains(signal)) {
             return fail(Errc::invalid_argument);
         }
-        dispositions_[signal - 1] = d;
+        Disposition& own = dispositions_[signal - 1];
+        own = d;
+        own.flags &= abi::sa_known;
+        own.mask = d.mask.without(unblockable);
         if (is_ignored(signal)) {
-            pending_.erase(signal);
+            discard(SignalSet::of(signal));
         }
         return {};
+    }
+
+    /// sigaltstack(2) of a program whose stack pointer is `sp`. Errors: not_permitted (it is on
+    /// that stack), invalid_argument (flags), no_memory (too small).
+    Status set_alternate_stack(const abi::SigAltStack& wanted, std::uint32_t sp) noexcept {
+        constexpr std::uint32_t smallest = 2048;  // MINSIGSTKSZ
+        const std::uint32_t mode = wanted.flags & ~abi::ss_autodisarm;
+        if (is_on_alternate_stack(sp)) {
+            return fail(Errc::not_permitted);
+        }
+        if (mode != abi::ss_disable && mode != abi::ss_onstack && mode != 0) {
+            return fail(Errc::invalid_argument);
+        }
+        if (mode == abi::ss_disable) {
+            alternate_stack = {0, wanted.flags, 0};
+        } else if (wanted.size < smallest) {
+            return fail(Errc::no_memory);
+        } else {
+            alternate_stack = wanted;
+        }
+        return {};
+    }
+    /// A stack that disarms itself is never "in use": the handler may set another one.
+    [[nodiscard]] bool is_on_alternate_stack(std::uint32_t sp) const noexcept {
+        const std::uint32_t depth = sp - alternate_stack.pointer;
+        return (alternate_stack.flags & abi::ss_autodisarm) == 0 && depth != 0 &&
+               depth <= alternate_stack.size;
+    }
+    /// As sigaltstack(2) reports it.
+    [[nodiscard]] abi::SigAltStack alternate_stack_at(std::uint32_t sp) const noexcept {
+        abi::SigAltStack s = alternate_stack;
+        s.flags = (s.flags & abi::ss_autodisarm) | (s.size == 0                 ? abi::ss_disable
+                                                    : is_on_alternate_stack(sp) ? abi::ss_onstack
+                                                                                : 0);
+        return s;
     }
 
     [[nodiscard]] bool is_ignored(std::uint32_t signal) const noexcept {
@@ -313,28 +321,67 @@ public:
         for (Disposition& d : dispositions_) {
             d = Disposition{.handler = d.is_ignored() ? abi::handler_ignore : abi::handler_default};
         }
-        alternate_stack = {};
+        alternate_stack = {0, abi::ss_disable, 0};
     }
     void become_init() noexcept { is_init_ = true; }
 
     abi::SigAltStack alternate_stack{0, abi::ss_disable, 0};
 
 private:
-    static constexpr void cancel_opposites(SignalSet& set, std::uint32_t signal) noexcept {
-        if (signal == abi::sig_cont) {
-            set = set.without(stops);
-        } else if (stops.contains(signal)) {
-            set.erase(abi::sig_cont);
+    [[nodiscard]] static constexpr SignalSet opposites_of(std::uint32_t signal) noexcept {
+        return signal == abi::sig_cont  ? stops
+               : stops.contains(signal) ? SignalSet::of(abi::sig_cont)
+                                        : SignalSet();
+    }
+    void cancel_opposites(std::uint32_t signal) noexcept {
+        const SignalSet gone = opposites_of(signal) & pending_;
+        if (!gone.is_empty()) {
+            discard(gone);
         }
+    }
+    /// `set` is not pending any more.
+    void discard(SignalSet set) noexcept {
+        pending_ = pending_.without(set);
+        single_ = single_.without(set);
+        while (QueuedSignal* const q = queue_.take(set)) {
+            discarded_.append(*q);
+        }
+    }
+    void remember(std::uint32_t signal, const SignalCause& cause) noexcept {
+        if (signal <= standard_signals) {
+            causes_[signal - 1] = cause;
+        }
+    }
+    /// Takes one occurrence of a pending signal out.
+    [[nodiscard]] QueuedSignal* take_one(std::uint32_t signal, SignalCause& cause) noexcept {
+        QueuedSignal* queued = nullptr;
+        if (single_.contains(signal)) {
+            single_.erase(signal);
+            cause = signal <= standard_signals ? causes_[signal - 1]
+                                               : SignalCause{.code = abi::si_user};
+        } else {
+            queued = queue_.take(SignalSet::of(signal));
+            cause = queued->cause;
+        }
+        if (queue_.is_empty() || !queue_.contains(signal)) {
+            pending_.erase(signal);
+        }
+        return queued;
     }
     [[nodiscard]] static std::uint32_t pick_urgent(SignalSet set) noexcept {
         return set.contains(abi::sig_kill) ? std::uint32_t{abi::sig_kill} : set.lowest();
     }
 
     std::array<Disposition, abi::signal_count> dispositions_{};
-    std::array<SignalCause, abi::signal_count> causes_;  // valid where pending_ says so
+    static constexpr std::uint32_t standard_signals = 31;
+    static constexpr SignalSet real_time{~std::uint64_t{0} << standard_signals};
+    std::array<SignalCause, standard_signals> causes_;  // valid where single_ says so
     SignalSet blocked_;
-    SignalSet pending_;
+    SignalSet pending_;  ///< single_, and the numbers in queue_
+    SignalSet single_;   ///< pending once, however often it was sent
+    SignalQueue queue_;
+    SignalQueue discarded_;
+    std::uint32_t reserved_ = 0;
     SignalSet handed_on_;
     SignalSet awaited_;
     SignalSet forced_;  ///< pending by the program's own fault: even the first process ends

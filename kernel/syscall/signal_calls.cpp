@@ -1,69 +1,17 @@
 #include "kernel/syscall/signal_calls.hpp"
 
-#include "kernel/process/process_table.hpp"
 #include "kernel/signal/delivery.hpp"
 #include "kernel/signal/handler_frame.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
-#include <utility>
+#include <optional>
 
 namespace kidney::kernel::calls {
 namespace {
 
 constexpr std::uint32_t set_bytes = 8;
-
-SignalCause from(const Process& self, std::int32_t code) noexcept {
-    return {.code = code, .pid = self.pid.value(), .uid = self.identity.user.real};
-}
-
-/// Sends, or only checks (signal 0). Errors: not_permitted.
-Status send_checked(Process& self, Process& target, std::uint32_t signal,
-                    const SignalCause& cause) noexcept REQUIRES(process_lock) {
-    if (!may_signal(self, target, signal)) {
-        return fail(Errc::not_permitted);
-    }
-    if (signal != 0) {
-        send_signal(target, signal, cause);
-    }
-    return {};
-}
-
-/// kill(0), kill(-1), kill(-group).
-Reply send_to_many(Process& self, Pid pid, std::uint32_t signal) noexcept {
-    const SignalCause cause = from(self, abi::si_user);
-    const Pid group = pid.value() == 0 ? self.group : Pid(-pid.value());
-    bool found = false;
-    bool sent = false;
-    LockGuard guard(process_lock);
-    processes().for_each([&](Process& p) KIDNEY_NO_TSA("lock held") {
-        const bool named = pid.value() == -1 ? p.pid != init_pid && &p != &self : p.group == group;
-        if (named && p.state != Process::State::zombie) {
-            found = true;
-            if (send_checked(self, p, signal, cause)) {
-                sent = true;
-                if (signal != 0) {
-                    p.signals.hand_on(signal);
-                }
-            }
-        }
-    });
-    if (!found) {
-        return fail(Errc::no_process);
-    }
-    return sent ? Reply(0U) : Reply(fail(Errc::not_permitted));
-}
-
-Reply send_to_one(Process& self, Pid pid, std::uint32_t signal, std::int32_t code) noexcept {
-    LockGuard guard(process_lock);
-    Process* const target = processes().find(pid);
-    if (target == nullptr) {
-        return fail(Errc::no_process);
-    }
-    TRY(send_checked(self, *target, signal, from(self, code)));
-    return 0U;
-}
 
 constexpr bool is_signal(std::uint32_t n) noexcept {
     return n >= 1 && n <= abi::signal_count;
@@ -71,27 +19,47 @@ constexpr bool is_signal(std::uint32_t n) noexcept {
 
 }  // namespace
 
-Reply kill(Process& self, Pid pid, std::uint32_t signal) noexcept {
-    if (signal > abi::signal_count) {
-        return fail(Errc::invalid_argument);
+namespace {
+
+/// Sets a disposition and tells the one before. Error: invalid_argument.
+Result<Disposition> change_disposition(Process& self, std::uint32_t signal,
+                                       const Disposition* next) noexcept {
+    Disposition before;
+    {
+        LockGuard guard(process_lock);
+        before = self.signals.disposition(signal);
+        if (next != nullptr) {
+            TRY(self.signals.set_disposition(signal, *next));
+        }
     }
-    return pid.value() > 0 ? send_to_one(self, pid, signal, abi::si_user)
-                           : send_to_many(self, pid, signal);
+    settle_discarded(self);
+    return before;
 }
 
-Reply tkill(Process& self, Pid pid, std::uint32_t signal) noexcept {
-    if (pid.value() <= 0 || signal > abi::signal_count) {
-        return fail(Errc::invalid_argument);
+/// What sigprocmask makes of the blocked set. Error: invalid_argument.
+Result<SignalSet> combined(std::uint32_t how, SignalSet before, SignalSet set,
+                           SignalSet replaced) noexcept {
+    switch (how) {
+        case abi::sig_block:
+            return before | set;
+        case abi::sig_unblock:
+            return before.without(set);
+        case abi::sig_setmask:
+            return before.without(replaced) | set;
+        default:
+            return fail(Errc::invalid_argument);
     }
-    return send_to_one(self, pid, signal, abi::si_tkill);
 }
 
-Reply tgkill(Process& self, Pid group, Pid pid, std::uint32_t signal) noexcept {
-    if (group.value() <= 0) {
-        return fail(Errc::invalid_argument);
-    }
-    return group == pid ? tkill(self, pid, signal) : Reply(fail(Errc::no_process));
+constexpr SignalSet every_signal(~std::uint64_t{0});
+/// Those that calls from before real-time signals know.
+constexpr SignalSet old_signals(0xffff'ffff);
+
+constexpr std::uint32_t low_word(SignalSet set) noexcept {
+    return static_cast<std::uint32_t>(set.bits());
 }
+
+}  // namespace
 
 Reply rt_sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::SigAction> next,
                    UserPtr<abi::SigAction> old, std::uint32_t set_size) noexcept {
@@ -106,14 +74,8 @@ Reply rt_sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::SigAc
                   .restorer = a.restorer,
                   .mask = SignalSet(std::uint64_t{a.mask[1]} << 32 | a.mask[0])};
     }
-    Disposition before;
-    {
-        LockGuard guard(process_lock);
-        before = self.signals.disposition(signal);
-        if (!next.is_null()) {
-            TRY(self.signals.set_disposition(signal, wanted));
-        }
-    }
+    const Disposition before =
+        TRY(change_disposition(self, signal, next.is_null() ? nullptr : &wanted));
     if (!old.is_null()) {
         const std::uint64_t mask = before.mask.bits();
         TRY(put_user(old,
@@ -129,11 +91,27 @@ Reply signal(Process& self, std::uint32_t number, std::uint32_t handler) noexcep
     if (!is_signal(number)) {
         return fail(Errc::invalid_argument);
     }
-    LockGuard guard(process_lock);
-    const std::uint32_t before = self.signals.disposition(number).handler;
-    TRY(self.signals.set_disposition(
-        number, {.handler = handler, .flags = abi::sa_resethand | abi::sa_nodefer}));
-    return before;
+    const Disposition wanted{.handler = handler, .flags = abi::sa_resethand | abi::sa_nodefer};
+    return TRY(change_disposition(self, number, &wanted)).handler;
+}
+
+Reply sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::OldSigAction> next,
+                UserPtr<abi::OldSigAction> old) noexcept {
+    if (!is_signal(signal)) {
+        return fail(Errc::invalid_argument);
+    }
+    Disposition wanted;
+    if (!next.is_null()) {
+        const abi::OldSigAction a = TRY(get_user(next));
+        wanted = {.handler = a.handler,
+                  .flags = a.flags,
+                  .restorer = a.restorer,
+                  .mask = SignalSet(a.mask)};
+    }
+    const Disposition before =
+        TRY(change_disposition(self, signal, next.is_null() ? nullptr : &wanted));
+    TRY(put_user_if(old, {before.handler, low_word(before.mask), before.flags, before.restorer}));
+    return 0U;
 }
 
 Reply rt_sigprocmask(Process& self, std::uint32_t how, UserPtr<const std::uint64_t> next,
@@ -144,23 +122,43 @@ Reply rt_sigprocmask(Process& self, std::uint32_t how, UserPtr<const std::uint64
     const SignalSet before = self.signals.blocked();  // only this thread changes it
     if (!next.is_null()) {
         const SignalSet set(TRY(get_user(next)));
-        SignalSet blocked;
-        switch (how) {
-            case abi::sig_block:
-                blocked = before | set;
-                break;
-            case abi::sig_unblock:
-                blocked = before.without(set);
-                break;
-            case abi::sig_setmask:
-                blocked = set;
-                break;
-            default:
-                return fail(Errc::invalid_argument);
-        }
-        set_blocked_signals(self, blocked);
+        set_blocked_signals(self, TRY(combined(how, before, set, every_signal)));
     }
     TRY(put_user_if(old, before.bits()));
+    return 0U;
+}
+
+Reply sigprocmask(Process& self, std::uint32_t how, UserPtr<const std::uint32_t> next,
+                  UserPtr<std::uint32_t> old) noexcept {
+    const SignalSet before = self.signals.blocked();
+    if (!next.is_null()) {
+        const SignalSet set(TRY(get_user(next)));
+        set_blocked_signals(self, TRY(combined(how, before, set, old_signals)));
+    }
+    TRY(put_user_if(old, low_word(before)));
+    return 0U;
+}
+
+Reply sgetmask(Process& self) noexcept {
+    return low_word(self.signals.blocked());
+}
+Reply ssetmask(Process& self, std::uint32_t mask) noexcept {
+    const SignalSet before = self.signals.blocked();
+    set_blocked_signals(self, SignalSet(mask));
+    return low_word(before);
+}
+
+namespace {
+
+SignalSet pending_and_blocked(Process& self) noexcept {
+    LockGuard guard(process_lock);
+    return self.signals.pending() & self.signals.blocked();
+}
+
+}  // namespace
+
+Reply sigpending(Process& self, UserPtr<std::uint32_t> to) noexcept {
+    TRY(put_user(to, low_word(pending_and_blocked(self))));
     return 0U;
 }
 
@@ -168,12 +166,7 @@ Reply rt_sigpending(Process& self, UserPtr<std::uint64_t> to, std::uint32_t set_
     if (set_size > set_bytes) {
         return fail(Errc::invalid_argument);
     }
-    SignalSet pending;
-    {
-        LockGuard guard(process_lock);
-        pending = self.signals.pending() & self.signals.blocked();
-    }
-    const std::uint64_t bits = pending.bits();
+    const std::uint64_t bits = pending_and_blocked(self).bits();
     TRY(copy_out(to.address(), std::as_bytes(std::span(&bits, 1)).first(set_size)));
     return 0U;
 }
@@ -191,12 +184,9 @@ Reply sleep_for_signal(Process& self) noexcept {
 
 }  // namespace
 
-Reply rt_sigsuspend(Process& self, UserPtr<const std::uint64_t> mask,
-                    std::uint32_t set_size) noexcept {
-    if (set_size != set_bytes) {
-        return fail(Errc::invalid_argument);
-    }
-    const SignalSet set(TRY(get_user(mask)));
+namespace {
+
+Reply suspend_with(Process& self, SignalSet set) noexcept {
     {
         LockGuard guard(process_lock);
         self.signals.suspend(set);
@@ -207,11 +197,27 @@ Reply rt_sigsuspend(Process& self, UserPtr<const std::uint64_t> mask,
     return sleep_for_signal(self);
 }
 
+}  // namespace
+
+Reply rt_sigsuspend(Process& self, UserPtr<const std::uint64_t> mask,
+                    std::uint32_t set_size) noexcept {
+    if (set_size != set_bytes) {
+        return fail(Errc::invalid_argument);
+    }
+    return suspend_with(self, SignalSet(TRY(get_user(mask))));
+}
+Reply sigsuspend(Process& self, std::uint32_t, std::uint32_t, std::uint32_t mask) noexcept {
+    return suspend_with(self, SignalSet(mask));
+}
+
 Reply pause(Process& self) noexcept {
     return sleep_for_signal(self);
 }
 
-Reply rt_sigtimedwait(Process& self, UserPtr<const std::uint64_t> set_pointer,
+namespace {
+
+template <class Timespec>
+Reply wait_for_signal(Process& self, UserPtr<const std::uint64_t> set_pointer,
                       UserPtr<abi::SigInfo> info_pointer, VirtAddr timeout,
                       std::uint32_t set_size) noexcept {
     if (set_size != set_bytes) {
@@ -220,7 +226,7 @@ Reply rt_sigtimedwait(Process& self, UserPtr<const std::uint64_t> set_pointer,
     const SignalSet set = SignalSet(TRY(get_user(set_pointer))).without(SignalState::unblockable);
     Instant deadline = Instant::never();
     if (timeout != VirtAddr(0)) {
-        deadline = Clock::now() + TRY(get_timespec32(timeout));
+        deadline = Clock::now() + TRY(get_timespec<Timespec>(timeout));
     }
     for (bool in_time = true;;) {
         std::optional<SignalState::Taken> taken;
@@ -230,13 +236,8 @@ Reply rt_sigtimedwait(Process& self, UserPtr<const std::uint64_t> set_pointer,
             self.signals.await(taken || !in_time ? SignalSet() : set);
         }
         if (taken) {
-            abi::SigInfo info{};
-            info.signo = static_cast<std::int32_t>(taken->signal);
-            info.code = taken->cause.code;
-            info.pid_or_address = static_cast<std::uint32_t>(taken->cause.pid);
-            info.uid = taken->cause.uid;
-            info.status = taken->cause.status;
-            TRY(put_user_if(info_pointer, info));
+            settle(self, taken->queued, taken->cause);
+            TRY(put_user_if(info_pointer, info_of(taken->signal, taken->cause)));
             return taken->signal;
         }
         if (!in_time) {
@@ -260,29 +261,25 @@ Reply rt_sigtimedwait(Process& self, UserPtr<const std::uint64_t> set_pointer,
     }
 }
 
+}  // namespace
+
+Reply rt_sigtimedwait(Process& self, UserPtr<const std::uint64_t> set, UserPtr<abi::SigInfo> info,
+                      VirtAddr timeout, std::uint32_t set_size) noexcept {
+    return wait_for_signal<Timespec32>(self, set, info, timeout, set_size);
+}
+Reply rt_sigtimedwait_time64(Process& self, UserPtr<const std::uint64_t> set,
+                             UserPtr<abi::SigInfo> info, VirtAddr timeout,
+                             std::uint32_t set_size) noexcept {
+    return wait_for_signal<Timespec64>(self, set, info, timeout, set_size);
+}
+
 Reply sigaltstack(Process& self, hal::TrapFrame& frame, UserPtr<const abi::SigAltStack> next,
                   UserPtr<abi::SigAltStack> old) noexcept {
-    constexpr std::uint32_t smallest = 2048;  // MINSIGSTKSZ
-    abi::SigAltStack& current = self.signals.alternate_stack;
-    const bool on_it = frame.esp - current.pointer < current.size;
-    abi::SigAltStack before = current;
-    before.flags = current.size == 0 ? abi::ss_disable : on_it ? abi::ss_onstack : 0;
+    const abi::SigAltStack before = self.signals.alternate_stack_at(frame.esp);
     if (!next.is_null()) {
-        const abi::SigAltStack wanted = TRY(get_user(next));
-        if (on_it) {
-            return fail(Errc::not_permitted);
-        }
-        if ((wanted.flags & abi::ss_disable) != 0) {
-            current = {0, abi::ss_disable, 0};
-        } else if (wanted.size < smallest) {
-            return fail(Errc::no_memory);
-        } else {
-            current = {wanted.pointer, 0, wanted.size};
-        }
+        TRY(self.signals.set_alternate_stack(TRY(get_user(next)), frame.esp));
     }
-    if (!old.is_null()) {
-        TRY(put_user(old, before));
-    }
+    TRY(put_user_if(old, before));
     return 0U;
 }
 

@@ -30,8 +30,8 @@ Reply umount2(Process& self, UserPtr<const char> target, std::uint32_t flags) no
 Reply personality(Process& self, std::uint32_t persona) noexcept;
 Reply set_robust_list(Process& self, VirtAddr head, std::uint32_t size) noexcept;
 Reply futex(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
-            VirtAddr timeout) noexcept;
+            VirtAddr timeout, VirtAddr other, std::uint32_t value_3) noexcept;
 Reply futex_time64(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
-                   VirtAddr timeout) noexcept;
+                   VirtAddr timeout, VirtAddr other, std::uint32_t value_3) noexcept;
 
 }  // namespace kidney::kernel::calls

@@ -7,7 +7,6 @@
 #include "kidney/abi/resource.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace kidney::kernel::calls {
 namespace {
@@ -105,8 +104,7 @@ bool is_time_of_day(std::uint32_t clock) noexcept {
 /// Errors: invalid_argument (there is no such clock), not_supported (one does not sleep on it),
 /// not_permitted.
 Status check_sleep(Process& self, std::uint32_t clock, std::uint32_t flags) noexcept {
-    constexpr std::uint32_t names_a_file = 3;  // a clock behind a descriptor: we have none
-    if (static_cast<std::int32_t>(clock) < 0 && clock % 8 == names_a_file) {
+    if (is_file_clock(clock)) {
         return fail(Errc::not_supported);
     }
     if (clock == abi::clock_realtime_alarm || clock == abi::clock_boottime_alarm) {
@@ -183,58 +181,6 @@ Reply clock_nanosleep64(Process& self, std::uint32_t clock, std::uint32_t flags,
 }
 Reply nanosleep(Process& self, VirtAddr wanted, VirtAddr remaining) noexcept {
     return sleep_on_clock<Timespec32>(self, abi::clock_monotonic, 0, wanted, remaining);
-}
-
-Reply alarm(Process& self, std::uint32_t seconds) noexcept {
-    constexpr std::uint32_t longest = std::numeric_limits<std::int32_t>::max();
-    const auto before =
-        self.real_timer.set(self, {Duration::seconds(std::min(seconds, longest)), Duration()});
-    // Rounded to the nearest second, but a pending alarm is never reported as none.
-    const SplitTime left = split(before.remaining);
-    const bool up = left.nanoseconds >= nanoseconds_per_second / 2 ||
-                    (left.seconds == 0 && left.nanoseconds != 0);
-    return static_cast<std::uint32_t>(left.seconds) + (up ? 1U : 0U);
-}
-
-namespace {
-
-Result<Duration> duration_of_timeval(const abi::Timeval& t) noexcept {
-    return duration_of(t.seconds, std::int64_t{t.microseconds} * 1000);
-}
-abi::Timeval rounded_up(Duration d) noexcept {
-    const std::int64_t microseconds = (d.count() + 999) / 1000;
-    return {static_cast<std::int32_t>(microseconds / 1'000'000),
-            static_cast<std::int32_t>(microseconds % 1'000'000)};
-}
-Status put_setting(VirtAddr to, const IntervalTimer::Setting& s) noexcept {
-    return put_user(UserPtr<abi::Itimerval>(to), {rounded_up(s.interval), rounded_up(s.remaining)});
-}
-
-}  // namespace
-
-Reply setitimer(Process& self, std::uint32_t which, VirtAddr next, VirtAddr old) noexcept {
-    if (which != abi::timer_real) {
-        return fail(which <= abi::timer_profile ? Errc::not_implemented : Errc::invalid_argument);
-    }
-    IntervalTimer::Setting before = self.real_timer.get();
-    if (next != VirtAddr(0)) {
-        const abi::Itimerval t = TRY(get_user(UserPtr<const abi::Itimerval>(next)));
-        before = self.real_timer.set(
-            self, {TRY(duration_of_timeval(t.value)), TRY(duration_of_timeval(t.interval))});
-    }
-    if (old != VirtAddr(0)) {
-        TRY(put_setting(old, before));
-    }
-    return 0U;
-}
-
-Reply getitimer(Process& self, std::uint32_t which, VirtAddr to) noexcept {
-    if (which > abi::timer_profile) {
-        return fail(Errc::invalid_argument);
-    }
-    TRY(put_setting(to,
-                    which == abi::timer_real ? self.real_timer.get() : IntervalTimer::Setting{}));
-    return 0U;
 }
 
 }  // namespace kidney::kernel::calls

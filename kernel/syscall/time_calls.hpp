@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/syscall/adapt.hpp"
+#include "kidney/abi/signal.hpp"
 
 namespace kidney::kernel::calls {
 
@@ -26,5 +27,15 @@ Reply clock_nanosleep64(Process& self, std::uint32_t clock, std::uint32_t flags,
 Reply alarm(Process& self, std::uint32_t seconds) noexcept;
 Reply setitimer(Process& self, std::uint32_t which, VirtAddr next, VirtAddr old) noexcept;
 Reply getitimer(Process& self, std::uint32_t which, VirtAddr to) noexcept;
+Reply timer_create(Process& self, std::uint32_t clock, UserPtr<const abi::SigEvent> event,
+                   UserPtr<std::uint32_t> id) noexcept;
+Reply timer_settime(Process& self, std::uint32_t id, std::uint32_t flags, VirtAddr next,
+                    VirtAddr old) noexcept;
+Reply timer_settime64(Process& self, std::uint32_t id, std::uint32_t flags, VirtAddr next,
+                      VirtAddr old) noexcept;
+Reply timer_gettime(Process& self, std::uint32_t id, VirtAddr to) noexcept;
+Reply timer_gettime64(Process& self, std::uint32_t id, VirtAddr to) noexcept;
+Reply timer_getoverrun(Process& self, std::uint32_t id) noexcept;
+Reply timer_delete(Process& self, std::uint32_t id) noexcept;
 
 }  // namespace kidney::kernel::calls

@@ -58,6 +58,9 @@ template <class T>
 template <class T>
     requires std::is_trivially_copyable_v<T>
 [[nodiscard]] Status put_user(UserPtr<T> to, const std::type_identity_t<T>& value) noexcept {
+    if constexpr (sizeof(T) == 4 || sizeof(T) == 8) {
+        return UserMemory::store(to.address(), value) ? Status() : fail(Errc::bad_address);
+    }
     return copy_out(to.address(), std::as_bytes(std::span(&value, 1)));
 }
 

@@ -43,7 +43,15 @@ struct CpuClock {
                     Pid(~(static_cast<std::int32_t>(id) >> 3))};
 }
 
+/// A clock behind a descriptor (the other negative ids). There are none, but one does not sleep on
+/// them nor set timers: that is another error.
+[[nodiscard]] constexpr bool is_file_clock(std::uint32_t id) noexcept {
+    return static_cast<std::int32_t>(id) < 0 && id % 8 == 3;
+}
+
 /// Error: invalid_argument, if there is no such process, or it is another's thread.
 [[nodiscard]] Result<Duration> read_cpu_clock(Process& self, const CpuClock& clock) noexcept;
+/// The same for those who hold process_lock.
+[[nodiscard]] Result<Duration> read_cpu_clock_locked(Process& self, const CpuClock& clock) noexcept;
 
 }  // namespace kidney::kernel

@@ -4,10 +4,13 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -491,4 +494,171 @@ CHECK_CASE(sigtimedwait_gets_a_child_that_is_ignored_by_default) {
     EXPECT_EQ(sigtimedwait(&set, &info, &long_enough), SIGCHLD);
     EXPECT_EQ(info.si_pid, pid);
     EXPECT_EQ(check::wait_status(pid), 3 << 8);
+}
+
+namespace {
+
+void block(const sigset_t& set) {
+    EXPECT_EQ(sigprocmask(SIG_BLOCK, &set, nullptr), 0);
+}
+int queue_value(int number, int value) {
+    sigval v{};
+    v.sival_int = value;
+    return sigqueue(getpid(), number, v);
+}
+
+}  // namespace
+
+CHECK_CASE(real_time_signals_queue_with_their_values) {
+    const int low = SIGRTMIN + 1;
+    const int high = SIGRTMIN + 2;
+    sigset_t set = set_of(low);
+    sigaddset(&set, high);
+    sigaddset(&set, SIGUSR1);
+    block(set);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(queue_value(high, 30 + i), 0);
+        EXPECT_EQ(queue_value(low, 20 + i), 0);
+        EXPECT_EQ(queue_value(SIGUSR1, 10 + i), 0);  // once only
+    }
+    EXPECT_EQ(kill(getpid(), low), 0);
+    const struct {
+        int number, value, code;
+    } expected[] = {{SIGUSR1, 10, SI_QUEUE}, {low, 20, SI_QUEUE}, {low, 21, SI_QUEUE},
+                    {low, 22, SI_QUEUE},     {low, 0, SI_USER},   {high, 30, SI_QUEUE},
+                    {high, 31, SI_QUEUE},    {high, 32, SI_QUEUE}};
+    for (const auto& e : expected) {
+        siginfo_t info{};
+        EXPECT_EQ(sigwaitinfo(&set, &info), e.number);
+        EXPECT_EQ(info.si_code, e.code);
+        EXPECT_EQ(info.si_pid, getpid());
+        EXPECT(e.code == SI_USER || info.si_value.sival_int == e.value);
+    }
+    const timespec at_once{};
+    EXPECT_ERRNO(sigtimedwait(&set, nullptr, &at_once), EAGAIN);
+}
+
+CHECK_CASE(the_queue_of_signals_is_limited) {
+    const sigset_t set = set_of(SIGRTMIN);
+    block(set);
+    const rlimit five{5, 5};
+    EXPECT_EQ(setrlimit(RLIMIT_SIGPENDING, &five), 0);
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(queue_value(SIGRTMIN, i), 0);
+    }
+    EXPECT_ERRNO(queue_value(SIGRTMIN, 5), EAGAIN);
+    EXPECT_EQ(kill(getpid(), SIGRTMIN), 0);  // lost among the others
+    const timespec at_once{};
+    int taken = 0;
+    while (sigtimedwait(&set, nullptr, &at_once) == SIGRTMIN) {
+        ++taken;
+    }
+    EXPECT_EQ(taken, 5);
+    EXPECT_EQ(queue_value(SIGRTMIN, 5), 0);
+    signal(SIGRTMIN, SIG_IGN);  // discards it
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_EQ(queue_value(SIGRTMIN, i), 0);
+        EXPECT_EQ(signal(SIGRTMIN, SIG_DFL) == SIG_ERR, 0);
+        EXPECT_EQ(signal(SIGRTMIN, SIG_IGN) == SIG_ERR, 0);
+    }
+}
+
+CHECK_CASE(nobody_forges_the_kernels_signals) {
+    siginfo_t info{};
+    info.si_code = SI_USER;
+    EXPECT_EQ(syscall(SYS_rt_sigqueueinfo, getpid(), 0, &info), 0);
+    EXPECT_ERRNO(syscall(SYS_rt_sigqueueinfo, getppid(), 0, &info), EPERM);
+    info.si_code = SI_TKILL;
+    EXPECT_ERRNO(syscall(SYS_rt_sigqueueinfo, getppid(), 0, &info), EPERM);
+    info.si_code = SI_QUEUE;
+    EXPECT_EQ(syscall(SYS_rt_sigqueueinfo, getppid(), 0, &info), 0);
+    EXPECT_ERRNO(syscall(SYS_rt_sigqueueinfo, getpid(), 65, &info), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_rt_sigqueueinfo, 0x3ffffff, 65, &info), ESRCH);
+    EXPECT_ERRNO(syscall(SYS_rt_sigqueueinfo, -1, 0, &info), ESRCH);
+    EXPECT_ERRNO(syscall(SYS_rt_tgsigqueueinfo, getpid(), -4, 0, &info), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_rt_tgsigqueueinfo, getppid(), getpid(), 0, &info), ESRCH);
+    EXPECT_ERRNO(kill(0x3ffffff, 65), ESRCH);
+    EXPECT_ERRNO(kill(static_cast<pid_t>(0x80000000), 0), ESRCH);
+    EXPECT_ERRNO(syscall(SYS_tkill, -1, 0), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_tgkill, getpid(), -1, 0), EINVAL);
+}
+
+CHECK_CASE(unknown_action_flags_are_forgotten) {
+    struct {
+        std::uint32_t handler, flags, restorer, mask[2];
+    } action{0, 0xdeadbeef, 0, {~0U, ~0U}}, now{};
+    EXPECT_EQ(syscall(SYS_rt_sigaction, SIGUSR1, &action, &now, 8), 0);
+    EXPECT_EQ(syscall(SYS_rt_sigaction, SIGUSR1, nullptr, &now, 8), 0);
+    EXPECT_EQ(now.flags, 0xdc000807U);
+    EXPECT_EQ(now.mask[0], 0xfffbfeffU);
+}
+
+CHECK_CASE(calls_from_before_real_time_signals) {
+    struct {
+        std::uint32_t handler, mask, flags, restorer;
+    } action{0, ~0U, 0xf8fffffb, 0}, now{};
+    EXPECT_EQ(syscall(SYS_sigaction, SIGUSR1, &action, nullptr), 0);
+    EXPECT_EQ(syscall(SYS_sigaction, SIGUSR1, nullptr, &now), 0);
+    EXPECT_EQ(now.mask, 0xfffbfeffU);
+    EXPECT_ERRNO(syscall(SYS_sigaction, SIGKILL, &action, nullptr), EINVAL);
+    EXPECT_EQ(syscall(SYS_ssetmask, 0x200), 0);
+    EXPECT_EQ(syscall(SYS_sgetmask), 0x200);
+    std::uint32_t set = 0x800;
+    std::uint32_t old = 0;
+    EXPECT_EQ(syscall(SYS_sigprocmask, SIG_BLOCK, &set, &old), 0);
+    EXPECT_EQ(old, 0x200U);
+    EXPECT_ERRNO(syscall(SYS_sigprocmask, 9, &set, &old), EINVAL);
+    kill(getpid(), SIGUSR1);
+    EXPECT_EQ(syscall(SYS_sigpending, &old), 0);
+    EXPECT_EQ(old, 0x200U);
+    install(SIGUSR1, count);
+    EXPECT_ERRNO(syscall(SYS_sigsuspend, 0, 0, 0), EINTR);
+    EXPECT_EQ(handled, 1);
+    EXPECT_EQ(syscall(SYS_sgetmask), 0xa00);
+}
+
+CHECK_CASE(an_alternate_stack_that_disarms_itself) {
+    static char stack[32768];
+    static char other[32768];
+    stack_t wanted{};
+    wanted.ss_sp = stack;
+    wanted.ss_size = sizeof stack;
+    wanted.ss_flags = 4;
+    EXPECT_ERRNO(sigaltstack(&wanted, nullptr), EINVAL);
+    constexpr int disarm = static_cast<int>(1U << 31);
+    wanted.ss_flags = disarm;
+    EXPECT_EQ(sigaltstack(&wanted, nullptr), 0);
+    install(
+        SIGUSR1,
+        [](int) {
+            stack_t now{};
+            EXPECT_EQ(sigaltstack(nullptr, &now), 0);
+            EXPECT_EQ(now.ss_flags, SS_DISABLE);
+            now.ss_sp = other;
+            now.ss_size = sizeof other;
+            now.ss_flags = 0;
+            EXPECT_EQ(sigaltstack(&now, nullptr), 0);
+            handled = handled + 1;
+        },
+        SA_ONSTACK | SA_SIGINFO);
+    raise(SIGUSR1);
+    EXPECT_EQ(handled, 1);
+    stack_t after{};
+    EXPECT_EQ(sigaltstack(nullptr, &after), 0);
+    EXPECT(after.ss_sp == stack && after.ss_flags == disarm);
+}
+
+CHECK_CASE(a_frame_does_not_run_over_the_alternate_stack) {
+    const int status = check::status_of_child([] {
+        static char stack[4096];
+        stack_t wanted{};
+        wanted.ss_sp = stack + 1024;
+        wanted.ss_size = 2048;
+        EXPECT_EQ(sigaltstack(&wanted, nullptr), 0);
+        // Each handler puts another frame on the small stack, until one does not fit.
+        install(SIGUSR1, [](int) { raise(SIGUSR1); }, SA_ONSTACK | SA_NODEFER);
+        raise(SIGUSR1);
+    });
+    EXPECT(WIFSIGNALED(status));
+    EXPECT_EQ(WTERMSIG(status), SIGSEGV);
 }

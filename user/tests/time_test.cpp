@@ -4,7 +4,9 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <ctime>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
@@ -246,18 +248,22 @@ CHECK_CASE(setting_the_clock_wakes_who_waits_for_a_time_of_day) {
     const long long start = now();
     timespec end = before;
     end.tv_sec += 10'000;
-    const pid_t pid = check::fork_or_fail();
-    if (pid == 0) {
-        _Exit(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &end, nullptr));
+    for (int way = 0; way < 2; ++way) {
+        const pid_t pid = check::fork_or_fail();
+        if (pid == 0) {
+            _Exit(way == 0 ? clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &end, nullptr)
+                  : wait_on_futex(end) == ETIMEDOUT ? 0
+                                                    : 1);
+        }
+        check::wait_until_asleep(pid);
+        timespec then = end;
+        then.tv_sec += 1;
+        EXPECT_EQ(clock_settime(CLOCK_REALTIME, &then), 0);
+        EXPECT_EQ(check::wait_status(pid), 0);
+        timespec back = before;
+        back.tv_sec += static_cast<time_t>((now() - start) / 1'000'000'000);
+        EXPECT_EQ(clock_settime(CLOCK_REALTIME, &back), 0);
     }
-    check::wait_until_asleep(pid);
-    timespec then = end;
-    then.tv_sec += 1;
-    EXPECT_EQ(clock_settime(CLOCK_REALTIME, &then), 0);
-    EXPECT_EQ(check::wait_status(pid), 0);
-    timespec back = before;
-    back.tv_sec += static_cast<time_t>((now() - start) / 1'000'000'000);
-    EXPECT_EQ(clock_settime(CLOCK_REALTIME, &back), 0);
 }
 
 CHECK_CASE(times_of_day_that_cannot_be_are_refused) {
@@ -318,4 +324,183 @@ CHECK_CASE(cpu_clocks_of_processes) {
     EXPECT_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &a_little, nullptr), EINVAL);
     EXPECT_EQ(clock_nanosleep(CLOCK_MONOTONIC_RAW, 0, &a_little, nullptr), EOPNOTSUPP);
     EXPECT_EQ(clock_nanosleep(99, 0, &a_little, nullptr), EINVAL);
+}
+
+namespace {
+
+volatile int rings[65];
+void count_ring(int number) {
+    rings[number] = rings[number] + 1;
+}
+
+int create_timer(int clock, int notify, int number, int value = 0) {
+    sigevent event{};
+    event.sigev_notify = notify;
+    event.sigev_signo = number;
+    event.sigev_value.sival_int = value;
+    int id = -1;
+    EXPECT_EQ(syscall(SYS_timer_create, clock, &event, &id), 0);
+    return id;
+}
+struct Spec {
+    timespec interval, value;
+};
+int set_timer(int id, timespec value, timespec interval = {}, int flags = 0) {
+    const Spec spec{interval, value};
+    return static_cast<int>(syscall(SYS_timer_settime, id, flags, &spec, nullptr));
+}
+
+}  // namespace
+
+CHECK_CASE(timers_ring_on_every_clock) {
+    signal(SIGUSR2, &count_ring);
+    int expected = 0;
+    for (const int clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
+                            CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID}) {
+        const int id = create_timer(clock, SIGEV_SIGNAL, SIGUSR2);
+        timespec start{};
+        timespec end{};
+        EXPECT_EQ(clock_gettime(clock, &start), 0);
+        EXPECT_EQ(set_timer(id, {0, 20'000'000}), 0);
+        ++expected;
+        while (rings[SIGUSR2] < expected) {
+        }
+        EXPECT_EQ(clock_gettime(clock, &end), 0);
+        EXPECT((end.tv_sec - start.tv_sec) * 1'000'000'000LL + end.tv_nsec - start.tv_nsec >=
+               20'000'000);
+        EXPECT_EQ(syscall(SYS_timer_delete, id), 0);
+        EXPECT_ERRNO(syscall(SYS_timer_delete, id), EINVAL);
+    }
+}
+
+CHECK_CASE(a_timers_signal_tells_what_was_missed) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    EXPECT_EQ(sigprocmask(SIG_BLOCK, &set, nullptr), 0);
+    const int id = create_timer(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN, 77);
+    EXPECT_EQ(set_timer(id, {0, 1'000'000}, {0, 1'000'000}), 0);
+    sleep_for(50'000'000);
+    siginfo_t info{};
+    EXPECT_EQ(sigwaitinfo(&set, &info), SIGRTMIN);
+    EXPECT_EQ(info.si_code, SI_TIMER);
+    EXPECT_EQ(info.si_timerid, id);
+    EXPECT_EQ(info.si_value.sival_int, 77);
+    EXPECT(info.si_overrun >= 40);
+    EXPECT_EQ(syscall(SYS_timer_getoverrun, id), info.si_overrun);
+    EXPECT_EQ(sigwaitinfo(&set, &info), SIGRTMIN);  // it goes on
+    // Off, and the interval is forgotten.
+    EXPECT_EQ(set_timer(id, {0, 0}, {5, 0}), 0);
+    Spec now{};
+    EXPECT_EQ(syscall(SYS_timer_gettime, id, &now), 0);
+    EXPECT(now.value.tv_sec == 0 && now.value.tv_nsec == 0 && now.interval.tv_sec == 0);
+    // Deleted while its signal is on the way: that still comes.
+    const timespec at_once{};
+    sigtimedwait(&set, &info, &at_once);
+    EXPECT_EQ(set_timer(id, {0, 1}), 0);
+    sigset_t pending;
+    do {
+        EXPECT_EQ(sigpending(&pending), 0);
+    } while (sigismember(&pending, SIGRTMIN) == 0);
+    EXPECT_EQ(syscall(SYS_timer_delete, id), 0);
+    EXPECT_EQ(sigwaitinfo(&set, &info), SIGRTMIN);
+    EXPECT_ERRNO(sigtimedwait(&set, &info, &at_once), EAGAIN);
+}
+
+CHECK_CASE(setting_the_clock_moves_timers_that_follow_it) {
+    signal(SIGUSR2, &count_ring);
+    const timespec before = time_of_day();
+    const long long start = now();
+    const int absolute = create_timer(CLOCK_REALTIME, SIGEV_SIGNAL, SIGUSR2);
+    const int relative = create_timer(CLOCK_REALTIME, SIGEV_NONE, 0);
+    timespec end = before;
+    end.tv_sec += 10'000;
+    EXPECT_EQ(set_timer(absolute, end, {}, TIMER_ABSTIME), 0);
+    EXPECT_EQ(set_timer(relative, {10'000, 0}), 0);
+    timespec then = end;
+    then.tv_sec += 1;
+    EXPECT_EQ(clock_settime(CLOCK_REALTIME, &then), 0);
+    while (rings[SIGUSR2] == 0) {
+    }
+    Spec left{};
+    EXPECT_EQ(syscall(SYS_timer_gettime, relative, &left), 0);
+    EXPECT(left.value.tv_sec > 9'000);
+    timespec back = before;
+    back.tv_sec += static_cast<time_t>((now() - start) / 1'000'000'000);
+    EXPECT_EQ(clock_settime(CLOCK_REALTIME, &back), 0);
+}
+
+CHECK_CASE(interval_timers_of_cpu_time) {
+    signal(SIGVTALRM, &count_ring);
+    signal(SIGPROF, &count_ring);
+    const itimerval often{{0, 10'000}, {0, 10'000}};
+    EXPECT_EQ(setitimer(ITIMER_VIRTUAL, &often, nullptr), 0);
+    EXPECT_EQ(setitimer(ITIMER_PROF, &often, nullptr), 0);
+    while (rings[SIGVTALRM] < 2 || rings[SIGPROF] < 2) {
+    }
+    itimerval now_set{};
+    EXPECT_EQ(getitimer(ITIMER_PROF, &now_set), 0);
+    EXPECT_EQ(now_set.it_interval.tv_usec, 10'000);
+    EXPECT(now_set.it_value.tv_usec > 0);
+}
+
+CHECK_CASE(bad_timers_are_refused) {
+    int id = 0;
+    sigevent event{};
+    event.sigev_signo = SIGUSR1;
+    EXPECT_ERRNO(syscall(SYS_timer_create, 99, &event, &id), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC_RAW, &event, &id), EOPNOTSUPP);
+    EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC, 1, &id), EFAULT);
+    EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, 1), EFAULT);
+    event.sigev_signo = 65;
+    EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id), EINVAL);
+    event.sigev_signo = SIGUSR1;
+    event.sigev_notify = 3;
+    EXPECT_ERRNO(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id), EINVAL);
+    const int timer = create_timer(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1);
+    EXPECT_ERRNO(set_timer(timer, {0, 1'000'000'000}), EINVAL);
+    EXPECT_ERRNO(set_timer(timer, {-1, 0}), EINVAL);
+    EXPECT_ERRNO(set_timer(timer + 1000, {1, 0}), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_timer_settime, timer, 0, nullptr, nullptr), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_timer_gettime, timer, nullptr), EFAULT);
+    // Not inherited; pending signals of a parent's timer are not a child's either.
+    EXPECT_EQ(check::status_of_child([=] {
+                  _Exit(syscall(SYS_timer_delete, timer) == -1 && errno == EINVAL ? 0 : 1);
+              }),
+              0);
+}
+
+CHECK_CASE(futex_operations) {
+    int word = 5;
+    int other = 7;
+    const auto futex = [&](int operation, int value, long timeout, void* second, int value_3) {
+        return syscall(SYS_futex, &word, operation, value, timeout, second, value_3);
+    };
+    constexpr int wake = 1, requeue = 3, compare_requeue = 4, wake_op = 5, wake_bitset = 10;
+    EXPECT_ERRNO(futex(futex_wait_bitset, 5, 0, nullptr, 0), EINVAL);
+    EXPECT_ERRNO(futex(wake_bitset, 5, 0, nullptr, 0), EINVAL);
+    EXPECT_ERRNO(futex(requeue, -1, 1, &other, 0), EINVAL);
+    EXPECT_ERRNO(futex(compare_requeue, 1, 1, &other, 4), EAGAIN);
+    EXPECT_EQ(futex(compare_requeue, 1, 1, &other, 5), 0);
+    EXPECT_ERRNO(futex(wake | futex_clock_realtime, 1, 0, nullptr, 0), ENOSYS);
+    // other += 3, and whatever it was.
+    EXPECT_EQ(futex(wake_op, 1, 1, &other, 1 << 28 | 3 << 12), 0);
+    EXPECT_EQ(other, 10);
+    EXPECT_ERRNO(futex(wake_op, 1, 1, nullptr, 1 << 28 | 3 << 12), EFAULT);
+}
+
+CHECK_CASE(a_moved_sleeper_is_woken_where_it_is) {
+    int* const words = static_cast<int*>(
+        mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    EXPECT(words != MAP_FAILED);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        _Exit(syscall(SYS_futex, &words[0], 0, 0, nullptr) == 0 ? 0 : 1);
+    }
+    while (syscall(SYS_futex, &words[0], 4, 0, 1, &words[1], 0) == 0) {
+        usleep(1000);  // until it sleeps
+    }
+    EXPECT_EQ(syscall(SYS_futex, &words[0], 1, 9), 0);
+    EXPECT_EQ(syscall(SYS_futex, &words[1], 1, 0), 1);  // none means one
+    EXPECT_EQ(check::wait_status(pid), 0);
 }

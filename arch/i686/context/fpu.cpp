@@ -55,7 +55,7 @@ void initialise_fpu() noexcept {
     // fninit leaves the data registers alone; what firmware had in them is no program's business.
     const std::size_t registers_at = fxsave_available ? 32 : 28;
     std::fill(image.begin() + registers_at, image.end(), std::byte{0});
-    initial_state.assign(image);
+    std::ranges::copy(image, initial_state.bytes_.begin());
 }
 
 bool has_fxsave() noexcept {
@@ -64,6 +64,10 @@ bool has_fxsave() noexcept {
 
 FpuState FpuState::initial() noexcept {
     return initial_state;
+}
+
+void FpuState::load_initial() noexcept {
+    initial_state.load();
 }
 
 void FpuState::save() noexcept {
@@ -75,13 +79,31 @@ void FpuState::save() noexcept {
     }
 }
 
-void FpuState::load() const noexcept {
+namespace {
+
+void load_image(const std::byte* image) noexcept {
     if (fxsave_available) {
-        fxrstor(bytes_.data());
+        fxrstor(image);
     } else {
         fnclex();  // frstor would first report an error that is pending in the registers
-        frstor(bytes_.data());
+        frstor(image);
     }
+}
+
+}  // namespace
+
+void FpuState::load() const noexcept {
+    load_image(bytes_.data());
+}
+
+void FpuState::load_foreign(std::span<std::byte, size> image) noexcept {
+    if (fxsave_available) {
+        std::uint32_t mxcsr = 0;
+        std::memcpy(&mxcsr, image.data() + mxcsr_at, sizeof mxcsr);
+        mxcsr &= mxcsr_mask;
+        std::memcpy(image.data() + mxcsr_at, &mxcsr, sizeof mxcsr);
+    }
+    load_image(image.data());
 }
 
 std::uint32_t FpuState::x87_errors() const noexcept {
@@ -98,16 +120,6 @@ std::uint32_t FpuState::sse_errors() const noexcept {
     std::uint32_t mxcsr = 0;
     std::memcpy(&mxcsr, bytes_.data() + mxcsr_at, sizeof mxcsr);
     return mxcsr & ~(mxcsr >> masks_at_bit) & all_errors;
-}
-
-void FpuState::assign(std::span<const std::byte, size> image) noexcept {
-    std::copy(image.begin(), image.end(), bytes_.begin());
-    if (fxsave_available) {
-        std::uint32_t mxcsr = 0;
-        std::memcpy(&mxcsr, bytes_.data() + mxcsr_at, sizeof mxcsr);
-        mxcsr &= mxcsr_mask;
-        std::memcpy(bytes_.data() + mxcsr_at, &mxcsr, sizeof mxcsr);
-    }
 }
 
 }  // namespace kidney::arch

@@ -24,10 +24,16 @@ public:
     /// What a program finds at its start.
     [[nodiscard]] static FpuState initial() noexcept;
 
+    /// The same, to the registers.
+    static void load_initial() noexcept;
+
     /// From the registers. They keep their contents.
     void save() noexcept;
     /// To the registers.
     void load() const noexcept;
+    /// Takes over an image that a program made up, 16-byte aligned, and loads it: bits that would
+    /// fault are cleared.
+    static void load_foreign(std::span<std::byte, size> image) noexcept;
 
     /// Errors that have happened and are not masked: what an x87 or an SSE exception is about.
     /// Bits as in both status words: 0 invalid, 1 denormal, 2 division by zero, 3 overflow,
@@ -37,10 +43,10 @@ public:
 
     /// The image, for signal frames.
     [[nodiscard]] std::span<const std::byte, size> bytes() const noexcept { return bytes_; }
-    /// Takes over an image that a program made up: bits whose loading would fault are cleared.
-    void assign(std::span<const std::byte, size> image) noexcept;
 
 private:
+    friend void initialise_fpu() noexcept;
+
     alignas(16) std::array<std::byte, size> bytes_{};
 };
 

@@ -43,6 +43,12 @@ public:
     /// A forked thread starts with its parent's state: call on the child's, while the parent runs.
     void copy_current() noexcept { save(); }
 
+    /// The FPU registers of the *running* thread, whose state this is. They stay as they are until
+    /// it goes back to user mode, so a switch meanwhile saves the same again.
+    [[nodiscard]] const FpuState& save_fpu() noexcept {
+        fpu_.save();
+        return fpu_;
+    }
     /// Sets entry `slot` (0-2) of the *running* thread, whose state this is, here and in the GDT.
     void set_tls(std::uint32_t slot, SegmentDescriptor descriptor) noexcept;
     /// Sets the entry in the state only: for a thread that has not run yet.

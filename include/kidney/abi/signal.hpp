@@ -58,10 +58,16 @@ inline constexpr std::uint32_t sa_onstack = 0x0800'0000;
 inline constexpr std::uint32_t sa_restart = 0x1000'0000;
 inline constexpr std::uint32_t sa_nodefer = 0x4000'0000;
 inline constexpr std::uint32_t sa_resethand = 0x8000'0000;
+/// What Linux knows, SA_EXPOSE_TAGBITS (0x800) included; others read back as 0.
+inline constexpr std::uint32_t sa_known = sa_nocldstop | sa_nocldwait | sa_siginfo | sa_restorer |
+                                          sa_onstack | sa_restart | sa_nodefer | sa_resethand |
+                                          0x800;
 
 // si_code
 inline constexpr std::int32_t si_user = 0;
 inline constexpr std::int32_t si_kernel = 0x80;
+inline constexpr std::int32_t si_queue = -1;
+inline constexpr std::int32_t si_timer = -2;
 inline constexpr std::int32_t si_tkill = -6;
 inline constexpr std::int32_t segv_maperr = 1;
 inline constexpr std::int32_t segv_accerr = 2;
@@ -96,6 +102,15 @@ struct SigAction {
 };
 static_assert(sizeof(SigAction) == 20);
 
+/// struct old_sigaction of sigaction(2), the call that is older than real-time signals.
+struct OldSigAction {
+    std::uint32_t handler;
+    std::uint32_t mask;
+    std::uint32_t flags;
+    std::uint32_t restorer;
+};
+static_assert(sizeof(OldSigAction) == 16);
+
 /// siginfo_t; only the members that the kernel fills.
 struct SigInfo {
     std::int32_t signo;
@@ -118,5 +133,18 @@ struct SigAltStack {
 static_assert(sizeof(SigAltStack) == 12);
 inline constexpr std::uint32_t ss_onstack = 1;
 inline constexpr std::uint32_t ss_disable = 2;
+inline constexpr std::uint32_t ss_autodisarm = 0x8000'0000;
+
+/// struct sigevent: how a timer tells.
+struct SigEvent {
+    std::int32_t value;
+    std::uint32_t signo;
+    std::uint32_t notify;
+    std::int32_t thread;
+    std::uint32_t padding[12];
+};
+static_assert(sizeof(SigEvent) == 64);
+inline constexpr std::uint32_t sigev_signal = 0, sigev_none = 1, sigev_thread = 2,
+                               sigev_thread_id = 4;
 
 }  // namespace kidney::abi

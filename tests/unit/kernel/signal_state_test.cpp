@@ -251,7 +251,7 @@ TEST(SignalFrame, HandlerIsEnteredWithAnAlignedStack) {
         const std::uint32_t frame = place_frame(sp, sizeof(SignalFrame));
         EXPECT_EQ((frame + 4) % 16, 0U);
         EXPECT_LE(frame + sizeof(SignalFrame), sp);
-        EXPECT_EQ((place_fpstate(sp) + offsetof(FpState, fxsave)) % 16, 0U);
+        EXPECT_EQ((place_fpstate(sp) + sizeof(X87State)) % 16, 0U);
     }
 }
 
@@ -260,6 +260,97 @@ TEST(ErrnoMap, KnowsTheNumbersOfLinux) {
     EXPECT_EQ(errno_of(Errc::not_implemented), 38);
     EXPECT_EQ(errno_of(Errc::not_a_terminal), 25);
     EXPECT_EQ(errno_of(Errc::too_many_symlinks), 40);
+}
+
+SignalCause with_value(std::int32_t value) {
+    return {.code = si_queue, .status = value};
+}
+
+TEST(SignalQueue, RealTimeSignalsComeAsOftenAsSentLowestFirst) {
+    SignalState s;
+    s.set_blocked(SignalSet::of_all(40U, 41U));
+    QueuedSignal q[4];
+    EXPECT_EQ(s.post(41, with_value(1), &q[0]), PostResult::pending);
+    EXPECT_EQ(s.post(40, with_value(2), &q[1]), PostResult::pending);
+    EXPECT_EQ(s.post(41, with_value(3), &q[2]), PostResult::pending);
+    EXPECT_EQ(s.post(40, with_value(4), &q[3]), PostResult::pending);
+    const SignalSet both = SignalSet::of_all(40U, 41U);
+    for (const std::int32_t expected : {2, 4, 1, 3}) {
+        const auto taken = s.take(both);
+        ASSERT_TRUE(taken);
+        EXPECT_EQ(taken->cause.status, expected);
+        ASSERT_NE(taken->queued, nullptr);
+        EXPECT_FALSE(taken->queued->is_queued);
+    }
+    EXPECT_TRUE(s.pending().is_empty());
+    EXPECT_FALSE(s.take(both));
+}
+
+TEST(SignalQueue, WithoutAPlaceARealTimeSignalIsPendingOnceOrLostAmongOthers) {
+    SignalState s;
+    const SignalSet set = SignalSet::of(40);
+    s.set_blocked(set);
+    s.post(40, with_value(7));
+    s.post(40, with_value(8));
+    EXPECT_EQ(s.take(set)->cause.code, si_user) << "the cause is lost";
+    EXPECT_TRUE(s.pending().is_empty());
+    QueuedSignal q;
+    s.post(40, with_value(1));
+    s.post(40, with_value(2), &q);
+    s.post(40, with_value(3));
+    EXPECT_EQ(s.take(set)->cause.status, 2);
+    EXPECT_TRUE(s.pending().is_empty());
+}
+
+TEST(SignalQueue, WhatIsDiscardedIsHandedBack) {
+    SignalState s;
+    QueuedSignal blocked, ignored, of_a_timer;
+    s.set_blocked(SignalSet::of_all(40U, std::uint32_t{sig_tstp}));
+    s.post(40, with_value(1), &blocked);
+    EXPECT_FALSE(s.has_discarded());
+    EXPECT_TRUE(s.set_disposition(40, {.handler = handler_ignore}));
+    EXPECT_EQ(s.take_discarded(), &blocked);
+    EXPECT_TRUE(s.pending().is_empty());
+    s.set_blocked(SignalSet::of(sig_tstp));
+    EXPECT_EQ(s.post(40, with_value(2), &ignored), PostResult::discarded);
+    EXPECT_FALSE(ignored.is_queued) << "still its sender's";
+    s.post(sig_tstp, {.code = si_timer}, &of_a_timer);
+    s.post(sig_cont, from_user);
+    EXPECT_EQ(s.take_discarded(), &of_a_timer);
+    EXPECT_FALSE(s.pending().contains(sig_tstp));
+    EXPECT_EQ(s.take_discarded(), nullptr);
+}
+
+TEST(SignalQueue, RoomIsLimited) {
+    SignalState s;
+    EXPECT_TRUE(s.reserve_room(2));
+    EXPECT_TRUE(s.reserve_room(2));
+    EXPECT_FALSE(s.reserve_room(2));
+    s.release_room();
+    EXPECT_TRUE(s.reserve_room(2));
+}
+
+TEST(SignalState, OnlyKnownFlagsAreRememberedAndKillIsNeverMasked) {
+    SignalState s;
+    EXPECT_TRUE(s.set_disposition(sig_usr1, handler(0xdead'beef, SignalSet(~std::uint64_t{0}))));
+    EXPECT_EQ(s.disposition(sig_usr1).flags, 0xdc00'0807U);
+    EXPECT_FALSE(s.disposition(sig_usr1).mask.contains(sig_kill));
+}
+
+TEST(SignalState, TheAlternateStackKnowsWhoIsOnIt) {
+    SignalState s;
+    constexpr std::uint32_t base = 0x1000, size = 4096, on_it = base + 100, elsewhere = 0x9000;
+    EXPECT_EQ(s.set_alternate_stack({base, 0, 2047}, elsewhere).error(), Errc::no_memory);
+    EXPECT_EQ(s.set_alternate_stack({base, 4, size}, elsewhere).error(), Errc::invalid_argument);
+    EXPECT_TRUE(s.set_alternate_stack({base, 0, size}, elsewhere));
+    EXPECT_EQ(s.alternate_stack_at(on_it).flags, ss_onstack);
+    EXPECT_TRUE(s.is_on_alternate_stack(base + size)) << "at its very top";
+    EXPECT_FALSE(s.is_on_alternate_stack(base));
+    EXPECT_EQ(s.set_alternate_stack({0, ss_disable, 0}, on_it).error(), Errc::not_permitted);
+    EXPECT_TRUE(s.set_alternate_stack({base, ss_autodisarm, size}, elsewhere));
+    EXPECT_EQ(s.alternate_stack_at(on_it).flags, ss_autodisarm);
+    EXPECT_TRUE(s.set_alternate_stack({0, ss_disable, 0}, on_it)) << "it disarms itself";
+    EXPECT_EQ(s.alternate_stack_at(on_it).flags, ss_disable);
 }
 
 }  // namespace

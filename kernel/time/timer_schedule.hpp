@@ -1,0 +1,39 @@
+/// When a timer rings, on whatever clock it follows: a value, no clock and no queue.
+#pragma once
+
+#include "kidney/core/time.hpp"
+
+#include <cstdint>
+
+namespace kidney::kernel {
+
+struct TimerSchedule {
+    Duration expiry;    ///< when it rings next, on its clock
+    Duration interval;  ///< zero: once
+    bool is_armed = false;
+
+    /// It has rung, `now` at or after `expiry`: rings again a whole number of intervals later,
+    /// however late it was served. Returns how many intervals that is; 0: it does not ring again.
+    constexpr std::uint64_t advance(Duration now) noexcept {
+        if (interval <= Duration()) {
+            is_armed = false;
+            return 0;
+        }
+        const std::int64_t steps = (now - expiry).count() / interval.count() + 1;
+        const std::int64_t room = (Duration::longest() - expiry).count() / interval.count();
+        expiry = steps > room ? Duration::longest()
+                              : expiry + Duration::nanoseconds(steps * interval.count());
+        return static_cast<std::uint64_t>(steps);
+    }
+
+    /// Until it rings next, as timer_gettime(2) tells it: zero if it does not. A ring that is due
+    /// but has not been served is 1 ns away.
+    [[nodiscard]] constexpr Duration remaining(Duration now) const noexcept {
+        if (!is_armed) {
+            return {};
+        }
+        return expiry > now ? expiry - now : Duration::nanoseconds(1);
+    }
+};
+
+}  // namespace kidney::kernel

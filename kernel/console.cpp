@@ -4,7 +4,7 @@
 #include "arch/i686/cpu/cpu.hpp"
 #include "arch/i686/cpu/port_io.hpp"
 #include "arch/i686/time/clock.hpp"
-#include "drivers/serial/uart16550.hpp"
+#include "drivers/serial/serial_queue.hpp"
 #include "drivers/vga/text_screen.hpp"
 #include "kernel/lock_ranks.hpp"
 #include "sched/sync/spin_lock.hpp"
@@ -16,7 +16,7 @@ namespace kidney::kernel {
 
 namespace {
 
-using Serial = drivers::Uart16550<arch::PortIo>;
+using Serial = drivers::SerialQueue<arch::PortIo, console_queue>;
 using Screen = drivers::TextScreen<arch::PortIo>;
 static_assert(hal::CharacterSink<Serial> && hal::CharacterSink<Screen>);
 
@@ -69,9 +69,29 @@ public:
         screen_.initialise({reinterpret_cast<volatile std::uint16_t*>(KERNEL_BASE + 0xB8000),
                             text_memory / sizeof(std::uint16_t)});
     }
-    void write(std::string_view text, bool raw) noexcept EXCLUDES(lock_) {
+    void write(std::string_view text) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        write_locked(text, raw);
+        write_locked(text);
+    }
+    [[nodiscard]] std::size_t offer(std::string_view text) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        const std::size_t taken = to_serial_ ? serial_.offer(text) : text.size();
+        if (to_screen_) {
+            hal::put_all(screen_, text.substr(0, taken));
+        }
+        return taken;
+    }
+    [[nodiscard]] std::size_t waiting() noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return serial_.size();
+    }
+    [[nodiscard]] bool service() noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return serial_.service();
+    }
+    void use_interrupts(bool used) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        serial_.use_interrupts(used);
     }
     /// One log line; nobody else's output gets in between.
     void write_line(std::uint32_t number, std::string_view module, std::string_view kind,
@@ -92,27 +112,27 @@ public:
     void break_lock() noexcept {
         lock_.break_open();
         choose(true, true);
+        use_interrupts(false);
     }
 
 private:
-    void write_locked(std::string_view text, bool raw) noexcept REQUIRES(lock_) {
+    void write_locked(std::string_view text) noexcept REQUIRES(lock_) {
         const bool to_serial = to_serial_;
         const bool to_screen = to_screen_;
         for (const char c : text) {
+            const std::string_view piece =
+                c == '\n' ? std::string_view("\r\n") : std::string_view(&c, 1);
             if (to_serial) {
-                if (c == '\n' && !raw) {
-                    serial_.put('\r');
-                }
-                serial_.put(c);
+                hal::put_all(serial_, piece);
             }
             if (to_screen) {
-                screen_.put(c);
+                hal::put_all(screen_, piece);
             }
         }
     }
 
     ConsoleLock lock_;
-    Serial serial_ GUARDED_BY(lock_){arch::PortIo{}, drivers::uart::com1};
+    Serial serial_ GUARDED_BY(lock_){drivers::Uart16550(arch::PortIo{}, drivers::uart::com1)};
     Screen screen_ GUARDED_BY(lock_){arch::PortIo{}};
     std::atomic<bool> to_serial_{true}, to_screen_{true};
     std::atomic<std::uint32_t> limit_{default_console_limit};
@@ -136,7 +156,7 @@ void Console::write_line(std::uint32_t number, std::string_view module, std::str
     if (number < limit()) {
         std::string_view printed = line.view();
         printed.remove_prefix(mark);
-        write_locked(printed, false);
+        write_locked(printed);
     }
 }
 
@@ -169,8 +189,24 @@ void choose_console(bool serial, bool screen) noexcept {
     console.choose(serial, screen);
 }
 
-void console_write(std::string_view text, bool raw) noexcept {
-    console.write(text, raw);
+void console_write(std::string_view text) noexcept {
+    console.write(text);
+}
+
+std::size_t console_offer(std::string_view text) noexcept {
+    return console.offer(text);
+}
+
+std::size_t console_waiting() noexcept {
+    return console.waiting();
+}
+
+bool console_service() noexcept {
+    return console.service();
+}
+
+void console_use_interrupts(bool used) noexcept {
+    console.use_interrupts(used);
 }
 
 void set_console_limit(std::uint32_t limit) noexcept {

@@ -19,9 +19,20 @@ void set_log_level(LogLevel least) noexcept;
 /// Where everything is shown from now on; at first on both.
 void choose_console(bool serial, bool screen) noexcept;
 
-/// Writes text as it is to COM1 and the screen; '\n' becomes CR LF on the serial line unless `raw`.
-/// The terminal's output goes through here too, so that it does not mix with half a log line.
-void console_write(std::string_view text, bool raw = false) noexcept;
+/// Writes text to COM1 and the screen; '\n' becomes CR LF. Loses nothing: it waits if it must.
+void console_write(std::string_view text) noexcept;
+
+/// Writes the beginning of the text as it is, as much as there is room for, and says how much. The
+/// terminal's output, which goes through here so that it does not mix with half a log line.
+[[nodiscard]] std::size_t console_offer(std::string_view text) noexcept;
+/// Bytes that wait for the serial line, and the most that can.
+[[nodiscard]] std::size_t console_waiting() noexcept;
+inline constexpr std::size_t console_queue = 4096;
+/// The serial line has interrupted: there may be more room. True: there is.
+bool console_service() noexcept;
+/// Whether output waits in a queue for interrupts, or the CPU for the line. The latter also sends
+/// what has been queued: for when the machine stops.
+void console_use_interrupts(bool used) noexcept;
 
 /// Log lines above this level are recorded, but not printed; dmesg -n sets it. In terms of Linux,
 /// where 3 is an error, 4 a warning, 6 information and 7 for debugging: lines of a number below

@@ -152,6 +152,7 @@ void set_thread_name_hook(ThreadNameHook hook) noexcept {
 }
 
 void exit_emulator(std::uint8_t value) noexcept {
+    console_use_interrupts(false);  // nothing that has been written is lost
     constexpr std::uint16_t isa_debug_exit = 0xf4;
     arch::PortIo{}.write32(isa_debug_exit, value);
 }

@@ -1,13 +1,15 @@
 /// The 16550 UART: the serial port of every PC.
 ///
 /// Datasheet: National Semiconductor PC16550D. Used for the log, the console and, through the
-/// receive interrupt, the terminal. Output is polled: it must work inside a panic.
+/// receive interrupt, the terminal. put() polls: it must work inside a panic. SerialQueue
+/// (serial_queue.hpp) is for those who cannot wait.
 #pragma once
 
 #include "kidney/hal/character_sink.hpp"
 #include "kidney/hal/port_io.hpp"
 #include "kidney/hal/register.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -18,6 +20,11 @@ namespace uart {
 struct Data : hal::Register<Data, std::uint8_t> {};
 struct InterruptEnable : hal::Register<InterruptEnable, std::uint8_t> {
     using ReceivedData = hal::Field<InterruptEnable, 0, 0, bool>;
+    using TransmitterEmpty = hal::Field<InterruptEnable, 1, 1, bool>;
+};
+struct InterruptIdentification : hal::Register<InterruptIdentification, std::uint8_t> {
+    using NonePending = hal::Field<InterruptIdentification, 0, 0, bool>;
+    using Fifos = hal::Field<InterruptIdentification, 7, 6, std::uint8_t>;  // 3: on, and they work
 };
 struct FifoControl : hal::Register<FifoControl, std::uint8_t> {
     using Enable = hal::Field<FifoControl, 0, 0, bool>;
@@ -42,6 +49,7 @@ using DataPort = hal::At<Data, 0, hal::ReadWrite>;
 using DivisorLow = hal::At<Data, 0, hal::ReadWrite>;  // while DivisorAccess is set
 using Ier = hal::At<InterruptEnable, 1, hal::ReadWrite>;
 using DivisorHigh = hal::At<Data, 1, hal::ReadWrite>;  // while DivisorAccess is set
+using Iir = hal::At<InterruptIdentification, 2, hal::ReadOnly>;
 using Fcr = hal::At<FifoControl, 2, hal::WriteOnly>;
 using Lcr = hal::At<LineControl, 3, hal::ReadWrite>;
 using Mcr = hal::At<ModemControl, 4, hal::ReadWrite>;
@@ -87,6 +95,10 @@ public:
                        .with<FifoControl::Enable>(true)
                        .with<FifoControl::ClearReceiver>(true)
                        .with<FifoControl::ClearTransmitter>(true));
+        constexpr std::uint8_t working = 3;  // an 8250 or 16450 has none, a 16550 broken ones
+        const bool has_fifos =
+            Iir::read(io_, base_).template get<InterruptIdentification::Fifos>() == working;
+        depth_ = has_fifos ? fifo_depth : 1;
         Mcr::write(
             io_, base_,
             ModemControl{}.with<ModemControl::Ready>(3).with<ModemControl::InterruptOutput>(true));
@@ -107,6 +119,18 @@ public:
         DataPort::write(io_, base_, Data::from(static_cast<std::uint8_t>(c)));
     }
 
+    /// How many bytes the transmitter takes now without waiting: none, or all that its FIFO holds.
+    [[nodiscard]] std::size_t ready() noexcept {
+        using namespace uart;
+        const bool is_empty =
+            present_ && Lsr::read(io_, base_).template get<LineStatus::TransmitHoldingEmpty>();
+        return is_empty ? depth_ : 0;
+    }
+    /// One of the bytes that ready() promised.
+    void send(char c) noexcept {
+        uart::DataPort::write(io_, base_, uart::Data::from(static_cast<std::uint8_t>(c)));
+    }
+
     /// A received byte, if there is one. Called until empty on the receive interrupt.
     [[nodiscard]] std::optional<std::uint8_t> receive() noexcept {
         using namespace uart;
@@ -120,20 +144,31 @@ public:
         }
         return DataPort::read(io_, base_).raw;
     }
-    void enable_receive_interrupt() noexcept {
+    void set_interrupts(bool on_receive, bool on_empty) noexcept {
         using namespace uart;
         if (present_) {
-            Ier::write(io_, base_, InterruptEnable{}.with<InterruptEnable::ReceivedData>(true));
+            Ier::write(io_, base_,
+                       InterruptEnable{}
+                           .with<InterruptEnable::ReceivedData>(on_receive)
+                           .with<InterruptEnable::TransmitterEmpty>(on_empty));
         }
+    }
+    /// Has it a reason to interrupt? Asking settles that of an empty transmitter.
+    [[nodiscard]] bool is_interrupting() noexcept {
+        using namespace uart;
+        return present_ &&
+               !Iir::read(io_, base_).template get<InterruptIdentification::NonePending>();
     }
 
 private:
     /// At 115200 baud a byte takes 87 us and a port read about 1 us; this is some hundred bytes'
     /// time.
     static constexpr std::uint32_t patience = 20'000;
+    static constexpr std::uint8_t fifo_depth = 16;
 
     [[no_unique_address]] Io io_;
     std::uint16_t base_;
+    std::uint8_t depth_ = 1;
     bool present_ = false;
 };
 

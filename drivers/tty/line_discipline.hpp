@@ -1,26 +1,28 @@
 /// The line discipline: what happens between the keys that are pressed and the bytes that read()
 /// returns.
 ///
-/// In canonical mode it collects and edits a line (ERASE, WERASE, KILL, EOF, LNEXT); in raw mode
-/// bytes pass as they come. It echoes, turns INTR, QUIT and SUSP into signals, and cooks output
-/// (ONLCR), which STOP and START halt and continue. A pure engine: received bytes and the echo sink
-/// are arguments, signals and wake-ups are return values; the terminal (kernel/tty) locks it,
-/// sleeps and sends. Interrupt handlers feed it.
+/// In canonical mode it collects and edits a line (ERASE, WERASE, KILL, REPRINT, EOF, LNEXT); in
+/// raw mode bytes pass as they come. It echoes, and turns INTR, QUIT and SUSP into signals. Output
+/// is cooked by OutputProcessor; STOP and START halt and continue it. A pure engine: received bytes
+/// and the echo sink are arguments, signals and wake-ups are return values; the terminal
+/// (kernel/tty) locks it, sleeps and sends. Interrupt handlers feed it.
 #pragma once
 
+#include "drivers/tty/input_buffer.hpp"
+#include "drivers/tty/line_echo.hpp"
 #include "kidney/abi/signal.hpp"
 #include "kidney/abi/termios.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/hal/character_sink.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace kidney::drivers {
 
+namespace termios_input = abi::termios_input;
 namespace termios_local = abi::termios_local;
 
 /// What one received byte means for the rest of the kernel.
@@ -32,8 +34,11 @@ struct InputEffect {
 
 class LineDiscipline {
 public:
-    static constexpr std::size_t capacity = 4096;  ///< bytes of input that are kept
+    static constexpr std::size_t capacity = InputBuffer::capacity;
     static constexpr std::uint8_t disabled_character = 0;
+    /// What one received byte can echo at the most, but for REPRINT: a tab's spaces, or its
+    /// erasure.
+    static constexpr std::size_t most_echo = 4 * OutputProcessor::tab;
 
     [[nodiscard]] const abi::Termios& settings() const noexcept { return termios_; }
     /// TCSETS. Leaving canonical mode makes the unfinished line readable, as in Linux.
@@ -41,7 +46,7 @@ public:
         const bool was_canonical = is_canonical();
         termios_ = t;
         if (was_canonical && !is_canonical()) {
-            committed_ = tail_;
+            input_.commit();
         }
         if (!has_flow_control()) {
             is_stopped_by_key_ = false;
@@ -76,6 +81,7 @@ public:
         if (!map_input(byte)) {
             return {};
         }
+        const bool resumed = starts_again(byte);
         if (has_flow_control() && (is(byte, abi::vstart) || is(byte, abi::vstop))) {
             is_stopped_by_key_ = !is(byte, abi::vstart);
             return {.resumed = !is_stopped()};
@@ -85,11 +91,9 @@ public:
                 return interrupt(byte, signal, echo);
             }
         }
-        if (has(termios_local::icanon) && has(termios_local::iexten) && is(byte, abi::vlnext)) {
-            literal_next_ = true;
-            return {};
-        }
-        return is_canonical() ? receive_canonical(byte, echo) : accept(byte, echo);
+        InputEffect effect = is_canonical() ? receive_canonical(byte, echo) : accept(byte, echo);
+        effect.resumed = resumed;
+        return effect;
     }
 
     /// True if read() need not wait: a finished line or end of file; in raw mode VMIN bytes or as
@@ -118,37 +122,18 @@ public:
         return readable() >= std::max<std::size_t>(minimum, 1);
     }
     /// For FIONREAD; an end-of-file mark counts.
-    [[nodiscard]] std::size_t readable() const noexcept { return committed_ - head_; }
+    [[nodiscard]] std::size_t readable() const noexcept { return input_.readable(); }
 
-    /// Takes bytes out: in canonical mode at most one line. 0 bytes from can_read() = end of file.
-    std::size_t read(std::span<std::byte> to) noexcept {
-        std::size_t n = 0;
-        while (n < to.size() && head_ != committed_) {
-            const std::size_t at = head_ % capacity;
-            if (is_canonical() && eof_mark(at)) {
-                // ^D ends the read; it is itself not part of the data. If data came first, the
-                // mark is consumed with it.
-                set_eof_mark(at, false);
-                ++head_;
-                return n;
-            }
-            const auto byte = buffer_[at];
-            ++head_;
-            to[n++] = static_cast<std::byte>(byte);
-            if (is_canonical() && is_line_end(byte)) {
-                return n;
-            }
+    /// Takes bytes out: in canonical mode at most one line. None from can_read() = end of file. A
+    /// piece that has not `ended` goes on in the next call.
+    InputBuffer::Piece read(std::span<std::byte> to) noexcept {
+        if (!is_canonical()) {
+            return input_.read_bytes(to);
         }
-        // A full buffer right before an end-of-file mark: the mark belongs to this read too, or the
-        // next read would report an end of file that nobody typed.
-        if (is_canonical() && n != 0 && head_ != committed_ && eof_mark(head_ % capacity)) {
-            set_eof_mark(head_ % capacity, false);
-            ++head_;
-        }
-        return n;
+        return input_.read_line(to, [this](std::uint8_t byte) { return is_line_end(byte); });
     }
 
-    /// TCFLSH. Output is never kept, so there is none to drop. Error: invalid_argument.
+    /// TCFLSH. Output is never kept here, so there is none to drop. Error: invalid_argument.
     [[nodiscard]] Status flush(std::uint32_t queue) noexcept {
         if (queue > abi::flush_both) {
             return fail(Errc::invalid_argument);
@@ -160,56 +145,61 @@ public:
     }
     /// TCSETSF and the signal keys: forgets input that nobody has read.
     void flush_input() noexcept {
-        head_ = committed_ = tail_;
-        eof_marks_.fill(0);
+        input_.clear();
+        echo_.forget();
     }
 
     /// Output of a program on its way to the device.
     template <hal::CharacterSink Sink>
     void send(std::uint8_t byte, Sink& out) noexcept {
-        namespace flags = abi::termios_output;
-        if ((termios_.oflag & flags::opost) != 0) {
-            if (byte == '\n' && (termios_.oflag & flags::onlcr) != 0) {
-                out.put('\r');
-            } else if (byte == '\r' && (termios_.oflag & flags::ocrnl) != 0) {
-                byte = '\n';
-            }
-        }
-        out.put(static_cast<char>(byte));
+        echo_.output().send(byte, termios_, out);
     }
 
 private:
     [[nodiscard]] bool has(std::uint32_t flag) const noexcept {
         return (termios_.lflag & flag) != 0;
     }
-    [[nodiscard]] bool has_flow_control() const noexcept {
-        return (termios_.iflag & abi::termios_input::ixon) != 0;
+    [[nodiscard]] bool has_input(std::uint32_t flag) const noexcept {
+        return (termios_.iflag & flag) != 0;
     }
+    [[nodiscard]] bool has_flow_control() const noexcept { return has_input(termios_input::ixon); }
     [[nodiscard]] bool is_canonical() const noexcept { return has(termios_local::icanon); }
     [[nodiscard]] bool is(std::uint8_t byte, abi::ControlCharacter which) const noexcept {
         return termios_.cc[which] != disabled_character && termios_.cc[which] == byte;
     }
     [[nodiscard]] bool is_line_end(std::uint8_t byte) const noexcept {
-        return byte == '\n' || is(byte, abi::veol) || is(byte, abi::veol2);
+        return byte == '\n' || is(byte, abi::veol) ||
+               (has(termios_local::iexten) && is(byte, abi::veol2));
     }
 
     /// c_iflag; false: the byte is dropped.
     [[nodiscard]] bool map_input(std::uint8_t& byte) const noexcept {
-        namespace flags = abi::termios_input;
-        if ((termios_.iflag & flags::istrip) != 0) {
+        if (has_input(termios_input::istrip)) {
             byte &= 0x7f;
         }
+        if (has_input(termios_input::iuclc) && has(termios_local::iexten) && byte >= 'A' &&
+            byte <= 'Z') {
+            byte = static_cast<std::uint8_t>(byte - 'A' + 'a');
+        }
         if (byte == '\r') {
-            if ((termios_.iflag & flags::igncr) != 0) {
+            if (has_input(termios_input::igncr)) {
                 return false;
             }
-            if ((termios_.iflag & flags::icrnl) != 0) {
+            if (has_input(termios_input::icrnl)) {
                 byte = '\n';
             }
-        } else if (byte == '\n' && (termios_.iflag & flags::inlcr) != 0) {
+        } else if (byte == '\n' && has_input(termios_input::inlcr)) {
             byte = '\r';
         }
         return true;
+    }
+    /// IXANY: any key but those with a meaning of their own lets stopped output go on.
+    [[nodiscard]] bool starts_again(std::uint8_t byte) noexcept {
+        if (!is_stopped_by_key_ || !has_input(termios_input::ixany) || is(byte, abi::vstop)) {
+            return false;
+        }
+        is_stopped_by_key_ = false;
+        return !is_stopped();
     }
 
     [[nodiscard]] std::uint32_t signal_of(std::uint8_t byte) const noexcept {
@@ -227,7 +217,9 @@ private:
         if (!has(termios_local::noflsh)) {
             flush_input();
         }
-        echo_byte(byte, echo);
+        if (has(termios_local::echo)) {
+            echo_.show(byte, termios_, echo);
+        }
         if (has_flow_control()) {
             is_stopped_by_key_ = false;  // who interrupts wants to see what happens
         }
@@ -236,38 +228,49 @@ private:
 
     template <hal::CharacterSink Sink>
     InputEffect receive_canonical(std::uint8_t byte, Sink& echo) noexcept {
-        if (is(byte, abi::verase)) {
-            erase_character(echo);
+        const bool is_extended = has(termios_local::iexten);
+        if (is(byte, abi::verase) || is(byte, abi::vkill) ||
+            (is_extended && is(byte, abi::vwerase))) {
+            erase(byte, echo);
             return {};
         }
-        if (is(byte, abi::vkill)) {
-            while (tail_ != committed_) {
-                erase_character(echo);
+        if (is_extended && is(byte, abi::vlnext)) {
+            literal_next_ = true;
+            if (has(termios_local::echo)) {
+                echo_.end_rub_out(echo);
+                if (has(termios_local::echoctl)) {
+                    hal::put_all(echo, "^\b");  // the character that comes takes its place
+                }
             }
             return {};
         }
-        if (has(termios_local::iexten) && is(byte, abi::vwerase)) {
-            erase_word(echo);
+        if (is_extended && has(termios_local::echo) && is(byte, abi::vreprint)) {
+            echo_.reprint(byte, termios_, input_, echo);
             return {};
         }
         if (is(byte, abi::veof)) {
-            if (push(byte)) {
-                set_eof_mark((tail_ - 1) % capacity, true);
-                committed_ = tail_;
+            if (input_.push_end_of_file()) {
+                input_.commit();
             }
             return {.readable = true};
         }
-        if (is_line_end(byte)) {
-            if (!push(byte)) {
-                return {};
-            }
-            committed_ = tail_;
-            if (has(termios_local::echo) || (byte == '\n' && has(termios_local::echonl))) {
-                send(byte, echo);
-            }
-            return {.readable = true};
+        return is_line_end(byte) ? finish_line(byte, echo) : accept(byte, echo);
+    }
+    template <hal::CharacterSink Sink>
+    InputEffect finish_line(std::uint8_t byte, Sink& echo) noexcept {
+        if (has(termios_local::echo)) {
+            echo_.end_rub_out(echo);
         }
-        return accept(byte, echo);
+        if (!input_.push(byte)) {
+            return {};
+        }
+        input_.commit();
+        if (byte == '\n' && (has(termios_local::echo) || has(termios_local::echonl))) {
+            send(byte, echo);
+        } else if (has(termios_local::echo)) {
+            echo_.show(byte, termios_, echo);
+        }
+        return {.readable = true};
     }
 
     /// A byte that is data.
@@ -275,104 +278,88 @@ private:
     InputEffect accept(std::uint8_t byte, Sink& echo) noexcept {
         // Canonical mode keeps one place for the newline, so that a full line can be finished.
         const std::size_t room = capacity - (is_canonical() ? 1 : 0);
-        if (tail_ - head_ >= room || !push(byte)) {
+        if (input_.size() >= room) {
+            if (is_canonical() && has_input(termios_input::imaxbel)) {
+                echo.put('\a');
+            }
             return {};
         }
         if (has(termios_local::echo)) {
-            echo_byte(byte, echo);
+            echo_.end_rub_out(echo);
+            if (input_.unfinished() == 0) {
+                echo_.begin_line();
+            }
+            byte == '\n' ? send(byte, echo) : echo_.show(byte, termios_, echo);
         }
+        static_cast<void>(input_.push(byte));
         if (is_canonical()) {
             return {};
         }
-        committed_ = tail_;
+        input_.commit();
         // Readers know what they wait for, and whether time counts from now.
         return {.readable = true};
     }
 
-    [[nodiscard]] bool push(std::uint8_t byte) noexcept {
-        if (tail_ - head_ == capacity) {
-            return false;
-        }
-        buffer_[tail_ % capacity] = byte;
-        set_eof_mark(tail_ % capacity, false);
-        ++tail_;
-        return true;
-    }
-
-    [[nodiscard]] static bool is_control(std::uint8_t byte) noexcept {
-        return (byte < 32 && byte != '\t' && byte != '\n') || byte == 127;
-    }
+    /// ERASE, WERASE or KILL.
     template <hal::CharacterSink Sink>
-    void echo_byte(std::uint8_t byte, Sink& echo) noexcept {
-        if (!has(termios_local::echo)) {
+    void erase(std::uint8_t key, Sink& echo) noexcept {
+        constexpr std::uint32_t kills_visibly =
+            termios_local::echok | termios_local::echoke | termios_local::echoe;
+        if (input_.unfinished() == 0) {
             return;
         }
-        if (has(termios_local::echoctl) && is_control(byte)) {
-            echo.put('^');
-            echo.put(static_cast<char>(byte ^ 64U));
+        const bool kills = is(key, abi::vkill);
+        if (kills && (termios_.lflag & kills_visibly) != kills_visibly) {
+            input_.drop(input_.unfinished());
+            if (has(termios_local::echo)) {
+                echo_.end_rub_out(echo);
+                echo_.show(key, termios_, echo);
+                if (has(termios_local::echok)) {
+                    send('\n', echo);
+                }
+            }
             return;
         }
-        send(byte, echo);
-    }
-
-    /// Cells that a byte took on the screen when it was echoed.
-    [[nodiscard]] std::size_t width_of(std::uint8_t byte) const noexcept {
-        if (is_control(byte)) {
-            return has(termios_local::echoctl) ? 2 : 0;
-        }
-        const bool continuation =
-            (termios_.iflag & abi::termios_input::iutf8) != 0 && (byte & 0xc0U) == 0x80;
-        return continuation ? 0 : 1;
-    }
-
-    template <hal::CharacterSink Sink>
-    void erase_character(Sink& echo) noexcept {
-        if (tail_ == committed_) {
-            return;
-        }
-        std::size_t cells = 0;
-        // One character: all bytes of a UTF-8 sequence when the terminal says it speaks that.
-        do {
-            --tail_;
-            cells += width_of(buffer_[tail_ % capacity]);
-        } while (tail_ != committed_ && (termios_.iflag & abi::termios_input::iutf8) != 0 &&
-                 (buffer_[tail_ % capacity] & 0xc0U) == 0x80);
-        if (has(termios_local::echo) && has(termios_local::echoe)) {
-            for (; cells > 0; --cells) {
-                hal::put_all(echo, "\b \b");
+        const bool takes_word = !kills && !is(key, abi::verase);
+        bool is_in_word = false;
+        while (input_.unfinished() != 0) {
+            const std::size_t length = last_character();
+            const std::uint8_t first = input_.unfinished(input_.unfinished() - length);
+            if (takes_word && is_in_word && !is_word_character(first)) {
+                break;
+            }
+            is_in_word = is_in_word || is_word_character(first);
+            if (has(termios_local::echo)) {
+                const std::uint8_t shown = is(key, abi::verase) ? key : std::uint8_t{0};
+                echo_.show_erased(length, shown, termios_, input_, echo);
+            }
+            input_.drop(length);
+            if (!kills && !takes_word) {
+                break;
             }
         }
-    }
-    template <hal::CharacterSink Sink>
-    void erase_word(Sink& echo) noexcept {
-        const auto last_is_blank = [this] {
-            const std::uint8_t byte = buffer_[(tail_ - 1) % capacity];
-            return byte == ' ' || byte == '\t';
-        };
-        while (tail_ != committed_ && last_is_blank()) {
-            erase_character(echo);
-        }
-        while (tail_ != committed_ && !last_is_blank()) {
-            erase_character(echo);
+        if (input_.unfinished() == 0 && has(termios_local::echo)) {
+            echo_.end_rub_out(echo);
         }
     }
-
-    [[nodiscard]] bool eof_mark(std::size_t at) const noexcept {
-        return (eof_marks_[at / 32] >> at % 32 & 1U) != 0;
+    /// Bytes of the last character: all of a UTF-8 sequence when the terminal says it speaks that.
+    [[nodiscard]] std::size_t last_character() const noexcept {
+        std::size_t length = 1;
+        while (length < input_.unfinished() &&
+               continues_character(termios_, input_.unfinished(input_.unfinished() - length))) {
+            ++length;
+        }
+        return length;
     }
-    void set_eof_mark(std::size_t at, bool on) noexcept {
-        const std::uint32_t bit = 1U << at % 32;
-        eof_marks_[at / 32] = on ? eof_marks_[at / 32] | bit : eof_marks_[at / 32] & ~bit;
+    [[nodiscard]] static bool is_word_character(std::uint8_t byte) noexcept {
+        return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+               (byte >= 'a' && byte <= 'z') || byte == '_' || byte >= 0x80;
     }
-
     abi::Termios termios_;
-    // Ring positions only grow; [head_, committed_) may be read, [committed_, tail_) is the line
-    // being edited.
-    std::size_t head_ = 0, committed_ = 0, tail_ = 0;
+    InputBuffer input_;
+    LineEcho echo_;
     bool literal_next_ = false;
     bool is_stopped_by_key_ = false, is_stopped_by_program_ = false;
-    std::array<std::uint8_t, capacity> buffer_{};
-    std::array<std::uint32_t, capacity / 32> eof_marks_{};
 };
 
 }  // namespace kidney::drivers

@@ -11,6 +11,7 @@
 #include "drivers/acpi/discover.hpp"
 #include "drivers/power/power_off.hpp"
 #include "drivers/power/restart.hpp"
+#include "kernel/console.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
@@ -140,6 +141,7 @@ void wait_for_the_end() noexcept {
 
 void power_off() noexcept {
     arch::cli();
+    console_use_interrupts(false);
     arch::PortIo io;
     if (tables.has_power) {
         drivers::acpi_power_off(io, tables.power);
@@ -153,6 +155,7 @@ void power_off() noexcept {
 
 void restart() noexcept {
     arch::cli();
+    console_use_interrupts(false);
     arch::PortIo io;
     drivers::restart(io);
     wait_for_the_end();

@@ -13,23 +13,30 @@ namespace {
 
 using Uart = drivers::Uart16550<arch::PortIo>;
 
-void write_to_console(std::string_view text) noexcept {
-    console_write(text, true);
-}
+constexpr TerminalDevice console_device{
+    .offer = &console_offer, .waiting = &console_waiting, .capacity = console_queue};
 
 constinit BootObject<Terminal> console;
-/// Only the receiving half: the console (kernel/console.cpp) owns the sending one, and the two
-/// share no register but the line status, which both only read.
+/// Only the receiving half: the console (kernel/console.cpp) owns the sending one and the interrupt
+/// enable register; the other registers that both use they only read.
 constinit Uart receiver{arch::PortIo{}, drivers::uart::com1};
 constexpr hal::IrqLine com1_line{4};
 
+/// The line is edge triggered: every reason must be settled before this returns.
 bool on_serial_interrupt(void*) noexcept {
-    bool any = false;
-    while (const auto byte = receiver.receive()) {
-        any = true;
-        console.get().receive(*byte);
+    constexpr int patience = 256;  // a port that has gone must not keep us for ever
+    for (int i = 0; i < patience; ++i) {
+        while (const auto byte = receiver.receive()) {
+            console.get().receive(*byte);
+        }
+        if (console_service()) {
+            console.get().output_ready();
+        }
+        if (!receiver.is_interrupting()) {
+            break;
+        }
     }
-    return any;
+    return true;  // nobody shares an ISA line
 }
 
 }  // namespace
@@ -39,7 +46,7 @@ Terminal& console_terminal() noexcept {
 }
 
 void start_console_input() noexcept {
-    console.create(&write_to_console);
+    console.create(console_device);
     start_keyboard([](char c) noexcept { console.get().receive(static_cast<std::uint8_t>(c)); });
     if (!receiver.find()) {  // the console has initialised it, and may be sending
         return;
@@ -53,7 +60,7 @@ void start_console_input() noexcept {
     // What came before; while no interrupt can come, for two must not read at the same time. A byte
     // that comes in between raises the interrupt as soon as it is enabled.
     on_serial_interrupt(nullptr);
-    receiver.enable_receive_interrupt();
+    console_use_interrupts(true);
 }
 
 }  // namespace kidney::kernel

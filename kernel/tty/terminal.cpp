@@ -9,6 +9,10 @@
 namespace kidney::kernel {
 namespace {
 
+/// Programs' output is cooked in pieces of this size; a tab may become a tab's width of blanks.
+constexpr std::size_t raw_piece = 64;
+constexpr std::size_t cooked_piece = raw_piece * drivers::OutputProcessor::tab;
+
 /// Collects cooked output, so that the device is asked once per piece.
 class Piece {
 public:
@@ -18,23 +22,49 @@ public:
         }
     }
     [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
+    [[nodiscard]] bool is_full() const noexcept { return size_ == text_.size(); }
+    void clear() noexcept { size_ = 0; }
 
 private:
-    std::array<char, 512> text_;
+    std::array<char, cooked_piece> text_;
     std::size_t size_ = 0;
+};
+
+/// Echo does not wait: what the device has no room for is not shown.
+class Echo {
+public:
+    explicit Echo(const TerminalDevice& device) noexcept : device_(device) {}
+    Echo(const Echo&) = delete;
+    Echo& operator=(const Echo&) = delete;
+    ~Echo() { flush(); }
+
+    void put(char c) noexcept {
+        if (piece_.is_full()) {
+            flush();
+        }
+        piece_.put(c);
+    }
+
+private:
+    void flush() noexcept {
+        if (!piece_.view().empty()) {
+            static_cast<void>(device_.offer(piece_.view()));
+            piece_.clear();
+        }
+    }
+
+    const TerminalDevice& device_;
+    Piece piece_;
 };
 
 }  // namespace
 
 void Terminal::receive(std::uint8_t byte) noexcept {
-    Piece echo;
     drivers::InputEffect effect;
     {
+        Echo echo(device_);
         LockGuard guard(line_lock_);
         effect = line_.receive(byte, echo);
-    }
-    if (!echo.view().empty()) {
-        output_(echo.view());
     }
     if (effect.signal != 0) {
         signal_foreground(effect.signal);
@@ -48,6 +78,15 @@ void Terminal::receive(std::uint8_t byte) noexcept {
     if (effect.readable || effect.resumed) {
         pollers_.notify();
     }
+}
+
+void Terminal::output_ready() noexcept {
+    {
+        // A writer that has found no room is on its way to sleep under this lock.
+        LockGuard guard(line_lock_);
+    }
+    writers_.wake_all();
+    pollers_.notify();
 }
 
 void Terminal::signal_foreground(std::uint32_t signal) noexcept {
@@ -102,23 +141,53 @@ Status Terminal::wait_for_input(std::size_t wanted, bool non_blocking) noexcept 
 Result<std::size_t> Terminal::read(Process& self, fs::ReadBuffer& to, bool non_blocking) noexcept {
     TRY(check_foreground(self, abi::sig_ttin));
     std::array<std::byte, 256> bytes;
-    const std::size_t wanted = std::min(bytes.size(), to.remaining());
     std::size_t count = 0;
-    if (wanted != 0) {
-        LockGuard guard(line_lock_);
-        TRY(wait_for_input(wanted, non_blocking));
-        count = line_.read(std::span(bytes).first(wanted));
+    drivers::InputBuffer::Piece piece;
+    while (to.remaining() != 0 && !piece.ended) {
+        {
+            LockGuard guard(line_lock_);
+            if (count == 0) {
+                TRY(wait_for_input(to.remaining(), non_blocking));
+            }
+            piece = line_.read(std::span(bytes).first(std::min(bytes.size(), to.remaining())));
+        }
+        if (const Status put = to.put(std::span(bytes).first(piece.count)); !put) {
+            return count != 0 ? Result<std::size_t>(count) : fail(put.error());
+        }
+        count += piece.count;
     }
-    TRY(to.put(std::span(bytes).first(count)));
     return count;
+}
+
+bool Terminal::can_write() const noexcept {
+    return !line_.is_stopped() && device_.capacity - device_.waiting() >= cooked_piece;
 }
 
 Status Terminal::wait_for_output(bool non_blocking) noexcept {
     LockGuard guard(line_lock_);
-    while (line_.is_stopped()) {
+    while (!can_write()) {
         if (non_blocking) {
             return fail(Errc::would_block);
         }
+        if (!writers_.wait(line_lock_, {.interruptible = true})) {
+            return fail(Errc::restart);
+        }
+    }
+    return {};
+}
+
+void Terminal::send(std::string_view cooked) noexcept {
+    for (;;) {
+        cooked.remove_prefix(device_.offer(cooked));
+        if (cooked.empty() || !wait_for_output(false)) {
+            return;
+        }
+    }
+}
+
+Status Terminal::drain() noexcept {
+    LockGuard guard(line_lock_);
+    while (device_.waiting() != 0) {
         if (!writers_.wait(line_lock_, {.interruptible = true})) {
             return fail(Errc::restart);
         }
@@ -136,7 +205,7 @@ Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from,
     if (stops_background) {
         TRY(check_foreground(self, abi::sig_ttou));
     }
-    std::array<std::byte, 256> bytes;
+    std::array<std::byte, raw_piece> bytes;
     std::size_t written = 0;
     while (from.remaining() > 0) {
         const auto piece = std::span(bytes).first(std::min(bytes.size(), from.remaining()));
@@ -147,14 +216,14 @@ Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from,
         if (!taken) {
             return written != 0 ? Result<std::size_t>(written) : fail(taken.error());
         }
-        Piece cooked;  // twice as large as the raw piece: every byte may become two
+        Piece cooked;
         {
             LockGuard guard(line_lock_);
             for (const std::byte b : piece) {
                 line_.send(static_cast<std::uint8_t>(b), cooked);
             }
         }
-        output_(cooked.view());
+        send(cooked.view());
         written += piece.size();
         if (self.is_interrupted()) {
             break;  // a slow device must not keep Ctrl-C waiting
@@ -166,7 +235,7 @@ Result<std::size_t> Terminal::write(Process& self, fs::WriteBuffer& from,
 fs::Readiness Terminal::poll(fs::PollWaiter* waiter) noexcept {
     pollers_.enter(waiter);
     LockGuard guard(line_lock_);
-    return {.readable = line_.can_poll(), .writable = !line_.is_stopped()};
+    return {.readable = line_.can_poll(), .writable = can_write()};
 }
 
 void Terminal::hang_up() noexcept {

@@ -16,17 +16,25 @@
 
 namespace kidney::kernel {
 
-/// Where a terminal's output goes: whole pieces, already cooked. Any context.
-using TerminalOutput = void (*)(std::string_view text) noexcept;
+/// Where a terminal's output goes, already cooked. Any context.
+struct TerminalDevice {
+    /// Takes as much of the text as there is room for, and says how much.
+    std::size_t (*offer)(std::string_view text) noexcept;
+    /// Bytes that the device has taken and not sent.
+    std::size_t (*waiting)() noexcept;
+    std::size_t capacity;  ///< the most that can wait
+};
 
 class Terminal {
 public:
-    explicit Terminal(TerminalOutput output) noexcept : output_(output) {}
+    explicit Terminal(TerminalDevice device) noexcept : device_(device) {}
     Terminal(const Terminal&) = delete;
     Terminal& operator=(const Terminal&) = delete;
 
     /// A byte from the device; interrupt handlers call this.
     void receive(std::uint8_t byte) noexcept EXCLUDES(line_lock_, process_lock);
+    /// The device has sent something; interrupt handlers call this.
+    void output_ready() noexcept EXCLUDES(line_lock_);
 
     // For programs; errors: io_error (a background process that cannot be stopped), would_block,
     // restart, bad_address.
@@ -57,8 +65,15 @@ private:
     /// Waits until read() has an answer: bytes, an end of file, or nothing in time (VTIME). Errors:
     /// would_block, restart.
     Status wait_for_input(std::size_t wanted, bool non_blocking) noexcept REQUIRES(line_lock_);
-    /// Waits while output is stopped. Errors: would_block, restart.
+    /// Can a piece of output go to the device now?
+    [[nodiscard]] bool can_write() const noexcept REQUIRES(line_lock_);
+    /// Waits until can_write(). Errors: would_block, restart.
     Status wait_for_output(bool non_blocking) noexcept EXCLUDES(line_lock_);
+    /// Sends what wait_for_output() made room for. Other writers may have been faster: then it
+    /// waits again; what a signal cuts off is lost.
+    void send(std::string_view cooked) noexcept EXCLUDES(line_lock_);
+    /// Waits until the device has sent everything. Error: restart.
+    Status drain() noexcept EXCLUDES(line_lock_);
     void signal_foreground(std::uint32_t signal) noexcept EXCLUDES(process_lock);
 
     // One per ioctl.
@@ -80,13 +95,13 @@ private:
     [[nodiscard]] Result<std::uint32_t> set_controlling(Process& self, bool steal) noexcept;
     [[nodiscard]] Result<std::uint32_t> give_up_controlling(Process& self) noexcept;
 
-    const TerminalOutput output_;
+    const TerminalDevice device_;
 
     LineLock line_lock_;
     drivers::LineDiscipline line_ GUARDED_BY(line_lock_);
     abi::WindowSize window_ GUARDED_BY(line_lock_){24, 80, 0, 0};
     WaitQueue readers_;
-    WaitQueue writers_;  ///< those whom flow control has stopped
+    WaitQueue writers_;  ///< for flow control, for room, for an empty device
     fs::PollList<SpinLock<ranks::poll>> pollers_;
 
     Pid session_ GUARDED_BY(process_lock);     ///< 0: nobody's controlling terminal

@@ -25,15 +25,18 @@ Result<std::uint32_t> Terminal::control(Process& self, std::uint32_t request,
         case TCGETS:
             return answer(argument, settings());
         case TCSETS:
-        case TCSETSW:  // output is never pending
             return set_settings(self, argument, false);
+        case TCSETSW:
         case TCSETSF:
-            return set_settings(self, argument, true);
+            TRY(drain());
+            return set_settings(self, argument, request == TCSETSF);
         case TCFLSH:
             return flush(self, argument);
         case TCXONC:
             return set_flow(self, argument);
-        case TCSBRK:
+        case TCSBRK:  // a break lasts no time here; tcdrain(3) asks with 1
+        case TCSBRKP:
+            TRY(drain());
             return 0U;
         case TIOCGWINSZ:
             return answer(argument, window());
@@ -42,7 +45,7 @@ Result<std::uint32_t> Terminal::control(Process& self, std::uint32_t request,
         case FIONREAD:
             return answer(argument, readable());
         case TIOCOUTQ:
-            return answer(argument, std::uint32_t{0});
+            return answer(argument, static_cast<std::uint32_t>(device_.waiting()));
         case TIOCGPGRP:
             return answer(argument, TRY(foreground(self)).word());
         case TIOCGSID:

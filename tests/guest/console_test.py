@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """An interactive session on the serial console: prompt, line editing, Ctrl-C, job control, power-off."""
 import argparse
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -26,6 +27,21 @@ class Session(unittest.TestCase):
         console.expect(PROMPT)
         console.send("exit 3\r")
         self.assertEqual(console.wait(), 3)
+
+    def test_a_long_line_is_read_whole(self):
+        console = self.start()
+        console.send("echo ready; dd bs=4096 count=1 of=/tmp/l 2>/dev/null; wc -c </tmp/l\r")
+        console.expect(r"^ready\r?$")
+        console.send("x" * 300 + "\r")
+        console.expect(r"^301\r?$")
+        console.expect(PROMPT)
+
+    def test_much_output_arrives_whole(self):
+        console = self.start()
+        console.send("seq 1 3000; echo the end\r")
+        console.expect(r"^the end\r?$")
+        numbers = re.findall(rb"(?m)^(\d+)\r?$", console.transcript.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n"))
+        self.assertEqual([int(n) for n in numbers], list(range(1, 3001)))
 
     def test_reboot_begins_again(self):
         console = self.start()

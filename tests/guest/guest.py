@@ -296,12 +296,17 @@ class Screen:
         self._ask("human-monitor-command", **{"command-line": f"o /b 0x3d4 {register}"})
         return int(self._ask("human-monitor-command", **{"command-line": "i /b 0x3d5"}).split()[-1], 16)
 
-    def rows(self) -> list[str]:
-        """The text on the screen, row by row; for when the guest is waiting and writes nothing."""
+    def cells(self) -> list[list[tuple[str, int]]]:
+        """(character, attribute) of each cell, row by row; for when the guest is waiting and writes nothing."""
         first = self._crtc(0x0C) << 8 | self._crtc(0x0D)
         self._ask("pmemsave", val=self.TEXT + 2 * first, size=2 * self.COLUMNS * self.ROWS, filename=str(self._dump))
-        cells = self._dump.read_bytes()[::2].decode("cp437")
-        return [cells[at:at + self.COLUMNS].rstrip() for at in range(0, len(cells), self.COLUMNS)]
+        memory = self._dump.read_bytes()
+        cells = list(zip(memory[::2].decode("cp437"), memory[1::2]))
+        return [cells[at:at + self.COLUMNS] for at in range(0, len(cells), self.COLUMNS)]
+
+    def rows(self) -> list[str]:
+        """The text on the screen, row by row."""
+        return ["".join(character for character, _ in row).rstrip() for row in self.cells()]
 
     def wait(self, deadline=DEADLINE):
         """Waits until the machine is off."""

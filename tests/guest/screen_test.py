@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The machine as somebody sees it who sits in front of it: the VGA screen and the PS/2 keyboard."""
 import argparse
+import re
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -53,6 +55,58 @@ class InFrontOfIt(unittest.TestCase):
         rows = screen.rows()
         self.assertEqual(rows[:24], [str(number) for number in range(137, 161)])
         self.assertRegex(rows[24] + " ", rf"^{PROMPT}$")
+
+    def show(self, screen, shown):
+        """Waits until the screen shows what it should: programs write before they wait, but not when."""
+        for _ in range(1000):
+            rows = screen.rows()
+            if shown(rows):
+                return rows
+            time.sleep(0.1)
+        self.fail("\n".join(rows))
+
+    def test_clear(self):
+        screen = self.start()
+        screen.type("seq 100; clear\n")
+        rows = self.show(screen, lambda rows: re.search(PROMPT, rows[0] + " "))
+        self.assertEqual(rows[1:], [""] * 24)
+
+    def test_full_screen_programs(self):
+        screen = self.start("console_size=80x25")
+        screen.type("seq 1 50 >/tmp/f; vi /tmp/f\n")
+        rows = self.show(screen, lambda rows: "/tmp/f 1/50" in rows[24])
+        self.assertEqual(rows[:24], [str(number) for number in range(1, 25)])
+        for key in ("shift", "g"), ("shift", "o"), ("n",), ("e",), ("w",), ("esc",):
+            screen.press(*key)
+        # Back in command mode: an escape that something follows at once could begin a sequence.
+        rows = self.show(screen, lambda rows: "new" in rows and rows[24].startswith("- "))
+        self.assertEqual(rows[rows.index("new"):][:2], ["new", "50"])
+        for key in ("shift", "semicolon"), ("q",), ("shift", "1"), ("ret",):
+            screen.press(*key)
+        screen.expect(PROMPT)
+        screen.type("less /tmp/f\n")
+        rows = self.show(screen, lambda rows: rows[23] == "24" and rows[24])
+        self.assertEqual(rows[:24], [str(number) for number in range(1, 25)])
+        screen.press("shift", "g")
+        rows = self.show(screen, lambda rows: "(END)" in rows[24])
+        self.assertIn("50", rows)
+        self.assertNotIn("1", rows)
+        screen.press("q")
+        screen.expect(PROMPT)
+        screen.type("top\n")
+        rows = self.show(screen, lambda rows: any(" top" in row for row in rows[4:]))
+        self.assertRegex(rows[0], r"^Mem: *\d+K used")
+        self.assertRegex(rows[3], r"PID +PPID USER")
+        screen.press("q")
+        screen.expect(PROMPT)
+
+    def test_colours(self):
+        screen = self.start()
+        screen.type("clear; printf '\\033[1;31mred\\033[0;7mback\\033[m\\n'\n")
+        screen.expect(r"back.*\n")
+        self.show(screen, lambda rows: "redback" in rows)
+        row = next(row for row in screen.cells() if "".join(c for c, _ in row).startswith("redback"))
+        self.assertEqual([attribute for _, attribute in row[:8]], [0x0C] * 3 + [0x70] * 4 + [0x07])
 
     def test_keys_with_and_without_shift(self):
         screen = self.start()

@@ -137,7 +137,8 @@ def our_machine(options, tree, folder):
     command += qemu.disk(0, disk, forget)
     for number, path in enumerate(options.disk, 1):
         command += qemu.disk(number, path, snapshot=False)
-    words = [*(terminal_size() if interactive and not options.gui else []), *options.append]
+    screen_size = ["console_size=80x25"] if options.gui else terminal_size() if interactive else []
+    words = [*screen_size, *options.append]
     command += qemu.word(folder, "append", " ".join(words))
     if options.command is not None:
         command += qemu.word(folder, "exec", options.command or ":")

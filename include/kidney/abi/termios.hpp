@@ -29,15 +29,17 @@ enum ControlCharacter : std::uint8_t {
 
 namespace termios_input {
 inline constexpr std::uint32_t istrip = 0x20, inlcr = 0x40, igncr = 0x80, icrnl = 0x100,
-                               ixon = 0x400, iutf8 = 0x4000;
+                               iuclc = 0x200, ixon = 0x400, ixany = 0x800, imaxbel = 0x2000,
+                               iutf8 = 0x4000;
 }
 namespace termios_output {
-inline constexpr std::uint32_t opost = 0x1, onlcr = 0x4, ocrnl = 0x8;
+inline constexpr std::uint32_t opost = 0x1, olcuc = 0x2, onlcr = 0x4, ocrnl = 0x8, onocr = 0x10,
+                               onlret = 0x20, tabdly = 0x1800, xtabs = 0x1800;
 }
 namespace termios_local {
 inline constexpr std::uint32_t isig = 0x1, icanon = 0x2, echo = 0x8, echoe = 0x10, echok = 0x20,
                                echonl = 0x40, noflsh = 0x80, tostop = 0x100, echoctl = 0x200,
-                               echoke = 0x800, iexten = 0x8000;
+                               echoprt = 0x400, echoke = 0x800, iexten = 0x8000;
 }
 namespace termios_control {
 inline constexpr std::uint32_t b38400 = 0xf, b115200 = 0x1002, cs8 = 0x30, cread = 0x80,

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <span>
 #include <string>
 
 namespace kidney::drivers {
@@ -24,7 +26,7 @@ protected:
     }
     std::string read(std::size_t n = 1000) {
         std::string bytes(n, '\0');
-        bytes.resize(tty.read(std::as_writable_bytes(std::span(bytes))));
+        bytes.resize(tty.read(std::as_writable_bytes(std::span(bytes))).count);
         return bytes;
     }
     void raw(std::uint8_t minimum = 1, std::uint8_t time = 0) {
@@ -243,6 +245,164 @@ TEST_F(LineDisciplineTest, Utf8IsErasedWholeWhenAskedFor) {
     type("a\xc3\xa4\x7f\n");
     EXPECT_EQ(read(), "a\n");
     EXPECT_EQ(screen.text, "a\xc3\xa4\b \b\r\n");
+}
+
+TEST_F(LineDisciplineTest, ALongLineComesInPieces) {
+    type(std::string(300, 'x') + "\nmore\n");
+    std::array<std::byte, 256> piece;
+    InputBuffer::Piece got = tty.read(piece);
+    EXPECT_EQ(got.count, 256U);
+    EXPECT_FALSE(got.ended);
+    got = tty.read(piece);
+    EXPECT_EQ(got.count, 45U);
+    EXPECT_TRUE(got.ended);
+    type(std::string(256, 'y') + "\x04");
+    EXPECT_EQ(read(), "more\n");
+    got = tty.read(piece);
+    EXPECT_EQ(got.count, 256U);
+    EXPECT_TRUE(got.ended) << "the mark right behind belongs to it";
+    EXPECT_EQ(tty.readable(), 0U);
+}
+
+class LineEchoTest : public LineDisciplineTest {
+protected:
+    void local(std::uint32_t on, std::uint32_t off = 0) {
+        abi::Termios t = tty.settings();
+        t.lflag = (t.lflag | on) & ~off;
+        tty.set_settings(t);
+    }
+    void output(std::uint32_t on, std::uint32_t off = 0) {
+        abi::Termios t = tty.settings();
+        t.oflag = (t.oflag | on) & ~off;
+        tty.set_settings(t);
+    }
+    void input(std::uint32_t on) {
+        abi::Termios t = tty.settings();
+        t.iflag |= on;
+        tty.set_settings(t);
+    }
+    std::string sent(std::string_view text) {
+        screen.text.clear();
+        for (const char c : text) {
+            tty.send(static_cast<std::uint8_t>(c), screen);
+        }
+        return screen.text;
+    }
+};
+
+// What Linux 6.1 prints for the same keys, seen through a pseudo terminal.
+
+TEST_F(LineEchoTest, LiteralNextShowsACaretThatTheCharacterReplaces) {
+    type("\x16\x03");
+    EXPECT_EQ(screen.text, "^\b^C");
+    screen.text.clear();
+    local(0, termios_local::echoctl);
+    type("\x16x");
+    EXPECT_EQ(screen.text, "x");
+}
+
+TEST_F(LineEchoTest, ReprintShowsTheLineAgain) {
+    type(
+        "ab\x12"
+        "c\n");
+    EXPECT_EQ(screen.text, "ab^R\r\nabc\r\n");
+    EXPECT_EQ(read(), "abc\n");
+    local(0, termios_local::iexten);
+    type("\x12\n");
+    EXPECT_EQ(read(), "\x12\n") << "without IEXTEN it is data";
+}
+
+TEST_F(LineEchoTest, WithoutEchoeTheEraseKeyIsShown) {
+    local(0, termios_local::echoe);
+    type(
+        "ab\x7f"
+        "c\n");
+    EXPECT_EQ(screen.text, "ab^?c\r\n");
+    EXPECT_EQ(read(), "ac\n");
+}
+
+TEST_F(LineEchoTest, PrintersShowWhatIsErasedBetweenStrokes) {
+    local(termios_local::echoprt);
+    type(
+        "abc\x7f\x7f"
+        "d\n");
+    EXPECT_EQ(screen.text, "abc\\cb/d\r\n");
+    EXPECT_EQ(read(), "ad\n");
+    screen.text.clear();
+    type("x\x7f");
+    EXPECT_EQ(screen.text, "x\\x/") << "nothing is left to erase";
+}
+
+TEST_F(LineEchoTest, KillWipesOrShowsItsKey) {
+    type("ab\x15");
+    EXPECT_EQ(screen.text, "ab\b \b\b \b");
+    screen.text.clear();
+    local(0, termios_local::echoke);
+    type("ab\x15");
+    EXPECT_EQ(screen.text, "ab^U\r\n");
+    screen.text.clear();
+    local(0, termios_local::echok);
+    type("ab\x15");
+    EXPECT_EQ(screen.text, "ab^U");
+    type("\n");
+    EXPECT_EQ(read(), "\n");
+}
+
+TEST_F(LineEchoTest, WordEraseStopsWhereTheWordBegins) {
+    type("a-bc d_1 \x17\n");
+    EXPECT_EQ(read(), "a-bc \n");
+    type("a-bc\x17\n");
+    EXPECT_EQ(read(), "a-\n");
+}
+
+TEST_F(LineEchoTest, AnErasedTabGoesBackToWhereItBegan) {
+    sent("$ ");  // the line begins in column 2
+    screen.text.clear();
+    type("a\t\x7f");
+    EXPECT_EQ(screen.text, "a\t\b\b\b\b\b");
+}
+
+TEST_F(LineEchoTest, TabsBecomeBlanksWithXtabs) {
+    EXPECT_EQ(sent("\ta\tb"), "\ta\tb");
+    sent("\n");
+    output(abi::termios_output::xtabs);
+    EXPECT_EQ(sent("\ta\tb"), "        a       b");
+    EXPECT_EQ(sent("\r12345678\tx\b\ty"), "\r12345678        x\b        y");
+}
+
+TEST_F(LineEchoTest, TheOtherOutputFlags) {
+    output(abi::termios_output::ocrnl);
+    EXPECT_EQ(sent("a\rb"), "a\nb");
+    output(abi::termios_output::onocr | abi::termios_output::olcuc, abi::termios_output::ocrnl);
+    EXPECT_EQ(sent("\n\ra\r"), "\r\nA\r") << "no return in column 0";
+    output(abi::termios_output::onlret | abi::termios_output::xtabs,
+           abi::termios_output::onlcr | abi::termios_output::olcuc);
+    EXPECT_EQ(sent("abc\n\t"), "abc\n        ") << "a newline is a return too";
+    output(0, abi::termios_output::opost);
+    EXPECT_EQ(sent("\t\n"), "\t\n");
+}
+
+TEST_F(LineEchoTest, AnyKeyStartsOutputAgainWithIxany) {
+    type("\x13");
+    EXPECT_FALSE(type("x").resumed);
+    EXPECT_TRUE(tty.is_stopped());
+    input(abi::termios_input::ixany);
+    EXPECT_TRUE(type("y").resumed);
+    EXPECT_FALSE(tty.is_stopped());
+    type("\n");
+    EXPECT_EQ(read(), "xy\n") << "the key counts as data, too";
+}
+
+TEST_F(LineEchoTest, AFullLineRingsTheBellWithImaxbel) {
+    input(abi::termios_input::imaxbel);
+    type(std::string(LineDiscipline::capacity, 'x'));
+    EXPECT_EQ(screen.text.back(), '\a');
+}
+
+TEST_F(LineEchoTest, UpperCaseTerminals) {
+    input(abi::termios_input::iuclc);
+    type("LS\n");
+    EXPECT_EQ(read(), "ls\n");
 }
 
 }  // namespace

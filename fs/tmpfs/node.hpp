@@ -168,8 +168,8 @@ public:
     }
     /// No file here can be sealed.
     [[nodiscard]] Result<std::uint32_t> seals() noexcept override {
-        TRY(check_regular());
-        return Seals::seal;
+        return type_ == NodeType::regular ? Result<std::uint32_t>(Seals::seal)
+                                          : fail(Errc::invalid_argument);
     }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
         if (type_ != NodeType::regular) {

@@ -218,6 +218,11 @@ TEST_F(TmpfsTest, ReadsWhatUserMemoryHasRoomFor) {
     EXPECT_EQ(file->read(5000, none), 0U);  // nothing to copy: the memory is not looked at
 }
 
+TEST_F(TmpfsTest, FilesCannotBeSealed) {
+    EXPECT_EQ(file->seals(), Seals::seal);
+    EXPECT_EQ(root->seals().error(), Errc::invalid_argument);
+}
+
 TEST_F(TmpfsTest, MappingsSeeTheFile) {
     ASSERT_TRUE(write(0, "mapped"));
     {

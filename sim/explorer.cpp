@@ -341,7 +341,8 @@ bool is_blocked(std::size_t thread) noexcept {
 }
 
 HeldRanks& held_ranks() noexcept {
-    return active_explorer->worker(current()).held_ranks;
+    static HeldRanks outside;  // of who builds and checks a scenario
+    return is_running() ? active_explorer->worker(current()).held_ranks : outside;
 }
 
 bool& interrupts_enabled() noexcept {

@@ -73,7 +73,7 @@ public:
     [[nodiscard]] Result<Ref<Vnode>> create(std::string_view, const NewNode&) noexcept override {
         return fail(Errc::not_found);  // as Linux says
     }
-    [[nodiscard]] Status unlink(std::string_view, bool) noexcept override {
+    [[nodiscard]] Status unlink(std::string_view, Vnode&) noexcept override {
         return fail(Errc::not_permitted);
     }
     /// Cookies: 1 and 2 behind "." and "..", then `fixed + n` behind the n-th fixed entry, then

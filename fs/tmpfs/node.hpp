@@ -113,16 +113,14 @@ public:
         TRY(check_directory());
         return fs_.link(*this, name, static_cast<TmpfsNode&>(node));
     }
-    [[nodiscard]] Status unlink(std::string_view name, bool directory) noexcept override {
+    [[nodiscard]] Status unlink(std::string_view name, Vnode& node) noexcept override {
         TRY(check_directory());
-        return fs_.unlink(*this, name, directory);
+        return fs_.unlink(*this, name, node);
     }
-    [[nodiscard]] Status rename(std::string_view name, Vnode& new_parent,
-                                std::string_view new_name) noexcept override {
+    [[nodiscard]] Status rename(const NameMove& move) noexcept override {
         TRY(check_directory());
-        auto& target = static_cast<TmpfsNode&>(new_parent);
-        TRY(target.check_directory());
-        return fs_.rename(*this, name, target, new_name);
+        TRY(static_cast<TmpfsNode&>(move.new_parent).check_directory());
+        return move.exchange ? fs_.exchange(*this, move) : fs_.rename(*this, move);
     }
     [[nodiscard]] Status read_directory(std::uint64_t cookie,
                                         DirectorySink& sink) noexcept override {

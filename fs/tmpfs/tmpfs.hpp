@@ -156,16 +156,13 @@ public:
         node.touch_change();
         return {};
     }
-    [[nodiscard]] Status unlink(Node& directory, std::string_view name, bool is_rmdir) noexcept
+    [[nodiscard]] Status unlink(Node& directory, std::string_view name, const Vnode& node) noexcept
         EXCLUDES(names_lock_) {
         Entry* removed = nullptr;
         {
             LockGuard guard(names_lock_);
-            removed = directory.entries().find(name);
-            if (removed == nullptr) {
-                return fail(Errc::not_found);
-            }
-            TRY(check_removable(*removed->node, is_rmdir));
+            removed = TRY(entry_of(directory, name, node));
+            TRY(begin_removal(*removed->node));
             directory.entries().erase(*removed);
             drop_link(directory, *removed->node);
         }
@@ -174,25 +171,42 @@ public:
         Entry::destroy(heap_, removed);
         return {};
     }
-    [[nodiscard]] Status rename(Node& from, std::string_view name, Node& to,
-                                std::string_view new_name) noexcept EXCLUDES(names_lock_) {
-        Entry* const fresh = TRY(Entry::create(heap_, new_name));
+    [[nodiscard]] Status rename(Node& from, const NameMove& move) noexcept EXCLUDES(names_lock_) {
+        Entry* const fresh = TRY(Entry::create(heap_, move.new_name));
         Entry* moved = nullptr;
         Entry* replaced = nullptr;
-        const Status outcome = exchange_names(from, name, to, *fresh, moved, replaced);
-        if (!moved) {  // failed, or old and new are the same file: nothing to do
+        if (const Status outcome = replace_name(from, move, *fresh, moved, replaced); !outcome) {
             Entry::destroy(heap_, fresh);
             return outcome;
         }
         from.touch();
-        to.touch();
+        static_cast<Node&>(move.new_parent).touch();
         moved->node->touch_change();  // `fresh` may be gone again already
         Entry::destroy(heap_, moved);
         if (replaced != nullptr) {
             replaced->node->touch_change();
             Entry::destroy(heap_, replaced);
         }
-        return outcome;
+        return {};
+    }
+    /// Two names swap their nodes.
+    [[nodiscard]] Status exchange(Node& from, const NameMove& move) noexcept EXCLUDES(names_lock_) {
+        auto& to = static_cast<Node&>(move.new_parent);
+        {
+            LockGuard guard(names_lock_);
+            Entry* const a = TRY(entry_of(from, move.name, move.node));
+            Entry* const b = TRY(entry_of(to, move.new_name, *move.replaced));
+            TRY(check_move(*a->node, to));
+            TRY(check_move(*b->node, from));
+            change_parent(*a->node, from, to);
+            change_parent(*b->node, to, from);
+            std::swap(a->node, b->node);
+        }
+        from.touch();
+        to.touch();
+        static_cast<Node&>(move.node).touch_change();
+        static_cast<Node&>(*move.replaced).touch_change();
+        return {};
     }
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
         EXCLUDES(names_lock_) {
@@ -268,15 +282,50 @@ private:
         }
         return {};
     }
-    [[nodiscard]] static Status check_removable(Node& node, bool is_rmdir) noexcept {
-        const bool is_directory = node.type() == NodeType::directory;
-        if (is_rmdir != is_directory) {
-            return fail(is_rmdir ? Errc::not_directory : Errc::is_directory);
+    /// The entry, if its name still means `node`. Error: stale.
+    [[nodiscard]] static Result<Entry*> entry_of(Node& directory, std::string_view name,
+                                                 const Vnode& node) noexcept {
+        Entry* const entry = directory.entries().find(name);
+        if (entry == nullptr || entry->node.get() != &node) {
+            return fail(Errc::stale);
         }
-        if (is_directory && !node.entries().is_empty()) {
+        return entry;
+    }
+    /// The last thing that can fail: from here on nothing is mounted on a directory any more.
+    [[nodiscard]] static Status begin_removal(Node& node) noexcept {
+        if (node.type() != NodeType::directory) {
+            return {};
+        }
+        if (!node.entries().is_empty()) {
             return fail(Errc::not_empty);
         }
+        return node.become_removed() ? Status() : Status(fail(Errc::busy));
+    }
+    /// May `node` get a name in `to`? A directory must not become its own ancestor.
+    [[nodiscard]] Status check_move(const Node& node, const Node& to) const noexcept
+        REQUIRES(names_lock_) {
+        if (node.is_mount_point()) {
+            return fail(Errc::busy);
+        }
+        const Node* up = &to;
+        while (node.type() == NodeType::directory) {
+            if (up == &node) {
+                return fail(Errc::invalid_argument);
+            }
+            if (up->parent_ == up || up->parent_ == nullptr) {
+                break;
+            }
+            up = up->parent_;
+        }
         return {};
+    }
+    /// `node` is entered in `to` instead of `from`: what that means for "..".
+    static void change_parent(Node& node, Node& from, Node& to) noexcept {
+        if (node.type() == NodeType::directory && &from != &to) {
+            node.parent_ = &to;
+            from.add_links(-1);
+            to.add_links(1);
+        }
     }
     /// `node` has lost its name in `directory`.
     void drop_link(Node& directory, Node& node) noexcept REQUIRES(names_lock_) {
@@ -288,42 +337,29 @@ private:
         }
     }
     /// The heart of rename(): all checks, then all changes. `moved` is the old entry, `replaced`
-    /// what was in the way; both are the caller's to free. Both null with success: nothing to do.
-    [[nodiscard]] Status exchange_names(Node& from, std::string_view name, Node& to, Entry& fresh,
-                                        Entry*& moved, Entry*& replaced) noexcept
-        EXCLUDES(names_lock_) {
+    /// what was in the way; both are the caller's to free.
+    [[nodiscard]] Status replace_name(Node& from, const NameMove& move, Entry& fresh, Entry*& moved,
+                                      Entry*& replaced) noexcept EXCLUDES(names_lock_) {
+        auto& to = static_cast<Node&>(move.new_parent);
         LockGuard guard(names_lock_);
-        Entry* const source = from.entries().find(name);
-        if (source == nullptr || to.parent_ == nullptr) {
+        Entry* const source = TRY(entry_of(from, move.name, move.node));
+        if (to.parent_ == nullptr) {
             return fail(Errc::not_found);
         }
-        Node& node = *source->node;
-        const bool is_directory = node.type() == NodeType::directory;
-        for (const Node* up = &to; is_directory; up = up->parent_) {
-            if (up == &node) {
-                return fail(Errc::invalid_argument);  // into itself
-            }
-            if (up->parent_ == up) {
-                break;
-            }
+        TRY(check_move(*source->node, to));
+        Entry* const target = to.entries().find(move.new_name);
+        if ((target == nullptr ? nullptr : target->node.get()) != move.replaced) {
+            return fail(Errc::stale);
         }
-        Entry* const target = to.entries().find(fresh.name());
         if (target != nullptr) {
-            if (target->node == source->node) {
-                return {};
-            }
-            TRY(check_removable(*target->node, is_directory));
+            TRY(begin_removal(*target->node));
             to.entries().erase(*target);
             drop_link(to, *target->node);
         }
         from.entries().erase(*source);
         fresh.node = source->node;
         to.entries().insert(fresh);
-        if (is_directory && &from != &to) {
-            node.parent_ = &to;
-            from.add_links(-1);
-            to.add_links(1);
-        }
+        change_parent(*fresh.node, from, to);
         moved = source;
         replaced = target;
         return {};

@@ -28,7 +28,8 @@ public:
     static constexpr std::size_t capacity = 16;
 
     /// Mounts on `point` (null: as root). Errors: busy (the point is taken, or the file system is
-    /// mounted already), no_space (table full), not_directory. `source` must live on.
+    /// mounted already), no_space (table full), not_directory, not_found (the point has been
+    /// removed). `source` must live on.
     [[nodiscard]] Status add(FileSystem& file_system, Ref<Vnode> point, const char* source) noexcept
         EXCLUDES(lock_) {
         if (point && point->type() != NodeType::directory) {
@@ -47,8 +48,8 @@ public:
         if (free == nullptr) {
             return fail(Errc::no_space);
         }
-        if (point) {
-            point->set_mount_point(true);
+        if (point && !point->become_mount_point()) {
+            return fail(Errc::not_found);
         }
         *free = {&file_system, std::move(root), std::move(point), source};
         return {};
@@ -58,7 +59,7 @@ public:
         LockGuard guard(lock_);
         MountRecord removed = std::exchange(mounts_[n], MountRecord{});
         if (removed.point) {
-            removed.point->set_mount_point(false);
+            removed.point->end_mount_point();
         }
         return removed;
     }

@@ -6,6 +6,7 @@
 /// itself.
 #pragma once
 
+#include "fs/vfs/name_changes.hpp"
 #include "fs/vfs/open_flags.hpp"
 #include "fs/vfs/path_of.hpp"
 #include "fs/vfs/path_walk.hpp"
@@ -142,109 +143,27 @@ public:
         return fail(Errc::no_device);
     }
 
-    // Making names. `node.permissions` has the umask applied; owner and group are filled in here.
-    /// mkdir, mknod and symlink (which sets node.target). Errors: exists, and as in PathWalk.
+    // Making, moving and removing names: NameChanges, in name_changes.hpp.
     [[nodiscard]] Status make_node(const PathContext& context, std::string_view path,
-                                   NewNode node) noexcept {
-        Walk walk(tree_, heap_, context, path);
-        TRY(walk.to_last());
-        TRY(check_free(walk));
-        if (walk.has_trailing_slash() && node.type != NodeType::directory) {
-            return fail(Errc::not_found);
-        }
-        return TRY(create_in(walk, context, node)) ? Status() : Status(fail(Errc::io_error));
+                                   const NewNode& node) noexcept {
+        return changes_.make_node(context, path, node);
     }
-    /// A second name `new_path` for `old_path`. `follow` concerns a symbolic link at old_path.
     [[nodiscard]] Status link(const PathContext& from, std::string_view old_path,
                               const PathContext& to, std::string_view new_path,
                               bool follow) noexcept {
-        const Ref<Vnode> node = TRY(node_at(from, old_path, follow));
-        Walk walk(tree_, heap_, to, new_path);
-        TRY(walk.to_last());
-        TRY(check_free(walk));
-        if (walk.has_trailing_slash()) {
-            return fail(Errc::not_found);
-        }
-        if (&node->file_system() != &walk.directory().file_system()) {
-            return fail(Errc::cross_device);
-        }
-        if (node->type() == NodeType::directory) {
-            return fail(Errc::not_permitted);
-        }
-        TRY(check_writable_directory(walk));
-        const auto version = tree_.names.version();
-        TRY(walk.directory().link(walk.last(), *node));
-        remember(version, walk, *node);
-        return {};
+        return changes_.link(TRY(node_at(from, old_path, follow)), to, new_path);
     }
-
-    // Removing names.
     [[nodiscard]] Status unlink(const PathContext& context, std::string_view path) noexcept {
-        Walk walk(tree_, heap_, context, path);
-        TRY(walk.to_last());
-        if (!walk.last_is_name()) {
-            return fail(Errc::is_directory);
-        }
-        const Ref<Vnode> node = TRY(removable(walk, context));
-        if (walk.has_trailing_slash()) {
-            return fail(node->type() == NodeType::directory ? Errc::is_directory
-                                                            : Errc::not_directory);
-        }
-        TRY(walk.directory().unlink(walk.last(), false));
-        tree_.names.forget(walk.directory(), walk.last());
-        return {};
+        return changes_.unlink(context, path);
     }
     [[nodiscard]] Status remove_directory(const PathContext& context,
                                           std::string_view path) noexcept {
-        Walk walk(tree_, heap_, context, path);
-        TRY(walk.to_last());
-        if (!walk.last_is_name()) {
-            return fail(walk.last() == "."    ? Errc::invalid_argument
-                        : walk.last() == ".." ? Errc::not_empty
-                                              : Errc::busy);
-        }
-        const Ref<Vnode> node = TRY(removable(walk, context));
-        TRY(walk.directory().unlink(walk.last(), true));
-        tree_.names.forget(walk.directory(), walk.last());
-        forget_inside(*node);
-        return {};
+        return changes_.remove_directory(context, path);
     }
-    /// Atomic within a file system; replaces what is at `new_path` unless `keep_existing`.
     [[nodiscard]] Status rename(const PathContext& from, std::string_view old_path,
                                 const PathContext& to, std::string_view new_path,
-                                bool keep_existing = false) noexcept {
-        Walk source(tree_, heap_, from, old_path);
-        Walk target(tree_, heap_, to, new_path);
-        TRY(source.to_last());
-        TRY(target.to_last());
-        if (!source.last_is_name() || !target.last_is_name()) {
-            return fail(Errc::busy);
-        }
-        if (&source.directory().file_system() != &target.directory().file_system()) {
-            return fail(Errc::cross_device);
-        }
-        const Ref<Vnode> node = TRY(removable(source, from));
-        if ((source.has_trailing_slash() || target.has_trailing_slash()) &&
-            node->type() != NodeType::directory) {
-            return fail(Errc::not_directory);
-        }
-        Ref<Vnode> replaced;
-        if (auto there = target.look_up_last(); there) {
-            if (keep_existing) {
-                return fail(Errc::exists);
-            }
-            replaced = TRY(removable(target, to));
-        } else if (there.error() != Errc::not_found) {
-            return fail(there.error());
-        }
-        TRY(check_writable_directory(target));
-        TRY(source.directory().rename(source.last(), target.directory(), target.last()));
-        tree_.names.forget(source.directory(), source.last());
-        tree_.names.forget(target.directory(), target.last());
-        if (replaced && replaced != node && replaced->type() == NodeType::directory) {
-            forget_inside(*replaced);
-        }
-        return {};
+                                RenameRule rule = RenameRule::replace) noexcept {
+        return changes_.rename(from, old_path, to, new_path, rule);
     }
 
     // Changing attributes.
@@ -273,18 +192,6 @@ private:
                type == NodeType::symlink;
     }
 
-    /// Success: there is no such name yet, and there may be one.
-    [[nodiscard]] static Status check_free(Walk& walk) noexcept {
-        if (!walk.last_is_name()) {
-            return fail(Errc::exists);
-        }
-        const Result<Ref<Vnode>> there = walk.look_up_last();
-        if (there) {
-            return fail(Errc::exists);
-        }
-        return there.error() == Errc::not_found ? Status() : Status(fail(there.error()));
-    }
-
     [[nodiscard]] static Result<Ref<Vnode>> open_existing(Walk& walk,
                                                           const OpenFlags& flags) noexcept {
         Ref<Vnode> node = TRY(walk.to_node(!flags.no_follow));
@@ -298,38 +205,42 @@ private:
                                                     bool& created) noexcept {
         for (;;) {
             TRY(walk.to_last());
-            Result<Ref<Vnode>> there = walk.look_up_last();
-            if (there) {
-                if (flags.exclusive) {
-                    return fail(Errc::exists);
-                }
-                if ((*there)->type() == NodeType::symlink) {
-                    if (flags.no_follow) {
-                        return fail(Errc::too_many_symlinks);
-                    }
-                    TRY(walk.expand(**there));
-                    continue;
-                }
-                if (walk.has_trailing_slash() && walk.last_is_name()) {
-                    return fail((*there)->type() == NodeType::directory ? Errc::is_directory
-                                                                        : Errc::not_directory);
-                }
-                return there;
+            if (walk.has_trailing_slash() && walk.last_is_name()) {
+                return fail(Errc::is_directory);  // whatever is there
             }
-            if (there.error() != Errc::not_found) {
-                return there;
+            Ref<Vnode> node = TRY(look_up_or_create(walk, context, flags, permissions, created));
+            if (created) {
+                return node;
             }
-            if (walk.has_trailing_slash()) {
-                return fail(Errc::is_directory);
+            if (flags.exclusive) {
+                return fail(Errc::exists);
             }
-            there =
-                create_in(walk, context, {.type = NodeType::regular, .permissions = permissions});
-            if (!there && there.error() == Errc::exists && !flags.exclusive) {
-                tree_.names.forget(walk.directory(), walk.last());
-                return walk.look_up_last();  // somebody else was faster
+            if (node->type() != NodeType::symlink) {
+                return node;
             }
-            created = there.has_value();
-            return there;
+            if (flags.no_follow) {
+                return fail(Errc::too_many_symlinks);
+            }
+            TRY(walk.expand(*node));
+        }
+    }
+    /// What the last component names, made if there is nothing.
+    [[nodiscard]] Result<Ref<Vnode>> look_up_or_create(Walk& walk, const PathContext& context,
+                                                       const OpenFlags& flags,
+                                                       Permissions permissions,
+                                                       bool& created) noexcept {
+        for (;;) {
+            Result<Ref<Vnode>> node = walk.look_up_last();
+            if (node || node.error() != Errc::not_found) {
+                return node;
+            }
+            node = changes_.create_in(walk, context,
+                                      {.type = NodeType::regular, .permissions = permissions});
+            created = node.has_value();
+            if (created || node.error() != Errc::exists || flags.exclusive) {
+                return node;
+            }
+            tree_.names.forget(walk.directory(), walk.last());  // somebody else was faster
         }
     }
     [[nodiscard]] Status check_open(const Walk& walk, Vnode& node,
@@ -344,51 +255,9 @@ private:
         }
         return wanted == Access::exists ? Status() : walk.check(node, wanted);
     }
-    [[nodiscard]] static Status check_writable_directory(const Walk& walk) noexcept {
-        if (walk.directory().file_system().is_read_only()) {
-            return fail(Errc::read_only);
-        }
-        return walk.check(walk.directory(), Access::write);
-    }
-
-    /// Creates the last component of `walk`, owned as give_owner() says.
-    [[nodiscard]] Result<Ref<Vnode>> create_in(Walk& walk, const PathContext& context,
-                                               NewNode node) noexcept {
-        TRY(check_writable_directory(walk));
-        give_owner(node, context.credentials, TRY(walk.directory().attributes()));
-        const auto version = tree_.names.version();
-        Ref<Vnode> made = TRY(walk.directory().create(walk.last(), node));
-        remember(version, walk, *made);
-        return made;
-    }
-    void remember(typename NameCache<Lock>::Version version, Walk& walk, Vnode& node) noexcept {
-        if (walk.directory().file_system().names_are_stable()) {
-            tree_.names.replace(version, walk.directory(), walk.last(), node);
-        }
-    }
-    /// The last component, if its name may be taken away: the directory is writable, its sticky bit
-    /// does not forbid it, and nothing is mounted there.
-    [[nodiscard]] static Result<Ref<Vnode>> removable(Walk& walk,
-                                                      const PathContext& context) noexcept {
-        Ref<Vnode> node = TRY(walk.look_up_last());
-        // A mounted root has another file system than the directory that its mount point is in.
-        if (&node->file_system() != &walk.directory().file_system()) {
-            return fail(Errc::busy);
-        }
-        TRY(check_writable_directory(walk));
-        if (!context.credentials.is_root()) {
-            TRY(check_sticky(context.credentials, TRY(walk.directory().attributes()),
-                             TRY(node->attributes())));
-        }
-        return node;
-    }
-    /// A removed directory is empty; what the cache knows about it is that names do not exist.
-    void forget_inside(const Vnode& directory) noexcept {
-        tree_.names.purge([&](const Vnode& d, const Vnode*) { return &d == &directory; });
-    }
-
     Heap& heap_;
     NameTree<Lock> tree_;
+    NameChanges<Heap, Lock> changes_{tree_, heap_};
     SpecialFiles* special_ = nullptr;
 };
 

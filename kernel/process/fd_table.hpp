@@ -64,10 +64,10 @@ public:
         return fd.value() < capacity && test(open_, fd.value());
     }
 
-    /// Takes the lowest free number >= from. Errors: too_many_files; invalid_argument if `from` is
-    /// itself beyond the limit.
-    [[nodiscard]] Result<Fd> install(Ref<fs::File> file, bool close_on_exec,
-                                     Fd from = Fd(0)) noexcept {
+    /// The lowest free number >= from. It stays free until this thread place()s a file there: a
+    /// call whose effects cannot be taken back asks first, and places last. Errors: too_many_files;
+    /// invalid_argument if `from` is itself beyond the limit.
+    [[nodiscard]] Result<Fd> next_free(Fd from = Fd(0)) const noexcept {
         if (from.value() >= limit_) {
             return fail(Errc::invalid_argument);
         }
@@ -83,10 +83,20 @@ public:
             if (n >= limit_) {
                 break;
             }
-            occupy(n, file.detach(), close_on_exec);
             return Fd(n);
         }
         return fail(Errc::too_many_files);
+    }
+    /// Puts `file` at a number that next_free() gave.
+    void place(Fd fd, Ref<fs::File> file, bool close_on_exec) noexcept {
+        occupy(fd.value(), file.detach(), close_on_exec);
+    }
+    /// Both at once, for files that may also go unopened. Errors as next_free().
+    [[nodiscard]] Result<Fd> install(Ref<fs::File> file, bool close_on_exec,
+                                     Fd from = Fd(0)) noexcept {
+        const Fd fd = TRY(next_free(from));
+        place(fd, std::move(file), close_on_exec);
+        return fd;
     }
 
     /// dup(2), F_DUPFD. Errors: bad_descriptor, too_many_files, invalid_argument.

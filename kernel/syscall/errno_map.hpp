@@ -95,6 +95,8 @@ inline constexpr std::int32_t restart_number = 512;
             return EDEADLK;
         case Errc::corrupted:
             return EUCLEAN;
+        case Errc::stale:
+            return ESTALE;
         case Errc::restart:
             return restart_number;
     }

@@ -104,22 +104,17 @@ Reply pipe2(Process& self, UserPtr<std::uint32_t> fds, std::uint32_t flags) noex
     }
     const bool cloexec = (flags & O_CLOEXEC) != 0;
     auto ends = TRY(create_pipe((flags & O_NONBLOCK) != 0, (flags & O_DIRECT) != 0));
-    const Fd reader = TRY(self.files.install(std::move(ends.reader), cloexec));
-    const Result<Fd> writer = self.files.install(std::move(ends.writer), cloexec);
+    const Fd reader = TRY(self.files.next_free());
+    const Result<Fd> writer = self.files.next_free(Fd(reader.value() + 1));
     if (!writer) {
-        ignore_error(self.files.close(reader), "opened just above");
-        return fail(writer.error());
+        return fail(Errc::too_many_files);
     }
     struct Pair {
         std::uint32_t reader, writer;
     };
-    if (const Status told =
-            put_user(UserPtr<Pair>(fds.address()), {reader.value(), writer->value()});
-        !told) {
-        ignore_error(self.files.close(reader), "opened just above");
-        ignore_error(self.files.close(*writer), "opened just above");
-        return fail(told.error());
-    }
+    TRY(put_user(UserPtr<Pair>(fds.address()), {reader.value(), writer->value()}));
+    self.files.place(reader, std::move(ends.reader), cloexec);
+    self.files.place(*writer, std::move(ends.writer), cloexec);
     return 0U;
 }
 

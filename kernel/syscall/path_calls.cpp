@@ -6,6 +6,8 @@
 #include "kernel/syscall/path_buffer.hpp"
 #include "kidney/abi/file_mode.hpp"
 
+#include <linux/fs.h>
+
 namespace kidney::kernel::calls {
 namespace {
 
@@ -23,9 +25,12 @@ Reply open_path(Process& self, std::int32_t at, Path path, std::uint32_t flags,
     const fs::OpenFlags wanted = TRY(open_flags(flags));
     PathArgument argument;
     TRY(argument.read(self, at, path));
+    // First what can fail without a trace: a file that was created or truncated stays so.
+    const Fd fd = TRY(self.files.next_free());
     Ref<fs::File> file =
         TRY(vfs().open(argument.context(), argument.view(), wanted, masked(self, mode)));
-    return TRY(self.files.install(std::move(file), (flags & O_CLOEXEC) != 0)).value();
+    self.files.place(fd, std::move(file), (flags & O_CLOEXEC) != 0);
+    return fd.value();
 }
 
 Reply make_node(Process& self, std::int32_t at, Path path, const fs::NewNode& node) noexcept {
@@ -163,16 +168,25 @@ Reply rmdir(Process& self, Path path) noexcept {
 
 Reply renameat2(Process& self, std::int32_t from_at, Path from, std::int32_t to_at, Path to,
                 std::uint32_t flags) noexcept {
-    constexpr std::uint32_t no_replace = 1;  // RENAME_NOREPLACE
-    if ((flags & ~no_replace) != 0) {
-        return fail(Errc::invalid_argument);
+    fs::RenameRule rule = fs::RenameRule::replace;
+    switch (flags) {
+        case 0:
+            break;
+        case RENAME_NOREPLACE:
+            rule = fs::RenameRule::keep;
+            break;
+        case RENAME_EXCHANGE:
+            rule = fs::RenameRule::exchange;
+            break;
+        default:
+            return fail(Errc::invalid_argument);
     }
     PathArgument old_path;
     PathArgument new_path;
     TRY(old_path.read(self, from_at, from));
     TRY(new_path.read(self, to_at, to));
     TRY(vfs().rename(old_path.context(), old_path.view(), new_path.context(), new_path.view(),
-                     flags == no_replace));
+                     rule));
     return 0U;
 }
 Reply renameat(Process& self, std::int32_t from_at, Path from, std::int32_t to_at,

@@ -55,6 +55,7 @@ enum class Errc : std::uint8_t {
     timed_out,           ///< ETIMEDOUT
     deadlock,            ///< EDEADLK: the wait would never end
     corrupted,           ///< EUCLEAN: an on-disk structure contradicts itself
+    stale,               ///< ESTALE: the name means something else by now
     restart,  ///< never leaves the kernel: run the system call again after the signal handler
 };
 
@@ -101,6 +102,7 @@ enum class Errc : std::uint8_t {
         "timed_out",
         "deadlock",
         "corrupted",
+        "stale",
         "restart",
     };
     static_assert(std::size(names) == static_cast<std::size_t>(Errc::restart) + 1);

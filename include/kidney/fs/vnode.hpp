@@ -118,6 +118,21 @@ struct Seals {
     static constexpr std::uint32_t all = 31;
 };
 
+class Vnode;
+
+/// What rename(2) does: a name of `node` becomes `new_name` in `new_parent` (same file system). The
+/// caller has looked at the nodes and decided that this may be done to *them*. The file system
+/// compares, under the lock under which it makes the change, and answers `stale` if a name means
+/// something else by then; so what was checked before the change is true when it happens.
+struct NameMove {
+    std::string_view name;
+    Vnode& node;
+    Vnode& new_parent;
+    std::string_view new_name;
+    Vnode* replaced = nullptr;  ///< at new_name, of the same kind as `node`; null: nothing is
+    bool exchange = false;      ///< `replaced` (any kind) gets the old name
+};
+
 /// How a file is opened; the VFS has already dealt with O_CREAT, O_EXCL and O_TRUNC.
 struct OpenMode {
     bool read = false, write = false, append = false, non_blocking = false;
@@ -149,16 +164,14 @@ public:
     [[nodiscard]] virtual Status link(std::string_view, Vnode&) noexcept {
         return fail(Errc::read_only);
     }
-    /// Removes a name. `directory` says which kind the caller expects (rmdir or unlink).
-    [[nodiscard]] virtual Status unlink(std::string_view, bool /*directory*/) noexcept {
+    /// Removes a name of `node`; a directory must be empty. Errors: stale (the name means something
+    /// else by now, or nothing), not_empty, busy (a mount point).
+    [[nodiscard]] virtual Status unlink(std::string_view, Vnode& /*node*/) noexcept {
         return fail(Errc::read_only);
     }
-    /// Atomically moves `name` to `new_name` in `new_parent` (same file system), replacing what is
-    /// there.
-    [[nodiscard]] virtual Status rename(std::string_view, Vnode& /*new_parent*/,
-                                        std::string_view /*new_name*/) noexcept {
-        return fail(Errc::read_only);
-    }
+    /// Moves a name out of this directory, atomically. Errors: stale, not_empty, busy,
+    /// invalid_argument (a directory into itself), not_found (the new parent was removed).
+    [[nodiscard]] virtual Status rename(const NameMove&) noexcept { return fail(Errc::read_only); }
     /// Feeds entries from `cookie` (0 = start, "." and ".." included) until the sink is full or the
     /// end.
     [[nodiscard]] virtual Status read_directory(std::uint64_t, DirectorySink&) noexcept {
@@ -208,19 +221,34 @@ public:
 
     virtual void dispose() noexcept = 0;
 
-    /// True while a file system is mounted here; only the VFS's mount table sets it. It saves the
-    /// path walk a look into the table at every other directory.
+    /// True while a file system is mounted here. It saves the path walk a look into the mount table
+    /// at every other directory.
     [[nodiscard]] bool is_mount_point() const noexcept {
-        return mount_point_.load(std::memory_order_acquire);
+        return mounting_.load(std::memory_order_acquire) == Mounting::mount_point;
     }
-    void set_mount_point(bool on) noexcept { mount_point_.store(on, std::memory_order_release); }
+    /// A directory is a mount point or removed, never both: who comes first wins. The mount table
+    /// begins and ends; a file system removes as the last step that can fail. False: too late.
+    [[nodiscard]] bool become_mount_point() noexcept {
+        return leave_state(Mounting::free, Mounting::mount_point);
+    }
+    void end_mount_point() noexcept { mounting_.store(Mounting::free, std::memory_order_release); }
+    [[nodiscard]] bool become_removed() noexcept {
+        return leave_state(Mounting::free, Mounting::removed);
+    }
 
 protected:
     Vnode() noexcept = default;
     ~Vnode() = default;
 
 private:
-    std::atomic<bool> mount_point_ = false;
+    enum class Mounting : std::uint8_t { free, mount_point, removed };
+
+    [[nodiscard]] bool leave_state(Mounting from, Mounting to) noexcept {
+        // acq_rel: who sees a mount point finds the mount in the table (its lock orders the rest)
+        return mounting_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
+    }
+
+    std::atomic<Mounting> mounting_ = Mounting::free;
 };
 
 /// A mounted file system.

@@ -65,7 +65,7 @@ TEST_P(Ext2Formats, ShowsTheTreeItWasMadeFrom) {
             EXPECT_EQ(file->lookup("x").error(), Errc::not_directory);
             EXPECT_EQ(*root->lookup("short"), *(*root->lookup("a"))->lookup("second"));
             EXPECT_EQ(root->create("new", {}).error(), Errc::read_only);
-            EXPECT_EQ(root->unlink("short", false).error(), Errc::read_only);
+            EXPECT_EQ(root->unlink("short", *file).error(), Errc::read_only);
             const Ref<fs::Vnode> deep = *(*(*root->lookup("a"))->lookup("b"))->lookup("c");
             EXPECT_EQ(*(*(*deep->parent())->parent())->parent(), root);
         }

@@ -225,7 +225,7 @@ TEST_F(LockTableTest, ReleaseOfOneFileLeavesTheOthers) {
 TEST_F(LockTableTest, LockedNodesStay) {
     ASSERT_TRUE(take(a, exclusive, 0, 9));
     Vnode* const address = file.get();
-    ASSERT_TRUE(disk.root()->unlink("f", false));
+    ASSERT_TRUE(disk.root()->unlink("f", *file));
     file.reset();
     EXPECT_EQ(address->attributes()->links, 0U);  // under ASan: not freed
     locks.release(a);

@@ -19,6 +19,22 @@ using fs_test::TornSource;
 using fs_test::World;
 using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
 
+/// Whatever the names mean at this moment; other threads may change that meanwhile.
+Status rename(Vnode& from, std::string_view name, Vnode& to, std::string_view new_name) {
+    for (;;) {
+        const Ref<Vnode> node = TRY(from.lookup(name));
+        const Ref<Vnode> there = to.lookup(new_name).value_or(nullptr);
+        const Status renamed = from.rename({.name = name,
+                                            .node = *node,
+                                            .new_parent = to,
+                                            .new_name = new_name,
+                                            .replaced = there.get()});
+        if (renamed || renamed.error() != Errc::stale) {
+            return renamed;
+        }
+    }
+}
+
 struct TmpfsTest : testing::Test {
     World world;
     TestTmpfs disk{world.heap, world.frames, world.arena, world.clock, 1, {.pages = 100}};
@@ -57,7 +73,7 @@ TEST_F(TmpfsTest, ARemovedDirectoryListsNothing) {
         *root->create("d", {.type = NodeType::directory, .permissions = Permissions(0755)});
     ASSERT_TRUE(gone->read_directory(0, sink));
     EXPECT_EQ(sink.entries, 2);
-    ASSERT_TRUE(root->unlink("d", true));
+    ASSERT_TRUE(root->unlink("d", *gone));
     EXPECT_EQ(gone->read_directory(0, sink).error(), Errc::not_found);
     EXPECT_EQ(sink.entries, 2);
 }
@@ -167,19 +183,19 @@ TEST_F(TmpfsTest, NamesCountAgainstTheLimitOfNodes) {
         ASSERT_TRUE(top->create("directory", {.type = NodeType::directory}));
         EXPECT_EQ(top->create("x", {}).error(), Errc::no_space);
         EXPECT_EQ(top->link("x", *first).error(), Errc::no_space);
-        ASSERT_TRUE(top->unlink("first", false));
+        ASSERT_TRUE(top->unlink("first", *first));
         EXPECT_EQ(small.status().free_nodes, 1U) << "a name less";
         ASSERT_TRUE(top->link("x", *first));
-        ASSERT_TRUE(top->rename("x", *top, "y"));
-        ASSERT_TRUE(top->unlink("directory", true));
+        ASSERT_TRUE(rename(*top, "x", *top, "y"));
+        ASSERT_TRUE(top->unlink("directory", **top->lookup("directory")));
         ASSERT_TRUE(top->create("z", {}));
-        ASSERT_TRUE(top->rename("z", *top, "y")) << "replaces one of two names";
+        ASSERT_TRUE(rename(*top, "z", *top, "y")) << "replaces one of two names";
         EXPECT_EQ(small.status().free_nodes, 1U);
-        ASSERT_TRUE(top->unlink("second name", false));
+        ASSERT_TRUE(top->unlink("second name", *first));
         EXPECT_EQ(small.status().free_nodes, 1U) << "still open";
     }
     EXPECT_EQ(small.status().free_nodes, 2U);
-    ASSERT_TRUE(top->unlink("y", false));
+    ASSERT_TRUE(top->unlink("y", **top->lookup("y")));
     EXPECT_EQ(small.status().free_nodes, 3U);
 }
 
@@ -264,10 +280,10 @@ TEST(TmpfsSweep, EveryAllocationFailedInTurn) {
         }
         TRY(file->allocate(0, 80 * page_size));
         TRY(root->link("second", *file));
-        TRY(dir->rename("file", *root, "link"));
+        TRY(rename(*dir, "file", *root, "link"));
         const Ref<mm::PageSource> pages = TRY(file->pages());
         world.frames.release(TRY(pages->page(0)));
-        TRY(root->unlink("second", false));
+        TRY(root->unlink("second", *file));
         return {};
     };
     std::size_t failures = 0;
@@ -310,7 +326,7 @@ TEST(TmpfsStress, AppendersNeverOverwriteEachOther) {
                     std::uint64_t end = 0;
                     EXPECT_EQ(log->append(from, end), line.size());
                     EXPECT_TRUE(root->create(mine, {}));
-                    EXPECT_TRUE(root->rename(mine, *root, "shared"));
+                    EXPECT_TRUE(rename(*root, mine, *root, "shared"));
                     static_cast<void>(root->lookup("shared"));
                 }
             });

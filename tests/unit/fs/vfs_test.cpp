@@ -185,6 +185,7 @@ TEST_F(VfsTest, OpensAndCreates) {
     EXPECT_FAILS(vfs.open(at(), "/f", {.mode = {.read = true}, .directory = true}, {}),
                  Errc::not_directory);
     EXPECT_FAILS(vfs.open(at(), "/tmp/", create_file, {}), Errc::is_directory);
+    EXPECT_FAILS(vfs.open(at(), "/f/", create_file, {}), Errc::is_directory);
     EXPECT_FAILS(vfs.open(at(), "/tmp", {.mode = {.read = true}, .truncate = true}, {}),
                  Errc::is_directory);
     ASSERT_TRUE(vfs.open(at(), "/f", {.mode = {.write = true}, .truncate = true}, {}));
@@ -259,7 +260,7 @@ TEST_F(VfsTest, RenamesAndReplaces) {
     EXPECT_EQ(read("/b/f"), Result<std::string>("f"));
     ASSERT_TRUE(vfs.rename(at(), "/b/f", at(), "/b/g"));
     EXPECT_EQ(read("/b/g"), Result<std::string>("f"));
-    EXPECT_FAILS(vfs.rename(at(), "/b/g", at(), "/a", true), Errc::exists);
+    EXPECT_FAILS(vfs.rename(at(), "/b/g", at(), "/a", RenameRule::keep), Errc::exists);
     EXPECT_FAILS(vfs.rename(at(), "/b/g", at(), "/a"), Errc::is_directory);
     EXPECT_FAILS(vfs.rename(at(), "/a", at(), "/b/g"), Errc::not_directory);
     EXPECT_FAILS(vfs.rename(at(), "/a", at(), "/b"), Errc::not_empty);
@@ -276,6 +277,55 @@ TEST_F(VfsTest, RenamesAndReplaces) {
     EXPECT_EQ(stat("/x/a/..")->inode, stat("/x")->inode);
     EXPECT_EQ(stat("/x")->links, 3U);
     ASSERT_TRUE(vfs.rename(at(), "/x/a/g", at(), "/x/a/g"));
+}
+
+TEST_F(VfsTest, ExchangesNames) {
+    const auto exchange = [this](std::string_view a, std::string_view b) {
+        return vfs.rename(at(), a, at(), b, RenameRule::exchange);
+    };
+    ASSERT_TRUE(mkdir("/a"));
+    ASSERT_TRUE(mkdir("/b"));
+    ASSERT_TRUE(mkdir("/a/d"));
+    ASSERT_TRUE(write("/a/d/inside", "i"));
+    ASSERT_TRUE(write("/b/f", "f"));
+    EXPECT_FAILS(exchange("/a/d", "/b/nothing"), Errc::not_found);
+    EXPECT_FAILS(exchange("/nothing", "/b/f"), Errc::not_found);
+    EXPECT_FAILS(exchange("/a", "/a/d"), Errc::invalid_argument);
+    EXPECT_FAILS(exchange("/a/d", "/a"), Errc::invalid_argument);
+    EXPECT_FAILS(exchange("/a", "/tmp"), Errc::busy);
+    EXPECT_FAILS(exchange("/a/d", "/b/f/"), Errc::not_directory);
+    ASSERT_TRUE(exchange("/a/d", "/b/f"));  // a directory and a file
+    EXPECT_EQ(read("/a/d"), Result<std::string>("f"));
+    EXPECT_EQ(read("/b/f/inside"), Result<std::string>("i"));
+    EXPECT_EQ(stat("/b/f/..")->inode, stat("/b")->inode);
+    EXPECT_EQ(stat("/a")->links, 2U);
+    EXPECT_EQ(stat("/b")->links, 3U);
+    ASSERT_TRUE(exchange("/a/d", "/a/d"));
+    ASSERT_TRUE(exchange("/a", "/b"));
+    EXPECT_EQ(read("/b/d"), Result<std::string>("f"));
+    ASSERT_TRUE(vfs.unlink(at(), "/b/d"));
+    ASSERT_TRUE(vfs.remove_directory(at(), "/b"));
+}
+
+TEST_F(VfsTest, RenamingNeverLosesADirectory) {
+    ASSERT_TRUE(mkdir("/a"));
+    ASSERT_TRUE(mkdir("/a/b"));
+    ASSERT_TRUE(write("/a/f", ""));
+    ASSERT_TRUE(write("/a/b/f", ""));
+    EXPECT_FAILS(vfs.rename(at(), "/a/f", at(), "/a"), Errc::not_empty);  // over what it is in
+    EXPECT_FAILS(vfs.rename(at(), "/a/b", at(), "/a"), Errc::not_empty);
+    EXPECT_FAILS(vfs.rename(at(), "/a", at(), "/a/b/x"), Errc::invalid_argument);
+    EXPECT_FAILS(vfs.rename(at(), "/a/f/", at(), "/g"), Errc::not_directory);
+    EXPECT_FAILS(vfs.rename(at(), "/a/f", at(), "/g/"), Errc::not_directory);
+    EXPECT_FAILS(vfs.rename(at(), "/a/f", at(), "/a/..", RenameRule::keep), Errc::exists);
+    EXPECT_FAILS(vfs.rename(at(), "/a/b", at(), "/tmp"), Errc::busy);
+    // To move a directory is to change its "..": its own bits count.
+    ASSERT_TRUE(mkdir("/public", 0777));
+    ASSERT_TRUE(mkdir("/public/own", 0777));
+    ASSERT_TRUE(mkdir("/public/roots", 0755));
+    who = {1000, 1000, {}};
+    ASSERT_TRUE(vfs.rename(at(), "/public/roots", at(), "/public/same"));
+    EXPECT_FAILS(vfs.rename(at(), "/public/same", at(), "/public/own/d"), Errc::permission_denied);
 }
 
 TEST_F(VfsTest, LinksFiles) {
@@ -330,6 +380,29 @@ TEST_F(VfsTest, ChecksPermissions) {
     EXPECT_FAILS(vfs.change(at(), "/plain", true, {.size = 0}, false), Errc::permission_denied);
     who = {};
     EXPECT_FAILS(vfs.access(at(), "/plain", Access::execute, true), Errc::permission_denied);
+    // The sticky bit leaves names to the owner of the directory, too; to others not.
+    ASSERT_TRUE(mkdir("/shared", 01777));
+    ASSERT_TRUE(vfs.change(at(), "/shared", true, {.uid = 1000}, false));
+    ASSERT_TRUE(write("/shared/one", ""));
+    ASSERT_TRUE(write("/shared/two", ""));
+    who = {1001, 1001, {}};
+    EXPECT_FAILS(vfs.unlink(at(), "/shared/one"), Errc::not_permitted);
+    EXPECT_FAILS(vfs.rename(at(), "/shared/one", at(), "/shared/three"), Errc::not_permitted);
+    ASSERT_TRUE(write("/shared/mine", ""));
+    EXPECT_FAILS(vfs.rename(at(), "/shared/mine", at(), "/shared/one"), Errc::not_permitted);
+    EXPECT_FAILS(vfs.rename(at(), "/shared/mine", at(), "/shared/one", RenameRule::exchange),
+                 Errc::not_permitted);
+    who = {1000, 1000, {}};
+    EXPECT_TRUE(vfs.unlink(at(), "/shared/one"));
+    EXPECT_TRUE(vfs.rename(at(), "/shared/two", at(), "/shared/mine"));
+    // And the owner of a file may not, where the directory is not writable.
+    who = {};
+    ASSERT_TRUE(mkdir("/closed", 01755));
+    ASSERT_TRUE(write("/closed/f", ""));
+    ASSERT_TRUE(vfs.change(at(), "/closed/f", true, {.uid = 1000}, false));
+    who = {1000, 1000, {}};
+    EXPECT_FAILS(vfs.unlink(at(), "/closed/f"), Errc::permission_denied);
+    who = {};
     ASSERT_TRUE(mkdir("/sgid", 02777));
     ASSERT_TRUE(vfs.change(at(), "/sgid", true, {.gid = 5}, false));
     ASSERT_TRUE(mkdir("/sgid/d"));

@@ -64,16 +64,32 @@ public:
     /// Takes out every frame at `first` and behind it, handing each to `release`.
     template <class Release>
     void clear_from(std::uint32_t first, Release&& release) noexcept {
-        if (root_ != nullptr && clear(root_, levels_, 0, first, release)) {
+        clear(first, no_end, release);
+    }
+    /// The same for the pages [first, end).
+    template <class Release>
+    void clear(std::uint64_t first, std::uint64_t end, Release&& release) noexcept {
+        if (root_ != nullptr && clear(root_, levels_, 0, {first, end}, release)) {
             root_ = nullptr;
             levels_ = 0;
         }
+    }
+
+    /// The first page at `from` or behind it that has a frame.
+    [[nodiscard]] std::optional<std::uint32_t> next_present(std::uint32_t from) const noexcept {
+        const std::uint64_t found =
+            root_ == nullptr ? no_end : first_present(*root_, levels_, 0, from);
+        return found == no_end ? std::nullopt : std::optional(static_cast<std::uint32_t>(found));
     }
 
 private:
     static constexpr unsigned bits = 6;
     static constexpr std::uint32_t fanout = 1U << bits;
     static constexpr unsigned max_levels = 6;  // 36 bits cover every index
+    static constexpr std::uint64_t no_end = ~std::uint64_t{0};
+    struct Range {
+        std::uint64_t first, end;
+    };
 
     union Node {
         std::array<Node*, fanout> children;
@@ -94,7 +110,7 @@ private:
     }
     /// `base` is the first index below `node`. True if the node was left empty and freed.
     template <class Release>
-    [[nodiscard]] bool clear(Node* node, unsigned level, std::uint64_t base, std::uint32_t first,
+    [[nodiscard]] bool clear(Node* node, unsigned level, std::uint64_t base, Range range,
                              Release& release) noexcept {
         const std::uint64_t span = std::uint64_t{1} << (bits * (level - 1));
         bool empty = true;
@@ -102,14 +118,14 @@ private:
             const std::uint64_t begin = base + i * span;
             if (level == 1) {
                 std::uint32_t& frame = node->frames[i];
-                if (frame != 0 && begin >= first) {
+                if (frame != 0 && begin >= range.first && begin < range.end) {
                     release(FrameNumber(std::exchange(frame, 0) - 1));
                 }
                 empty = empty && frame == 0;
             } else {
                 Node*& child = node->children[i];
-                if (child != nullptr && begin + span > first &&
-                    clear(child, level - 1, begin, first, release)) {
+                if (child != nullptr && begin + span > range.first && begin < range.end &&
+                    clear(child, level - 1, begin, range, release)) {
                     child = nullptr;
                 }
                 empty = empty && child == nullptr;
@@ -119,6 +135,30 @@ private:
             heap_.free(node, sizeof(Node));
         }
         return empty;
+    }
+
+    /// no_end: there is none below `node`.
+    [[nodiscard]] static std::uint64_t first_present(const Node& node, unsigned level,
+                                                     std::uint64_t base,
+                                                     std::uint64_t from) noexcept {
+        const std::uint64_t span = std::uint64_t{1} << (bits * (level - 1));
+        for (std::uint32_t i = 0; i < fanout; ++i) {
+            const std::uint64_t begin = base + i * span;
+            if (begin + span <= from) {
+                continue;
+            }
+            if (level == 1) {
+                if (node.frames[i] != 0) {
+                    return begin;
+                }
+            } else if (const Node* const child = node.children[i]; child != nullptr) {
+                if (const std::uint64_t found = first_present(*child, level - 1, begin, from);
+                    found != no_end) {
+                    return found;
+                }
+            }
+        }
+        return no_end;
     }
 
     Heap& heap_;

@@ -71,7 +71,8 @@ public:
                                                                : bytes_.size();
         std::int64_t target = 0;
         if (__builtin_add_overflow(static_cast<std::int64_t>(base), offset, &target) ||
-            target < 0 || static_cast<std::uint64_t>(target) > bytes_.size()) {
+            target < 0 || whence > Whence::end ||
+            static_cast<std::uint64_t>(target) > bytes_.size()) {
             return fail(Errc::invalid_argument);
         }
         position_ = static_cast<std::uint64_t>(target);

@@ -64,6 +64,10 @@ public:
     [[nodiscard]] Status sync() noexcept override { return {}; }
     [[nodiscard]] const char* type_name() const noexcept override { return "ext2"; }
     [[nodiscard]] bool is_read_only() const noexcept override { return true; }
+    [[nodiscard]] std::uint64_t max_file_size() const noexcept override {
+        const ext2::Geometry& g = volume_.geometry();
+        return g.max_file_blocks() * g.block_size;
+    }
 
     // For the nodes.
     [[nodiscard]] Heap& heap() noexcept { return heap_; }

@@ -35,6 +35,10 @@ public:
     [[nodiscard]] SplicePipe* pipe() noexcept override { return pipe_.get(); }
     [[nodiscard]] Vnode* vnode() noexcept override { return pipe_->node(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return pipe_->attributes(); }
+    [[nodiscard]] FileSystemStatus file_system_status() noexcept override {
+        constexpr std::uint32_t pipes = 0x5049'5045;
+        return vnode() == nullptr ? FileSystemStatus{.magic = pipes} : File::file_system_status();
+    }
     void dispose() noexcept override {
         pipe_->leave(mode());
         mm::destroy(service_.heap(), this);

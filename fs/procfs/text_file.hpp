@@ -42,7 +42,7 @@ public:
         const std::int64_t base =
             whence == Whence::current ? static_cast<std::int64_t>(position_) : 0;
         std::int64_t target = 0;
-        if (whence == Whence::end || __builtin_add_overflow(base, offset, &target) || target < 0) {
+        if (whence >= Whence::end || __builtin_add_overflow(base, offset, &target) || target < 0) {
             return fail(Errc::invalid_argument);
         }
         position_ = static_cast<std::uint64_t>(target);

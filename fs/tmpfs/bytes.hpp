@@ -104,11 +104,11 @@ public:
         fs_.frames().retain(frame);
         return frame;
     }
-    /// fallocate(2): the range has its pages from now on, and the file reaches its end. If not all
-    /// of them can be had, holes in the file may have become zeros; nothing else has changed.
-    /// Errors: file_too_big, no_space, no_memory.
-    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length) noexcept
-        EXCLUDES(lock) {
+    /// fallocate(2): the range has its pages from now on, and the file reaches its end unless
+    /// `keep_size`. If not all of them can be had, holes in the file may have become zeros, and no
+    /// pages are kept behind its end. Errors: file_too_big, no_space, no_memory.
+    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length,
+                                  bool keep_size) noexcept EXCLUDES(lock) {
         if (offset > max_size || length > max_size - offset) {
             return fail(Errc::file_too_big);
         }
@@ -120,19 +120,55 @@ public:
                 return fail(page.error());
             }
         }
-        size_ = std::max(size_, end);
+        size_ = keep_size ? size_ : std::max(size_, end);
         modified = changed = fs_.now();
         return {};
+    }
+    /// The range becomes a hole. Who has mapped its pages keeps them.
+    void punch_hole(std::uint64_t offset, std::uint64_t length) noexcept EXCLUDES(lock) {
+        LockGuard guard(lock);
+        const std::uint64_t end = length < max_size - offset ? offset + length : max_size;
+        const std::uint64_t first_whole = (offset + page_mask) >> page_shift;
+        const std::uint64_t end_whole = end >> page_shift;
+        if (first_whole > end_whole) {  // inside one page
+            clear_bytes(offset, end);
+        } else {
+            clear_bytes(offset, first_whole << page_shift);
+            clear_bytes(end_whole << page_shift, end);
+            drop_pages(first_whole, end_whole);
+        }
+        modified = changed = fs_.now();
+    }
+    /// Vnode::find_data() and find_hole(), page by page. Error: no_device.
+    [[nodiscard]] Result<std::uint64_t> find_data(std::uint64_t offset) const noexcept
+        EXCLUDES(lock) {
+        LockGuard guard(lock);
+        if (offset < size_) {
+            const auto next = pages_.next_present(static_cast<std::uint32_t>(offset >> page_shift));
+            const std::uint64_t at =
+                next ? std::max(offset, std::uint64_t{*next} << page_shift) : size_;
+            if (at < size_) {
+                return at;
+            }
+        }
+        return fail(Errc::no_device);
+    }
+    [[nodiscard]] Result<std::uint64_t> find_hole(std::uint64_t offset) const noexcept
+        EXCLUDES(lock) {
+        LockGuard guard(lock);
+        if (offset >= size_) {
+            return fail(Errc::no_device);
+        }
+        while (offset < size_ && pages_.find(static_cast<std::uint32_t>(offset >> page_shift))) {
+            offset = (offset | page_mask) + 1;
+        }
+        return std::min(offset, size_);
     }
     void resize(std::uint64_t size) noexcept REQUIRES(lock) {
         const bool shrinks = size <= size_;
         size_ = size;
         if (shrinks) {
-            const auto first = static_cast<std::uint32_t>((size + page_mask) >> page_shift);
-            pages_.clear_from(first, [this](FrameNumber frame) KIDNEY_NO_TSA("called under lock") {
-                fs_.give_page(frame);
-                --page_count_;
-            });
+            drop_pages((size + page_mask) >> page_shift, (max_size >> page_shift) + 1);
             const auto last = static_cast<std::uint32_t>(size >> page_shift);
             if (const auto frame = pages_.find(last)) {
                 clear_tail(last, *frame);
@@ -155,6 +191,24 @@ private:
             return fail(s.error());
         }
         return frame;
+    }
+
+    /// The pages [first, end).
+    void drop_pages(std::uint64_t first, std::uint64_t end) noexcept REQUIRES(lock) {
+        pages_.clear(first, end, [this](FrameNumber frame) KIDNEY_NO_TSA("called under lock") {
+            fs_.give_page(frame);
+            --page_count_;
+        });
+    }
+    /// Zeros for [begin, end) inside one page, if it is there.
+    void clear_bytes(std::uint64_t begin, std::uint64_t end) noexcept REQUIRES(lock) {
+        if (begin >= end) {
+            return;
+        }
+        if (const auto frame = pages_.find(static_cast<std::uint32_t>(begin >> page_shift))) {
+            std::memset(fs_.map().direct(*frame).data() + (begin & page_mask), 0,
+                        static_cast<std::size_t>(end - begin));
+        }
     }
 
     void borrow(Batch& batch) noexcept REQUIRES(lock) {

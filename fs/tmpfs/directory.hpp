@@ -6,6 +6,7 @@
 
 #include <boost/intrusive/set.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -66,6 +67,10 @@ public:
     static constexpr std::uint64_t first_cookie = 3;  ///< 1 and 2 stand behind "." and ".."
 
     [[nodiscard]] bool is_empty() const noexcept { return names_.empty(); }
+    /// Names. For onlookers too: any recent value.
+    [[nodiscard]] std::uint32_t size() const noexcept {
+        return size_.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] Entry* find(std::string_view name) noexcept {
         const auto at = names_.find(Key{Entry::hash_of(name), name}, NameOrder{});
         return at == names_.end() ? nullptr : &*at;
@@ -75,10 +80,12 @@ public:
         entry.cookie = next_cookie_++;
         names_.insert(entry);
         cookies_.push_back(entry);  // the largest so far
+        size_.fetch_add(1, std::memory_order_relaxed);
     }
     void erase(Entry& entry) noexcept {
         names_.erase(names_.iterator_to(entry));
         cookies_.erase(cookies_.iterator_to(entry));
+        size_.fetch_sub(1, std::memory_order_relaxed);
     }
     /// Any entry, or null; for taking the directory apart.
     [[nodiscard]] Entry* any() noexcept { return names_.empty() ? nullptr : &*names_.begin(); }
@@ -127,6 +134,7 @@ private:
     Tree<&Entry::by_name, NameOrder> names_;
     Tree<&Entry::by_cookie, CookieOrder> cookies_;
     std::uint64_t next_cookie_ = first_cookie;
+    std::atomic<std::uint32_t> size_ = 0;
 };
 
 }  // namespace kidney::fs

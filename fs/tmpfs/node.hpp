@@ -32,11 +32,12 @@ public:
           type_(what.type),
           inode_(inode),
           rdev_(what.rdev),
+          born_(fs.now()),
           bytes_(fs),
           permissions_(what.permissions),
           uid_(what.uid),
           gid_(what.gid) {
-        accessed_ = bytes_.modified = bytes_.changed = fs.now();
+        accessed_ = bytes_.modified = bytes_.changed = born_;
     }
 
     // Identity.
@@ -47,10 +48,10 @@ public:
     // Attributes.
     [[nodiscard]] Result<Attributes> attributes() noexcept override EXCLUDES(bytes_.lock) {
         LockGuard guard(bytes_.lock);
-        // A directory counts as one block, as on disks, so that totals agree with other systems'.
-        const bool is_directory = type_ == NodeType::directory;
-        const std::uint64_t pages = is_directory ? 1 : bytes_.page_count();
-        const std::uint64_t size = is_directory                 ? page_size
+        // A directory has no bytes; its size tells how many names there are, as on Linux.
+        constexpr std::uint64_t size_of_name = 20;
+        const std::uint64_t size = type_ == NodeType::directory
+                                       ? size_of_name * (2 + entries_.size())
                                    : type_ == NodeType::symlink ? target_length_
                                                                 : bytes_.size();
         return Attributes{.inode = inode_,
@@ -62,11 +63,12 @@ public:
                           .gid = gid_,
                           .size = size,
                           .block_size = page_size,
-                          .blocks = pages * (page_size / 512),
+                          .blocks = std::uint64_t{bytes_.page_count()} * (page_size / 512),
                           .rdev = rdev_,
                           .accessed = accessed_,
                           .modified = bytes_.modified,
-                          .changed = bytes_.changed};
+                          .changed = bytes_.changed,
+                          .born = born_};
     }
     [[nodiscard]] Status set_attributes(const AttributeChange& change) noexcept override
         EXCLUDES(bytes_.lock) {
@@ -108,6 +110,11 @@ public:
                                             const NewNode& what) noexcept override {
         TRY(check_directory());
         return Ref<Vnode>(TRY(fs_.create(*this, name, what)));
+    }
+    [[nodiscard]] Result<Ref<Vnode>> create_unnamed(const NewNode& what,
+                                                    bool linkable) noexcept override {
+        TRY(check_directory());
+        return Ref<Vnode>(TRY(fs_.create_unnamed(what, linkable)));
     }
     [[nodiscard]] Status link(std::string_view name, Vnode& node) noexcept override {
         TRY(check_directory());
@@ -160,9 +167,21 @@ public:
         }
         return written;
     }
-    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length) noexcept override {
+    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length,
+                                  bool keep_size) noexcept override {
         TRY(check_regular());
-        return bytes_.allocate(offset, length);
+        return bytes_.allocate(offset, length, keep_size);
+    }
+    [[nodiscard]] Status punch_hole(std::uint64_t offset, std::uint64_t length) noexcept override {
+        TRY(check_regular());
+        bytes_.punch_hole(offset, length);
+        return {};
+    }
+    [[nodiscard]] Result<std::uint64_t> find_data(std::uint64_t offset) noexcept override {
+        return bytes_.find_data(offset);
+    }
+    [[nodiscard]] Result<std::uint64_t> find_hole(std::uint64_t offset) noexcept override {
+        return bytes_.find_hole(offset);
     }
     /// No file here can be sealed.
     [[nodiscard]] Result<std::uint32_t> seals() noexcept override {
@@ -184,10 +203,17 @@ public:
     }
     [[nodiscard]] bool is_memory() const noexcept override { return true; }
 
+    /// A removed directory keeps the one that it was in, and may be the last to do so. A chain of
+    /// them is taken apart step by step: the kernel's stack is too small to nest.
     void dispose() noexcept override {
         Fs& fs = fs_;
-        mm::destroy(fs.heap(), this);
-        fs.node_gone();
+        TmpfsNode* node = this;
+        while (node != nullptr) {
+            TmpfsNode* const above = node->former_parent_.detach();
+            mm::destroy(fs.heap(), node);
+            fs.node_gone();
+            node = above != nullptr && above->release() ? above : nullptr;
+        }
     }
     ~TmpfsNode() {
         while (typename Fs::Entry* const entry = entries_.any()) {
@@ -229,7 +255,10 @@ public:
         LockGuard guard(bytes_.lock);
         bytes_.changed = fs_.now();
     }
-    TmpfsNode* parent_ = nullptr;  ///< of a directory that has a name; guarded by Fs::names_lock_
+    // Guarded by Fs::names_lock_.
+    TmpfsNode* parent_ = nullptr;   ///< of a directory that has a name
+    Ref<TmpfsNode> former_parent_;  ///< of one that was removed: where its ".." leads
+    bool is_linkable_ = false;      ///< it has no name yet, but may get one
 
 private:
     void unmap_behind_end() noexcept EXCLUDES(bytes_.lock) {
@@ -265,6 +294,7 @@ private:
     const NodeType type_;
     const std::uint32_t inode_;
     const DeviceNumber rdev_;
+    const FileTime born_;
     std::atomic<std::uint32_t> links_ = 0;
     typename Fs::Directory entries_;  ///< of a directory; guarded by Fs::names_lock_
     char* target_ = nullptr;          ///< of a symbolic link, without NUL; fixed once it has a name

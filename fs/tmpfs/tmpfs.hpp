@@ -82,10 +82,8 @@ public:
     }
     [[nodiscard]] Status sync() noexcept override { return {}; }
     [[nodiscard]] const char* type_name() const noexcept override { return limits_.type_name; }
-
-    /// A file that has no name and never gets one. Errors: no_space, no_memory.
-    [[nodiscard]] Result<Ref<Vnode>> create_unnamed(const NewNode& what) noexcept {
-        return Ref<Vnode>(TRY(make_node(what)));
+    [[nodiscard]] std::uint64_t max_file_size() const noexcept override {
+        return TmpfsBytes<Tmpfs>::max_size;
     }
 
     // For the nodes.
@@ -134,7 +132,7 @@ public:
     [[nodiscard]] Result<Ref<Node>> parent_of(Node& directory) noexcept EXCLUDES(names_lock_) {
         LockGuard guard(names_lock_);
         if (directory.parent_ == nullptr) {
-            return fail(Errc::not_found);  // removed
+            return directory.former_parent_;  // removed
         }
         return Ref<Node>::share(*directory.parent_);
     }
@@ -143,6 +141,13 @@ public:
         Ref<Node> node = TRY(make_node(what));
         TRY(add(directory, name, node, true));
         directory.touch();
+        return node;
+    }
+    [[nodiscard]] Result<Ref<Node>> create_unnamed(const NewNode& what, bool linkable) noexcept
+        EXCLUDES(names_lock_) {
+        Ref<Node> node = TRY(make_node(what));
+        LockGuard guard(names_lock_);
+        node->is_linkable_ = linkable;
         return node;
     }
     [[nodiscard]] Status link(Node& directory, std::string_view name, Node& node) noexcept
@@ -263,7 +268,7 @@ private:
         if (directory.parent_ == nullptr) {
             return fail(Errc::not_found);  // the directory itself was removed
         }
-        if (!is_new && node->links() == 0) {
+        if (!is_new && node->links() == 0 && !node->is_linkable_) {
             return fail(Errc::not_found);
         }
         if (node->links() == Node::max_links) {
@@ -271,6 +276,9 @@ private:
         }
         if (directory.entries().find(entry.name()) != nullptr) {
             return fail(Errc::exists);
+        }
+        if (std::exchange(node->is_linkable_, false)) {
+            node_gone();  // link() has counted a further name, and this is the first
         }
         entry.node = node;
         directory.entries().insert(entry);
@@ -333,6 +341,7 @@ private:
         if (node.type() == NodeType::directory) {
             node.add_links(-1);
             node.parent_ = nullptr;
+            node.former_parent_ = Ref<Node>::share(directory);
             directory.add_links(-1);
         }
     }

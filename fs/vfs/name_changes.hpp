@@ -29,11 +29,13 @@ public:
     NameChanges(NameTree<Lock>& tree, Heap& heap) noexcept : tree_(tree), heap_(heap) {}
 
     /// mkdir, mknod and symlink (which sets node.target). `node.permissions` has the umask applied;
-    /// owner and group are filled in here. Error: exists.
+    /// owner and group are filled in here. Errors: exists, not_permitted (a device).
     [[nodiscard]] Status make_node(const PathContext& context, std::string_view path,
                                    const NewNode& node) noexcept {
         Walk walk(tree_, heap_, context, path);
         TRY(to_free_name(walk, node.type == NodeType::directory));
+        TRY(check_writable_directory(walk));
+        TRY(check_new_device(context.credentials, node));
         TRY(create_in(walk, context, node));
         return {};
     }
@@ -45,10 +47,11 @@ public:
         if (&node->file_system() != &walk.directory().file_system()) {
             return fail(Errc::cross_device);
         }
+        TRY(check_link(context.credentials, TRY(node->attributes())));
+        TRY(check_writable_directory(walk));
         if (node->type() == NodeType::directory) {
             return fail(Errc::not_permitted);
         }
-        TRY(check_writable_directory(walk));
         const auto version = tree_.names.version();
         TRY(walk.directory().link(walk.last(), *node));
         remember(version, walk, *node);

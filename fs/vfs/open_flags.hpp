@@ -13,6 +13,8 @@ struct OpenFlags {
     bool truncate = false;
     bool directory = false;  ///< fail if it is not one
     bool no_follow = false;  ///< fail if the last component is a symbolic link
+    bool unnamed = false;    ///< a new file without a name, in the directory that is named
+    bool control = false;    ///< neither read nor written, but it takes both permissions
 };
 
 }  // namespace kidney::fs

@@ -8,6 +8,7 @@
 #include "fs/vfs/credentials.hpp"
 #include "fs/vfs/mount_table.hpp"
 #include "fs/vfs/name_cache.hpp"
+#include "fs/vfs/permission_rules.hpp"
 #include "kidney/mm/object_allocator.hpp"
 
 #include <array>
@@ -18,11 +19,21 @@
 
 namespace kidney::fs {
 
+/// What a walk must not do, beyond what permissions say (openat2).
+struct WalkLimits {
+    bool no_mounts = false;       ///< cross from one file system to another: cross_device
+    bool no_symlinks = false;     ///< follow any link: too_many_symlinks
+    bool no_magic_links = false;  ///< follow one that knows its target itself: too_many_symlinks
+    bool beneath = false;         ///< leave the directory that it starts in: cross_device
+    bool in_root = false;         ///< the same, but that directory is the root: PathContext::root
+};
+
 /// Where a walk starts and on whose behalf. The nodes must stay alive during the call.
 struct PathContext {
     Vnode& root;   ///< of the process: "/" and the end of ".."
     Vnode& start;  ///< of relative paths: the current directory, or an open directory
     Credentials credentials;
+    WalkLimits limits{};
 };
 
 /// What all walks share: the tree that the mounts make, and the memory of it.
@@ -80,20 +91,31 @@ public:
     /// The node that the last component names; a symbolic link is not followed.
     [[nodiscard]] Result<Ref<Vnode>> look_up_last() noexcept { return look_up(name_); }
 
-    /// Goes on where the symbolic link `link`, the last component, points; then to_last() again.
+    /// Goes on where the symbolic link `link` points; then to_last() again.
     [[nodiscard]] Status expand(Vnode& link) noexcept {
-        if (++links_ > max_symlinks) {
+        if (++links_ > max_symlinks || context_.limits.no_symlinks) {
             return fail(Errc::too_many_symlinks);
         }
         if (Ref<Vnode> target = TRY(link.follow())) {
+            TRY(check_jump(*target));
             directory_ = std::move(target);  // perhaps no directory: then it must be the last
             return {};
         }
         TRY(prepend_target(link));
         if (rest_.front() == '/') {
+            if (context_.limits.beneath || leaves_mount(context_.root)) {
+                return fail(Errc::cross_device);
+            }
             directory_ = Ref<Vnode>::share(context_.root);
         }
         return {};
+    }
+
+    /// The same for the last component of a path that was asked for. Error also: permission_denied.
+    [[nodiscard]] Status follow_last(Vnode& link) noexcept {
+        TRY(check_follow(context_.credentials, TRY(directory_->attributes()),
+                         TRY(link.attributes())));
+        return expand(link);
     }
 
     /// The whole walk, with the last component. `follow`: what if that is a symbolic link?
@@ -101,8 +123,10 @@ public:
         for (;;) {
             TRY(to_last());
             Ref<Vnode> node = TRY(look_up_last());
-            if (node->type() == NodeType::symlink && (follow || has_trailing_slash())) {
-                TRY(expand(*node));
+            // A link that a link with follow() leads to (/proc/self/fd/3) is the end of it.
+            if (node->type() == NodeType::symlink && (follow || has_trailing_slash()) &&
+                !name_.empty()) {
+                TRY(follow_last(*node));
                 continue;
             }
             if (has_trailing_slash() && node->type() != NodeType::directory) {
@@ -130,8 +154,25 @@ private:
         if (rest_.size() >= max_path) {
             return fail(Errc::name_too_long);
         }
-        directory_ = Ref<Vnode>::share(rest_.front() == '/' ? context_.root : context_.start);
+        const bool absolute = rest_.front() == '/';
+        if (absolute && context_.limits.beneath) {
+            return fail(Errc::cross_device);
+        }
+        directory_ = Ref<Vnode>::share(absolute ? context_.root : context_.start);
         return {};
+    }
+    [[nodiscard]] bool leaves_mount(const Vnode& target) const noexcept {
+        return context_.limits.no_mounts && &target.file_system() != &directory_->file_system();
+    }
+    /// May the walk go on at what a link with follow() means?
+    [[nodiscard]] Status check_jump(const Vnode& target) const noexcept {
+        const WalkLimits& limits = context_.limits;
+        if (limits.no_magic_links) {
+            return fail(Errc::too_many_symlinks);
+        }
+        return limits.beneath || limits.in_root || leaves_mount(target)
+                   ? Status(fail(Errc::cross_device))
+                   : Status();
     }
 
     /// Moves the next component from rest_ to name_. True if it is the last one.
@@ -182,7 +223,12 @@ private:
         } else {
             node = TRY(ask_file_system(name));
         }
-        return node->is_mount_point() ? tree_.mounts.covering(std::move(node)) : std::move(node);
+        if (!node->is_mount_point()) [[likely]] {
+            return node;
+        }
+        return context_.limits.no_mounts
+                   ? fail(Errc::cross_device)
+                   : Result<Ref<Vnode>>(tree_.mounts.covering(std::move(node)));
     }
     [[nodiscard]] Result<Ref<Vnode>> ask_file_system(std::string_view name) noexcept {
         const auto version = tree_.names.version();
@@ -198,10 +244,16 @@ private:
     }
     [[nodiscard]] Result<Ref<Vnode>> parent() noexcept {
         Ref<Vnode> at = directory_;
+        if (context_.limits.beneath && at.get() == &context_.start) {
+            return fail(Errc::cross_device);
+        }
         while (at.get() != &context_.root) {
             Ref<Vnode> point = tree_.mounts.covered_by(*at);
             if (!point) {
                 return tree_.mounts.covering(TRY(at->parent()));
+            }
+            if (context_.limits.no_mounts) {
+                return fail(Errc::cross_device);
             }
             at = std::move(point);
         }

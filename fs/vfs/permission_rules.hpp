@@ -37,17 +37,25 @@ inline constexpr std::uint32_t sticky = 01000U;
     return left == now.permissions ? std::nullopt : std::optional(left);
 }
 
-/// chown(2): root gives files away, owners choose among their groups; both lose set-id bits.
+/// chown(2): root gives files away, owners choose among their groups; both lose set-id bits, even
+/// if owner and group stay.
 [[nodiscard]] constexpr Status check_new_owner(const Credentials& who, const Attributes& now,
                                                AttributeChange& change) noexcept {
+    const bool owner = who.is_root() || who.uid == now.uid;
     if (!who.is_root()) {
-        if (who.uid != now.uid || (change.uid && *change.uid != now.uid) ||
-            (change.gid && !who.is_member(*change.gid))) {
+        if ((change.uid && (!owner || *change.uid != now.uid)) ||
+            (change.gid && (!owner || !(who.is_member(*change.gid) || *change.gid == now.gid)))) {
             return fail(Errc::not_permitted);
         }
     }
-    if (!change.permissions && now.type == NodeType::regular) {
-        change.permissions = without_set_id(who, now);
+    if (!change.permissions && now.type != NodeType::directory) {
+        const Permissions left = without_set_id(who, now);
+        if (left != now.permissions) {
+            if (!owner) {
+                return fail(Errc::not_permitted);
+            }
+            change.permissions = left;
+        }
     }
     return {};
 }
@@ -75,7 +83,7 @@ inline constexpr std::uint32_t sticky = 01000U;
     if (change.size && !change.permissions) {
         change.permissions = permissions_after_write(who, now);
     }
-    if (change.uid || change.gid) {
+    if (change.ownership || change.uid || change.gid) {
         TRY(check_new_owner(who, now, change));
     }
     if ((change.accessed || change.modified) && !owner) {
@@ -94,6 +102,40 @@ inline constexpr std::uint32_t sticky = 01000U;
     const bool free = (directory.permissions.bits() & mode_bits::sticky) == 0 || who.is_root() ||
                       who.uid == directory.uid || who.uid == node.uid;
     return free ? Status() : Status(fail(Errc::not_permitted));
+}
+
+/// A device is root's to make; the one that is none (0, 0) is everybody's.
+[[nodiscard]] constexpr Status check_new_device(const Credentials& who,
+                                                const NewNode& node) noexcept {
+    const bool is_device = node.type == NodeType::block ||
+                           (node.type == NodeType::character && node.rdev != DeviceNumber{});
+    return !is_device || who.is_root() ? Status() : Status(fail(Errc::not_permitted));
+}
+
+/// May `who` give `node` a further name? Only its owner may, or who could read and write it anyway:
+/// a second name keeps alive what others want gone, and its set-id bits with it. (Linux's
+/// protected_hardlinks.) Directories are another question.
+[[nodiscard]] constexpr Status check_link(const Credentials& who, const Attributes& node) noexcept {
+    if (who.is_root() || who.uid == node.uid) {
+        return {};
+    }
+    constexpr std::uint32_t set_user = 04000U, group_execute = 0010U;
+    const std::uint32_t bits = node.permissions.bits();
+    const bool runs_as_group = (bits & mode_bits::set_group) != 0 && (bits & group_execute) != 0;
+    const bool safe = node.type == NodeType::regular && (bits & set_user) == 0 && !runs_as_group &&
+                      check_access(node, who, Access::read | Access::write).has_value();
+    return safe ? Status() : Status(fail(Errc::not_permitted));
+}
+
+/// May `who` follow `link`, the last component of a path, in `directory`? In a sticky directory
+/// that everybody writes, links are traps: only its own, and those of the directory's owner.
+/// (Linux's protected_symlinks; it binds root, too.)
+[[nodiscard]] constexpr Status check_follow(const Credentials& who, const Attributes& directory,
+                                            const Attributes& link) noexcept {
+    constexpr std::uint32_t trap = mode_bits::sticky | 0002U;
+    const bool free = (directory.permissions.bits() & trap) != trap || link.uid == who.uid ||
+                      link.uid == directory.uid;
+    return free ? Status() : Status(fail(Errc::permission_denied));
 }
 
 /// A new node belongs to who makes it; a set-group-id directory gives its group, and the bit if the

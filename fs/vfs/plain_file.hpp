@@ -15,6 +15,7 @@ namespace kidney::fs {
 template <mm::ObjectAllocator Heap, BasicLockable Lock>
 class PlainFile final : public File {
 public:
+    /// With `mode.write`, the node's begin_writing() has succeeded; the file ends it.
     PlainFile(Heap& heap, Ref<Vnode> node, OpenMode mode) noexcept
         : File(mode), heap_(heap), node_(std::move(node)) {}
 
@@ -31,6 +32,7 @@ public:
         if (is_appending()) {
             return node_->append(from, position_);
         }
+        TRY(check_small(position_, from));
         const std::size_t count = TRY(node_->write(position_, from));
         position_ += count;
         return count;
@@ -46,6 +48,7 @@ public:
         if (is_appending()) {  // as Linux does, against POSIX
             return append(from);
         }
+        TRY(check_small(offset, from));
         return node_->write(offset, from);
     }
     [[nodiscard]] Result<std::size_t> append(WriteBuffer& from) noexcept override {
@@ -55,19 +58,26 @@ public:
     }
     [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence) noexcept override
         EXCLUDES(lock_) {
-        std::uint64_t size = 0;
-        if (whence == Whence::end) {
-            size = TRY(node_->attributes()).size;
+        std::uint64_t base = 0;
+        switch (whence) {
+            case Whence::end:
+                base = TRY(node_->attributes()).size;
+                break;
+            case Whence::data:
+            case Whence::hole:
+                offset = TRY(find(offset, whence));
+                break;
+            default:
+                break;
         }
         LockGuard guard(lock_);
-        const std::uint64_t base = whence == Whence::start     ? 0
-                                   : whence == Whence::current ? position_
-                                                               : size;
-        std::int64_t target = 0;
-        if (__builtin_add_overflow(static_cast<std::int64_t>(base), offset, &target)) {
-            return fail(Errc::value_overflow);
+        if (whence == Whence::current) {
+            base = position_;
         }
-        if (target < 0) {
+        std::int64_t target = 0;
+        if (__builtin_add_overflow(static_cast<std::int64_t>(base), offset, &target) ||
+            target < 0 ||
+            static_cast<std::uint64_t>(target) > node_->file_system().max_file_size()) {
             return fail(Errc::invalid_argument);
         }
         position_ = static_cast<std::uint64_t>(target);
@@ -97,9 +107,33 @@ public:
 
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
-    void dispose() noexcept override { mm::destroy(heap_, this); }
+    void dispose() noexcept override {
+        if (is_writable()) {
+            node_->end_writing();
+        }
+        mm::destroy(heap_, this);
+    }
 
 private:
+    [[nodiscard]] Result<std::int64_t> find(std::int64_t offset, Whence whence) noexcept {
+        if (offset < 0 || node_->type() != NodeType::regular) {
+            return fail(offset < 0 ? Errc::no_device : Errc::invalid_argument);
+        }
+        const auto from = static_cast<std::uint64_t>(offset);
+        return static_cast<std::int64_t>(
+            TRY(whence == Whence::data ? node_->find_data(from) : node_->find_hole(from)));
+    }
+    /// A program without 64-bit offsets writes up to the last that it knows. Error: file_too_big.
+    [[nodiscard]] Status check_small(std::uint64_t offset, WriteBuffer& from) const noexcept {
+        if (!is_small() || from.remaining() == 0) {
+            return {};
+        }
+        if (offset >= max_small_file) {
+            return fail(Errc::file_too_big);
+        }
+        from.limit(static_cast<std::size_t>(max_small_file - offset));
+        return {};
+    }
     [[nodiscard]] Status check_readable() const noexcept {
         if (!is_readable()) {
             return fail(Errc::bad_descriptor);

@@ -8,6 +8,7 @@
 
 #include "fs/vfs/name_changes.hpp"
 #include "fs/vfs/open_flags.hpp"
+#include "fs/vfs/path_file.hpp"
 #include "fs/vfs/path_of.hpp"
 #include "fs/vfs/path_walk.hpp"
 #include "fs/vfs/permission_rules.hpp"
@@ -95,16 +96,28 @@ public:
     }
 
     // Opening.
-    /// `permissions` (umask applied) are those of a file that this call creates.
+    /// `permissions` (umask applied) are those of a file that this call creates. Nothing is created
+    /// or truncated unless the file is opened, too.
     [[nodiscard]] Result<Ref<File>> open(const PathContext& context, std::string_view path,
                                          const OpenFlags& flags, Permissions permissions) noexcept {
         Walk walk(tree_, heap_, context, path);
+        Room room(heap_);
+        if (flags.mode.path) {
+            return open_path(walk, flags);
+        }
+        if (flags.unnamed) {
+            return open_unnamed(walk, context, flags, permissions);
+        }
         bool created = false;
+        if (flags.create) {
+            TRY(room.reserve());
+        }
         const Ref<Vnode> node =
             flags.create ? TRY(open_or_create(walk, context, flags, permissions, created))
                          : TRY(open_existing(walk, flags));
         const NodeType type = node->type();
-        if (type == NodeType::directory && (flags.mode.write || flags.create || flags.truncate)) {
+        if (type == NodeType::directory &&
+            (flags.mode.write || flags.control || flags.create || flags.truncate)) {
             return fail(Errc::is_directory);
         }
         if (type != NodeType::directory && flags.directory) {
@@ -113,34 +126,17 @@ public:
         if (!created) {
             TRY(check_open(walk, *node, flags));
         }
+        Ref<File> file = TRY(open_node(node, flags.mode, room));
         if (flags.truncate && type == NodeType::regular && !created) {
-            const auto left = permissions_after_write(context.credentials, TRY(node->attributes()));
-            TRY(node->set_attributes({.permissions = left, .size = 0}));
+            TRY(change_size(context.credentials, *node, 0));
         }
-        return open_node(node, flags.mode);
+        return file;
     }
-    /// An open file on a node that is already known; permissions are not checked.
+    /// An open file on a node that is already known; permissions are not checked. Error also:
+    /// text_busy.
     [[nodiscard]] Result<Ref<File>> open_node(Ref<Vnode> node, OpenMode mode) noexcept {
-        if (Ref<File> own = TRY(node->open(mode))) {
-            return own;
-        }
-        switch (node->type()) {
-            case NodeType::regular:
-            case NodeType::directory:
-                return Ref<File>(TRY(mm::make_ref<Plain>(heap_, heap_, std::move(node), mode)));
-            case NodeType::character:
-            case NodeType::block:
-            case NodeType::fifo:
-                if (special_ != nullptr) {
-                    return special_->open_special(*node, TRY(node->attributes()), mode);
-                }
-                return fail(Errc::no_device);
-            case NodeType::symlink:
-                return fail(Errc::too_many_symlinks);
-            case NodeType::socket:
-                return fail(Errc::no_device);
-        }
-        return fail(Errc::no_device);
+        Room room(heap_);
+        return open_node(std::move(node), mode, room);
     }
 
     // Making, moving and removing names: NameChanges, in name_changes.hpp.
@@ -151,7 +147,11 @@ public:
     [[nodiscard]] Status link(const PathContext& from, std::string_view old_path,
                               const PathContext& to, std::string_view new_path,
                               bool follow) noexcept {
-        return changes_.link(TRY(node_at(from, old_path, follow)), to, new_path);
+        return link(TRY(node_at(from, old_path, follow)), to, new_path);
+    }
+    [[nodiscard]] Status link(const Ref<Vnode>& node, const PathContext& to,
+                              std::string_view new_path) noexcept {
+        return changes_.link(node, to, new_path);
     }
     [[nodiscard]] Status unlink(const PathContext& context, std::string_view path) noexcept {
         return changes_.unlink(context, path);
@@ -168,28 +168,124 @@ public:
 
     // Changing attributes.
     /// chmod, chown, utimes and truncate on a path. Errors: not_permitted, permission_denied,
-    /// read_only, is_directory (truncate).
+    /// read_only, is_directory and text_busy (truncate).
     [[nodiscard]] Status change(const PathContext& context, std::string_view path, bool follow,
                                 const AttributeChange& change_, bool times_are_now) noexcept {
         return change_node(context.credentials, *TRY(node_at(context, path, follow)), change_,
                            times_are_now);
     }
-    /// The same for an open file. (ftruncate() sets the size on the Vnode itself: the right to do
-    /// that came with opening it for writing.)
+    /// The same for a node that is known. A change of nothing is one.
     [[nodiscard]] Status change_node(const Credentials& who, Vnode& node, AttributeChange change_,
                                      bool times_are_now) noexcept {
+        if (node.file_system().is_read_only() &&
+            !(change_.size && node.type() != NodeType::regular)) {
+            return fail(Errc::read_only);
+        }
         TRY(check_change(who, TRY(node.attributes()), change_, times_are_now));
-        return node.set_attributes(change_);
+        if (change_.size) {
+            TRY(node.begin_writing());
+        }
+        const Status changed = node.set_attributes(change_);
+        if (change_.size) {
+            node.end_writing();
+        }
+        return changed;
+    }
+    /// ftruncate and O_TRUNC: the right to do that came with opening it. Errors: text_busy, and
+    /// those of the file system.
+    [[nodiscard]] Status change_size(const Credentials& who, Vnode& node,
+                                     std::uint64_t size) noexcept {
+        TRY(node.begin_writing());
+        const Status changed = set_size(who, node, size);
+        node.end_writing();
+        return changed;
     }
 
 private:
     using Walk = PathWalk<Heap, Lock>;
     using Plain = PlainFile<Heap, FileLock>;
 
+    [[nodiscard]] static Status set_size(const Credentials& who, Vnode& node,
+                                         std::uint64_t size) noexcept {
+        const auto left = permissions_after_write(who, TRY(node.attributes()));
+        return node.set_attributes({.permissions = left, .size = size});
+    }
     /// Types whose bytes live in the file system itself.
     [[nodiscard]] static constexpr bool is_data(NodeType type) noexcept {
         return type == NodeType::regular || type == NodeType::directory ||
                type == NodeType::symlink;
+    }
+
+    /// Memory for a plain file, had before anything is done that cannot be taken back.
+    class Room {
+    public:
+        explicit Room(Heap& heap) noexcept : heap_(heap) {}
+        ~Room() {
+            if (memory_ != nullptr) {
+                heap_.free(memory_, sizeof(Plain));
+            }
+        }
+        Room(const Room&) = delete;
+        Room& operator=(const Room&) = delete;
+        [[nodiscard]] Status reserve() noexcept {
+            memory_ = memory_ == nullptr ? TRY(heap_.allocate(sizeof(Plain))) : memory_;
+            return {};
+        }
+        [[nodiscard]] void* take() noexcept { return std::exchange(memory_, nullptr); }
+
+    private:
+        Heap& heap_;
+        void* memory_ = nullptr;
+    };
+
+    [[nodiscard]] Result<Ref<File>> open_node(Ref<Vnode> node, OpenMode mode, Room& room) noexcept {
+        if (Ref<File> own = TRY(node->open(mode))) {
+            return own;
+        }
+        switch (node->type()) {
+            case NodeType::regular:
+            case NodeType::directory:
+                TRY(room.reserve());
+                if (mode.write) {
+                    TRY(node->begin_writing());
+                }
+                return Ref<File>::adopt(::new (room.take()) Plain(heap_, std::move(node), mode));
+            case NodeType::character:
+            case NodeType::block:
+            case NodeType::fifo:
+                if (special_ != nullptr) {
+                    return special_->open_special(*node, TRY(node->attributes()), mode);
+                }
+                return fail(Errc::no_device);
+            case NodeType::symlink:
+                return fail(Errc::too_many_symlinks);
+            case NodeType::socket:
+                return fail(Errc::no_device);
+        }
+        return fail(Errc::no_device);
+    }
+    [[nodiscard]] Result<Ref<File>> open_path(Walk& walk, const OpenFlags& flags) noexcept {
+        Ref<Vnode> node = TRY(walk.to_node(!flags.no_follow));
+        if (flags.directory && node->type() != NodeType::directory) {
+            return fail(Errc::not_directory);
+        }
+        return Ref<File>(
+            TRY(mm::make_ref<PathFile<Heap>>(heap_, heap_, std::move(node), flags.mode)));
+    }
+    [[nodiscard]] Result<Ref<File>> open_unnamed(Walk& walk, const PathContext& context,
+                                                 const OpenFlags& flags,
+                                                 Permissions permissions) noexcept {
+        const Ref<Vnode> directory = TRY(walk.to_node(!flags.no_follow));
+        if (directory->type() != NodeType::directory) {
+            return fail(Errc::not_directory);
+        }
+        if (directory->file_system().is_read_only()) {
+            return fail(Errc::read_only);
+        }
+        TRY(walk.check(*directory, Access::write | Access::execute));
+        NewNode node{.type = NodeType::regular, .permissions = permissions};
+        give_owner(node, context.credentials, TRY(directory->attributes()));
+        return open_node(TRY(directory->create_unnamed(node, !flags.exclusive)), flags.mode);
     }
 
     [[nodiscard]] static Result<Ref<Vnode>> open_existing(Walk& walk,
@@ -221,7 +317,7 @@ private:
             if (flags.no_follow) {
                 return fail(Errc::too_many_symlinks);
             }
-            TRY(walk.expand(*node));
+            TRY(walk.follow_last(*node));
         }
     }
     /// What the last component names, made if there is nothing.
@@ -249,8 +345,8 @@ private:
             node.file_system().is_read_only()) {
             return fail(Errc::read_only);
         }
-        Access wanted = flags.mode.read ? Access::read : Access::exists;
-        if (flags.mode.write || flags.truncate) {
+        Access wanted = flags.mode.read || flags.control ? Access::read : Access::exists;
+        if (flags.mode.write || flags.truncate || flags.control) {
             wanted = wanted | Access::write;
         }
         return wanted == Access::exists ? Status() : walk.check(node, wanted);

@@ -9,13 +9,13 @@ ElfFile::~ElfFile() {
 }
 
 Status ElfFile::open(Ref<fs::Vnode> node, const fs::Credentials& credentials) noexcept {
-    node_ = std::move(node);
-    if (node_->type() != fs::NodeType::regular) {
+    if (node->type() != fs::NodeType::regular) {
         return fail(Errc::permission_denied);
     }
-    TRY(fs::check_access(TRY(node_->attributes()), credentials, fs::Access::execute));
+    TRY(fs::check_access(TRY(node->attributes()), credentials, fs::Access::execute));
+    execution_ = TRY(fs::Execution::begin(std::move(node)));
     fs::SpanReadBuffer buffer(head_);
-    head_size_ = TRY(node_->read(0, buffer));
+    head_size_ = TRY(execution_.node()->read(0, buffer));
     return {};
 }
 
@@ -35,7 +35,8 @@ Status ElfFile::read_headers() noexcept {
 
 Status ElfFile::read(std::uint32_t offset, std::span<std::byte> to) noexcept {
     fs::SpanReadBuffer buffer(to);
-    return TRY(node_->read(offset, buffer)) == to.size() ? Status() : fail(Errc::io_error);
+    return TRY(execution_.node()->read(offset, buffer)) == to.size() ? Status()
+                                                                     : fail(Errc::io_error);
 }
 
 }  // namespace kidney::kernel

@@ -1,6 +1,7 @@
 /// A file that shall be executed, and what its first bytes say.
 #pragma once
 
+#include "fs/vfs/execution.hpp"
 #include "kernel/exec/elf.hpp"
 #include "kernel/kernel.hpp"
 #include "kidney/fs/vnode.hpp"
@@ -23,7 +24,7 @@ public:
 
     /// Reads the first bytes of a file that these credentials must be allowed to execute; lets go
     /// of the one before. Errors: permission_denied (no regular file, or no right to execute it),
-    /// io_error, no_memory.
+    /// text_busy (somebody writes it), io_error, no_memory.
     Status open(Ref<fs::Vnode> node, const fs::Credentials& credentials) noexcept;
     /// Reads the headers. Errors: not_executable, io_error, no_memory.
     Status read_headers() noexcept;
@@ -31,15 +32,18 @@ public:
     /// no_memory.
     Status read(std::uint32_t offset, std::span<std::byte> to) noexcept;
 
-    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(node_); }
-    [[nodiscard]] fs::Vnode& node() const noexcept { return *node_; }
+    [[nodiscard]] explicit operator bool() const noexcept {
+        return static_cast<bool>(execution_.node());
+    }
+    [[nodiscard]] fs::Vnode& node() const noexcept { return *execution_.node(); }
+    [[nodiscard]] const fs::Execution& execution() const noexcept { return execution_; }
     [[nodiscard]] std::span<const std::byte> head() const noexcept {
         return std::span(head_).first(head_size_);
     }
     [[nodiscard]] const ElfHeaders& headers() const noexcept { return headers_; }
 
 private:
-    Ref<fs::Vnode> node_;
+    fs::Execution execution_;  ///< nobody writes the file as long as this lives
     std::array<std::byte, 512> head_;
     std::size_t head_size_ = 0;
     std::span<std::byte> far_table_;  ///< owned: the program headers, if they lie behind head_

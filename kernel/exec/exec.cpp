@@ -204,6 +204,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     }
     forget_old_program(self, program.file.node(), last_component(target.name), arguments,
                        stack.strings);
+    self.execution = program.file.execution();
     frame = arch::user_start_frame(loaded.start, stack.stack_pointer);
     return {};
 }

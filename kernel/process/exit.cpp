@@ -33,6 +33,7 @@ void release_resources(Process& self) noexcept {
     self.replace(self.directory, Ref<fs::Vnode>());
     self.replace(self.root, Ref<fs::Vnode>());
     self.replace(self.executable, Ref<fs::Vnode>());
+    self.execution.end();
     leave_address_space(self);
     return_borrowed_memory(self, sched::WakeHint::sync);
 }

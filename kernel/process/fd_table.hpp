@@ -55,6 +55,14 @@ public:
     /// The open file, borrowed: good until this thread closes the descriptor. Error:
     /// bad_descriptor.
     [[nodiscard]] Result<fs::File*> get(Fd fd) const noexcept {
+        fs::File* const file = TRY(get_any(fd));
+        if (file->is_path_only()) [[unlikely]] {
+            return fail(Errc::bad_descriptor);
+        }
+        return file;
+    }
+    /// The same for the few calls that take a file opened with O_PATH, too.
+    [[nodiscard]] Result<fs::File*> get_any(Fd fd) const noexcept {
         if (!is_open(fd)) [[unlikely]] {
             return fail(Errc::bad_descriptor);
         }
@@ -101,12 +109,12 @@ public:
 
     /// dup(2), F_DUPFD. Errors: bad_descriptor, too_many_files, invalid_argument.
     [[nodiscard]] Result<Fd> duplicate(Fd fd, bool close_on_exec, Fd from = Fd(0)) noexcept {
-        return install(Ref<fs::File>::share(*TRY(get(fd))), close_on_exec, from);
+        return install(Ref<fs::File>::share(*TRY(get_any(fd))), close_on_exec, from);
     }
 
     /// dup2/dup3 for fd != to: `to` is closed first if it is open. Error: bad_descriptor.
     [[nodiscard]] Result<Fd> duplicate_to(Fd fd, Fd to, bool close_on_exec) noexcept {
-        fs::File* file = TRY(get(fd));
+        fs::File* file = TRY(get_any(fd));
         if (to.value() >= limit_) {
             return fail(Errc::bad_descriptor);
         }

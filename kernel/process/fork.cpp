@@ -85,6 +85,7 @@ void inherit(const Process& parent, Process& child) noexcept {
     child.keeps_capabilities = parent.keeps_capabilities;
     child.limits = parent.limits;
     child.executable = parent.executable;
+    child.execution = parent.execution;
     child.executable_path = parent.executable_path;
     child.identity = parent.identity;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "arch/i686/trap/trap_frame.hpp"
+#include "fs/vfs/execution.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/process/exit_status.hpp"
 #include "kernel/process/fd_table.hpp"
@@ -79,6 +80,7 @@ public:
     Limits limits;
     CpuTimes children_times;
     Ref<fs::Vnode> executable;             ///< for /proc/self/exe
+    fs::Execution execution;               ///< of `executable`: nobody writes it meanwhile
     BoundedText<256> executable_path;      ///< when it was started; the name cache may forget it
     UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
     UserPtr<std::uint32_t> clear_on_exit;  ///< CLONE_CHILD_CLEARTID, set_tid_address

@@ -102,7 +102,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
 }
 
 Result<Ref<fs::Vnode>> create_memory_file(const fs::NewNode& node, std::uint64_t size) noexcept {
-    Ref<fs::Vnode> file = TRY(unnamed_file_system.get().create_unnamed(node));
+    Ref<fs::Vnode> file = TRY(unnamed_file_system.get().create_unnamed(node, false));
     TRY(file->set_attributes({.size = size}));
     return file;
 }

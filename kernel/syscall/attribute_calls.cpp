@@ -1,114 +1,13 @@
-/// stat in its many forms, and what changes attributes.
+/// access, and what changes attributes.
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/path_argument.hpp"
 #include "kernel/syscall/path_calls.hpp"
-#include "kidney/abi/file_mode.hpp"
 
-#include <asm/stat.h>
-#include <asm/statfs.h>
-#include <linux/stat.h>
 #include <optional>
 
 namespace kidney::kernel::calls {
 namespace {
-
-static_assert(sizeof(struct stat64) == 96 && sizeof(struct statx) == 256 &&
-              sizeof(struct statfs64) == 84);
-
-std::uint32_t mode_of(const fs::Attributes& a) noexcept {
-    constexpr std::uint32_t types[] = {abi::mode_regular,   abi::mode_directory, abi::mode_symlink,
-                                       abi::mode_character, abi::mode_block,     abi::mode_fifo,
-                                       abi::mode_socket};
-    return types[static_cast<std::size_t>(a.type)] | a.permissions.bits();
-}
-
-std::uint32_t encode(fs::DeviceNumber d) noexcept {
-    return (d.minor & 0xffU) | d.major << 8 | (d.minor & ~0xffU) << 12;
-}
-
-/// Mounted file systems have no major number; the minor one tells them apart.
-constexpr fs::DeviceNumber anonymous_device(std::uint32_t number) noexcept {
-    return {0, number};
-}
-
-Status put_stat64(VirtAddr to, const fs::Attributes& a) noexcept {
-    struct stat64 s{};
-    s.st_dev = encode(anonymous_device(a.device));
-    s.__st_ino = static_cast<unsigned long>(a.inode);
-    s.st_mode = mode_of(a);
-    s.st_nlink = a.links;
-    s.st_uid = a.uid;
-    s.st_gid = a.gid;
-    s.st_rdev = encode(a.rdev);
-    s.st_size = static_cast<long long>(a.size);
-    s.st_blksize = a.block_size;
-    s.st_blocks = a.blocks;
-    s.st_atime = static_cast<unsigned long>(a.accessed.seconds);
-    s.st_atime_nsec = a.accessed.nanoseconds;
-    s.st_mtime = static_cast<unsigned long>(a.modified.seconds);
-    s.st_mtime_nsec = static_cast<unsigned int>(a.modified.nanoseconds);
-    s.st_ctime = static_cast<unsigned long>(a.changed.seconds);
-    s.st_ctime_nsec = a.changed.nanoseconds;
-    s.st_ino = a.inode;
-    return put_user(UserPtr<struct stat64>(to), s);
-}
-
-statx_timestamp stamp(const fs::FileTime& t) noexcept {
-    statx_timestamp s{};
-    s.tv_sec = t.seconds;
-    s.tv_nsec = t.nanoseconds;
-    return s;
-}
-
-Status put_statx(VirtAddr to, const fs::Attributes& a) noexcept {
-    struct statx s{};
-    s.stx_mask = STATX_BASIC_STATS;
-    s.stx_blksize = a.block_size;
-    s.stx_nlink = a.links;
-    s.stx_uid = a.uid;
-    s.stx_gid = a.gid;
-    s.stx_mode = static_cast<std::uint16_t>(mode_of(a));
-    s.stx_ino = a.inode;
-    s.stx_size = a.size;
-    s.stx_blocks = a.blocks;
-    s.stx_atime = stamp(a.accessed);
-    s.stx_mtime = stamp(a.modified);
-    s.stx_ctime = stamp(a.changed);
-    s.stx_rdev_major = a.rdev.major;
-    s.stx_rdev_minor = a.rdev.minor;
-    s.stx_dev_minor = a.device;
-    return put_user(UserPtr<struct statx>(to), s);
-}
-
-/// The attributes that (at, path, flags) means. AT_EMPTY_PATH with "" is fstat.
-Result<fs::Attributes> attributes_at(Process& self, std::int32_t at, Path path,
-                                     std::uint32_t flags) noexcept {
-    PathArgument argument;
-    TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
-    if (argument.is_empty() && at != AT_FDCWD) {
-        return TRY(argument.file())->attributes();  // pipes have attributes, but no node
-    }
-    return TRY(argument.node((flags & AT_SYMLINK_NOFOLLOW) == 0))->attributes();
-}
-
-Status put_statfs(fs::FileSystem& fs, std::uint32_t size, VirtAddr to) noexcept {
-    if (size != sizeof(struct statfs64)) {
-        return fail(Errc::invalid_argument);
-    }
-    const fs::FileSystemStatus status = fs.status();
-    struct statfs64 s{};
-    s.f_type = status.magic;
-    s.f_bsize = s.f_frsize = status.block_size;
-    s.f_blocks = status.blocks;
-    s.f_bfree = s.f_bavail = status.free_blocks;
-    s.f_files = status.nodes;
-    s.f_ffree = status.free_nodes;
-    s.f_namelen = fs::max_name;
-    constexpr std::uint32_t st_rdonly = 1, st_valid = 0x20;
-    s.f_flags = st_valid | (status.read_only ? st_rdonly : 0U);
-    return put_user(UserPtr<struct statfs64>(to), s);
-}
 
 Reply change_at(Process& self, std::int32_t at, Path path, std::uint32_t flags,
                 const fs::AttributeChange& change, bool now = false) noexcept {
@@ -147,65 +46,28 @@ fs::AttributeChange new_owner(std::uint32_t uid, std::uint32_t gid) noexcept {
     if (gid != ~0U) {
         change.gid = gid;
     }
+    change.ownership = true;
     return change;
 }
 
 }  // namespace
 
-Reply stat64(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_stat64(to, TRY(attributes_at(self, AT_FDCWD, path, 0))));
-    return 0U;
-}
-Reply lstat64(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_stat64(to, TRY(attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW))));
-    return 0U;
-}
-Reply fstat64(Process& self, Fd fd, VirtAddr to) noexcept {
-    TRY(put_stat64(to, TRY(TRY(self.files.get(fd))->attributes())));
-    return 0U;
-}
-Reply fstatat64(Process& self, std::int32_t at, Path path, VirtAddr to,
-                std::uint32_t flags) noexcept {
-    TRY(put_stat64(to, TRY(attributes_at(self, at, path, flags))));
-    return 0U;
-}
-Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std::uint32_t,
-            VirtAddr to) noexcept {
-    TRY(put_statx(to, TRY(attributes_at(self, at, path, flags))));
-    return 0U;
-}
-
-Reply statfs64(Process& self, Path path, std::uint32_t size, VirtAddr to) noexcept {
-    PathArgument argument;
-    TRY(argument.read(self, AT_FDCWD, path));
-    TRY(put_statfs(TRY(argument.node(true))->file_system(), size, to));
-    return 0U;
-}
-Reply fstatfs64(Process& self, Fd fd, std::uint32_t size, VirtAddr to) noexcept {
-    fs::Vnode* const node = TRY(self.files.get(fd))->vnode();
-    if (node == nullptr) {
-        return fail(Errc::not_implemented);
-    }
-    TRY(put_statfs(node->file_system(), size, to));
-    return 0U;
-}
-
 Reply faccessat2(Process& self, std::int32_t at, Path path, std::uint32_t mode,
                  std::uint32_t flags) noexcept {
-    constexpr std::uint32_t at_eaccess = 0x200;
-    if ((mode & ~7U) != 0) {
+    constexpr std::uint32_t known = AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+    if ((mode & ~7U) != 0 || (flags & ~known) != 0) {
         return fail(Errc::invalid_argument);
     }
     PathArgument argument;
     TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
     const auto wanted = static_cast<fs::Access>(mode);
+    const bool effective = (flags & AT_EACCESS) != 0;
     if (argument.is_empty()) {
-        TRY(fs::check_access(TRY(TRY(argument.node(true))->attributes()), self.identity.effective(),
-                             wanted));
+        TRY(fs::check_access(TRY(argument.attributes(true)),
+                             effective ? self.identity.effective() : self.identity.real(), wanted));
         return 0U;
     }
-    const fs::PathContext context =
-        (flags & at_eaccess) != 0 ? argument.context() : argument.real_context();
+    const fs::PathContext context = effective ? argument.context() : argument.real_context();
     TRY(vfs().access(context, argument.view(), wanted, (flags & AT_SYMLINK_NOFOLLOW) == 0));
     return 0U;
 }
@@ -245,6 +107,9 @@ Reply fchown16(Process& self, Fd fd, OldId uid, OldId gid) noexcept {
 }
 Reply fchownat(Process& self, std::int32_t at, Path path, std::uint32_t uid, std::uint32_t gid,
                std::uint32_t flags) noexcept {
+    if ((flags & ~std::uint32_t{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) {
+        return fail(Errc::invalid_argument);
+    }
     return change_at(self, at, path, flags, new_owner(uid, gid));
 }
 
@@ -294,11 +159,20 @@ Reply set_times(Process& self, std::int32_t at, Path path, const std::optional<T
     if (times) {
         TRY(convert(times->accessed, change.accessed));
         TRY(convert(times->modified, change.modified));
+        if (!change.accessed && !change.modified) {
+            return 0U;  // both stay: Linux does not even look for the file
+        }
     } else {
         change.accessed = change.modified = now;
     }
+    if ((flags & ~std::uint32_t{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) {
+        return fail(Errc::invalid_argument);
+    }
     // utimensat(fd, NULL, ...) is futimens.
-    if (path.is_null()) {
+    if (path.is_null() && at != AT_FDCWD) {
+        if (flags != 0) {
+            return fail(Errc::invalid_argument);
+        }
         return change_open(self, Fd(static_cast<std::uint32_t>(at)), change, all_now);
     }
     return change_at(self, at, path, flags, change, all_now);
@@ -333,7 +207,7 @@ Reply utimensat_time64(Process& self, std::int32_t at, Path path, VirtAddr times
     return set_times(self, at, path, pair, flags);
 }
 
-Reply utimes(Process& self, Path path, VirtAddr times) noexcept {
+Reply futimesat(Process& self, std::int32_t at, Path path, VirtAddr times) noexcept {
     std::optional<TimePair> pair;
     if (times != VirtAddr(0)) {
         struct Raw {
@@ -342,6 +216,21 @@ Reply utimes(Process& self, Path path, VirtAddr times) noexcept {
         const Raw raw = TRY(get_user(UserPtr<const Raw>(times)));
         pair = TimePair{{raw.v[0], std::int64_t{raw.v[1]} * 1000},
                         {raw.v[2], std::int64_t{raw.v[3]} * 1000}};
+    }
+    return set_times(self, at, path, pair, 0);
+}
+Reply utimes(Process& self, Path path, VirtAddr times) noexcept {
+    return futimesat(self, AT_FDCWD, path, times);
+}
+
+Reply utime(Process& self, Path path, VirtAddr times) noexcept {
+    std::optional<TimePair> pair;
+    if (times != VirtAddr(0)) {
+        struct Raw {
+            std::int32_t v[2];
+        };
+        const Raw raw = TRY(get_user(UserPtr<const Raw>(times)));
+        pair = TimePair{{raw.v[0], 0}, {raw.v[1], 0}};
     }
     return set_times(self, AT_FDCWD, path, pair, 0);
 }

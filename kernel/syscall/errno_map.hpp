@@ -95,6 +95,10 @@ inline constexpr std::int32_t restart_number = 512;
             return EDEADLK;
         case Errc::corrupted:
             return EUCLEAN;
+        case Errc::text_busy:
+            return ETXTBSY;
+        case Errc::no_data:
+            return ENODATA;
         case Errc::stale:
             return ESTALE;
         case Errc::restart:

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <linux/falloc.h>
+#include <linux/fs.h>
 #include <optional>
 
 namespace kidney::kernel::calls {
@@ -214,7 +216,7 @@ Reply pwritev2(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, std:
 
 Reply lseek(Process& self, Fd fd, std::int32_t offset, std::uint32_t whence) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    if (whence > 2) {
+    if (whence > SEEK_HOLE) {
         return fail(Errc::invalid_argument);
     }
     const std::uint64_t at = TRY(file->seek(offset, static_cast<fs::Whence>(whence)));
@@ -227,7 +229,7 @@ Reply lseek(Process& self, Fd fd, std::int32_t offset, std::uint32_t whence) noe
 Reply llseek(Process& self, Fd fd, std::uint32_t high, std::uint32_t low,
              UserPtr<std::uint64_t> result, std::uint32_t whence) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    if (whence > 2) {
+    if (whence > SEEK_HOLE) {
         return fail(Errc::invalid_argument);
     }
     const auto offset = static_cast<std::int64_t>(wide(low, high));
@@ -242,12 +244,9 @@ Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) n
         file->vnode()->type() != fs::NodeType::regular) {
         return fail(Errc::invalid_argument);
     }
-    fs::AttributeChange change;
-    change.size = wide(low, high);
-    TRY(check_new_size(self, *file->vnode(), *change.size));
-    change.permissions =
-        fs::permissions_after_write(self.identity.effective(), TRY(file->attributes()));
-    TRY(file->vnode()->set_attributes(change));
+    const std::uint64_t size = wide(low, high);
+    TRY(check_new_size(self, *file->vnode(), size));
+    TRY(vfs().change_size(self.identity.effective(), *file->vnode(), size));
     return 0U;
 }
 
@@ -259,20 +258,38 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
                 std::uint32_t offset_high, std::uint32_t length_low,
                 std::uint32_t length_high) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
-    if (mode != 0) {
-        return fail(Errc::not_supported);
-    }
-    if (!file->is_writable() || file->vnode() == nullptr) {
-        return fail(Errc::bad_descriptor);
-    }
     const std::uint64_t offset = wide(offset_low, offset_high);
     const std::uint64_t length = wide(length_low, length_high);
-    constexpr std::uint64_t limit = std::uint64_t{1} << 62;
-    if (length == 0 || offset > limit || length > limit) {
+    constexpr std::uint64_t negative = std::uint64_t{1} << 63;
+    constexpr std::uint32_t hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    if (length == 0 || offset >= negative || length >= negative) {
         return fail(Errc::invalid_argument);
     }
-    TRY(check_new_size(self, *file->vnode(), offset + length));
-    TRY(file->vnode()->allocate(offset, length));
+    if (mode != 0 && mode != FALLOC_FL_KEEP_SIZE && mode != hole) {
+        return fail(Errc::not_supported);
+    }
+    if (!file->is_writable()) {
+        return fail(Errc::bad_descriptor);
+    }
+    fs::Vnode* const node = file->vnode();
+    if (node == nullptr || node->type() == fs::NodeType::fifo) {
+        return fail(Errc::not_seekable);
+    }
+    if (node->type() != fs::NodeType::regular) {
+        return fail(node->type() == fs::NodeType::block ? Errc::not_supported
+                                                        : Errc::unsuitable_device);
+    }
+    if (offset + length > node->file_system().max_file_size()) {
+        return fail(Errc::file_too_big);
+    }
+    if (mode == hole) {
+        TRY(node->punch_hole(offset, length));
+        return 0U;
+    }
+    if (mode == 0) {
+        TRY(check_new_size(self, *node, offset + length));
+    }
+    TRY(node->allocate(offset, length, mode == FALLOC_FL_KEEP_SIZE));
     return 0U;
 }
 

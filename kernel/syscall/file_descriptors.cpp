@@ -37,8 +37,8 @@ Reply memfd_create(Process& self, UserPtr<const char> name, std::uint32_t flags)
     const fs::Credentials owner = self.identity.effective();
     const fs::NewNode node{
         .permissions = fs::Permissions(0777), .uid = owner.uid, .gid = owner.gid};
-    Ref<fs::File> file =
-        TRY(vfs().open_node(TRY(create_memory_file(node, 0)), {.read = true, .write = true}));
+    Ref<fs::File> file = TRY(vfs().open_node(TRY(create_memory_file(node, 0)),
+                                             {.read = true, .write = true, .noted = O_LARGEFILE}));
     return TRY(self.files.install(std::move(file), (flags & cloexec) != 0)).value();
 }
 
@@ -130,10 +130,19 @@ struct FileOwner {
     std::int32_t pid;
 };
 
+/// Does fcntl's `command` look at the descriptor only, and not at what is open?
+constexpr bool concerns_descriptor(std::uint32_t command) noexcept {
+    return command == F_DUPFD || command == F_DUPFD_CLOEXEC || command == F_GETFD ||
+           command == F_SETFD || command == F_GETFL;
+}
+
 }  // namespace
 
 Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argument) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    fs::File* const file = TRY(self.files.get_any(fd));
+    if (file->is_path_only() && !concerns_descriptor(command)) {
+        return fail(Errc::bad_descriptor);
+    }
     constexpr std::uint32_t get_signal = 11;  // F_GETSIG
     switch (command) {
         case F_DUPFD:

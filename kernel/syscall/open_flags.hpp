@@ -9,29 +9,53 @@
 
 namespace kidney::kernel {
 
-/// Error: invalid_argument for an access mode that does not exist.
+/// Every flag that there is; open() ignores others, openat2() refuses them.
+inline constexpr std::uint32_t known_open_flags =
+    O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC |
+    FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH |
+    O_TMPFILE;
+/// Those that mean anything beside O_PATH.
+inline constexpr std::uint32_t path_open_flags = O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC;
+
+/// Does open() look at its third argument?
+[[nodiscard]] constexpr bool creates(std::uint32_t o) noexcept {
+    return (o & (O_CREAT | __O_TMPFILE)) != 0;
+}
+
+/// Error: invalid_argument for O_TMPFILE without its O_DIRECTORY, or not for writing, and for a
+/// directory that open() should create.
 [[nodiscard]] constexpr Result<fs::OpenFlags> open_flags(std::uint32_t o) noexcept {
-    const std::uint32_t access = o & O_ACCMODE;
-    if (access == O_ACCMODE) {
-        return fail(Errc::invalid_argument);
+    constexpr std::uint32_t told_again = O_DSYNC | O_SYNC | FASYNC | O_DIRECT | O_LARGEFILE |
+                                         O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_PATH | O_TMPFILE;
+    if ((o & O_PATH) != 0) {
+        o &= path_open_flags;
     }
+    const std::uint32_t access = o & O_ACCMODE;
     fs::OpenFlags f;
-    f.mode.read = access != O_WRONLY;
-    f.mode.write = access != O_RDONLY;
+    f.mode.path = (o & O_PATH) != 0;
+    f.mode.read = (access == O_RDONLY || access == O_RDWR) && !f.mode.path;
+    f.mode.write = access == O_WRONLY || access == O_RDWR;
     f.mode.append = (o & O_APPEND) != 0;
     f.mode.non_blocking = (o & O_NONBLOCK) != 0;
+    f.mode.small = (o & O_LARGEFILE) == 0;
+    f.mode.noted = o & told_again;
+    f.control = access == O_ACCMODE;
     f.create = (o & O_CREAT) != 0;
     f.exclusive = (o & O_EXCL) != 0;
     f.truncate = (o & O_TRUNC) != 0;
     f.directory = (o & O_DIRECTORY) != 0;
     f.no_follow = (o & O_NOFOLLOW) != 0 || (f.create && f.exclusive);
+    f.unnamed = (o & __O_TMPFILE) != 0;
+    if ((f.unnamed && (!f.directory || f.create || !f.mode.write)) || (f.create && f.directory)) {
+        return fail(Errc::invalid_argument);
+    }
     return f;
 }
 
-/// F_GETFL. O_LARGEFILE is always on: offsets are 64 bits wide everywhere.
+/// F_GETFL.
 [[nodiscard]] constexpr std::uint32_t open_flags_of(fs::OpenMode m) noexcept {
-    std::uint32_t o = O_LARGEFILE;
-    o |= m.read && m.write ? O_RDWR : m.write ? O_WRONLY : O_RDONLY;
+    std::uint32_t o = m.noted;
+    o |= m.read && m.write ? O_RDWR : m.write ? O_WRONLY : m.read || m.path ? O_RDONLY : O_ACCMODE;
     o |= m.append ? O_APPEND : 0;
     o |= m.non_blocking ? O_NONBLOCK : 0;
     o |= m.packets ? O_DIRECT : 0;

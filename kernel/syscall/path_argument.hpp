@@ -38,13 +38,24 @@ public:
     [[nodiscard]] fs::PathContext context() const noexcept {
         return {*self_->root, *start_, self_->identity.effective()};
     }
+    [[nodiscard]] fs::PathContext context(const fs::WalkLimits& limits) const noexcept {
+        return {limits.in_root ? *start_ : *self_->root, *start_, self_->identity.effective(),
+                limits};
+    }
     /// The same with the real user and group, for access(2).
     [[nodiscard]] fs::PathContext real_context() const noexcept {
         return {*self_->root, *start_, self_->identity.real()};
     }
     /// The file that an empty path means.
     [[nodiscard]] Result<fs::File*> file() const noexcept {
-        return self_->files.get(Fd(static_cast<std::uint32_t>(at_)));
+        return self_->files.get_any(Fd(static_cast<std::uint32_t>(at_)));
+    }
+    /// Of what is meant; pipes have attributes, but no node.
+    [[nodiscard]] Result<fs::Attributes> attributes(bool follow) const noexcept {
+        if (is_empty() && at_ != AT_FDCWD) {
+            return TRY(file())->attributes();
+        }
+        return TRY(node(follow))->attributes();
     }
     /// The node that is meant: by the path, by the descriptor, or the current directory.
     [[nodiscard]] Result<Ref<fs::Vnode>> node(bool follow) const noexcept {

@@ -7,6 +7,7 @@
 #include "kidney/abi/file_mode.hpp"
 
 #include <linux/fs.h>
+#include <linux/openat2.h>
 
 namespace kidney::kernel::calls {
 namespace {
@@ -20,15 +21,15 @@ fs::DeviceNumber device_of(std::uint32_t d) noexcept {
     return {d >> 8 & 0xfffU, (d & 0xffU) | (d >> 12 & 0xfff00U)};
 }
 
-Reply open_path(Process& self, std::int32_t at, Path path, std::uint32_t flags,
-                std::uint32_t mode) noexcept {
+Reply open_path(Process& self, std::int32_t at, Path path, std::uint32_t flags, std::uint32_t mode,
+                const fs::WalkLimits& limits = {}) noexcept {
     const fs::OpenFlags wanted = TRY(open_flags(flags));
     PathArgument argument;
     TRY(argument.read(self, at, path));
     // First what can fail without a trace: a file that was created or truncated stays so.
     const Fd fd = TRY(self.files.next_free());
     Ref<fs::File> file =
-        TRY(vfs().open(argument.context(), argument.view(), wanted, masked(self, mode)));
+        TRY(vfs().open(argument.context(limits), argument.view(), wanted, masked(self, mode)));
     self.files.place(fd, std::move(file), (flags & O_CLOEXEC) != 0);
     return fd.value();
 }
@@ -53,6 +54,46 @@ Reply openat(Process& self, std::int32_t at, Path path, std::uint32_t flags,
     return open_path(self, at, path, flags, mode);
 }
 
+Reply openat2(Process& self, std::int32_t at, Path path, VirtAddr how,
+              std::uint32_t size) noexcept {
+    constexpr std::uint32_t largest = page_size;
+    if (size < sizeof(open_how)) {
+        return fail(Errc::invalid_argument);
+    }
+    if (size > largest) {
+        return fail(Errc::argument_list_long);
+    }
+    const open_how wanted = TRY(get_user(UserPtr<const open_how>(how)));
+    // What a later version of the structure adds must not be asked for.
+    for (std::uint32_t n = sizeof(open_how); n < size; ++n) {
+        if (TRY(get_user(UserPtr<const std::uint8_t>(how + n))) != 0) {
+            return fail(Errc::argument_list_long);
+        }
+    }
+    constexpr std::uint64_t known_limits = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS |
+                                           RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_IN_ROOT |
+                                           RESOLVE_CACHED;
+    constexpr std::uint64_t scopes = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+    const std::uint64_t known = (wanted.flags & O_PATH) != 0 ? path_open_flags : known_open_flags;
+    const bool creating =
+        wanted.flags <= known_open_flags && creates(static_cast<std::uint32_t>(wanted.flags));
+    if ((wanted.flags & ~known) != 0 || (wanted.resolve & ~known_limits) != 0 ||
+        (wanted.resolve & scopes) == scopes || (wanted.mode & ~(creating ? 07777ULL : 0ULL)) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    if ((wanted.resolve & RESOLVE_CACHED) != 0 && (creating || (wanted.flags & O_TRUNC) != 0)) {
+        return fail(Errc::would_block);
+    }
+    const auto has = [&](std::uint64_t bit) { return (wanted.resolve & bit) != 0; };
+    return open_path(self, at, path, static_cast<std::uint32_t>(wanted.flags),
+                     static_cast<std::uint32_t>(wanted.mode),
+                     {.no_mounts = has(RESOLVE_NO_XDEV),
+                      .no_symlinks = has(RESOLVE_NO_SYMLINKS),
+                      .no_magic_links = has(RESOLVE_NO_MAGICLINKS),
+                      .beneath = has(RESOLVE_BENEATH),
+                      .in_root = has(RESOLVE_IN_ROOT)});
+}
+
 Reply mkdirat(Process& self, std::int32_t at, Path path, std::uint32_t mode) noexcept {
     fs::NewNode node;
     node.type = fs::NodeType::directory;
@@ -75,11 +116,11 @@ Reply mknodat(Process& self, std::int32_t at, Path path, std::uint32_t mode,
         case abi::mode_fifo:
             node.type = fs::NodeType::fifo;
             break;
+        case abi::mode_socket:
+            node.type = fs::NodeType::socket;
+            break;
         case abi::mode_character:
         case abi::mode_block:
-            if (!self.identity.is_privileged()) {
-                return fail(Errc::not_permitted);
-            }
             node.type = (mode & abi::mode_type_mask) == abi::mode_character
                             ? fs::NodeType::character
                             : fs::NodeType::block;
@@ -98,15 +139,20 @@ Reply mknod(Process& self, Path path, std::uint32_t mode, std::uint32_t device) 
 
 Reply linkat(Process& self, std::int32_t from_at, Path from, std::int32_t to_at, Path to,
              std::uint32_t flags) noexcept {
-    if ((flags & ~std::uint32_t{AT_SYMLINK_FOLLOW}) != 0) {
+    if ((flags & ~std::uint32_t{AT_SYMLINK_FOLLOW | AT_EMPTY_PATH}) != 0) {
         return fail(Errc::invalid_argument);
+    }
+    // Who has been given an open file has not been given the right to name it.
+    const bool by_descriptor = (flags & AT_EMPTY_PATH) != 0;
+    if (by_descriptor && !self.identity.is_privileged()) {
+        return fail(Errc::not_found);
     }
     PathArgument old_path;
     PathArgument new_path;
-    TRY(old_path.read(self, from_at, from));
+    TRY(old_path.read(self, from_at, from, by_descriptor));
+    const Ref<fs::Vnode> node = TRY(old_path.node((flags & AT_SYMLINK_FOLLOW) != 0));
     TRY(new_path.read(self, to_at, to));
-    TRY(vfs().link(old_path.context(), old_path.view(), new_path.context(), new_path.view(),
-                   (flags & AT_SYMLINK_FOLLOW) != 0));
+    TRY(vfs().link(node, new_path.context(), new_path.view()));
     return 0U;
 }
 Reply link(Process& self, Path from, Path to) noexcept {
@@ -135,10 +181,14 @@ Reply readlinkat(Process& self, std::int32_t at, Path path, VirtAddr to,
         return fail(Errc::invalid_argument);
     }
     PathArgument argument;
-    TRY(argument.read(self, at, path));
+    TRY(argument.read(self, at, path, true));
+    const Ref<fs::Vnode> link = TRY(argument.node(false));
+    if (link->type() != fs::NodeType::symlink) {
+        return fail(argument.is_empty() ? Errc::not_found : Errc::invalid_argument);
+    }
     PathBuffer target;
     const auto room = TRY(target.allocate()).first(std::min<std::size_t>(size, fs::max_path));
-    const std::size_t length = TRY(vfs().read_link(argument.context(), argument.view(), room));
+    const std::size_t length = TRY(link->read_link(room));
     TRY(copy_out(to, std::as_bytes(room.first(std::min(length, room.size())))));
     return static_cast<std::uint32_t>(std::min(length, room.size()));
 }
@@ -219,7 +269,7 @@ Reply chdir(Process& self, Path path) noexcept {
 }
 
 Reply fchdir(Process& self, Fd fd) noexcept {
-    fs::Vnode* const node = TRY(self.files.get(fd))->vnode();
+    fs::Vnode* const node = TRY(self.files.get_any(fd))->vnode();
     if (node == nullptr || node->type() != fs::NodeType::directory) {
         return fail(Errc::not_directory);
     }

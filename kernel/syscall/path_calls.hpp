@@ -13,6 +13,7 @@ Reply open(Process& self, Path path, std::uint32_t flags, std::uint32_t mode) no
 Reply creat(Process& self, Path path, std::uint32_t mode) noexcept;
 Reply openat(Process& self, std::int32_t at, Path path, std::uint32_t flags,
              std::uint32_t mode) noexcept;
+Reply openat2(Process& self, std::int32_t at, Path path, VirtAddr how, std::uint32_t size) noexcept;
 
 // Names.
 Reply mkdir(Process& self, Path path, std::uint32_t mode) noexcept;
@@ -44,7 +45,7 @@ Reply chroot(Process& self, Path path) noexcept;
 Reply getcwd(Process& self, VirtAddr to, std::uint32_t size) noexcept;
 Reply umask(Process& self, std::uint32_t mask) noexcept;
 
-// Attributes: kernel/syscall/attribute_calls.cpp.
+// Looking: kernel/syscall/stat_calls.cpp.
 Reply stat64(Process& self, Path path, VirtAddr to) noexcept;
 Reply lstat64(Process& self, Path path, VirtAddr to) noexcept;
 Reply fstat64(Process& self, Fd fd, VirtAddr to) noexcept;
@@ -54,6 +55,18 @@ Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std:
             VirtAddr to) noexcept;
 Reply statfs64(Process& self, Path path, std::uint32_t size, VirtAddr to) noexcept;
 Reply fstatfs64(Process& self, Fd fd, std::uint32_t size, VirtAddr to) noexcept;
+// The same for programs of the time before files of 2 GiB (stat), and before stat (old_stat).
+Reply stat(Process& self, Path path, VirtAddr to) noexcept;
+Reply lstat(Process& self, Path path, VirtAddr to) noexcept;
+Reply fstat(Process& self, Fd fd, VirtAddr to) noexcept;
+Reply old_stat(Process& self, Path path, VirtAddr to) noexcept;
+Reply old_lstat(Process& self, Path path, VirtAddr to) noexcept;
+Reply old_fstat(Process& self, Fd fd, VirtAddr to) noexcept;
+Reply statfs(Process& self, Path path, VirtAddr to) noexcept;
+Reply fstatfs(Process& self, Fd fd, VirtAddr to) noexcept;
+Reply ustat(Process& self, std::uint32_t device, VirtAddr to) noexcept;
+
+// Changing: kernel/syscall/attribute_calls.cpp.
 Reply access(Process& self, Path path, std::uint32_t mode) noexcept;
 Reply faccessat(Process& self, std::int32_t at, Path path, std::uint32_t mode) noexcept;
 Reply faccessat2(Process& self, std::int32_t at, Path path, std::uint32_t mode,
@@ -75,6 +88,25 @@ Reply utimensat(Process& self, std::int32_t at, Path path, VirtAddr times,
                 std::uint32_t flags) noexcept;
 Reply utimensat_time64(Process& self, std::int32_t at, Path path, VirtAddr times,
                        std::uint32_t flags) noexcept;
+Reply futimesat(Process& self, std::int32_t at, Path path, VirtAddr times) noexcept;
 Reply utimes(Process& self, Path path, VirtAddr times) noexcept;
+Reply utime(Process& self, Path path, VirtAddr times) noexcept;
+
+// Extended attributes, which no file system here has: kernel/syscall/xattr_calls.cpp.
+Reply setxattr(Process& self, Path path, Path name, VirtAddr value, std::uint32_t size,
+               std::uint32_t flags) noexcept;
+Reply lsetxattr(Process& self, Path path, Path name, VirtAddr value, std::uint32_t size,
+                std::uint32_t flags) noexcept;
+Reply fsetxattr(Process& self, Fd fd, Path name, VirtAddr value, std::uint32_t size,
+                std::uint32_t flags) noexcept;
+Reply getxattr(Process& self, Path path, Path name) noexcept;
+Reply lgetxattr(Process& self, Path path, Path name) noexcept;
+Reply fgetxattr(Process& self, Fd fd, Path name) noexcept;
+Reply listxattr(Process& self, Path path) noexcept;
+Reply llistxattr(Process& self, Path path) noexcept;
+Reply flistxattr(Process& self, Fd fd) noexcept;
+Reply removexattr(Process& self, Path path, Path name) noexcept;
+Reply lremovexattr(Process& self, Path path, Path name) noexcept;
+Reply fremovexattr(Process& self, Fd fd, Path name) noexcept;
 
 }  // namespace kidney::kernel::calls

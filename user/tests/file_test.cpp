@@ -3,11 +3,19 @@
 #include "user/tests/check.hpp"
 
 #include <cerrno>
+#include <csignal>
+#include <cstddef>
 #include <cstring>
 #include <dirent.h>
+#include <elf.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace {
@@ -49,6 +57,55 @@ struct stat status_of(const char* path) {
     struct stat status{};
     EXPECT_EQ(lstat(path, &status), 0);
     return status;
+}
+
+/// A program that only waits for a signal.
+void create_waiting_program(const char* path) {
+    struct {
+        Elf32_Ehdr header;
+        Elf32_Phdr segment;
+        unsigned char code[9];
+    } file{};
+    constexpr Elf32_Addr base = 0x8048000;
+    std::memcpy(file.header.e_ident, ELFMAG, SELFMAG);
+    file.header.e_ident[EI_CLASS] = ELFCLASS32;
+    file.header.e_ident[EI_DATA] = ELFDATA2LSB;
+    file.header.e_ident[EI_VERSION] = EV_CURRENT;
+    file.header.e_type = ET_EXEC;
+    file.header.e_machine = EM_386;
+    file.header.e_version = EV_CURRENT;
+    file.header.e_entry = base + offsetof(decltype(file), code);
+    file.header.e_phoff = offsetof(decltype(file), segment);
+    file.header.e_ehsize = sizeof file.header;
+    file.header.e_phentsize = sizeof file.segment;
+    file.header.e_phnum = 1;
+    file.segment.p_type = PT_LOAD;
+    file.segment.p_vaddr = base;
+    file.segment.p_filesz = file.segment.p_memsz = sizeof file;
+    file.segment.p_flags = PF_R | PF_X;
+    file.segment.p_align = 4096;
+    // movl $29 (pause), %eax; int $0x80; jmp to the beginning
+    constexpr unsigned char code[] = {0xb8, 29, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7};
+    std::memcpy(file.code, code, sizeof code);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+    EXPECT_EQ(write(fd, &file, sizeof file), sizeof file);
+    EXPECT_EQ(close(fd), 0);
+}
+
+/// Why the file cannot be executed.
+int execution_error(const char* path) {
+    return WEXITSTATUS(check::status_of_child([&] {
+        char* const arguments[] = {const_cast<char*>(path), nullptr};
+        execv(path, arguments);
+        _exit(errno);
+    }));
+}
+
+long open_with_limits(const char* path, unsigned long long limits, unsigned long long flags = 0) {
+    open_how how{};
+    how.flags = flags;
+    how.resolve = limits;
+    return syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
 }  // namespace
@@ -415,4 +472,333 @@ CHECK_CASE(files_in_memory) {
     EXPECT(memfd_create(name, 0) >= 0);
     name[249] = 'n';
     EXPECT_ERRNO(memfd_create(name, 0), EINVAL);
+}
+
+CHECK_CASE(executed_files_are_not_written) {
+    Folder folder;
+    create_waiting_program("busy");
+    const int writer = open("busy", O_WRONLY);
+    EXPECT_EQ(execution_error("./busy"), ETXTBSY);
+    EXPECT_EQ(close(writer), 0);
+
+    int started[2];  // ends with the exec
+    EXPECT_EQ(pipe2(started, O_CLOEXEC), 0);
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        char* const arguments[] = {const_cast<char*>("busy"), nullptr};
+        execv("./busy", arguments);
+        _exit(errno);
+    }
+    close(started[1]);
+    char byte = 0;
+    EXPECT_EQ(read(started[0], &byte, 1), 0);
+    close(started[0]);
+    EXPECT_ERRNO(open("busy", O_WRONLY), ETXTBSY);
+    EXPECT_ERRNO(open("busy", O_RDWR | O_CREAT, 0600), ETXTBSY);
+    EXPECT_ERRNO(open("busy", O_RDONLY | O_TRUNC), ETXTBSY);
+    EXPECT_ERRNO(truncate("busy", 0), ETXTBSY);
+    const int reader = open("busy", O_RDONLY);
+    EXPECT(reader >= 0);
+    close(reader);
+    EXPECT_EQ(chmod("busy", 0700), 0);
+    EXPECT_EQ(rename("busy", "moved"), 0);
+    EXPECT_ERRNO(open("moved", O_WRONLY), ETXTBSY);
+    EXPECT_EQ(kill(pid, SIGKILL), 0);
+    check::wait_status(pid);
+    const int after = open("moved", O_WRONLY);
+    EXPECT(after >= 0);
+    close(after);
+    EXPECT_EQ(unlink("moved"), 0);
+}
+
+CHECK_CASE(path_descriptors_give_no_access) {
+    Folder folder;
+    create("f", "text");
+    EXPECT_EQ(symlink("nowhere", "l"), 0);
+    EXPECT_EQ(mkfifo("p", 0600), 0);
+    EXPECT_ERRNO(open("l", O_PATH), ENOENT);
+    EXPECT_ERRNO(open("f", O_PATH | O_DIRECTORY), ENOTDIR);
+    const int file = open("f", O_PATH | O_CLOEXEC);
+    char text[16];
+    EXPECT_ERRNO(read(file, text, 1), EBADF);
+    EXPECT_ERRNO(write(file, text, 1), EBADF);
+    EXPECT_ERRNO(pread(file, text, 1, 0), EBADF);
+    EXPECT_ERRNO(lseek(file, 0, SEEK_SET), EBADF);
+    EXPECT_ERRNO(ftruncate(file, 0), EBADF);
+    EXPECT_ERRNO(fchmod(file, 0600), EBADF);
+    EXPECT_ERRNO(fchown(file, 0, 0), EBADF);
+    EXPECT_ERRNO(fsync(file), EBADF);
+    EXPECT_ERRNO(fcntl(file, F_SETFL, O_NONBLOCK), EBADF);
+    EXPECT(mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, file, 0) == MAP_FAILED && errno == EBADF);
+    EXPECT_EQ(fcntl(file, F_GETFL), O_PATH);
+    EXPECT_EQ(fcntl(file, F_GETFD), FD_CLOEXEC);
+    const int copy = dup(file);
+    struct stat status{};
+    EXPECT_EQ(fstat(copy, &status), 0);
+    EXPECT_EQ(status.st_size, 4);
+    char name[32];
+    std::snprintf(name, sizeof name, "/proc/self/fd/%d", copy);
+    EXPECT(contains(name, "text"));
+    EXPECT_EQ(close(copy), 0);
+    EXPECT_EQ(close(file), 0);
+
+    const int link = open("l", O_PATH | O_NOFOLLOW);
+    EXPECT_EQ(readlinkat(link, "", text, sizeof text), 7);
+    EXPECT_EQ(fstatat(link, "", &status, AT_EMPTY_PATH), 0);
+    EXPECT(S_ISLNK(status.st_mode));
+    std::snprintf(name, sizeof name, "/proc/self/fd/%d", link);
+    EXPECT_ERRNO(open(name, O_RDONLY), ELOOP);
+    EXPECT_EQ(close(link), 0);
+
+    const int fifo = open("p", O_PATH);  // waits for nobody
+    EXPECT(fifo >= 0);
+    EXPECT_EQ(close(fifo), 0);
+    const int here = open(".", O_PATH | O_DIRECTORY);
+    EXPECT_EQ(fcntl(here, F_GETFL), O_PATH | O_DIRECTORY);
+    const int within = openat(here, "f", O_RDONLY);
+    EXPECT_EQ(read(within, text, sizeof text), 4);
+    EXPECT_EQ(close(within), 0);
+    EXPECT_EQ(fchdir(here), 0);
+    EXPECT_EQ(close(here), 0);
+    EXPECT_EQ(unlink("f") | unlink("l") | unlink("p"), 0);
+}
+
+CHECK_CASE(files_without_a_name) {
+    Folder folder;
+    EXPECT_ERRNO(open(".", O_TMPFILE | O_RDONLY, 0600), EINVAL);
+    const int fd = open(".", O_TMPFILE | O_RDWR, 0640);
+    EXPECT(fd >= 0);
+    struct stat status{};
+    EXPECT_EQ(fstat(fd, &status), 0);
+    EXPECT_EQ(status.st_nlink, 0);
+    EXPECT_EQ(write(fd, "text", 4), 4);
+    char name[32];
+    std::snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    EXPECT_EQ(linkat(AT_FDCWD, name, AT_FDCWD, "named", AT_SYMLINK_FOLLOW), 0);
+    EXPECT(contains("named", "text"));
+    EXPECT_EQ(status_of("named").st_nlink, 1);
+    EXPECT_EQ(unlink("named"), 0);
+    EXPECT_ERRNO(linkat(AT_FDCWD, name, AT_FDCWD, "named", AT_SYMLINK_FOLLOW), ENOENT);
+    EXPECT_EQ(close(fd), 0);
+    const int never = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600);
+    std::snprintf(name, sizeof name, "/proc/self/fd/%d", never);
+    EXPECT_ERRNO(linkat(AT_FDCWD, name, AT_FDCWD, "named", AT_SYMLINK_FOLLOW), ENOENT);
+    EXPECT_EQ(close(never), 0);
+}
+
+CHECK_CASE(names_are_exchanged) {
+    Folder folder;
+    create("a", "a");
+    EXPECT_EQ(mkdir("d", 0755), 0);
+    create("d/b", "b");
+    const auto exchange = [](const char* a, const char* b) {
+        return syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
+    };
+    EXPECT_ERRNO(exchange("a", "nothing"), ENOENT);
+    EXPECT_ERRNO(exchange("d", "d/b"), EINVAL);
+    EXPECT_EQ(exchange("a", "d/b"), 0);
+    EXPECT(contains("a", "b"));
+    EXPECT(contains("d/b", "a"));
+    EXPECT_EQ(exchange("a", "d"), 0);
+    EXPECT(contains("a/b", "a"));
+    EXPECT(contains("d", "b"));
+    EXPECT_ERRNO(
+        syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "d", RENAME_EXCHANGE | RENAME_NOREPLACE),
+        EINVAL);
+    EXPECT_ERRNO(rename("a/b", "a"), ENOTEMPTY);
+    EXPECT_EQ(unlink("a/b") | rmdir("a") | unlink("d"), 0);
+}
+
+CHECK_CASE(holes_are_found_and_made) {
+    Folder folder;
+    const int fd = open("f", O_RDWR | O_CREAT, 0600);
+    EXPECT_ERRNO(lseek(fd, 0, SEEK_DATA), ENXIO);
+    EXPECT_ERRNO(lseek(fd, 0, SEEK_HOLE), ENXIO);
+    EXPECT_EQ(pwrite(fd, "x", 1, 8192), 1);
+    EXPECT_EQ(lseek(fd, 0, SEEK_DATA), 8192);
+    EXPECT_EQ(lseek(fd, 100, SEEK_HOLE), 100);
+    EXPECT_EQ(lseek(fd, 8192, SEEK_HOLE), 8193);
+    EXPECT_ERRNO(lseek(fd, 8193, SEEK_DATA), ENXIO);
+    EXPECT_ERRNO(lseek(fd, -1, SEEK_DATA), ENXIO);
+    EXPECT_ERRNO(lseek(fd, 0, 5), EINVAL);
+    char page[4096];
+    std::memset(page, 'y', sizeof page);
+    for (int n = 0; n < 4; ++n) {
+        EXPECT_EQ(pwrite(fd, page, sizeof page, n * 4096), sizeof page);
+    }
+    EXPECT_EQ(lseek(fd, 0, SEEK_HOLE), 16384);
+    EXPECT_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 1), EOPNOTSUPP);
+    EXPECT_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4000, 8300), 0);
+    EXPECT_EQ(lseek(fd, 0, SEEK_HOLE), 4096);
+    EXPECT_EQ(lseek(fd, 4096, SEEK_DATA), 12288);
+    EXPECT_EQ(pread(fd, page, sizeof page, 2000), sizeof page);
+    EXPECT_EQ(page[1999], 'y');
+    EXPECT_EQ(page[2000], 0);
+    EXPECT_EQ(pread(fd, page, 13, 12288), 13);
+    EXPECT_EQ(page[11], 0);
+    EXPECT_EQ(page[12], 'y');
+    EXPECT_EQ(status_of("f").st_blocks, 16);
+    EXPECT_EQ(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 40960), 0);
+    EXPECT_EQ(status_of("f").st_size, 16384);
+    EXPECT_EQ(status_of("f").st_blocks, 80);
+    EXPECT_ERRNO(fallocate(fd, 0, 0, 0), EINVAL);
+    EXPECT_EQ(close(fd), 0);
+    EXPECT_EQ(unlink("f"), 0);
+}
+
+CHECK_CASE(without_a_descriptor_nothing_happens) {
+    Folder folder;
+    create("kept", "text");
+    const int status = check::status_of_child([] {
+        int last = dup(0);
+        for (int next = last; next >= 0; next = dup(0)) {
+            last = next;
+            rlimit limit{};
+            getrlimit(RLIMIT_NOFILE, &limit);
+            limit.rlim_cur = 32;
+            setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        EXPECT_EQ(errno, EMFILE);
+        EXPECT_ERRNO(open("kept", O_WRONLY | O_TRUNC), EMFILE);
+        EXPECT_ERRNO(open("new", O_WRONLY | O_CREAT, 0600), EMFILE);
+        int ends[2] = {-7, -7};
+        EXPECT_ERRNO(pipe(ends), EMFILE);
+        EXPECT_EQ(close(last), 0);
+        EXPECT_ERRNO(pipe(ends), EMFILE);  // one is not enough
+        EXPECT_EQ(ends[0], -7);
+        EXPECT_EQ(dup(0), last);  // and it is free again
+        _exit(0);
+    });
+    EXPECT_EQ(status, 0);
+    EXPECT(contains("kept", "text"));
+    EXPECT_ERRNO(unlink("new"), ENOENT);
+    EXPECT_EQ(unlink("kept"), 0);
+}
+
+CHECK_CASE(sizes_that_old_programs_do_not_know) {
+    Folder folder;
+    const int small = static_cast<int>(syscall(SYS_open, "f", O_RDWR | O_CREAT, 0600));
+    EXPECT_EQ(fcntl(small, F_GETFL), O_RDWR);
+    EXPECT_EQ(lseek64(small, 0x7ffffffe, SEEK_SET), 0x7ffffffe);
+    EXPECT_EQ(write(small, "ab", 2), 1);
+    EXPECT_ERRNO(write(small, "b", 1), EFBIG);
+    const int large = open64("f", O_WRONLY);
+    EXPECT_EQ(pwrite64(large, "b", 1, 0x80000000LL), 1);
+    EXPECT_ERRNO(lseek(large, 0, SEEK_END), EOVERFLOW);
+    EXPECT_ERRNO(lseek64(large, 0x7fffffffffffffffLL, SEEK_SET), EINVAL);
+    char status[256];
+    EXPECT_ERRNO(syscall(SYS_stat, "f", status), EOVERFLOW);
+    EXPECT_EQ(ftruncate(large, 5), 0);
+    EXPECT_EQ(syscall(SYS_stat, "f", status), 0);
+    EXPECT_EQ(syscall(SYS_fstat, large, status), 0);
+    EXPECT_EQ(close(small) | close(large) | unlink("f"), 0);
+}
+
+CHECK_CASE(a_removed_directory_leads_up) {
+    Folder folder;
+    EXPECT_EQ(mkdir("d", 0755), 0);
+    EXPECT_EQ(chdir("d"), 0);
+    EXPECT_EQ(rmdir("../d"), 0);
+    char path[64];
+    EXPECT(getcwd(path, sizeof path) == nullptr && errno == ENOENT);
+    EXPECT_ERRNO(open("f", O_WRONLY | O_CREAT, 0600), ENOENT);
+    EXPECT_EQ(chdir(".."), 0);
+    EXPECT_EQ(mkdir("d", 0755), 0);
+    EXPECT_EQ(rmdir("d"), 0);
+}
+
+CHECK_CASE(walks_keep_their_limits) {
+    Folder folder;
+    EXPECT_EQ(mkdir("d", 0755), 0);
+    create("d/f", "inside");
+    EXPECT_EQ(symlink("d/f", "l") | symlink("/d/f", "abs") | symlink("../x", "up"), 0);
+    EXPECT_ERRNO(open_with_limits("../x", RESOLVE_BENEATH), EXDEV);
+    EXPECT_ERRNO(open_with_limits("/", RESOLVE_BENEATH), EXDEV);
+    EXPECT_ERRNO(open_with_limits("abs", RESOLVE_BENEATH), EXDEV);
+    EXPECT_ERRNO(open_with_limits("up", RESOLVE_BENEATH), EXDEV);
+    EXPECT_ERRNO(open_with_limits("l", RESOLVE_NO_SYMLINKS), ELOOP);
+    EXPECT_ERRNO(open_with_limits("/proc/self/exe", RESOLVE_NO_MAGICLINKS), ELOOP);
+    EXPECT_ERRNO(open_with_limits("/proc/version", RESOLVE_NO_XDEV), EXDEV);
+    EXPECT_ERRNO(open_with_limits("f", RESOLVE_BENEATH | RESOLVE_IN_ROOT), EINVAL);
+    EXPECT_ERRNO(open_with_limits("d/f", 0, 1ULL << 40), EINVAL);
+    EXPECT_ERRNO(open_with_limits("d/f", 1 << 20), EINVAL);
+    for (const char* path : {"l", "d/../d/f"}) {
+        const long fd = open_with_limits(path, RESOLVE_BENEATH);
+        EXPECT(fd >= 0);
+        close(static_cast<int>(fd));
+    }
+    const long fd = open_with_limits("abs", RESOLVE_IN_ROOT);  // "/" is the folder
+    EXPECT(fd >= 0);
+    close(static_cast<int>(fd));
+    EXPECT_EQ(unlink("l") | unlink("abs") | unlink("up") | unlink("d/f") | rmdir("d"), 0);
+}
+
+CHECK_CASE(unknown_flags_are_refused) {
+    Folder folder;
+    create("f", "");
+    char buffer[256];
+    const timespec omit[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+    EXPECT_ERRNO(syscall(SYS_fstatat64, AT_FDCWD, "f", buffer, 1), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_statx, AT_FDCWD, "f", AT_STATX_SYNC_TYPE, 0x7ff, buffer), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_statx, AT_FDCWD, "f", 0, 0x80000000U, buffer), EINVAL);
+    EXPECT_ERRNO(syscall(439, AT_FDCWD, "f", F_OK, 1), EINVAL);  // faccessat2
+    EXPECT_ERRNO(syscall(SYS_fchownat, AT_FDCWD, "f", -1, -1, 1), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_utimensat, AT_FDCWD, "f", nullptr, 1), EINVAL);
+    EXPECT_EQ(syscall(SYS_utimensat, AT_FDCWD, "nothing", omit, 0), 0);
+    EXPECT_ERRNO(syscall(SYS_linkat, AT_FDCWD, "f", AT_FDCWD, "g", 1), EINVAL);
+    EXPECT_ERRNO(open("d", O_RDONLY | O_CREAT | O_DIRECTORY, 0600), EINVAL);
+    EXPECT_ERRNO(syscall(SYS_statfs64, "f", 80, buffer), EINVAL);
+    struct statfs status{};
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(fstatfs(ends[0], &status), 0);
+    EXPECT_EQ(status.f_type, 0x50495045);
+    EXPECT_ERRNO(fallocate(ends[1], 0, 0, 1), ESPIPE);
+    close(ends[0]);
+    close(ends[1]);
+    EXPECT_EQ(mknod("s", S_IFSOCK | 0600, 0), 0);
+    EXPECT_ERRNO(open("s", O_RDWR), ENXIO);
+    EXPECT_ERRNO(setxattr("s", "user.x", "v", 1, 0), EPERM);
+    EXPECT_ERRNO(getxattr("s", "user.x", buffer, 1), ENODATA);
+    EXPECT_ERRNO(getxattr("f", "", buffer, 1), ERANGE);
+    EXPECT_ERRNO(setxattr("f", "user.x", "v", 1, 4), EINVAL);
+    EXPECT_EQ(listxattr("s", nullptr, 0), 0);
+    EXPECT_EQ(unlink("s") | unlink("f"), 0);
+}
+
+CHECK_CASE(sticky_directories_protect_names_and_from_links) {
+    if (geteuid() != 0) {
+        return;  // it takes two users
+    }
+    Folder folder;
+    EXPECT_EQ(mkdir("s", 0755), 0);
+    EXPECT_EQ(chmod("s", 01777), 0);
+    create("s/roots", "root's");
+    const auto as_user = [](uid_t user, auto body) {
+        EXPECT_EQ(check::status_of_child([&] {
+                      EXPECT_EQ(setgid(user) | setuid(user), 0);
+                      body();
+                  }),
+                  0);
+    };
+    as_user(1000, [] {
+        EXPECT_ERRNO(unlink("s/roots"), EPERM);
+        EXPECT_ERRNO(rename("s/roots", "s/other"), EPERM);
+        EXPECT_ERRNO(link("s/roots", "s/link"), EPERM);  // it could not write it
+        create("s/mine", "");
+        EXPECT_ERRNO(rename("s/mine", "s/roots"), EPERM);
+        EXPECT_EQ(symlink("roots", "s/trap"), 0);
+        EXPECT(contains("s/trap", "root's"));  // its own link
+    });
+    EXPECT_ERRNO(open("s/trap", O_RDONLY), EACCES);
+    EXPECT_ERRNO(open("s/trap", O_WRONLY | O_CREAT, 0600), EACCES);
+    EXPECT(S_ISLNK(status_of("s/trap").st_mode));
+    EXPECT_EQ(chown("s", 1001, 1001), 0);
+    as_user(1001, [] {
+        EXPECT_ERRNO(open("s/trap", O_RDONLY), EACCES);
+        EXPECT_EQ(unlink("s/roots"), 0);  // the directory is its own
+    });
+    EXPECT_EQ(chown("s", 1000, 1000), 0);
+    EXPECT_ERRNO(open("s/trap", O_RDONLY), ENOENT);  // links of the directory's owner are good
+    EXPECT_EQ(unlink("s/mine") | unlink("s/trap") | rmdir("s"), 0);
 }

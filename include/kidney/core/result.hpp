@@ -55,6 +55,8 @@ enum class Errc : std::uint8_t {
     timed_out,           ///< ETIMEDOUT
     deadlock,            ///< EDEADLK: the wait would never end
     corrupted,           ///< EUCLEAN: an on-disk structure contradicts itself
+    text_busy,           ///< ETXTBSY: a program runs from this file, or somebody writes it
+    no_data,             ///< ENODATA: there is no attribute of that name
     stale,               ///< ESTALE: the name means something else by now
     restart,  ///< never leaves the kernel: run the system call again after the signal handler
 };
@@ -102,6 +104,8 @@ enum class Errc : std::uint8_t {
         "timed_out",
         "deadlock",
         "corrupted",
+        "text_busy",
+        "no_data",
         "stale",
         "restart",
     };

@@ -57,6 +57,8 @@ private:
 class WriteBuffer {
 public:
     [[nodiscard]] std::size_t remaining() const noexcept { return remaining_; }
+    /// No more than `most` bytes from now on.
+    void limit(std::size_t most) noexcept { remaining_ = remaining_ < most ? remaining_ : most; }
     /// Takes the next bytes.size() bytes (at most remaining()). Error: bad_address if not all of
     /// them can be had.
     [[nodiscard]] Status take(std::span<std::byte> bytes) noexcept {

@@ -8,6 +8,7 @@
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/core/time.hpp"
+#include "kidney/fs/attributes.hpp"
 #include "kidney/fs/transfer.hpp"
 #include "kidney/mm/page_source.hpp"
 
@@ -19,70 +20,6 @@
 #include <string_view>
 
 namespace kidney::fs {
-
-enum class NodeType : std::uint8_t { regular, directory, symlink, character, block, fifo, socket };
-
-inline constexpr std::size_t max_name = 255;   ///< bytes of one path component
-inline constexpr std::size_t max_path = 4096;  ///< bytes of a path with its terminating NUL
-
-/// Permission bits 07777 (set-id, sticky, rwx x 3); the type is separate.
-class Permissions {
-public:
-    constexpr Permissions() noexcept = default;
-    explicit constexpr Permissions(std::uint16_t bits) noexcept : bits_(bits & 07777U) {}
-    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
-    friend constexpr bool operator==(Permissions, Permissions) noexcept = default;
-
-private:
-    std::uint16_t bits_ = 0;
-};
-
-/// Major and minor number of a device file.
-struct DeviceNumber {
-    std::uint32_t major = 0;
-    std::uint32_t minor = 0;
-    friend constexpr bool operator==(const DeviceNumber&, const DeviceNumber&) noexcept = default;
-};
-
-/// Wall-clock time of a file event: seconds since 1970-01-01 UTC and nanoseconds (0 .. 999 999
-/// 999).
-struct FileTime {
-    std::int64_t seconds = 0;
-    std::uint32_t nanoseconds = 0;
-    friend constexpr auto operator<=>(const FileTime&, const FileTime&) noexcept = default;
-};
-
-struct Attributes {
-    std::uint64_t inode = 0;
-    std::uint32_t device = 0;  ///< number of the mounted file system
-    NodeType type = NodeType::regular;
-    Permissions permissions;
-    std::uint32_t links = 1;
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
-    std::uint64_t size = 0;  ///< bytes
-    std::uint32_t block_size = 4096;
-    std::uint64_t blocks = 0;  ///< 512-byte units in use
-    DeviceNumber rdev;
-    FileTime accessed, modified, changed;
-};
-
-/// What chmod, chown, utimes and truncate change; absent members stay.
-struct AttributeChange {
-    std::optional<Permissions> permissions{};
-    std::optional<std::uint32_t> uid{}, gid{};
-    std::optional<std::uint64_t> size{};
-    std::optional<FileTime> accessed{}, modified{};
-};
-
-/// What a new directory entry shall be.
-struct NewNode {
-    NodeType type = NodeType::regular;
-    Permissions permissions{};
-    std::uint32_t uid = 0, gid = 0;
-    DeviceNumber rdev{};
-    std::string_view target{};  ///< of a symbolic link
-};
 
 struct DirectoryEntry {
     std::uint64_t inode = 0;
@@ -137,7 +74,14 @@ struct NameMove {
 struct OpenMode {
     bool read = false, write = false, append = false, non_blocking = false;
     bool packets = false;  ///< O_DIRECT of a pipe: each write is read as one piece
+    bool path = false;     ///< O_PATH: it says where the file is, and gives no access to it
+    bool small = false;    ///< no O_LARGEFILE: it does not write behind max_small_file
+    /// Flags without a meaning here, which the caller is told again when it asks for them.
+    std::uint32_t noted = 0;
 };
+
+/// Bytes of a file that a program without 64-bit offsets knows how to handle.
+inline constexpr std::uint64_t max_small_file = 0x7fff'ffff;
 
 /// One object of a file system. Names passed in are single components: non-empty, no '/', at most
 /// max_name bytes, never "." or "..". Concurrency: any thread; each file system locks itself. May
@@ -160,6 +104,12 @@ public:
     /// Errors: exists, no_space, no_memory, read_only.
     [[nodiscard]] virtual Result<Ref<Vnode>> create(std::string_view, const NewNode&) noexcept {
         return fail(Errc::read_only);
+    }
+    /// Like create(), without a name: the file goes with its last user, unless it is `linkable` and
+    /// link() gives it a name. Errors: no_space, no_memory, not_supported.
+    [[nodiscard]] virtual Result<Ref<Vnode>> create_unnamed(const NewNode&,
+                                                            bool /*linkable*/) noexcept {
+        return fail(Errc::not_supported);
     }
     [[nodiscard]] virtual Status link(std::string_view, Vnode&) noexcept {
         return fail(Errc::read_only);
@@ -201,9 +151,27 @@ public:
         return fail(Errc::invalid_argument);
     }
     /// Has blocks for all of the range (`length` is not 0), and a file that reaches its end at
-    /// least; its bytes stay as they were. Errors: no_space, file_too_big, not_supported.
-    [[nodiscard]] virtual Status allocate(std::uint64_t, std::uint64_t /*length*/) noexcept {
+    /// least unless `keep_size`; its bytes stay as they were. Errors: no_space, file_too_big,
+    /// not_supported.
+    [[nodiscard]] virtual Status allocate(std::uint64_t, std::uint64_t /*length*/,
+                                          bool /*keep_size*/) noexcept {
         return fail(Errc::not_supported);
+    }
+    /// The range (`length` is not 0) reads as zeros and has no blocks but those at its ends. The
+    /// size stays. Error: not_supported.
+    [[nodiscard]] virtual Status punch_hole(std::uint64_t, std::uint64_t /*length*/) noexcept {
+        return fail(Errc::not_supported);
+    }
+    /// The first position at or behind `offset` with data, or in a hole; behind the end is a hole.
+    /// A file system that does not know its holes has data everywhere. Error: no_device (`offset`
+    /// is behind the end, or no data follow).
+    [[nodiscard]] virtual Result<std::uint64_t> find_data(std::uint64_t offset) noexcept {
+        return offset < TRY(attributes()).size ? Result<std::uint64_t>(offset)
+                                               : fail(Errc::no_device);
+    }
+    [[nodiscard]] virtual Result<std::uint64_t> find_hole(std::uint64_t offset) noexcept {
+        const std::uint64_t size = TRY(attributes()).size;
+        return offset < size ? Result<std::uint64_t>(size) : fail(Errc::no_device);
     }
     [[nodiscard]] virtual Status sync() noexcept { return {}; }
     /// Error: invalid_argument (there is no such thing here).
@@ -236,11 +204,29 @@ public:
         return leave_state(Mounting::free, Mounting::removed);
     }
 
+    /// Who writes a regular file and who runs it exclude each other. Each begin() that succeeds has
+    /// its end(). Error: text_busy (the other kind is there).
+    [[nodiscard]] Status begin_writing() noexcept { return count(1); }
+    void end_writing() noexcept { writers_.fetch_sub(1, std::memory_order_relaxed); }
+    [[nodiscard]] Status begin_executing() noexcept { return count(-1); }
+    void end_executing() noexcept { writers_.fetch_add(1, std::memory_order_relaxed); }
+
 protected:
     Vnode() noexcept = default;
     ~Vnode() = default;
 
 private:
+    [[nodiscard]] Status count(std::int32_t one) noexcept {
+        // relaxed: a count that excludes; the bytes have locks of their own
+        std::int32_t now = writers_.load(std::memory_order_relaxed);
+        do {
+            if ((now < 0) != (one < 0) && now != 0) {
+                return fail(Errc::text_busy);
+            }
+        } while (!writers_.compare_exchange_weak(now, now + one, std::memory_order_relaxed));
+        return {};
+    }
+
     enum class Mounting : std::uint8_t { free, mount_point, removed };
 
     [[nodiscard]] bool leave_state(Mounting from, Mounting to) noexcept {
@@ -249,6 +235,7 @@ private:
     }
 
     std::atomic<Mounting> mounting_ = Mounting::free;
+    std::atomic<std::int32_t> writers_ = 0;  ///< below 0: processes that run it
 };
 
 /// A mounted file system.
@@ -259,6 +246,8 @@ public:
     [[nodiscard]] virtual Status sync() noexcept = 0;
     [[nodiscard]] virtual const char* type_name() const noexcept = 0;
     [[nodiscard]] virtual bool is_read_only() const noexcept { return false; }
+    /// No byte of a file is at or behind this position, and no open file stands there.
+    [[nodiscard]] virtual std::uint64_t max_file_size() const noexcept { return max_small_file; }
     /// False where names come and go by themselves (/proc): then the VFS does not remember them.
     [[nodiscard]] virtual bool names_are_stable() const noexcept { return true; }
 
@@ -266,7 +255,7 @@ protected:
     ~FileSystem() = default;
 };
 
-enum class Whence : std::uint8_t { start, current, end };
+enum class Whence : std::uint8_t { start, current, end, data, hole };
 
 /// Readiness of a File, for poll.
 struct Readiness {
@@ -330,6 +319,13 @@ public:
     [[nodiscard]] virtual SplicePipe* pipe() noexcept { return nullptr; }
     /// The object behind it, or null (pipes).
     [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
+    /// Of what it lives in. Files without a node live in nothing that has a size.
+    [[nodiscard]] virtual FileSystemStatus file_system_status() noexcept {
+        constexpr std::uint32_t anonymous = 0x0904'1934;
+        Vnode* const node = vnode();
+        return node == nullptr ? FileSystemStatus{.magic = anonymous}
+                               : node->file_system().status();
+    }
     /// fsync(2). Errors: io_error, invalid_argument (there is nothing that could be stored).
     [[nodiscard]] virtual Status sync() noexcept {
         Vnode* const node = vnode();
@@ -341,6 +337,8 @@ public:
     /// What it was opened for; that never changes.
     [[nodiscard]] bool is_readable() const noexcept { return readable_; }
     [[nodiscard]] bool is_writable() const noexcept { return writable_; }
+    [[nodiscard]] bool is_path_only() const noexcept { return path_; }
+    [[nodiscard]] bool is_small() const noexcept { return small_; }
     /// The status flags, which fcntl(F_SETFL) and ioctl(FIONBIO) change at any time.
     [[nodiscard]] bool is_appending() const noexcept {
         return append_.load(std::memory_order_relaxed);
@@ -356,7 +354,8 @@ public:
     void set_packets(bool on) noexcept { packets_.store(on, std::memory_order_relaxed); }
     /// All of it, as open() would ask for it now.
     [[nodiscard]] OpenMode mode() const noexcept {
-        return {readable_, writable_, is_appending(), is_non_blocking(), writes_packets()};
+        return {readable_,        writable_, is_appending(), is_non_blocking(),
+                writes_packets(), path_,     small_,         noted_};
     }
 
     /// There is one watcher at most. Concurrency: the caller holds a reference.
@@ -368,9 +367,12 @@ protected:
     explicit File(OpenMode mode) noexcept
         : readable_(mode.read),
           writable_(mode.write),
+          path_(mode.path),
+          small_(mode.small),
           append_(mode.append),
           non_blocking_(mode.non_blocking),
-          packets_(mode.packets) {}
+          packets_(mode.packets),
+          noted_(mode.noted) {}
     ~File() {
         if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
             watcher->file_gone(*this);
@@ -378,8 +380,9 @@ protected:
     }
 
 private:
-    const bool readable_, writable_;
+    const bool readable_, writable_, path_, small_;
     std::atomic<bool> append_, non_blocking_, packets_;
+    const std::uint32_t noted_;
     std::atomic<FileWatcher*> watcher_ = nullptr;
 };
 

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace kidney::fs_test {
 namespace {
 
@@ -147,6 +149,42 @@ TEST(Ext2Refusal, NoFileSystemOrNoRoomForOne) {
                       }),
               "it uses features that are not supported: others that are newer; "
               "make it with mke2fs -t ext2");
+}
+
+/// A disk that was used before: what lies behind the end of a file in its last block is not zeros.
+TEST(Ext2Tail, BytesBehindTheEndAreZeros) {
+    for (const std::uint32_t block_size : {1024U, 4096U}) {
+        const TemporaryDirectory tree;
+        const std::string text = "the end is here";
+        write_file(tree.path() / "f", std::string(5 * 1024, 'x') + text);
+        auto image = make_image(tree.path(), block_size, "1M", "");
+        if (image.empty()) {
+            GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+        }
+        const auto begin = std::ranges::search(image, std::as_bytes(std::span(text))).end();
+        ASSERT_NE(begin, image.end());
+        const auto used = static_cast<std::size_t>(begin - image.begin()) % block_size;
+        std::fill_n(begin, block_size - used, std::byte{0xEE});
+
+        World world;
+        fakes::FakeDisk disk(image, 512);
+        TestCache cache(world.heap, world.frames, world.arena);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+        ASSERT_TRUE(ext2.mount());
+        const Ref<fs::Vnode> file = *ext2.root()->lookup("f");
+        const Ref<mm::PageSource> mapping = *file->pages();
+        const FrameNumber frame = *mapping->page(1);
+        const auto bytes = world.arena.direct(frame);
+        const std::size_t end = 5 * 1024 + text.size() - page_size;
+        EXPECT_EQ(bytes[end - 1], std::byte{'e'});
+        EXPECT_TRUE(
+            std::ranges::all_of(bytes.subspan(end), [](std::byte b) { return b == std::byte{0}; }));
+        world.frames.release(frame);
+        EXPECT_EQ(mapping->page(2).error(), Errc::out_of_range);
+        EXPECT_EQ(file->find_hole(0), 5 * 1024 + text.size());
+        EXPECT_EQ(file->find_data(17), 17U);
+        EXPECT_EQ(file->find_data(5 * 1024 + text.size()).error(), Errc::no_device);
+    }
 }
 
 /// A small image for the sweeps: every kind of node, few blocks.

@@ -154,21 +154,117 @@ TEST_F(TmpfsTest, StopsAtItsLimit) {
 
 TEST_F(TmpfsTest, AllocatedBytesAreZeroAndTaken) {
     ASSERT_TRUE(write(5, "here"));
-    ASSERT_TRUE(file->allocate(0, 3 * page_size + 1));
+    ASSERT_TRUE(file->allocate(0, 3 * page_size + 1, false));
     EXPECT_EQ(size(), 3 * page_size + 1);
     EXPECT_EQ(pages(), 4U);
     EXPECT_EQ(read(4, 6), std::string("\0here\0", 6));
     EXPECT_EQ(read(3 * page_size, 5), std::string("\0", 1));
-    ASSERT_TRUE(file->allocate(page_size, 1));  // it is there already
+    ASSERT_TRUE(file->allocate(page_size, 1, false));  // it is there already
     EXPECT_EQ(size(), 3 * page_size + 1);
     EXPECT_EQ(pages(), 4U);
-    EXPECT_EQ(file->allocate(std::uint64_t{1} << 43, 1).error(), Errc::file_too_big);
-    EXPECT_EQ(file->allocate(1, std::uint64_t{1} << 43).error(), Errc::file_too_big);
-    EXPECT_EQ(file->allocate(page_size, std::uint64_t{1} << 40).error(), Errc::no_space);
+    EXPECT_EQ(file->allocate(std::uint64_t{1} << 43, 1, false).error(), Errc::file_too_big);
+    EXPECT_EQ(file->allocate(1, std::uint64_t{1} << 43, false).error(), Errc::file_too_big);
+    EXPECT_EQ(file->allocate(page_size, std::uint64_t{1} << 40, false).error(), Errc::no_space);
     EXPECT_EQ(size(), 3 * page_size + 1);
     EXPECT_EQ(pages(), 4U);  // nothing behind the end stays
     EXPECT_EQ(read(4, 6), std::string("\0here\0", 6));
-    EXPECT_EQ(root->allocate(0, 1).error(), Errc::is_directory);
+    EXPECT_EQ(root->allocate(0, 1, false).error(), Errc::is_directory);
+}
+
+TEST_F(TmpfsTest, HolesAreFoundAndMade) {
+    EXPECT_EQ(file->find_data(0).error(), Errc::no_device);
+    EXPECT_EQ(file->find_hole(0).error(), Errc::no_device);
+    constexpr std::uint64_t far = std::uint64_t{1} << 40;
+    ASSERT_TRUE(write(far + 5, "far"));
+    EXPECT_EQ(file->find_data(0), far);
+    EXPECT_EQ(file->find_data(far + 6), far + 6);
+    EXPECT_EQ(file->find_hole(7), 7U);
+    EXPECT_EQ(file->find_hole(far), far + 8);
+    EXPECT_EQ(file->find_data(far + 8).error(), Errc::no_device);
+    ASSERT_TRUE(file->set_attributes({.size = 0}));
+    const std::string text(70 * page_size, 'x');
+    ASSERT_TRUE(write(0, text));
+    EXPECT_EQ(file->find_hole(3), 70 * page_size);
+    // The ends of the range stay pages, with zeros in them.
+    ASSERT_TRUE(file->punch_hole(page_size - 1, 65 * page_size + 2));
+    EXPECT_EQ(size(), 70 * page_size);
+    EXPECT_EQ(pages(), 5U);
+    EXPECT_EQ(read(page_size - 2, 3), std::string("x\0\0", 3));
+    EXPECT_EQ(read(66 * page_size, 2), std::string("\0x", 2));
+    EXPECT_EQ(file->find_hole(0), page_size);
+    EXPECT_EQ(file->find_data(page_size), 66 * page_size);
+    // Inside one page; over nothing; behind the end; over everything.
+    ASSERT_TRUE(file->punch_hole(10, 5));
+    EXPECT_EQ(read(9, 7), std::string("x\0\0\0\0\0x", 7));
+    ASSERT_TRUE(file->punch_hole(3 * page_size, page_size));
+    ASSERT_TRUE(file->punch_hole(std::uint64_t{1} << 42, ~std::uint64_t{0} >> 2));
+    EXPECT_EQ(pages(), 5U);
+    ASSERT_TRUE(file->punch_hole(0, 70 * page_size));
+    EXPECT_EQ(pages(), 0U);
+    EXPECT_EQ(file->find_data(0).error(), Errc::no_device);
+    EXPECT_EQ(root->punch_hole(0, 1).error(), Errc::is_directory);
+    // Blocks behind the end are zeros when the file grows, and go when it is cut.
+    ASSERT_TRUE(file->set_attributes({.size = 10}));
+    ASSERT_TRUE(file->allocate(0, 3 * page_size, true));
+    EXPECT_EQ(size(), 10U);
+    EXPECT_EQ(pages(), 3U);
+    ASSERT_TRUE(file->set_attributes({.size = 2 * page_size}));
+    EXPECT_EQ(read(10, page_size), std::string(page_size, '\0'));
+    ASSERT_TRUE(file->set_attributes({.size = 1}));
+    EXPECT_EQ(pages(), 1U);
+}
+
+TEST_F(TmpfsTest, WhatWasCutDoesNotComeBack) {
+    ASSERT_TRUE(write(0, std::string(2 * page_size, 's')));
+    const Ref<mm::PageSource> mapping = *file->pages();
+    const FrameNumber frame = *mapping->page(0);
+    ASSERT_TRUE(file->set_attributes({.size = 3}));
+    EXPECT_EQ(world.arena.direct(frame)[2], std::byte{'s'});
+    EXPECT_EQ(world.arena.direct(frame)[3], std::byte{0});  // a mapping sees zeros behind the end
+    EXPECT_EQ(world.arena.direct(frame)[page_size - 1], std::byte{0});
+    ASSERT_TRUE(file->set_attributes({.size = 2 * page_size}));
+    EXPECT_EQ(read(0, 2 * page_size), "sss" + std::string(2 * page_size - 3, '\0'));
+    world.frames.release(frame);
+}
+
+TEST_F(TmpfsTest, AFileWithoutANameCountsOnce) {
+    TestTmpfs small{world.heap, world.frames, world.arena, world.clock, 2, {.nodes = 3}};
+    ASSERT_TRUE(small.start(Permissions(0755)));
+    const Ref<Vnode> top = small.root();
+    {
+        const Ref<Vnode> never = *top->create_unnamed({}, false);
+        EXPECT_EQ(never->attributes()->links, 0U);
+        EXPECT_EQ(top->link("x", *never).error(), Errc::not_found);
+        EXPECT_EQ(small.status().free_nodes, 1U);
+    }
+    const Ref<Vnode> file = *top->create_unnamed({}, true);
+    EXPECT_EQ(small.status().free_nodes, 1U);
+    ASSERT_TRUE(top->link("first", *file));
+    EXPECT_EQ(small.status().free_nodes, 1U);
+    ASSERT_TRUE(top->link("second", *file));
+    EXPECT_EQ(small.status().free_nodes, 0U);
+    ASSERT_TRUE(top->unlink("first", *file));
+    ASSERT_TRUE(top->unlink("second", *file));
+    EXPECT_EQ(top->link("again", *file).error(), Errc::not_found);
+    EXPECT_EQ(small.status().free_nodes, 1U);
+}
+
+TEST_F(TmpfsTest, RemovedDirectoriesKnowWhereTheyWere) {
+    Ref<Vnode> at = root;
+    for (int depth = 0; depth < 3000; ++depth) {  // deeper than a stack could nest
+        at = *at->create("d", {.type = NodeType::directory, .permissions = Permissions(0755)});
+    }
+    Ref<Vnode> lowest = at;
+    while (at != root) {
+        const Ref<Vnode> up = *at->parent();
+        ASSERT_TRUE(up->unlink("d", *at));
+        EXPECT_EQ(*at->parent(), up);
+        EXPECT_EQ(at->create("x", {}).error(), Errc::not_found);
+        at = up;
+    }
+    at.reset();
+    lowest.reset();
+    EXPECT_EQ(disk.status().free_nodes, disk.status().nodes - 2);
 }
 
 TEST_F(TmpfsTest, NamesCountAgainstTheLimitOfNodes) {
@@ -278,7 +374,7 @@ TEST(TmpfsSweep, EveryAllocationFailedInTurn) {
         if (TRY(file->write(1000, from)) != text.size()) {
             return fail(Errc::no_memory);
         }
-        TRY(file->allocate(0, 80 * page_size));
+        TRY(file->allocate(0, 80 * page_size, false));
         TRY(root->link("second", *file));
         TRY(rename(*dir, "file", *root, "link"));
         const Ref<mm::PageSource> pages = TRY(file->pages());

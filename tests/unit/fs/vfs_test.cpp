@@ -2,6 +2,7 @@
 #include "fs/vfs/vfs.hpp"
 
 #include "fs/tmpfs/tmpfs.hpp"
+#include "fs/vfs/execution.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>
@@ -242,7 +243,7 @@ TEST_F(VfsTest, RemovesNames) {
     ASSERT_TRUE(chdir("/d"));
     ASSERT_TRUE(vfs.remove_directory(at(), "/d/"));
     EXPECT_FAILS(write("inside", ""), Errc::not_found);
-    EXPECT_FAILS(stat(".."), Errc::not_found);
+    EXPECT_EQ(stat("..")->inode, stat("/")->inode);  // where it was
     EXPECT_EQ(path_of(*cwd), "not_found");
     ASSERT_TRUE(chdir("/"));
     ASSERT_TRUE(mkdir("/d"));  // the name is free again, in spite of what the cache knew
@@ -326,6 +327,113 @@ TEST_F(VfsTest, RenamingNeverLosesADirectory) {
     who = {1000, 1000, {}};
     ASSERT_TRUE(vfs.rename(at(), "/public/roots", at(), "/public/same"));
     EXPECT_FAILS(vfs.rename(at(), "/public/same", at(), "/public/own/d"), Errc::permission_denied);
+}
+
+TEST_F(VfsTest, WritersAndProgramsExcludeEachOther) {
+    ASSERT_TRUE(write("/f", "text"));
+    const OpenFlags write_only{.mode = {.write = true}};
+    const Ref<Vnode> node = *vfs.node_at(at(), "/f", true);
+    {
+        auto writer = *vfs.open(at(), "/f", write_only, {});
+        EXPECT_FAILS(Execution::begin(node), Errc::text_busy);
+        EXPECT_TRUE(vfs.open(at(), "/f", write_only, {}));  // a second writer
+    }
+    {
+        Execution first = *Execution::begin(node);
+        const Execution second = first;  // fork
+        first.end();
+        EXPECT_FAILS(vfs.open(at(), "/f", write_only, {}), Errc::text_busy);
+        EXPECT_FAILS(vfs.open(at(), "/f", {.mode = {.read = true}, .truncate = true}, {}),
+                     Errc::text_busy);
+        EXPECT_FAILS(vfs.change(at(), "/f", true, {.size = 0}, false), Errc::text_busy);
+        EXPECT_EQ(read("/f"), Result<std::string>("text"));
+        EXPECT_TRUE(Execution::begin(node));
+    }
+    EXPECT_TRUE(vfs.open(at(), "/f", {.mode = {.read = true}, .truncate = true}, {}));
+    EXPECT_TRUE(Execution::begin(node));
+}
+
+TEST_F(VfsTest, PathsOnly) {
+    ASSERT_TRUE(write("/f", "text"));
+    ASSERT_TRUE(symlink("nowhere", "/l"));
+    const OpenFlags path{.mode = {.path = true}};
+    OpenFlags here = path;
+    here.no_follow = true;
+    EXPECT_FAILS(vfs.open(at(), "/l", path, {}), Errc::not_found);
+    const Ref<File> link = *vfs.open(at(), "/l", here, {});
+    EXPECT_TRUE(link->is_path_only());
+    EXPECT_EQ(link->vnode()->type(), NodeType::symlink);
+    EXPECT_EQ(link->attributes()->size, 7U);
+    here.directory = true;
+    EXPECT_FAILS(vfs.open(at(), "/f", here, {}), Errc::not_directory);
+    ASSERT_TRUE(mkdir("/private", 0700));
+    who = {1000, 1000, {}};
+    EXPECT_TRUE(vfs.open(at(), "/private", path, {}));  // no right to it is needed
+    EXPECT_FAILS(vfs.open(at(), "/private/x", path, {}), Errc::permission_denied);
+}
+
+TEST_F(VfsTest, FailsBeforeItCreatesOrTruncates) {
+    ASSERT_TRUE(write("/full", "text"));
+    for (const char* name : {"/full", "/fresh"}) {
+        std::size_t n = 1;
+        for (;; ++n) {
+            world.heap.fail_at(n);
+            const auto file = vfs.open(
+                at(), name, {.mode = {.write = true}, .create = true, .truncate = true}, {});
+            if (!world.heap.has_failed()) {
+                EXPECT_TRUE(file);
+                break;
+            }
+            ASSERT_FALSE(file);
+            if (name == std::string("/full")) {
+                EXPECT_EQ(stat("/full")->size, 4U);
+            } else {
+                EXPECT_FAILS(stat("/fresh"), Errc::not_found);
+            }
+        }
+        EXPECT_GT(n, 1U);
+    }
+}
+
+TEST_F(VfsTest, LinksAndDevicesOfOthers) {
+    const Credentials user{1000, 1000, {}};
+    Attributes file;
+    file.permissions = Permissions(0644);
+    EXPECT_FAILS(check_link(user, file), Errc::not_permitted);
+    EXPECT_TRUE(check_link({}, file));
+    file.permissions = Permissions(0666);
+    EXPECT_TRUE(check_link(user, file));
+    file.permissions = Permissions(04666);
+    EXPECT_FAILS(check_link(user, file), Errc::not_permitted);
+    file.permissions = Permissions(02676);
+    EXPECT_FAILS(check_link(user, file), Errc::not_permitted);
+    file.uid = 1000;
+    EXPECT_TRUE(check_link(user, file));
+    Attributes directory;
+    directory.permissions = Permissions(01777);
+    Attributes link;
+    link.uid = 1001;
+    EXPECT_FAILS(check_follow(user, directory, link), Errc::permission_denied);
+    EXPECT_FAILS(check_follow({}, directory, link), Errc::permission_denied);
+    directory.uid = 1001;
+    EXPECT_TRUE(check_follow(user, directory, link));
+    directory.uid = 0;
+    directory.permissions = Permissions(01775);
+    EXPECT_TRUE(check_follow(user, directory, link));
+    EXPECT_FAILS(check_new_device(user, {.type = NodeType::character, .rdev = {1, 3}}),
+                 Errc::not_permitted);
+    EXPECT_FAILS(check_new_device(user, {.type = NodeType::block}), Errc::not_permitted);
+    EXPECT_TRUE(check_new_device(user, {.type = NodeType::character}));
+    // chown(-1, -1) takes set-id bits, too; who may not chmod may not do that either.
+    AttributeChange change{.ownership = true};
+    file.permissions = Permissions(06755);
+    EXPECT_TRUE(check_change(user, file, change, false));
+    EXPECT_EQ(change.permissions, Permissions(0755));
+    file.uid = 0;
+    change = {.ownership = true};
+    EXPECT_FAILS(check_change(user, file, change, false), Errc::not_permitted);
+    file.permissions = Permissions(0755);
+    EXPECT_TRUE(check_change(user, file, change, false));
 }
 
 TEST_F(VfsTest, LinksFiles) {

@@ -1,5 +1,5 @@
-/// Two readers of one page whose disk fails, in every interleaving with two preemptions: the one that waits for the
-/// other's fill must hear of its end, and try for itself.
+/// Two readers of one page whose disk fails, in every interleaving with two preemptions: the one
+/// that waits for the other's fill must hear of its end, and try for itself.
 #include "fs/page_cache.hpp"
 #include "sched/sync/mutex.hpp"
 #include "sched/sync/wait_queue.hpp"

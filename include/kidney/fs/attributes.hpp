@@ -1,0 +1,77 @@
+/// What is known of a file besides its bytes: the values in the calls of Vnode.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace kidney::fs {
+
+enum class NodeType : std::uint8_t { regular, directory, symlink, character, block, fifo, socket };
+
+inline constexpr std::size_t max_name = 255;   ///< bytes of one path component
+inline constexpr std::size_t max_path = 4096;  ///< bytes of a path with its terminating NUL
+
+/// Permission bits 07777 (set-id, sticky, rwx x 3); the type is separate.
+class Permissions {
+public:
+    constexpr Permissions() noexcept = default;
+    explicit constexpr Permissions(std::uint16_t bits) noexcept : bits_(bits & 07777U) {}
+    [[nodiscard]] constexpr std::uint16_t bits() const noexcept { return bits_; }
+    friend constexpr bool operator==(Permissions, Permissions) noexcept = default;
+
+private:
+    std::uint16_t bits_ = 0;
+};
+
+/// Major and minor number of a device file.
+struct DeviceNumber {
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    friend constexpr bool operator==(const DeviceNumber&, const DeviceNumber&) noexcept = default;
+};
+
+/// Wall-clock time of a file event: seconds since 1970-01-01 UTC and nanoseconds (0 .. 999 999
+/// 999).
+struct FileTime {
+    std::int64_t seconds = 0;
+    std::uint32_t nanoseconds = 0;
+    friend constexpr auto operator<=>(const FileTime&, const FileTime&) noexcept = default;
+};
+
+struct Attributes {
+    std::uint64_t inode = 0;
+    std::uint32_t device = 0;  ///< number of the mounted file system
+    NodeType type = NodeType::regular;
+    Permissions permissions;
+    std::uint32_t links = 1;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint64_t size = 0;  ///< bytes
+    std::uint32_t block_size = 4096;
+    std::uint64_t blocks = 0;  ///< 512-byte units in use
+    DeviceNumber rdev;
+    FileTime accessed, modified, changed;
+    std::optional<FileTime> born{};  ///< where the file system knows it
+};
+
+/// What chmod, chown, utimes and truncate change; absent members stay.
+struct AttributeChange {
+    std::optional<Permissions> permissions{};
+    std::optional<std::uint32_t> uid{}, gid{};
+    std::optional<std::uint64_t> size{};
+    std::optional<FileTime> accessed{}, modified{};
+    bool ownership = false;  ///< chown was asked for, even if both numbers stay
+};
+
+/// What a new directory entry shall be.
+struct NewNode {
+    NodeType type = NodeType::regular;
+    Permissions permissions{};
+    std::uint32_t uid = 0, gid = 0;
+    DeviceNumber rdev{};
+    std::string_view target{};  ///< of a symbolic link
+};
+
+}  // namespace kidney::fs

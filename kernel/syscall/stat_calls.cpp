@@ -1,0 +1,304 @@
+/// stat and statfs in their many forms.
+#include "kernel/process/process.hpp"
+#include "kernel/syscall/old_ids.hpp"
+#include "kernel/syscall/path_argument.hpp"
+#include "kernel/syscall/path_calls.hpp"
+#include "kidney/abi/file_mode.hpp"
+
+#include <asm/stat.h>
+#include <asm/statfs.h>
+#include <concepts>
+#include <limits>
+#include <linux/stat.h>
+#include <linux/types.h>
+
+namespace kidney::kernel::calls {
+namespace {
+
+static_assert(sizeof(struct stat64) == 96 && sizeof(struct statx) == 256 &&
+              sizeof(struct statfs64) == 84 && sizeof(struct stat) == 64 &&
+              sizeof(struct __old_kernel_stat) == 32 && sizeof(struct statfs) == 64);
+
+std::uint32_t mode_of(const fs::Attributes& a) noexcept {
+    constexpr std::uint32_t types[] = {abi::mode_regular,   abi::mode_directory, abi::mode_symlink,
+                                       abi::mode_character, abi::mode_block,     abi::mode_fifo,
+                                       abi::mode_socket};
+    return types[static_cast<std::size_t>(a.type)] | a.permissions.bits();
+}
+
+std::uint32_t encode(fs::DeviceNumber d) noexcept {
+    return (d.minor & 0xffU) | d.major << 8 | (d.minor & ~0xffU) << 12;
+}
+
+/// Mounted file systems have no major number; the minor one tells them apart.
+constexpr fs::DeviceNumber anonymous_device(std::uint32_t number) noexcept {
+    return {0, number};
+}
+
+Status put_stat64(VirtAddr to, const fs::Attributes& a) noexcept {
+    struct stat64 s{};
+    s.st_dev = encode(anonymous_device(a.device));
+    s.__st_ino = static_cast<unsigned long>(a.inode);
+    s.st_mode = mode_of(a);
+    s.st_nlink = a.links;
+    s.st_uid = a.uid;
+    s.st_gid = a.gid;
+    s.st_rdev = encode(a.rdev);
+    s.st_size = static_cast<long long>(a.size);
+    s.st_blksize = a.block_size;
+    s.st_blocks = a.blocks;
+    s.st_atime = static_cast<unsigned long>(a.accessed.seconds);
+    s.st_atime_nsec = a.accessed.nanoseconds;
+    s.st_mtime = static_cast<unsigned long>(a.modified.seconds);
+    s.st_mtime_nsec = static_cast<unsigned int>(a.modified.nanoseconds);
+    s.st_ctime = static_cast<unsigned long>(a.changed.seconds);
+    s.st_ctime_nsec = a.changed.nanoseconds;
+    s.st_ino = a.inode;
+    return put_user(UserPtr<struct stat64>(to), s);
+}
+
+/// A value of today in a field of then. Error: value_overflow, which the caller collects.
+template <std::integral To>
+void narrow(To& to, std::uint64_t value, bool& fits) noexcept {
+    fits = fits && value <= std::numeric_limits<To>::max();
+    to = static_cast<To>(value);
+}
+/// Eight bits of major, eight of minor.
+void narrow_device(auto& to, fs::DeviceNumber d, bool& fits) noexcept {
+    fits = fits && d.major < 256 && d.minor < 256;
+    to = static_cast<std::uint16_t>(d.major << 8 | d.minor);
+}
+
+/// What both older structures have. Error: value_overflow.
+template <class Stat>
+Result<Stat> old_stat_of(const fs::Attributes& a) noexcept {
+    Stat s{};
+    bool fits = a.size <= fs::max_small_file;
+    narrow_device(s.st_dev, anonymous_device(a.device), fits);
+    narrow(s.st_ino, a.inode, fits);
+    s.st_mode = static_cast<std::uint16_t>(mode_of(a));
+    narrow(s.st_nlink, a.links, fits);
+    s.st_uid = id_as<OldId>(a.uid);
+    s.st_gid = id_as<OldId>(a.gid);
+    narrow_device(s.st_rdev, a.rdev, fits);
+    s.st_size = static_cast<decltype(s.st_size)>(a.size);
+    s.st_atime = static_cast<decltype(s.st_atime)>(a.accessed.seconds);
+    s.st_mtime = static_cast<decltype(s.st_mtime)>(a.modified.seconds);
+    s.st_ctime = static_cast<decltype(s.st_ctime)>(a.changed.seconds);
+    return fits ? Result<Stat>(s) : fail(Errc::value_overflow);
+}
+
+Status put_stat(VirtAddr to, const fs::Attributes& a) noexcept {
+    using Stat = struct stat;
+    Stat s = TRY(old_stat_of<Stat>(a));
+    s.st_blksize = a.block_size;
+    s.st_blocks = static_cast<unsigned long>(a.blocks);
+    s.st_atime_nsec = a.accessed.nanoseconds;
+    s.st_mtime_nsec = a.modified.nanoseconds;
+    s.st_ctime_nsec = a.changed.nanoseconds;
+    return put_user(UserPtr<Stat>(to), s);
+}
+
+Status put_old_stat(VirtAddr to, const fs::Attributes& a) noexcept {
+    using Stat = struct __old_kernel_stat;
+    return put_user(UserPtr<Stat>(to), TRY(old_stat_of<Stat>(a)));
+}
+
+statx_timestamp stamp(const fs::FileTime& t) noexcept {
+    statx_timestamp s{};
+    s.tv_sec = t.seconds;
+    s.tv_nsec = t.nanoseconds;
+    return s;
+}
+
+Status put_statx(VirtAddr to, const fs::Attributes& a, bool is_mount_root) noexcept {
+    struct statx s{};
+    s.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (a.born ? STATX_BTIME : 0U);
+    s.stx_blksize = a.block_size;
+    s.stx_attributes = is_mount_root ? STATX_ATTR_MOUNT_ROOT : 0;
+    s.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
+    s.stx_nlink = a.links;
+    s.stx_uid = a.uid;
+    s.stx_gid = a.gid;
+    s.stx_mode = static_cast<std::uint16_t>(mode_of(a));
+    s.stx_ino = a.inode;
+    s.stx_size = a.size;
+    s.stx_blocks = a.blocks;
+    s.stx_atime = stamp(a.accessed);
+    s.stx_btime = stamp(a.born.value_or(fs::FileTime{}));
+    s.stx_mtime = stamp(a.modified);
+    s.stx_ctime = stamp(a.changed);
+    s.stx_rdev_major = a.rdev.major;
+    s.stx_rdev_minor = a.rdev.minor;
+    s.stx_dev_minor = a.device;
+    s.stx_mnt_id = a.device;  // a file system is mounted once, so its number is the mount's, too
+    return put_user(UserPtr<struct statx>(to), s);
+}
+
+constexpr std::uint32_t stat_flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
+                                     AT_STATX_FORCE_SYNC | AT_STATX_DONT_SYNC;
+
+/// The attributes that (at, path, flags) means. AT_EMPTY_PATH with "" is fstat.
+Result<fs::Attributes> attributes_at(Process& self, std::int32_t at, Path path,
+                                     std::uint32_t flags) noexcept {
+    PathArgument argument;
+    TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
+    return argument.attributes((flags & AT_SYMLINK_NOFOLLOW) == 0);
+}
+Result<fs::Attributes> attributes_of(Process& self, Fd fd) noexcept {
+    return TRY(self.files.get_any(fd))->attributes();
+}
+
+constexpr std::uint32_t statfs_flags(const fs::FileSystemStatus& status) noexcept {
+    constexpr std::uint32_t st_rdonly = 1, st_valid = 0x20;
+    return st_valid | (status.read_only ? st_rdonly : 0U);
+}
+
+Status put_statfs64(const fs::FileSystemStatus& status, VirtAddr to) noexcept {
+    struct statfs64 s{};
+    s.f_type = status.magic;
+    s.f_bsize = s.f_frsize = status.block_size;
+    s.f_blocks = status.blocks;
+    s.f_bfree = s.f_bavail = status.free_blocks;
+    s.f_files = status.nodes;
+    s.f_ffree = status.free_nodes;
+    s.f_namelen = fs::max_name;
+    s.f_flags = statfs_flags(status);
+    return put_user(UserPtr<struct statfs64>(to), s);
+}
+
+/// Error: value_overflow.
+Status put_statfs(const fs::FileSystemStatus& status, VirtAddr to) noexcept {
+    struct statfs s{};
+    bool fits = true;
+    s.f_type = status.magic;
+    s.f_bsize = s.f_frsize = status.block_size;
+    narrow(s.f_blocks, status.blocks, fits);
+    narrow(s.f_bfree, status.free_blocks, fits);
+    s.f_bavail = s.f_bfree;
+    narrow(s.f_files, status.nodes, fits);
+    narrow(s.f_ffree, status.free_nodes, fits);
+    s.f_namelen = fs::max_name;
+    s.f_flags = statfs_flags(status);
+    return fits ? put_user(UserPtr<struct statfs>(to), s) : Status(fail(Errc::value_overflow));
+}
+
+Result<fs::FileSystemStatus> file_system_at(Process& self, Path path) noexcept {
+    PathArgument argument;
+    TRY(argument.read(self, AT_FDCWD, path));
+    return TRY(argument.node(true))->file_system().status();
+}
+
+}  // namespace
+
+Reply stat64(Process& self, Path path, VirtAddr to) noexcept {
+    TRY(put_stat64(to, TRY(attributes_at(self, AT_FDCWD, path, 0))));
+    return 0U;
+}
+Reply lstat64(Process& self, Path path, VirtAddr to) noexcept {
+    TRY(put_stat64(to, TRY(attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW))));
+    return 0U;
+}
+Reply fstat64(Process& self, Fd fd, VirtAddr to) noexcept {
+    TRY(put_stat64(to, TRY(attributes_of(self, fd))));
+    return 0U;
+}
+Reply fstatat64(Process& self, std::int32_t at, Path path, VirtAddr to,
+                std::uint32_t flags) noexcept {
+    if ((flags & ~stat_flags) != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(put_stat64(to, TRY(attributes_at(self, at, path, flags))));
+    return 0U;
+}
+
+Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std::uint32_t mask,
+            VirtAddr to) noexcept {
+    if ((mask & STATX__RESERVED) != 0 || (flags & ~stat_flags) != 0 ||
+        (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE) {
+        return fail(Errc::invalid_argument);
+    }
+    PathArgument argument;
+    TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
+    const Result<Ref<fs::Vnode>> node = argument.node((flags & AT_SYMLINK_NOFOLLOW) == 0);
+    if (!node && (!argument.is_empty() || node.error() != Errc::bad_descriptor)) {
+        return fail(node.error());
+    }
+    // A pipe has attributes, but no node.
+    const fs::Attributes attributes = TRY(node ? (*node)->attributes() : argument.attributes(true));
+    TRY(put_statx(to, attributes, node && (*node)->file_system().root() == *node));
+    return 0U;
+}
+
+Reply stat(Process& self, Path path, VirtAddr to) noexcept {
+    TRY(put_stat(to, TRY(attributes_at(self, AT_FDCWD, path, 0))));
+    return 0U;
+}
+Reply lstat(Process& self, Path path, VirtAddr to) noexcept {
+    TRY(put_stat(to, TRY(attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW))));
+    return 0U;
+}
+Reply fstat(Process& self, Fd fd, VirtAddr to) noexcept {
+    TRY(put_stat(to, TRY(attributes_of(self, fd))));
+    return 0U;
+}
+Reply old_stat(Process& self, Path path, VirtAddr to) noexcept {
+    TRY(put_old_stat(to, TRY(attributes_at(self, AT_FDCWD, path, 0))));
+    return 0U;
+}
+Reply old_lstat(Process& self, Path path, VirtAddr to) noexcept {
+    TRY(put_old_stat(to, TRY(attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW))));
+    return 0U;
+}
+Reply old_fstat(Process& self, Fd fd, VirtAddr to) noexcept {
+    TRY(put_old_stat(to, TRY(attributes_of(self, fd))));
+    return 0U;
+}
+
+Reply statfs64(Process& self, Path path, std::uint32_t size, VirtAddr to) noexcept {
+    if (size != sizeof(struct statfs64)) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(put_statfs64(TRY(file_system_at(self, path)), to));
+    return 0U;
+}
+Reply fstatfs64(Process& self, Fd fd, std::uint32_t size, VirtAddr to) noexcept {
+    if (size != sizeof(struct statfs64)) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(put_statfs64(TRY(self.files.get_any(fd))->file_system_status(), to));
+    return 0U;
+}
+Reply statfs(Process& self, Path path, VirtAddr to) noexcept {
+    TRY(put_statfs(TRY(file_system_at(self, path)), to));
+    return 0U;
+}
+Reply fstatfs(Process& self, Fd fd, VirtAddr to) noexcept {
+    TRY(put_statfs(TRY(self.files.get_any(fd))->file_system_status(), to));
+    return 0U;
+}
+
+Reply ustat(Process&, std::uint32_t device, VirtAddr to) noexcept {
+    struct ustat {
+        std::int32_t free_blocks;
+        std::uint32_t free_nodes;
+        std::array<char, 6> name, pack;
+    };
+    using Mounts = std::remove_cvref_t<decltype(vfs().mounts())>;
+    for (std::size_t n = 0; n < Mounts::capacity; ++n) {
+        const fs::MountRecord mount = vfs().mounts().at(n);
+        if (mount.file_system == nullptr ||
+            encode(anonymous_device(TRY(mount.root->attributes()).device)) != device) {
+            continue;
+        }
+        const fs::FileSystemStatus status = mount.file_system->status();
+        ustat u{};
+        u.free_blocks = static_cast<std::int32_t>(status.free_blocks);
+        u.free_nodes = static_cast<std::uint32_t>(status.free_nodes);
+        TRY(put_user(UserPtr<ustat>(to), u));
+        return 0U;
+    }
+    return fail(Errc::invalid_argument);
+}
+
+}  // namespace kidney::kernel::calls

@@ -80,8 +80,12 @@ public:
         around,  ///< the rest of the aligned window: programs jump, but not far
     };
 
-    PageCache(Heap& heap, Frames& frames, Map& map) noexcept
-        : heap_(heap), frames_(frames), map_(map) {}
+    /// Frames that the cache leaves to those who cannot ask it for more, at least. With fewer it
+    /// grows at its own expense.
+    static constexpr std::size_t keep_free = 64;
+
+    PageCache(Heap& heap, Frames& frames, Map& map, std::size_t leave_free = keep_free) noexcept
+        : heap_(heap), frames_(frames), map_(map), leave_free_(leave_free) {}
     ~PageCache() { KIDNEY_ASSERT(size_ == 0); }
     PageCache(const PageCache&) = delete;
     PageCache& operator=(const PageCache&) = delete;
@@ -187,9 +191,6 @@ private:
     static constexpr std::size_t buckets = 4096;
     static constexpr std::size_t reclaim_batch = 32;
     static constexpr std::uint32_t no_neighbours = ~std::uint32_t{0};  ///< of next_expected_
-    /// Frames that the cache leaves to those who cannot ask it for more: the kernel's heap and
-    /// stacks. From then on it grows at its own expense.
-    static constexpr std::size_t keep_free = 64;
 
     struct Found {
         bool is_ready = false;
@@ -259,7 +260,7 @@ private:
 
     /// Fresh pages; fewer than wanted if memory is short, but at least one.
     [[nodiscard]] Status collect(Batch& batch, std::uint32_t count) noexcept EXCLUDES(lock_) {
-        if (frames_.free_frames() < keep_free) {
+        if (frames_.free_frames() < leave_free_) {
             reclaim(reclaim_batch);
         }
         while (batch.count < count || batch.count == 0) {
@@ -373,6 +374,7 @@ private:
     Heap& heap_;
     Frames& frames_;
     Map& map_;
+    const std::size_t leave_free_;
     mutable Lock lock_;
     std::array<CachedPage*, buckets> table_ GUARDED_BY(lock_){};
     Uses used_ GUARDED_BY(lock_);  ///< most recently used last

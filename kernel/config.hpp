@@ -22,6 +22,7 @@
 #include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
 #include "mm/reclaiming_frames.hpp"
+#include "mm/reclaiming_heap.hpp"
 #include "policies/frame_allocator.hpp"
 #include "policies/heap.hpp"
 #include "policies/scheduler.hpp"
@@ -99,10 +100,18 @@ struct Preemption {
 // Memory.
 using KernelTables = KernelMap<PageFormat>;
 using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption>;
-using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>>;
+/// Says whose memory runs short (kernel/resource/frame_claims.cpp).
+struct Claimants {
+    [[nodiscard]] static mm::FrameClaim current() noexcept;
+};
+struct HeapContext {
+    [[nodiscard]] static bool may_sleep() noexcept;
+};
+using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>, Claimants>;
 using Stacks = KernelStacks<KernelTables, Frames, Mmu, SpinLock<ranks::kernel_map>>;
-using Heap = HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>;
 using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
+using Heap = mm::ReclaimingHeap<HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>,
+                                ReclaimingFrames, HeapContext>;
 using ReverseMap = mm::ReverseMap<Mutex<ranks::unmapping>, SpinLock<ranks::mappings>>;
 using MemoryEnvironment = mm::MemoryEnvironment<ReclaimingFrames, PhysMap, Heap, ReverseMap>;
 using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu, Heap,

@@ -7,10 +7,12 @@
 #include "kernel/log_device.hpp"
 #include "kernel/process/file_locks.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/resource/accounts.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/terminal_file.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace kidney::kernel {
@@ -19,8 +21,9 @@ namespace {
 using RandomPool = drivers::RandomPool<SpinLock<ranks::random>>;
 using Registry = fs::DeviceRegistry<Mutex<ranks::devices>>;
 using MemoryDevices = fs::MemoryDevices<Heap, RandomPool>;
-using Pipes = fs::PipeService<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::pipe>, WaitQueue,
-                              Mutex<ranks::devices>, SpinLock<ranks::poll>, WallFileClock>;
+using Pipes =
+    fs::PipeService<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::pipe>, WaitQueue,
+                    Mutex<ranks::devices>, SpinLock<ranks::poll>, WallFileClock, CurrentUserPays>;
 
 class TerminalDevices final : public fs::DeviceOpener {
 public:
@@ -49,7 +52,7 @@ void seed_random() noexcept {
 void start_devices() noexcept {
     random_pool.create();
     seed_random();
-    pipes.create(heap(), reclaiming_frames(), phys_map(), file_clock);
+    pipes.create(heap(), reclaiming_frames(), phys_map(), file_clock, pipe_limits());
     memory_devices.create(heap(), random_pool.get());
     start_file_locks();
     terminal_devices.create();
@@ -112,6 +115,13 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
     return {};
 }
 
+fs::PipeLimits pipe_limits() noexcept {
+    // As much as Linux allows, but no more than 1/16 and 1/8 of the memory.
+    constexpr std::size_t most = 16384;
+    const std::size_t total = frames().counts().total;
+    return {static_cast<std::uint32_t>(std::min(total / 16, most)),
+            static_cast<std::uint32_t>(total / 8)};
+}
 Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept {
     return pipes.get().create(non_blocking, packets);
 }

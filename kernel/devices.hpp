@@ -20,7 +20,9 @@ void start_devices() noexcept;
 /// Errors: as Vnode::create().
 [[nodiscard]] Status add_device_nodes(fs::Vnode& dev) noexcept;
 
-/// pipe2(2). Errors: no_memory.
+/// What the pipes of one user may hold.
+[[nodiscard]] fs::PipeLimits pipe_limits() noexcept;
+/// pipe2(2). Errors: no_memory, file_table_full.
 [[nodiscard]] Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept;
 
 /// Random bytes for programs: getrandom(2), AT_RANDOM. Any thread.

@@ -21,6 +21,7 @@ inline constexpr LockRank file_locks{21, "file locks"};    // a closed file lets
 inline constexpr LockRank unmapping{22, "unmapping"};      // a truncation visits all who map it
 inline constexpr LockRank address_space{23,
                                         "address space"};    // a fault holds it and asks for pages
+inline constexpr LockRank ipc{24, "ipc"};                    // a mapping of shared memory ends
 inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache
 inline constexpr LockRank file_system{30, "file system"};    // one mounted file system
 inline constexpr LockRank page_cache{34, "page cache"};      // filled from within a file system
@@ -32,12 +33,13 @@ inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts
 inline constexpr LockRank poll{56, "poll"};                    // a file's pollers; wakes them
-inline constexpr LockRank process_view{58,
-                                       "process view"};  // one entry or reference; takes nothing
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
-inline constexpr LockRank wait_queue{70, "wait queue"};      // a waker holds it while it wakes
-inline constexpr LockRank run_queue{80, "run queue"};        // one rank per CPU: 80 to 87
-inline constexpr LockRank futex{72, "futex"};                // wakes sleepers
+inline constexpr LockRank process_view{62,
+                                       "process view"};  // one entry or reference; takes nothing
+inline constexpr LockRank accounts{64, "accounts"};      // the list of users; takes nothing
+inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
+inline constexpr LockRank run_queue{80, "run queue"};    // one rank per CPU: 80 to 87
+inline constexpr LockRank futex{72, "futex"};            // wakes sleepers
 inline constexpr LockRank load_average{88, "load average"};  // takes nothing
 inline constexpr LockRank random{89, "random"};              // takes nothing
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty

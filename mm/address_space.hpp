@@ -278,8 +278,9 @@ public:
         const LockGuard guard(lock_);
         return regions_.totals();
     }
-    /// Pages that are present now, without the lock.
+    /// Pages that are present now, and frames that their tables take; without the lock.
     [[nodiscard]] ResidentPages resident() const noexcept { return pages_.resident().read(); }
+    [[nodiscard]] std::uint32_t table_count() const noexcept { return pages_.table_count(); }
     [[nodiscard]] SpaceUsage usage() noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         SpaceUsage sum;

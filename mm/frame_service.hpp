@@ -11,6 +11,7 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/mm/frame_allocator.hpp"
 #include "kidney/mm/frame_service.hpp"
+#include "mm/frame_reserve.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -29,8 +30,9 @@ struct FrameCounts {
 };
 
 /// Concurrency: any thread, any CPU; the lock is a spin lock in the kernel. Cost: allocate() and
-/// release() the policy's cost plus a lock and a count; retain() one atomic add.
-template <FrameAllocator Policy, BasicLockable Lock>
+/// release() the policy's cost plus a lock and a count; retain() one atomic add. `Claims` is asked
+/// only when memory is short.
+template <FrameAllocator Policy, BasicLockable Lock, FrameClaims Claims = NoFrameClaims>
 class FrameService {
 public:
     static constexpr const char* name = Policy::name;
@@ -73,8 +75,7 @@ public:
         }
         totals_.total += region.count;
         totals_.total_direct += low.count;
-        // WHY 1/64: user memory must not be able to starve the kernel's own allocations.
-        direct_reserve_ = totals_.total_direct / 64;
+        reserve_ = FrameReserve::of(totals_.total_direct);
     }
 
     /// One frame with one reference. Errors: no_memory.
@@ -115,7 +116,7 @@ public:
     /// 2^order contiguous frames of the direct zone; not counted one by one. Errors: no_memory.
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        return direct_.allocate(order);
+        return take_direct(order, false);
     }
     void free(FrameNumber first, FrameOrder order) noexcept EXCLUDES(lock_) {
         KIDNEY_ASSERT(first < direct_end_);
@@ -132,6 +133,10 @@ public:
         c.free_direct = direct_.free_frames();
         c.free = c.free_direct + high_.free_frames();
         return c;
+    }
+    [[nodiscard]] FrameReserve reserve() const noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return reserve_;
     }
     /// Is this a frame of managed RAM (and not, say, a device's memory)?
     [[nodiscard]] bool manages(FrameNumber frame) const noexcept { return span_.contains(frame); }
@@ -160,15 +165,21 @@ private:
 
     [[nodiscard]] Result<FrameNumber> take(FrameZone zone) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        if (zone == FrameZone::any) {
-            if (high_.free_frames() != 0) {
-                return high_.allocate(FrameOrder(0));
-            }
-            if (direct_.free_frames() <= direct_reserve_) {
-                return fail(Errc::no_memory);
-            }
+        const bool is_user_memory = zone == FrameZone::any;
+        if (is_user_memory && high_.free_frames() != 0) {
+            return high_.allocate(FrameOrder(0));
         }
-        return direct_.allocate(FrameOrder(0));
+        return take_direct(FrameOrder(0), is_user_memory);
+    }
+    [[nodiscard]] Result<FrameNumber> take_direct(FrameOrder order, bool is_user_memory) noexcept
+        REQUIRES(lock_) {
+        const std::size_t free = direct_.free_frames();
+        const std::size_t wanted = order.frames();
+        if (free < reserve_.highest() + wanted &&
+            free < reserve_.floor(Claims::current(), is_user_memory) + wanted) [[unlikely]] {
+            return fail(Errc::no_memory);
+        }
+        return direct_.allocate(order);
     }
     void give_back(FrameNumber first, FrameOrder order) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
@@ -179,7 +190,7 @@ private:
     Policy direct_ GUARDED_BY(lock_);
     Policy high_ GUARDED_BY(lock_);
     FrameCounts totals_ GUARDED_BY(lock_);
-    std::size_t direct_reserve_ GUARDED_BY(lock_) = 0;  ///< direct frames that `any` leaves alone
+    FrameReserve reserve_ GUARDED_BY(lock_);
     // Written by attach() at boot, before a second CPU runs.
     FrameRange span_;
     FrameNumber direct_end_;

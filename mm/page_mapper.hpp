@@ -14,6 +14,7 @@
 #include "kidney/hal/user_memory.hpp"
 #include "kidney/mm/frame_service.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -49,6 +50,10 @@ public:
     }
 
     [[nodiscard]] FrameNumber root() const noexcept { return root_; }
+    /// Tables below the root. Anybody may ask.
+    [[nodiscard]] std::uint32_t table_count() const noexcept {
+        return table_count_.load(std::memory_order_relaxed);  // a number, about which is no haste
+    }
 
     /// The leaf entry of a page, or nullptr if it has no table.
     [[nodiscard]] Entry* find(VirtAddr page) noexcept {
@@ -125,6 +130,7 @@ private:
     [[nodiscard]] Result<FrameNumber> new_table() noexcept {
         const FrameNumber frame = TRY(frames_.allocate(FrameZone::direct));
         std::memset(phys_.direct(frame).data(), 0, page_size);
+        table_count_.store(table_count() + 1, std::memory_order_relaxed);  // we have the lock
         return frame;
     }
     /// Frees the tables below the first `count` entries of a table of `level`.
@@ -152,6 +158,7 @@ private:
     Phys& phys_;
     FrameNumber root_;
     bool exists_ = false;
+    std::atomic<std::uint32_t> table_count_{0};
 };
 
 }  // namespace kidney::mm

@@ -33,6 +33,7 @@ public:
     }
     [[nodiscard]] FrameNumber root() const noexcept { return mapper_.root(); }
     [[nodiscard]] const ResidentCounter& resident() const noexcept { return resident_; }
+    [[nodiscard]] std::uint32_t table_count() const noexcept { return mapper_.table_count(); }
 
     /// This CPU translates through these tables from now on.
     void activate(CpuId cpu) noexcept {

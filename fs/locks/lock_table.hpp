@@ -10,22 +10,29 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
+#include "kidney/core/user_account.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
 #include "kidney/sched/waiting.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <utility>
 
 namespace kidney::fs {
 
-/// `Lock` guards the table; `Queue` is where owners sleep. Concurrency: any thread; set() sleeps if
-/// asked to. Nodes are retained while locked, and let go of without the lock held.
-template <mm::ObjectAllocator Heap, BasicLockable Lock, class Queue>
+/// `Lock` guards the table; `Queue` is where owners sleep; `Payers` tells who asks. Concurrency:
+/// any thread; set() sleeps if asked to. Nodes are retained while locked, and let go of without the
+/// lock held.
+template <mm::ObjectAllocator Heap, BasicLockable Lock, class Queue, class Payers = NobodyPays>
     requires sched::WaitQueueFor<Queue, Lock>
 class LockTable {
 public:
-    explicit LockTable(Heap& heap) noexcept : heap_(heap) {}
+    /// One user has no more than `most` locks, about: a change needs two for a moment.
+    explicit LockTable(Heap& heap,
+                       std::uint32_t most = std::numeric_limits<std::uint32_t>::max()) noexcept
+        : heap_(heap), most_(most) {}
     LockTable(const LockTable&) = delete;
     LockTable& operator=(const LockTable&) = delete;
     ~LockTable() KIDNEY_NO_TSA("last owner")
@@ -43,11 +50,12 @@ public:
     }
 
     /// Locks the range, whatever the owner held in it before. On error nothing has changed. Errors:
-    /// would_block (unless `wait`), deadlock (`wait`, among processes), interrupted, no_memory.
+    /// would_block (unless `wait`), deadlock (`wait`, among processes), interrupted, no_memory,
+    /// no_locks (the user has too many).
     [[nodiscard]] Status set(Vnode& node, const LockRequest& wanted, bool wait) noexcept
         EXCLUDES(lock_) {
         Spares spares(heap_);
-        TRY(spares.fill(node));
+        TRY(spares.fill(node, most_));
         LockGuard guard(lock_);
         while (blocker_of(node, wanted) != nullptr) {
             if (!wait) {
@@ -61,12 +69,16 @@ public:
         return {};
     }
 
-    /// Unlocks the owner's part of the range. Error: no_memory, when a lock falls in two.
+    /// Unlocks the owner's part of the range. Errors, when a lock falls in two: no_memory,
+    /// no_locks.
     [[nodiscard]] Status clear(Vnode& node, LockOwner owner, LockRange range) noexcept
         EXCLUDES(lock_) {
         Spares spares(heap_);
-        TRY(spares.fill(node));
+        const Status filled = spares.fill(node, most_);
         LockGuard guard(lock_);
+        if (!filled && falls_in_two(node, owner, range)) {
+            return filled;
+        }
         carve(node, owner, range, spares);
         changed_.wake_all();
         return {};
@@ -95,6 +107,7 @@ private:
     struct Held {
         Ref<Vnode> node;
         LockRequest what;
+        Share share;
         Held* next = nullptr;
     };
     /// A thread in set(), on its own stack.
@@ -115,10 +128,16 @@ private:
         Spares& operator=(const Spares&) = delete;
 
         /// One for the new lock, one in case an old one falls in two.
-        [[nodiscard]] Status fill(Vnode& node) noexcept {
+        [[nodiscard]] Status fill(Vnode& node, std::uint32_t most) noexcept {
+            const Payer payer = Payers()();
             for (int i = 0; i < 2; ++i) {
+                Share share;
+                if (!share.take(payer, Holding::file_locks, 1, most)) {
+                    return fail(Errc::no_locks);
+                }
                 put(*TRY(mm::make<Held>(heap_, Ref<Vnode>::share(node),
-                                        LockRequest{LockOwner::process(0)}, nullptr)));
+                                        LockRequest{LockOwner::process(0)}, std::move(share),
+                                        nullptr)));
             }
             return {};
         }
@@ -154,6 +173,18 @@ private:
         return first;
     }
 
+    /// Would the range leave two parts of a lock that the owner holds?
+    [[nodiscard]] bool falls_in_two(const Vnode& node, LockOwner owner,
+                                    LockRange range) const noexcept REQUIRES(lock_) {
+        for (const Held* held = held_; held != nullptr; held = held->next) {
+            const LockRange& old = held->what.range;
+            if (held->node.get() == &node && held->what.owner == owner && old.first < range.first &&
+                range.last < old.last) {
+                return true;
+            }
+        }
+        return false;
+    }
     /// Takes the range out of what the owner holds.
     void carve(const Vnode& node, LockOwner owner, LockRange range, Spares& spares) noexcept
         REQUIRES(lock_) {
@@ -258,6 +289,7 @@ private:
     }
 
     Heap& heap_;
+    const std::uint32_t most_;
     Lock lock_;
     Held* held_ GUARDED_BY(lock_) = nullptr;
     Waiting* waiting_ GUARDED_BY(lock_) = nullptr;

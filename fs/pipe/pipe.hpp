@@ -9,6 +9,7 @@
 #include "fs/poll_list.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
+#include "kidney/core/user_account.hpp"
 #include "kidney/fs/splice_pipe.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/hal/phys_map.hpp"
@@ -32,15 +33,18 @@ class Pipe final : public RefCounted, public SplicePipe {
     using Ring = PipeRing<typename S::HeapType, typename S::FramesType>;
 
 public:
+    static constexpr std::uint32_t first_pages = Ring::first_capacity;
     static constexpr std::size_t atomic = page_size;               ///< PIPE_BUF
     static constexpr std::uint32_t max_user_size = 1024U * 1024U;  ///< of set_size() for anybody
 
-    /// `node`: of a pipe with a name. `inode` names one without.
-    Pipe(S& service, Ref<Vnode> node, std::uint32_t inode) noexcept
+    /// `node`: of a pipe with a name. `inode` names one without. The pipe holds as many pages as
+    /// somebody pays for, at most `first_pages` to begin with.
+    Pipe(S& service, Ref<Vnode> node, std::uint32_t inode, Share pages) noexcept
         : service_(service),
           node_(std::move(node)),
           inode_(inode),
-          ring_(service.heap(), service.frames()) {}
+          share_(std::move(pages)),
+          ring_(service.heap(), service.frames(), share_.count()) {}
 
     /// Opens an end, or both. A pipe with a name waits for the other side, as fifo(7) says.
     /// Errors: no_device (a writer that does not wait, and no reader), interrupted.
@@ -232,8 +236,15 @@ public:
         if (slots < ring_.used() + reserved_) {
             return fail(Errc::busy);
         }
+        const std::uint32_t before = share_.count();
+        if (!share_.resize(slots, service_.limits().soft, is_privileged)) {
+            return fail(Errc::not_permitted);
+        }
         const bool was_full = is_full();
-        TRY(ring_.resize(slots));
+        if (const Status resized = ring_.resize(slots); !resized) {
+            static_cast<void>(share_.resize(before, before, true));
+            return fail(resized.error());
+        }
         tell_writers(was_full);
         return rounded;
     }
@@ -357,6 +368,7 @@ private:
     const Ref<Vnode> node_;
     const std::uint32_t inode_;
     Lock lock_;
+    Share share_ GUARDED_BY(lock_);
     Ring ring_ GUARDED_BY(lock_);
     std::uint32_t reserved_ GUARDED_BY(lock_) = 0;  ///< free slots that await a push() or cancel()
     bool is_lent_ GUARDED_BY(lock_) = false;        ///< the front piece; it stays the front

@@ -27,7 +27,9 @@ class PipeRing {
 public:
     static constexpr std::uint32_t first_capacity = 16;  ///< slots of a new pipe
 
-    PipeRing(Heap& heap, Frames& frames) noexcept : heap_(heap), frames_(frames) {}
+    /// `capacity` is a power of two, first_capacity at most.
+    PipeRing(Heap& heap, Frames& frames, std::uint32_t capacity = first_capacity) noexcept
+        : heap_(heap), frames_(frames), slots_(std::span(few_).first(capacity)) {}
     ~PipeRing() { give_up(slots_); }
     PipeRing(const PipeRing&) = delete;
     PipeRing& operator=(const PipeRing&) = delete;
@@ -114,7 +116,8 @@ public:
         if (slots == capacity()) {
             return {};
         }
-        if (slots != first_capacity) {
+        // Not from one part of the first slots to another.
+        if (slots != first_capacity || slots_.data() == few_.data()) {
             auto* const memory = static_cast<Slot*>(TRY(heap_.allocate(slots * sizeof(Slot))));
             next = {memory, slots};
         }
@@ -160,7 +163,7 @@ private:
     Heap& heap_;
     Frames& frames_;
     std::array<Slot, first_capacity> few_;
-    std::span<Slot> slots_ = few_;
+    std::span<Slot> slots_;
     std::uint32_t first_ = 0, used_ = 0;
 };
 

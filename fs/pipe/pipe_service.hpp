@@ -3,10 +3,12 @@
 
 #include "fs/pipe/pipe.hpp"
 #include "fs/vfs/special_files.hpp"
+#include "kidney/core/user_account.hpp"
 #include "kidney/fs/file_clock.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace kidney::fs {
@@ -53,10 +55,18 @@ struct PipeEnds {
     Ref<File> reader, writer;
 };
 
+/// Pages that the pipes of one user may hold. Beyond `soft` a new pipe gets few of them, beyond
+/// `hard` there is no new pipe.
+struct PipeLimits {
+    std::uint32_t soft = std::numeric_limits<std::uint32_t>::max();
+    std::uint32_t hard = std::numeric_limits<std::uint32_t>::max();
+};
+
 /// `Lock` guards one pipe each and is held over user copies; `TableLock` guards the list of fifos;
-/// `PollLock` is a spin lock. Concurrency: any thread.
+/// `PollLock` is a spin lock; `Payers` tells who makes a pipe. Concurrency: any thread.
 template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
-          class Queue, BasicLockable TableLock, BasicLockable PollLock, FileClock Clock>
+          class Queue, BasicLockable TableLock, BasicLockable PollLock, FileClock Clock,
+          class Payers = NobodyPays>
     requires sched::WaitQueueFor<Queue, Lock>
 class PipeService final : public SpecialFiles {
 public:
@@ -66,13 +76,14 @@ public:
     using QueueType = Queue;
     using PollLockType = PollLock;
 
-    PipeService(Heap& heap, Frames& frames, Map& map, Clock& clock) noexcept
-        : heap_(heap), frames_(frames), map_(map), clock_(clock) {}
+    PipeService(Heap& heap, Frames& frames, Map& map, Clock& clock, PipeLimits limits = {}) noexcept
+        : heap_(heap), frames_(frames), map_(map), clock_(clock), limits_(limits) {}
 
-    /// pipe(2); `packets` as OpenMode has it. Error: no_memory.
+    /// pipe(2); `packets` as OpenMode has it. Errors: no_memory, file_table_full (the user has too
+    /// many).
     [[nodiscard]] Result<PipeEnds> create(bool non_blocking, bool packets = false) noexcept {
-        const Ref<ThisPipe> pipe = TRY(mm::make_ref<ThisPipe>(
-            heap_, *this, Ref<Vnode>(), next_inode_.fetch_add(1, std::memory_order_relaxed)));
+        const Ref<ThisPipe> pipe =
+            TRY(make_pipe(Ref<Vnode>(), next_inode_.fetch_add(1, std::memory_order_relaxed)));
         Ref<File> reader = TRY(enter(pipe, {.read = true, .non_blocking = non_blocking}));
         Ref<File> writer =
             TRY(enter(pipe, {.write = true, .non_blocking = non_blocking, .packets = packets}));
@@ -89,6 +100,7 @@ public:
     [[nodiscard]] Frames& frames() noexcept { return frames_; }
     [[nodiscard]] Map& map() noexcept { return map_; }
     [[nodiscard]] FileTime now() noexcept { return clock_(); }
+    [[nodiscard]] const PipeLimits& limits() const noexcept { return limits_; }
     /// The last reference to `pipe` is gone.
     void pipe_gone(Pipe<PipeService>& pipe) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -113,12 +125,21 @@ private:
         }
         return Ref<File>::adopt(::new (memory) ThisFile(*this, pipe, mode));
     }
+    [[nodiscard]] Result<Ref<ThisPipe>> make_pipe(Ref<Vnode> node, std::uint32_t inode) noexcept {
+        constexpr std::uint32_t few_pages = 2;
+        const Payer payer = Payers()();
+        Share share;
+        if (!share.take(payer, Holding::pipe_pages, ThisPipe::first_pages, limits_.soft) &&
+            !share.take(payer, Holding::pipe_pages, few_pages, limits_.hard)) {
+            return fail(Errc::file_table_full);
+        }
+        return mm::make_ref<ThisPipe>(heap_, *this, std::move(node), inode, std::move(share));
+    }
     [[nodiscard]] Result<Ref<ThisPipe>> pipe_of(Vnode& node) noexcept EXCLUDES(lock_) {
         if (Ref<ThisPipe> known = find(node)) {
             return known;
         }
-        const Ref<ThisPipe> fresh =
-            TRY(mm::make_ref<ThisPipe>(heap_, *this, Ref<Vnode>::share(node), 0U));
+        const Ref<ThisPipe> fresh = TRY(make_pipe(Ref<Vnode>::share(node), 0));
         LockGuard guard(lock_);
         if (Ref<ThisPipe> known = find_locked(node)) {
             return known;  // somebody was faster
@@ -144,6 +165,7 @@ private:
     Frames& frames_;
     Map& map_;
     Clock& clock_;
+    const PipeLimits limits_;
     std::atomic<std::uint32_t> next_inode_ = 1;
     TableLock lock_;
     ThisPipe* named_ GUARDED_BY(lock_) = nullptr;

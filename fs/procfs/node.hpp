@@ -26,7 +26,6 @@ class ProcNode final : public Vnode {
 
 public:
     ProcNode(Fs& fs, ProcId id) noexcept : fs_(fs), id_(id) {}
-
     [[nodiscard]] NodeType type() const noexcept override { return type_of(id_.kind); }
     [[nodiscard]] FileSystem& file_system() const noexcept override { return fs_; }
     [[nodiscard]] Result<Attributes> attributes() noexcept override {
@@ -185,8 +184,10 @@ public:
                 out.write("4294967295");  // nobody has logged in
                 break;
             case ProcessText::oom_score:
+                format_to(out, "{}\n", facts.memory_score);
+                break;
             case ProcessText::oom_score_adj:
-                out.write("0\n");  // whoever needs a page that is not there is ended
+                format_to(out, "{}\n", facts.memory_adjustment);
                 break;
             default:
                 format_to(out, "{}\n", static_cast<const char*>(facts.name.data()));

@@ -26,6 +26,8 @@ struct ProcessFacts {
     std::uint32_t resident_pages = 0;
     std::uint32_t uid = 0, effective_uid = 0, gid = 0, effective_gid = 0;
     std::uint32_t umask = 0;
+    std::uint32_t memory_score = 0;      ///< oom_score
+    std::int32_t memory_adjustment = 0;  ///< oom_score_adj
     /// Sets of signals; bit n is signal n + 1.
     std::uint64_t pending = 0, blocked = 0, ignored = 0, caught = 0;
 };

@@ -5,6 +5,7 @@
 /// operations on names; what a node is is in node.hpp, how its bytes are stored in bytes.hpp.
 #pragma once
 
+#include "fs/tmpfs/budget.hpp"
 #include "fs/tmpfs/node.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/file_clock.hpp"
@@ -22,11 +23,13 @@
 namespace kidney::fs {
 
 /// How much a tmpfs may hold, and what it is called: /dev is one, too ("devtmpfs"). A second name
-/// of a node counts like a node: both are memory that only the file system can give back.
+/// of a node counts like a node: both are memory that only the file system can give back. `pages`
+/// are of file data; the budget, if there is one, pays for everything.
 struct TmpfsLimits {
     std::uint32_t pages = std::numeric_limits<std::uint32_t>::max();
     std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
     const char* type_name = "tmpfs";
+    TmpfsBudget* budget = nullptr;
 };
 
 /// Concurrency: any thread. One lock for all names (rename needs several directories at once), one
@@ -38,13 +41,13 @@ public:
     using Node = TmpfsNode<Tmpfs>;
     using Directory = TmpfsDirectory<Node>;
     using Entry = TmpfsEntry<Node>;
-    using HeapType = Heap;
+    using HeapType = TmpfsHeap<Heap>;
     using LockType = Lock;
 
     /// `device` is st_dev. Call start() before use.
     Tmpfs(Heap& heap, Frames& frames, Map& map, Clock& clock, std::uint32_t device,
           TmpfsLimits limits) noexcept
-        : heap_(heap),
+        : heap_(heap, limits.budget),
           frames_(frames),
           map_(map),
           clock_(clock),
@@ -66,11 +69,11 @@ public:
 
     [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
     [[nodiscard]] FileSystemStatus status() noexcept override {
-        // Without a limit of its own, what is free is what the machine has free.
-        const std::uint64_t used = pages_.load(std::memory_order_relaxed);
-        const std::uint64_t free_frames = frames_.free_frames();
-        const std::uint64_t total =
-            limits_.pages < used + free_frames ? limits_.pages : used + free_frames;
+        // Without a limit of its own, what is free is what the budget has, or the machine.
+        const std::uint64_t used = used_pages();
+        const std::uint64_t left = limits_.budget == nullptr ? frames_.free_frames()
+                                                             : limits_.budget->free() >> page_shift;
+        const std::uint64_t total = limits_.pages < used + left ? limits_.pages : used + left;
         const std::uint32_t nodes = nodes_.load(std::memory_order_relaxed);
         return {.magic = 0x01021994,
                 .block_size = page_size,
@@ -87,7 +90,7 @@ public:
     }
 
     // For the nodes.
-    [[nodiscard]] Heap& heap() noexcept { return heap_; }
+    [[nodiscard]] HeapType& heap() noexcept { return heap_; }
     [[nodiscard]] Map& map() noexcept { return map_; }
     [[nodiscard]] Frames& frames() noexcept { return frames_; }
     [[nodiscard]] FileTime now() noexcept { return clock_(); }
@@ -100,15 +103,28 @@ public:
             pages_.fetch_sub(1, std::memory_order_relaxed);
             return fail(Errc::no_space);
         }
+        if (limits_.budget != nullptr) {
+            if (const Status paid = limits_.budget->take(page_size); !paid) {
+                pages_.fetch_sub(1, std::memory_order_relaxed);
+                return fail(paid.error());
+            }
+        }
         Result<FrameNumber> frame = frames_.allocate(mm::FrameZone::direct);
         if (!frame) {
-            pages_.fetch_sub(1, std::memory_order_relaxed);
+            page_gone();
         }
         return frame;
     }
     void give_page(FrameNumber frame) noexcept {
         frames_.release(frame);
-        pages_.fetch_sub(1, std::memory_order_relaxed);
+        page_gone();
+    }
+    [[nodiscard]] std::size_t data_pages() const noexcept {
+        return pages_.load(std::memory_order_relaxed);
+    }
+    /// The same and, by their size, all objects that belong to them.
+    [[nodiscard]] std::size_t used_pages() const noexcept {
+        return data_pages() + (heap_.used_bytes() >> page_shift);
     }
     void node_gone() noexcept { nodes_.fetch_sub(1, std::memory_order_relaxed); }
     /// One name less. If it was one of several, it was counted.
@@ -232,6 +248,12 @@ public:
     }
 
 private:
+    void page_gone() noexcept {
+        pages_.fetch_sub(1, std::memory_order_relaxed);
+        if (limits_.budget != nullptr) {
+            limits_.budget->give_back(page_size);
+        }
+    }
     /// Error: no_space.
     [[nodiscard]] Status count_node() noexcept {
         if (nodes_.fetch_add(1, std::memory_order_relaxed) >= limits_.nodes) {
@@ -374,7 +396,7 @@ private:
         return {};
     }
 
-    Heap& heap_;
+    HeapType heap_;
     Frames& frames_;
     Map& map_;
     Clock& clock_;

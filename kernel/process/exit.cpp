@@ -29,12 +29,13 @@ void release_resources(Process& self) noexcept {
     self.interval_timers.cancel();
     self.posix_timers.remove_all(self);
     clear_thread_word(self);
+    // Memory first: others may wait for it, and the files may wait for others.
+    leave_address_space(self);
     self.files.close_all();
     self.replace(self.directory, Ref<fs::Vnode>());
     self.replace(self.root, Ref<fs::Vnode>());
     self.replace(self.executable, Ref<fs::Vnode>());
     self.execution.end();
-    leave_address_space(self);
     return_borrowed_memory(self, sched::WakeHint::sync);
 }
 
@@ -83,6 +84,7 @@ void exit_process(Process& self, ExitStatus status) noexcept {
     if (self.pid == init_pid) {
         init_has_exited(status);
     }
+    self.is_ending.store(true, std::memory_order_relaxed);
     release_resources(self);
     SignalQueue undelivered;
     Ref<Process> reaped;  // by nobody: no wait4 will come

@@ -2,6 +2,8 @@
 
 #include "kernel/boot_object.hpp"
 
+#include <algorithm>
+
 namespace kidney::kernel {
 namespace {
 
@@ -46,8 +48,11 @@ void give_up_locks_at_end(fs::File& file) noexcept {
 }
 
 void start_file_locks() noexcept {
-    records.create(heap());
-    whole_files.create(heap());
+    // Of either kind, for each user. They are looked through one by one: not too many.
+    constexpr std::size_t many = 4096;
+    const auto most = static_cast<std::uint32_t>(std::min(frames().counts().total / 16, many));
+    records.create(heap(), most);
+    whole_files.create(heap(), most);
 }
 
 }  // namespace kidney::kernel

@@ -3,10 +3,11 @@
 
 #include "fs/locks/lock_table.hpp"
 #include "kernel/process/process.hpp"
+#include "kernel/resource/accounts.hpp"
 
 namespace kidney::kernel {
 
-using FileLocks = fs::LockTable<Heap, Mutex<ranks::file_locks>, WaitQueue>;
+using FileLocks = fs::LockTable<Heap, Mutex<ranks::file_locks>, WaitQueue, CurrentUserPays>;
 
 /// fcntl: owned by processes, or by open files (F_OFD_SETLK).
 [[nodiscard]] FileLocks& record_locks() noexcept;

@@ -4,6 +4,7 @@
 #include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/thread_area.hpp"
+#include "kernel/resource/accounts.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/threads.hpp"
@@ -13,8 +14,6 @@
 
 namespace kidney::kernel {
 namespace {
-
-constexpr std::size_t max_processes = 4096;
 
 /// First function of every user thread.
 void run_child(void* argument) noexcept {
@@ -27,10 +26,12 @@ void run_child(void* argument) noexcept {
     arch::enter_user_mode(&frame);
 }
 
-/// A half-made child, taken apart again unless it is completed.
+/// A half-made child, taken apart again unless it is completed. It is in its user's books already.
 class ChildInTheMaking {
 public:
-    explicit ChildInTheMaking(Process& p) noexcept : process_(&p) {}
+    ChildInTheMaking(Process& p, const Process& parent) noexcept : process_(&p) {
+        p.account = parent.account;
+    }
     ~ChildInTheMaking() {
         if (process_ == nullptr) {
             return;
@@ -38,6 +39,7 @@ public:
         if (process_->thread != nullptr) {
             destroy_thread(*process_->thread);
         }
+        process_->account->give_back(Holding::processes, 1);
         Ref<Process>::adopt(process_).reset();
     }
     ChildInTheMaking(const ChildInTheMaking&) = delete;
@@ -107,7 +109,7 @@ void inherit_scheduling(const Process& parent, Process& child) noexcept REQUIRES
 /// Enters the child in the table and in the family.
 Status adopt(Process& parent, Process& child, const ForkRequest& request) noexcept {
     LockGuard guard(process_lock);
-    if (processes().count() >= max_processes) {
+    if (!has_process_slot(processes().count(), *child.account)) {
         return fail(Errc::would_block);
     }
     child.pid = processes().allocate_pid();
@@ -122,6 +124,7 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
     child.terminal = parent.terminal;
     child.exit_signal = request.sister ? parent.exit_signal : request.exit_signal;
     child.lender = request.wait_until_released ? &parent : nullptr;
+    child.memory_adjustment = parent.memory_adjustment;
     child.signals.copy_for_fork(parent.signals);
     child.arguments = parent.arguments;
     child.environment = parent.environment;
@@ -167,8 +170,14 @@ Result<Pid> fork_process(Process& parent, const hal::TrapFrame& frame,
         }
         parent.signals.begin_fork();
     }
-    Process& child = *TRY(mm::make<Process>(heap()));
-    ChildInTheMaking making(child);
+    TRY(book_process(parent));
+    const Result<Process*> made = mm::make<Process>(heap());
+    if (!made) {
+        parent.account->give_back(Holding::processes, 1);
+        return fail(made.error());
+    }
+    Process& child = **made;
+    ChildInTheMaking making(child, parent);
     child.thread = TRY(create_thread(parent.name()));
     child.thread->process = &child;
     TRY(copy_memory(parent, child, request.share_memory));

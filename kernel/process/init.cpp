@@ -7,6 +7,7 @@
 #include "kernel/exec/exec.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
+#include "kernel/resource/accounts.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
@@ -101,7 +102,11 @@ void run_first_process(void* argument) noexcept {
 Status start_first_process(const FirstProgram& program) noexcept {
     first_program = program;
     create_process_table();
+    start_accounts();
     Process& self = *TRY(mm::make<Process>(heap()));
+    self.account = TRY(account_of(0));
+    self.account->take(Holding::processes, 1);
+    self.limits.set_for(process_capacity());
     self.thread = TRY(create_thread("init"));
     self.thread->process = &self;
     self.root = self.directory = vfs().root();

@@ -22,6 +22,17 @@ struct Limit {
 /// What RLIMIT_CPU has to say to a process.
 enum class CpuVerdict : std::uint8_t { go_on, warn, end };
 
+/// How many processes a machine with so many frames may have: an eighth of its memory goes into
+/// their stacks and tables. No more than there is address space for stacks.
+[[nodiscard]] constexpr std::uint32_t processes_for(std::size_t frames) noexcept {
+    constexpr std::size_t frames_each = 32, least = 64, most = 3000;
+    return static_cast<std::uint32_t>(std::clamp(frames / frames_each, least, most));
+}
+/// Of so many, those that ordinary users cannot take.
+[[nodiscard]] constexpr std::uint32_t slots_for_root(std::uint32_t processes) noexcept {
+    return std::max(processes / 16, 8U);
+}
+
 class Limits {
 public:
     static constexpr std::uint32_t count = abi::limit_kinds;
@@ -30,9 +41,17 @@ public:
         limits_[abi::limit_stack].current = 8U << 20;
         limits_[abi::limit_core].current = 0;
         limits_[abi::limit_open_files] = {1024, 1024};
-        limits_[abi::limit_processes] = {4096, 4096};
-        limits_[abi::limit_pending_signals] = {1024, 1024};
+        limits_[abi::limit_locked] = {8U << 20, 8U << 20};
+        limits_[abi::limit_message_queue] = {819200, 819200};
         limits_[abi::limit_nice] = limits_[abi::limit_realtime_priority] = {0, 0};
+    }
+    /// Those that depend on how many processes the machine may have.
+    void set_for(std::uint32_t processes) noexcept {
+        limits_[abi::limit_processes] =
+            limits_[abi::limit_pending_signals] = {processes / 2, processes / 2};
+    }
+    [[nodiscard]] std::uint64_t current(abi::LimitKind kind) const noexcept {
+        return limits_[kind].current;
     }
     /// Error: invalid_argument.
     [[nodiscard]] Result<Limit> get(std::uint32_t resource) const noexcept {

@@ -12,7 +12,10 @@
 #include "kernel/process/process.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/resource/accounts.hpp"
+#include "kernel/resource/out_of_memory.hpp"
 #include "kernel/storage/disk_files.hpp"
+#include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/tty/console_terminal.hpp"
@@ -113,6 +116,9 @@ void add_signal_facts(const Process& p, fs::ProcessFacts& f) noexcept REQUIRES(p
         f.foreground_group = p.terminal->foreground().value();
     }
     f.umask = p.umask;
+    f.memory_score =
+        mm::badness_score(victim_facts(p), static_cast<std::uint32_t>(frames().counts().total));
+    f.memory_adjustment = p.memory_adjustment;
     add_signal_facts(p, f);
     f.uid = p.identity.user.real;
     f.effective_uid = p.identity.user.effective;
@@ -309,9 +315,13 @@ void write_cpus(void* description, fs::TextOutput& out) noexcept {
 void write_memory(void*, fs::TextOutput& out) noexcept {
     const auto frames_now = frames().counts();
     const std::uint64_t cached = kernel_objects.page_cache.get().size();
+    const std::uint64_t usable = frames_now.free + cached;
+    const std::uint64_t reserved = frames().reserve().highest();
     fs::write_meminfo({.total_kib = std::uint64_t{frames_now.total} * 4,
                        .free_kib = std::uint64_t{frames_now.free} * 4,
-                       .cached_kib = cached * 4},
+                       .available_kib = (usable - std::min(usable, reserved)) * 4,
+                       .cached_kib = cached * 4,
+                       .shared_kib = std::uint64_t{memory_file_pages()} * 4},
                       out);
 }
 /// What the clock and each CPU did so far, in nanoseconds; finer than /proc/stat, for measurements.
@@ -355,8 +365,9 @@ Status add_system_names(Procfs& proc) noexcept {
             [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", host_name()); }));
     TRY(add("pid_max",
             [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", max_pid); }));
-    TRY(add("threads-max",
-            [](void*, fs::TextOutput& out) noexcept { format_to(out, "{}\n", max_pid); }));
+    TRY(add("threads-max", [](void*, fs::TextOutput& out) noexcept {
+        format_to(out, "{}\n", process_capacity());
+    }));
     TRY(add("ngroups_max", [](void*, fs::TextOutput& out) noexcept {
         format_to(out, "{}\n", Identity::max_groups);
     }));

@@ -23,6 +23,7 @@
 #include "kidney/core/bounded.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/core/time.hpp"
+#include "kidney/core/user_account.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -87,6 +88,8 @@ public:
     IntervalTimers interval_timers{*this};
     PosixTimers posix_timers;
     RestartMode restart_mode = RestartMode::none;
+    bool exceeds_process_limit = false;  ///< since a change of user; exec looks once more
+    bool uses_reserve = false;           ///< memory must be had at once (frame_claims.cpp)
     /// When a restarted sleep or poll shall end; never() if none is under way.
     Instant resumed_deadline = Instant::never();
     /// Registers of a forked child until it first runs.
@@ -105,6 +108,9 @@ public:
     std::uint32_t personality = 0;   ///< kept, not acted on
     std::uint32_t timer_slack = default_timer_slack;  ///< ns; kept: sleeps end when they should
     bool keeps_capabilities = false;                  ///< kept, not acted on
+    Ref<UserAccount> account;            ///< of the real user; changed by its owner only
+    std::int32_t memory_adjustment = 0;  ///< oom_score_adj
+    Instant killed_for_memory = Instant::never();
     Pid group, session;
     Terminal* terminal = nullptr;   ///< controlling terminal
     ExitStatus status;              ///< of a zombie, or the stop signal
@@ -118,6 +124,9 @@ public:
     std::uint32_t pending_stop = 0;  ///< signal of a stop under way
     CpuTimes final_times;            ///< of a zombie
     BoundedText<15> final_name;      ///< likewise
+
+    /// SIGKILL is on its way, or the process exits.
+    std::atomic<bool> is_ending{false};
 
     ListHook in_table, in_siblings, in_bucket;
     using Children = boost::intrusive::list<
@@ -138,6 +147,14 @@ public:
     [[nodiscard]] Ref<T> look_at(const Ref<T>& member) noexcept EXCLUDES(view_lock_) {
         LockGuard guard(view_lock_);
         return member;
+    }
+
+    /// The same without a reference, for something short: f(pointer, or null) under the view's
+    /// lock.
+    template <class T, class F>
+    [[nodiscard]] auto peek(const Ref<T>& member, F&& f) noexcept EXCLUDES(view_lock_) {
+        LockGuard guard(view_lock_);
+        return f(static_cast<const T*>(member.get()));
     }
 
     /// A signal waits to be delivered: interruptible sleeps end with Errc::restart or interrupted.

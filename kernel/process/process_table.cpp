@@ -57,6 +57,7 @@ Ref<Process> ProcessTable::remove(Process& p) noexcept {
         p.parent = nullptr;
     }
     p.terminal = nullptr;
+    p.account->give_back(Holding::processes, 1);
     return Ref<Process>::adopt(&p);
 }
 

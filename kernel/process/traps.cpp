@@ -2,11 +2,13 @@
 
 #include "arch/i686/trap/vectors.hpp"
 #include "kernel/process/process.hpp"
+#include "kernel/resource/out_of_memory.hpp"
 #include "kernel/signal/delivery.hpp"
 #include "kernel/signal/send.hpp"
 #include "kidney/core/log.hpp"
 
 #include <atomic>
+#include <cstdint>
 
 namespace kidney::kernel {
 namespace {
@@ -14,9 +16,8 @@ namespace {
 /// What the fault engine's error means to the program.
 SignalCause cause_of(const hal::TrapFrame& frame, const hal::PageFault& fault, Errc why,
                      std::uint32_t& signal) noexcept {
-    signal = why == Errc::bad_address || why == Errc::permission_denied ? abi::sig_segv
-             : why == Errc::no_memory                                   ? abi::sig_kill
-                                                                        : abi::sig_bus;
+    signal =
+        why == Errc::bad_address || why == Errc::permission_denied ? abi::sig_segv : abi::sig_bus;
     const std::int32_t code = signal == abi::sig_bus           ? abi::bus_adrerr
                               : why == Errc::permission_denied ? abi::segv_accerr
                                                                : abi::segv_maperr;
@@ -72,14 +73,26 @@ ExceptionSignal signal_of(const hal::TrapFrame& frame, std::uint32_t vector) noe
     }
 }
 
-/// The first process cannot end without the machine: it touches the page again a little later, when
-/// others have had theirs taken away.
-void wait_for_memory() noexcept {
-    static constinit std::atomic<bool> told = false;
-    if (!told.exchange(true, std::memory_order_relaxed)) {
-        log::warning<"process">("out of memory: process 1 waits for a page");
+/// There was no page. A program touches it again a little later, when somebody has ended; signals
+/// come in between. The kernel on its way through a system call may hold what a victim waits for:
+/// after a while it takes the page from the reserve, and in the end it gives up.
+Status resolve_without_memory(Process& self, const hal::PageFault& fault, bool from_user) noexcept {
+    constexpr int patience = 20;
+    if (from_user) {
+        make_room(self);
+        return {};
     }
-    dispatcher().sleep_until(Clock::now() + Duration::milliseconds(10));
+    Status status = fail(Errc::no_memory);
+    for (int n = 0; n < 2 * patience && !status && status.error() == Errc::no_memory; ++n) {
+        if (self.is_ending.load(std::memory_order_relaxed)) {
+            return fail(Errc::bad_address);
+        }
+        make_room(self);
+        self.uses_reserve = n >= patience;
+        status = self.memory->handle_fault(fault);
+        self.uses_reserve = false;
+    }
+    return status;
 }
 
 }  // namespace
@@ -89,16 +102,15 @@ bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noex
     if (self == nullptr || !self->memory) {
         return false;
     }
-    const Status resolved = self->memory->handle_fault(fault);
+    Status resolved = self->memory->handle_fault(fault);
+    if (!resolved && resolved.error() == Errc::no_memory) [[unlikely]] {
+        resolved = resolve_without_memory(*self, fault, frame.from_user());
+    }
     if (resolved) {
         return true;
     }
     if (!frame.from_user()) {
         return false;  // a system call reports EFAULT
-    }
-    if (resolved.error() == Errc::no_memory && self->pid == init_pid) {
-        wait_for_memory();
-        return true;
     }
     std::uint32_t signal = 0;
     const SignalCause cause = cause_of(frame, fault, resolved.error(), signal);

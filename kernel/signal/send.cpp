@@ -25,6 +25,9 @@ PostResult send_signal(Process& target, std::uint32_t signal, const SignalCause&
     }
     const PostResult result = target.signals.post(signal, cause, queued);
     if (result == PostResult::wake) {
+        if (signal == abi::sig_kill) {
+            target.is_ending.store(true, std::memory_order_relaxed);
+        }
         notify(target);
     }
     return result;

@@ -22,6 +22,7 @@ enum DeviceNumbers : std::uint32_t {
 };
 
 constinit WallFileClock file_clock;
+constinit BootObject<fs::TmpfsBudget> memory_files;
 constinit BootObject<RootFileSystem> root_file_system;
 constinit BootObject<Tmpfs> tmp_file_system;
 constinit BootObject<Tmpfs> dev_file_system;
@@ -55,8 +56,12 @@ void mount_or_warn(std::string_view path, Status started, fs::FileSystem& file_s
 
 void mount_file_systems(const BootOptions& options) noexcept {
     Kernel& k = kernel_objects;
-    reclaiming_frames().add_reclaimer(k.page_cache.create(heap(), frames(), phys_map()));
+    // It leaves more free than any of those may take who cannot ask it to shrink.
+    reclaiming_frames().add_reclaimer(
+        k.page_cache.create(heap(), frames(), phys_map(),
+                            frames().reserve().highest() + PageCache::keep_free));
     reclaiming_frames().add_reclaimer(stacks());
+    heap().set_reclaimer(reclaiming_frames());
     k.vfs.create(heap());
 
     Disk& disk = root_disk(options);
@@ -71,10 +76,10 @@ void mount_file_systems(const BootOptions& options) noexcept {
     log::info<"mount">("{} is the root file system, read-only ext2", disk.name.view());
 
     constexpr fs::Permissions everybody_sticky{01777};
-    // Half of the memory: programs must find some, too. Names are memory as well, even of empty
-    // files: less than a page each, and no more than there may be pages.
+    // Half of the memory for all of them together: programs must find some, too.
     const auto half = static_cast<std::uint32_t>(frames().counts().total / 2);
-    const fs::TmpfsLimits limits{.pages = half, .nodes = half};
+    const fs::TmpfsLimits limits{.nodes = half,
+                                 .budget = &memory_files.create(std::size_t{half} << page_shift)};
     Tmpfs& tmp = tmp_file_system.create(heap(), reclaiming_frames(), phys_map(), file_clock,
                                         tmp_device, limits);
     mount_or_warn("/tmp", tmp.start(everybody_sticky), tmp, "tmpfs");
@@ -101,10 +106,27 @@ void mount_file_systems(const BootOptions& options) noexcept {
     }
 }
 
-Result<Ref<fs::Vnode>> create_memory_file(const fs::NewNode& node, std::uint64_t size) noexcept {
-    Ref<fs::Vnode> file = TRY(unnamed_file_system.get().create_unnamed(node, false));
+namespace {
+Result<Ref<fs::Vnode>> create_file(Tmpfs& in, const fs::NewNode& node, std::uint64_t size) noexcept {
+    Ref<fs::Vnode> file = TRY(in.create_unnamed(node, false));
     TRY(file->set_attributes({.size = size}));
     return file;
+}
+}  // namespace
+
+Result<Ref<fs::Vnode>> create_memory_file(const fs::NewNode& node, std::uint64_t size) noexcept {
+    return create_file(unnamed_file_system.get(), node, size);
+}
+Result<Ref<fs::Vnode>> create_counted_file(const fs::NewNode& node, std::uint64_t size) noexcept {
+    return create_file(shm_file_system.get(), node, size);
+}
+
+std::size_t memory_file_pages() noexcept {
+    std::size_t pages = 0;
+    for (BootObject<Tmpfs>* const each : {&tmp_file_system, &dev_file_system, &shm_file_system, &unnamed_file_system}) {
+        pages += each->is_created() ? each->get().data_pages() : 0;
+    }
+    return pages;
 }
 
 }  // namespace kidney::kernel

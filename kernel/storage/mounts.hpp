@@ -6,17 +6,24 @@
 #include "kidney/core/result.hpp"
 #include "kidney/fs/vnode.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace kidney::kernel {
 
-/// Mounts the root disk (`root=`, else the first disk) read-only on /, a tmpfs on /tmp, and devices
-/// on /dev. Panics with a clear reason when there is no root file system: nothing can run then.
+/// Mounts the root disk (`root=`, else the first disk) read-only on /, a tmpfs on /tmp and
+/// /dev/shm, and devices on /dev. Panics with a clear reason when there is no root file system:
+/// nothing can run then.
 void mount_file_systems(const BootOptions& options) noexcept;
 
 /// A file of `size` zeros in memory that has no name: what is behind shared anonymous memory.
 /// Errors: no_memory, no_space, file_too_big.
 [[nodiscard]] Result<Ref<fs::Vnode>> create_memory_file(const fs::NewNode& node,
                                                         std::uint64_t size) noexcept;
+/// The same, counted as what is on /dev/shm: for memory that no process need have mapped.
+[[nodiscard]] Result<Ref<fs::Vnode>> create_counted_file(const fs::NewNode& node,
+                                                         std::uint64_t size) noexcept;
+/// Pages with the data of files that are only in memory.
+[[nodiscard]] std::size_t memory_file_pages() noexcept;
 
 }  // namespace kidney::kernel

@@ -61,6 +61,8 @@ inline constexpr std::int32_t restart_number = 512;
             return EINVAL;
         case Errc::too_many_files:
             return EMFILE;
+        case Errc::file_table_full:
+            return ENFILE;
         case Errc::not_a_terminal:
             return ENOTTY;
         case Errc::file_too_big:
@@ -93,6 +95,12 @@ inline constexpr std::int32_t restart_number = 512;
             return ETIMEDOUT;
         case Errc::deadlock:
             return EDEADLK;
+        case Errc::no_locks:
+            return ENOLCK;
+        case Errc::no_message:
+            return ENOMSG;
+        case Errc::identifier_removed:
+            return EIDRM;
         case Errc::corrupted:
             return EUCLEAN;
         case Errc::text_busy:

@@ -1,6 +1,7 @@
 /// Numbers of processes, users and groups.
 #include "kernel/process/job_control.hpp"
 #include "kernel/process/process_table.hpp"
+#include "kernel/resource/accounts.hpp"
 #include "kernel/syscall/process_calls.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
@@ -54,6 +55,27 @@ Reply change_identity(Process& self, F&& change) noexcept {
     return 0U;
 }
 
+/// The same for users, whose real one pays for what the process holds. As on Linux the call fails
+/// with EAGAIN when there is no memory for a new account.
+template <class F>
+Reply change_user(Process& self, F&& change) noexcept {
+    IdTriple next = self.identity.user;
+    TRY(change(next, self.identity.is_privileged()));
+    Ref<UserAccount> account;
+    if (next.real != self.account->uid()) {
+        auto found = account_of(next.real);
+        if (!found) {
+            return fail(Errc::would_block);
+        }
+        account = std::move(*found);
+        move_to_account(self, account);
+    }
+    return change_identity(self, [&](Identity& i, bool) -> Status {
+        i.user = next;
+        return {};
+    });
+}
+
 }  // namespace
 
 Reply getresuid(Process& self, UserPtr<std::uint32_t> real, UserPtr<std::uint32_t> effective,
@@ -66,14 +88,14 @@ Reply getresgid(Process& self, UserPtr<std::uint32_t> real, UserPtr<std::uint32_
 }
 
 Reply setuid(Process& self, std::uint32_t uid) noexcept {
-    return change_identity(self, [=](Identity& i, bool root) { return i.user.set(uid, root); });
+    return change_user(self, [=](IdTriple& user, bool root) { return user.set(uid, root); });
 }
 Reply setgid(Process& self, std::uint32_t gid) noexcept {
     return change_identity(self, [=](Identity& i, bool root) { return i.group.set(gid, root); });
 }
 Reply setreuid(Process& self, std::uint32_t real, std::uint32_t effective) noexcept {
-    return change_identity(
-        self, [=](Identity& i, bool root) { return i.user.set_two(real, effective, root); });
+    return change_user(
+        self, [=](IdTriple& user, bool root) { return user.set_two(real, effective, root); });
 }
 Reply setregid(Process& self, std::uint32_t real, std::uint32_t effective) noexcept {
     return change_identity(
@@ -81,8 +103,8 @@ Reply setregid(Process& self, std::uint32_t real, std::uint32_t effective) noexc
 }
 Reply setresuid(Process& self, std::uint32_t real, std::uint32_t effective,
                 std::uint32_t saved) noexcept {
-    return change_identity(self, [=](Identity& i, bool root) {
-        return i.user.set_three(real, effective, saved, root);
+    return change_user(self, [=](IdTriple& user, bool root) {
+        return user.set_three(real, effective, saved, root);
     });
 }
 Reply setresgid(Process& self, std::uint32_t real, std::uint32_t effective,

@@ -55,8 +55,14 @@ Status map_file(Process& self, fs::File& file, std::uint32_t size,
     return {};
 }
 
-/// RLIMIT_AS and RLIMIT_DATA: may the program have `more` bytes? Error: no_memory. Mappings that a
-/// fixed one would replace still count.
+/// Programs may ask for more altogether than there is, but not for more data at once than the
+/// machine has memory: that is a mistake, and this is the time to say so. Error: no_memory.
+Status check_sanity(std::uint32_t more) noexcept {
+    return more >> page_shift <= frames().counts().total ? Status() : Status(fail(Errc::no_memory));
+}
+
+}  // namespace
+
 Status check_growth(Process& self, std::uint32_t more, bool more_is_data) noexcept {
     if (!self.limits.limits_memory()) [[likely]] {
         return {};
@@ -66,6 +72,8 @@ Status check_growth(Process& self, std::uint32_t more, bool more_is_data) noexce
                ? Status()
                : Status(fail(Errc::no_memory));
 }
+
+namespace {
 
 /// MAP_GROWSDOWN: how large it may get, by the limit of stacks.
 std::uint32_t growth_limit(const Process& self) noexcept {
@@ -116,7 +124,7 @@ Reply brk(Process& self, VirtAddr end) noexcept {
     constexpr VirtAddr nowhere(0);  // asks where it is
     const VirtAddr now = self.memory->set_break(nowhere);
     const bool is_locked = self.memory->locks_new_regions();
-    if (end > now && (!check_growth(self, end - now, true) ||
+    if (end > now && (!check_sanity(end - now) || !check_growth(self, end - now, true) ||
                       (is_locked && !check_locked_growth(self, end - now)))) {
         return now.value();
     }
@@ -136,6 +144,9 @@ Reply mmap2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t p
     request.size = size;
     request.traits.protection = protection_of(protection);
     TRY(describe(self, flags, fd, page, request));
+    if (request.traits.is_data() && (flags & MAP_NORESERVE) == 0) {
+        TRY(check_sanity(size));
+    }
     TRY(check_growth(self, size, request.traits.is_data()));
     const bool is_locked = (flags & MAP_LOCKED) != 0 || self.memory->locks_new_regions();
     if (is_locked) [[unlikely]] {
@@ -208,6 +219,7 @@ Reply mremap(Process& self, VirtAddr address, std::uint32_t old_size, std::uint3
     if (more != 0) {
         const auto traits = self.memory->traits_at(address);
         is_locked = traits && traits->locked;
+        TRY(traits && traits->is_data() ? check_sanity(more) : Status());
         TRY(check_growth(self, more, traits && traits->is_data()));
         TRY(is_locked ? check_locked_growth(self, more) : Status());
     }

@@ -5,6 +5,10 @@
 
 namespace kidney::kernel::calls {
 
+/// RLIMIT_AS and RLIMIT_DATA: may the program have `more` bytes? Error: no_memory. Mappings that a
+/// fixed one would replace still count.
+[[nodiscard]] Status check_growth(Process& self, std::uint32_t more, bool more_is_data) noexcept;
+
 Reply brk(Process& self, VirtAddr end) noexcept;
 Reply mmap2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t protection,
             std::uint32_t flags, Fd fd, std::uint32_t page) noexcept;

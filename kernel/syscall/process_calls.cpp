@@ -6,6 +6,7 @@
 #include "kernel/process/fork.hpp"
 #include "kernel/process/thread_area.hpp"
 #include "kernel/process/wait.hpp"
+#include "kernel/resource/accounts.hpp"
 #include "kernel/syscall/path_argument.hpp"
 #include "kernel/syscall/path_buffer.hpp"
 #include "kernel/syscall/rusage.hpp"
@@ -109,9 +110,12 @@ Reply clone3(Process& self, hal::TrapFrame& frame, VirtAddr arguments,
 
 namespace {
 
-/// Errors: as ArgumentBlock.
-Status read_arguments(ArgumentBlock& block, UserPtr<const std::uint32_t> arguments,
+/// Errors: as ArgumentBlock; would_block, when its user has too many processes for another program.
+Status read_arguments(Process& self, ArgumentBlock& block, UserPtr<const std::uint32_t> arguments,
                       UserPtr<const std::uint32_t> environment) noexcept {
+    if (std::exchange(self.exceeds_process_limit, false) && has_too_many_processes(self)) {
+        return fail(Errc::would_block);
+    }
     TRY(block.add_arguments(arguments));
     if (block.argument_count() == 0) {
         TRY(block.add_argument(""));  // programs rely on argv[0]
@@ -137,7 +141,7 @@ Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
     UserPath name;
     TRY(name.read(path));
     ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
-    TRY(read_arguments(block, arguments, environment));
+    TRY(read_arguments(self, block, arguments, environment));
     const fs::PathContext context = self.path_context();
     const ExecTarget target{TRY(vfs().node_at(context, name.view(), true)), name.view()};
     return execute_or_end(self, frame, context, target, block);
@@ -149,7 +153,7 @@ Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<co
     PathArgument place;
     TRY(place.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
     ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
-    TRY(read_arguments(block, arguments, environment));
+    TRY(read_arguments(self, block, arguments, environment));
     if ((flags & ~std::uint32_t{AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW}) != 0) {
         return fail(Errc::invalid_argument);
     }

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -49,6 +50,37 @@ void count_warning(int) {
 
 [[noreturn]] void spin() {
     for (volatile unsigned n = 0;; n = n + 1) {
+    }
+}
+
+/// This case goes on as an ordinary user.
+void become_user(uid_t user) {
+    EXPECT_EQ(setgid(user), 0);
+    EXPECT_EQ(setuid(user), 0);
+}
+pid_t children[16];
+int child_count = 0;
+
+/// Makes children that wait for end_children(); how many there could be is the answer.
+int make_children(int wanted) {
+    for (child_count = 0; child_count < wanted; ++child_count) {
+        const pid_t child = fork();
+        if (child < 0) {
+            EXPECT_EQ(errno, EAGAIN);
+            break;
+        }
+        if (child == 0) {
+            pause();
+            _exit(0);
+        }
+        children[child_count] = child;
+    }
+    return child_count;
+}
+void end_children() {
+    for (int n = 0; n < child_count; ++n) {
+        EXPECT_EQ(kill(children[n], SIGKILL), 0);
+        check::wait_status(children[n]);
     }
 }
 
@@ -158,4 +190,93 @@ CHECK_CASE(memory_ends_at_the_limit) {
         set_limit(which, RLIM_INFINITY, RLIM_INFINITY);
     }
     EXPECT(map(64 * mebi, PROT_READ | PROT_WRITE) != MAP_FAILED);
+}
+
+CHECK_CASE(a_user_has_so_many_processes) {
+    become_user(4711);
+    set_limit(RLIMIT_NPROC, 5, 5);
+    for (int round = 0; round < 2; ++round) {
+        EXPECT_EQ(make_children(10), 4);  // and this one
+        EXPECT_EQ(vfork(), -1);
+        EXPECT_EQ(errno, EAGAIN);
+        end_children();
+    }
+}
+
+CHECK_CASE(root_has_as_many_as_there_are) {
+    set_limit(RLIMIT_NPROC, 1, 1);
+    EXPECT_EQ(make_children(10), 10);
+    end_children();
+}
+
+CHECK_CASE(who_becomes_a_user_with_too_many_runs_nothing_new) {
+    const pid_t other = check::fork_or_fail();
+    if (other == 0) {
+        become_user(4712);
+        pause();
+        _exit(0);
+    }
+    check::wait_until_asleep(other);
+    const int status = check::status_of_child([] {
+        set_limit(RLIMIT_NPROC, 1, 1);
+        become_user(4712);  // succeeds
+        char program[] = "/bin/true";
+        char* const arguments[] = {program, nullptr};
+        EXPECT_ERRNO(execv(program, arguments), EAGAIN);
+    });
+    EXPECT_EQ(status, 0);
+    kill(other, SIGKILL);
+    check::wait_status(other);
+}
+
+CHECK_CASE(more_than_there_is_cannot_be_mapped) {
+    struct sysinfo machine{};
+    EXPECT_EQ(sysinfo(&machine), 0);
+    const unsigned long long total =
+        static_cast<unsigned long long>(machine.totalram) * machine.mem_unit;
+    const unsigned long long wanted = total + (64U << 20);
+    if (wanted > (2U << 30)) {
+        return;  // no room for it in the address space either
+    }
+    const auto map = [&](int protection, int flags) {
+        void* const at =
+            mmap(nullptr, wanted, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+        if (at != MAP_FAILED) {
+            munmap(at, wanted);
+        }
+        return at;
+    };
+    EXPECT(map(PROT_READ | PROT_WRITE, 0) == MAP_FAILED);
+    EXPECT_EQ(errno, ENOMEM);
+    EXPECT(map(PROT_READ | PROT_WRITE, MAP_NORESERVE) != MAP_FAILED);
+    EXPECT(map(PROT_READ, 0) != MAP_FAILED);
+}
+
+CHECK_CASE(a_user_with_many_pipes_gets_small_ones) {
+    become_user(4713);
+    int report[2];
+    EXPECT_EQ(pipe(report), 0);
+    bool is_small = false;
+    // Linux: 16384 pages, 1024 pipes. A process has descriptors for less than half of them.
+    for (int n = 0; n < 4 && !is_small; ++n) {
+        const pid_t child = check::fork_or_fail();
+        if (child == 0) {
+            static char text[65536];
+            char last = 'l';
+            int ends[2] = {-1, -1};
+            for (int count = 0; count < 400 && last == 'l'; ++count) {
+                EXPECT_EQ(pipe2(ends, O_NONBLOCK), 0);
+                last = write(ends[1], text, sizeof text) < ssize_t{sizeof text} ? 's' : 'l';
+            }
+            EXPECT_EQ(write(report[1], &last, 1), 1);
+            pause();
+            _exit(0);
+        }
+        children[child_count++] = child;
+        char last = 0;
+        EXPECT_EQ(read(report[0], &last, 1), 1);
+        is_small = last == 's';
+    }
+    EXPECT(is_small);
+    end_children();
 }

@@ -38,6 +38,7 @@ enum class Errc : std::uint8_t {
     is_directory,        ///< EISDIR
     invalid_argument,    ///< EINVAL
     too_many_files,      ///< EMFILE
+    file_table_full,     ///< ENFILE: too many for this user, or for the machine
     not_a_terminal,      ///< ENOTTY
     file_too_big,        ///< EFBIG
     no_space,            ///< ENOSPC
@@ -54,6 +55,9 @@ enum class Errc : std::uint8_t {
     not_supported,       ///< EOPNOTSUPP
     timed_out,           ///< ETIMEDOUT
     deadlock,            ///< EDEADLK: the wait would never end
+    no_locks,            ///< ENOLCK: too many for this user
+    no_message,          ///< ENOMSG
+    identifier_removed,  ///< EIDRM: what was waited for is gone
     corrupted,           ///< EUCLEAN: an on-disk structure contradicts itself
     text_busy,           ///< ETXTBSY: a program runs from this file, or somebody writes it
     no_data,             ///< ENODATA: there is no attribute of that name
@@ -87,6 +91,7 @@ enum class Errc : std::uint8_t {
         "is_directory",
         "invalid_argument",
         "too_many_files",
+        "file_table_full",
         "not_a_terminal",
         "file_too_big",
         "no_space",
@@ -103,6 +108,9 @@ enum class Errc : std::uint8_t {
         "not_supported",
         "timed_out",
         "deadlock",
+        "no_locks",
+        "no_message",
+        "identifier_removed",
         "corrupted",
         "text_busy",
         "no_data",

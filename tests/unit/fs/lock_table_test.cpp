@@ -244,6 +244,51 @@ TEST_F(LockTableTest, WithoutMemoryNothingChanges) {
     EXPECT_EQ(held(), "");
 }
 
+TEST_F(LockTableTest, WithoutMemoryWhatFallsNotInTwoCanBeUnlocked) {
+    ASSERT_TRUE(take(a, exclusive, 0, 9));
+    world.heap.fail_at(1);
+    EXPECT_TRUE(locks.clear(*file, a, {5, 20}));
+    EXPECT_EQ(held(), "0-4x");
+    world.heap.fail_at(1);
+    EXPECT_TRUE(locks.clear(*file, a, {0, 4}));
+    EXPECT_EQ(held(), "");
+}
+
+struct OneUser {
+    static inline UserAccount* account = nullptr;
+    static inline bool is_privileged = false;
+    Payer operator()() const noexcept { return {Ref<UserAccount>::share(*account), is_privileged}; }
+};
+
+TEST_F(LockTableTest, AUserHasOnlySoManyLocks) {
+    struct : AccountBook {
+        void account_gone(UserAccount&) noexcept override {}
+    } book;
+    UserAccount user(book, 7);
+    OneUser::account = &user;
+    OneUser::is_privileged = false;
+    LockTable<fakes::FakeHeap, NullLock, ScriptedQueue, OneUser> counted(world.heap, 10);
+    std::uint64_t at = 0;
+    const auto lock_next = [&] {
+        const LockRequest one{a, exclusive, {at, at}};
+        at += 2;
+        return counted.set(*file, one, false);
+    };
+    while (lock_next()) {
+    }
+    EXPECT_EQ(lock_next().error(), Errc::no_locks);
+    EXPECT_GE(user.held(Holding::file_locks), 8U);
+    EXPECT_LE(user.held(Holding::file_locks), 10U);
+    OneUser::is_privileged = true;
+    EXPECT_TRUE(lock_next());
+    EXPECT_TRUE(counted.set(*file, {a, exclusive, {100, 200}}, false));
+    OneUser::is_privileged = false;
+    EXPECT_EQ(counted.clear(*file, a, {150, 150}).error(), Errc::no_locks) << "one more";
+    EXPECT_TRUE(counted.clear(*file, a, {100, 200})) << "one less";
+    counted.release(a);
+    EXPECT_EQ(user.held(Holding::file_locks), 0U);
+}
+
 TEST(LockTableThreads, ExclusiveMeansOneAtATime) {
     World world;
     fs_test::LockedHeap heap;

@@ -49,6 +49,57 @@ struct PipeTest : testing::Test {
     }
 };
 
+struct OneUser {
+    static inline UserAccount* account = nullptr;
+    static inline bool is_privileged = false;
+    Payer operator()() const noexcept { return {Ref<UserAccount>::share(*account), is_privileged}; }
+};
+
+TEST_F(PipeTest, TheirPagesHaveAnEnd) {
+    struct : AccountBook {
+        void account_gone(UserAccount&) noexcept override {}
+    } book;
+    UserAccount user(book, 7);
+    OneUser::account = &user;
+    OneUser::is_privileged = false;
+    PipeService<fs_test::LockedHeap, fs_test::Frames, sim::RamArena, StdLock, fs_test::StdQueue,
+                StdLock, StdLock, fs_test::Clock, OneUser>
+        counted{heap, world.frames, world.arena, world.clock, {.soft = 20, .hard = 22}};
+    {
+        const auto room = [](File& writer) {
+            const std::string text(100'000, 'x');
+            return write(writer, text).value_or(0);
+        };
+        auto first = *counted.create(true);
+        EXPECT_EQ(room(*first.writer), 65536U);
+        auto second = *counted.create(true);
+        EXPECT_EQ(user.held(Holding::pipe_pages), 18U);
+        EXPECT_EQ(room(*second.writer), 8192U);
+        EXPECT_EQ(read(*second.reader, 100), Result<std::string>(std::string(100, 'x')));
+        EXPECT_EQ(room(*second.writer), 0U) << "both pages are in use";
+        EXPECT_EQ(second.writer->pipe()->set_size(65536, false).error(), Errc::not_permitted);
+        EXPECT_EQ(second.writer->pipe()->set_size(65536, true), 65536U);
+        EXPECT_EQ(user.held(Holding::pipe_pages), 32U);
+        EXPECT_EQ(room(*second.writer), 14 * page_size);
+        EXPECT_EQ(read(*second.reader, 100'000)->size(), 16 * page_size - 100);
+        EXPECT_EQ(second.writer->pipe()->set_size(8192, false), 8192U);
+        EXPECT_EQ(user.held(Holding::pipe_pages), 18U);
+        auto third = *counted.create(true);
+        const auto fourth = *counted.create(true);
+        EXPECT_EQ(counted.create(true).error(), Errc::file_table_full);
+        OneUser::is_privileged = true;
+        auto fifth = *counted.create(true);
+        EXPECT_EQ(room(*fifth.writer), 65536U);
+        OneUser::is_privileged = false;
+        third = {};
+        EXPECT_EQ(counted.create(true).error(), Errc::file_table_full);
+    }
+    EXPECT_EQ(user.held(Holding::pipe_pages), 0U);
+    heap.fail_at(1);
+    EXPECT_EQ(counted.create(true).error(), Errc::no_memory);
+    EXPECT_EQ(user.held(Holding::pipe_pages), 0U);
+}
+
 TEST_F(PipeTest, CarriesBytesInOrder) {
     auto ends = *pipes.create(false);
     EXPECT_EQ(write(*ends.writer, "hello "), 6U);

@@ -382,7 +382,7 @@ TEST(ProcTexts, AreWhatToolsExpect) {
               "model name\t: A processor\nstepping\t: 9\ncpu MHz\t\t: 2399.875\n"
               "flags\t\t: fpu tsc\n\n");
     text.clear();
-    write_meminfo({1024, 512, 100}, text);
+    write_meminfo({1024, 512, 600, 100, 24}, text);
     EXPECT_EQ(text.view().substr(0, 28), "MemTotal:           1024 kB\n");
 }
 

@@ -295,6 +295,58 @@ TEST_F(TmpfsTest, NamesCountAgainstTheLimitOfNodes) {
     EXPECT_EQ(small.status().free_nodes, 3U);
 }
 
+/// Makes entries until there is no space; the budget is all but used up then, whatever they are.
+void expect_full_of(World& world, const NewNode& what, std::size_t name_length, bool writes) {
+    constexpr std::size_t bytes = std::size_t{64} << page_shift;
+    TmpfsBudget budget(bytes);
+    {
+        TestTmpfs a{world.heap, world.frames, world.arena, world.clock, 2, {.budget = &budget}};
+        TestTmpfs b{world.heap, world.frames, world.arena, world.clock, 3, {.budget = &budget}};
+        ASSERT_TRUE(a.start(Permissions(0755)) && b.start(Permissions(0755)));
+        const std::size_t empty = budget.used();
+        std::vector<std::string> names;
+        Errc why{};
+        for (;;) {
+            std::string name = std::to_string(names.size());
+            name.resize(std::max(name.size(), name_length), 'n');
+            const auto node = a.root()->create(name, what);
+            if (!node) {
+                why = node.error();
+                break;
+            }
+            names.push_back(name);
+            if (writes) {
+                SpanWriteBuffer from(std::as_bytes(std::span("x", 1)));
+                const auto written = (*node)->write(0, from);
+                if (!written) {
+                    why = written.error();
+                    break;
+                }
+            }
+        }
+        EXPECT_EQ(why, Errc::no_space);
+        EXPECT_GT(budget.used(), bytes - (writes ? 2 : 1) * page_size);
+        EXPECT_LE(budget.used(), bytes);
+        EXPECT_GE(a.status().blocks - a.status().free_blocks, writes ? 60U : 62U);
+        EXPECT_EQ(b.status().blocks, b.status().free_blocks) << "nothing of it is b's";
+        EXPECT_LE(b.status().free_blocks, 2U) << "but nothing is left for b";
+        for (const std::string& name : names) {
+            ASSERT_TRUE(a.root()->unlink(name, **a.root()->lookup(name)));
+        }
+        EXPECT_EQ(budget.used(), empty);
+    }
+    EXPECT_EQ(budget.used(), 0U);
+}
+
+TEST_F(TmpfsTest, EverythingCountsAgainstTheBudget) {
+    const std::string target(4095, 't');
+    expect_full_of(world, {}, 0, true);
+    expect_full_of(world, {}, 0, false);
+    expect_full_of(world, {}, 255, false);
+    expect_full_of(world, {.type = NodeType::directory}, 0, false);
+    expect_full_of(world, {.type = NodeType::symlink, .target = target}, 0, false);
+}
+
 TEST_F(TmpfsTest, WritesWhatCanBeReadOfUserMemory) {
     ASSERT_TRUE(write(0, "0123456789"));
     TornSource torn(20000, 5000);  // ends in the second page

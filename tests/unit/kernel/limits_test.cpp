@@ -21,6 +21,18 @@ TEST(Limits, OnlyThePrivilegedRaiseAMaximum) {
     EXPECT_EQ(limits.set(abi::limit_kinds, {}, true).error(), Errc::invalid_argument);
 }
 
+TEST(Limits, TheNumberOfProcessesFollowsTheMemory) {
+    static_assert(processes_for(4096) == 128);   // 16 MiB
+    static_assert(processes_for(16384) == 512);  // 64 MiB
+    static_assert(processes_for(900'000) == 3000);
+    static_assert(processes_for(100) == 64);
+    static_assert(slots_for_root(512) == 32 && slots_for_root(64) == 8);
+    Limits limits;
+    limits.set_for(512);
+    EXPECT_EQ(limits.current(abi::limit_processes), 256U);
+    EXPECT_EQ(limits.get(abi::limit_pending_signals)->maximum, 256U);
+}
+
 TEST(Limits, AWriteEndsAtTheFileSize) {
     const Limits limits = with(abi::limit_file_size, 1000);
     EXPECT_EQ(limits.writable_bytes(0, 1000).value(), 1000U);

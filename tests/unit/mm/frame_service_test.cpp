@@ -62,6 +62,45 @@ TEST(FrameService, UserMemoryLeavesAReserveToTheKernel) {
     EXPECT_TRUE(machine.frames.allocate(mm::FrameZone::direct));
 }
 
+struct Claimant {
+    static inline mm::FrameClaim who = mm::FrameClaim::essential;
+    static mm::FrameClaim current() noexcept { return who; }
+};
+
+/// Takes all that `who` gets; returns how much is left.
+template <class Frames>
+std::size_t left_by(Frames& frames, mm::FrameClaim who, bool user_memory) {
+    Claimant::who = who;
+    while (user_memory ? frames.allocate(mm::FrameZone::any).has_value()
+                       : frames.allocate(FrameOrder(0)).has_value()) {
+    }
+    EXPECT_FALSE(frames.allocate(FrameOrder(3)));
+    return frames.free_frames();
+}
+
+TEST(FrameService, EveryoneLeavesSomethingToThoseWhoNeedItMore) {
+    using Frames = mm::FrameService<mm::BuddyAllocator, NullLock, Claimant>;
+    sim::RamArena ram(4096);
+    const FrameRange all{FrameNumber(0), 4096};
+    mm::EarlyFrames early({&all, 1}, {});
+    Frames frames;
+    ASSERT_TRUE(mm::set_up_frames(frames, early, ram, FrameNumber(4096)));
+    const mm::FrameReserve reserve = frames.reserve();
+    EXPECT_EQ(reserve.for_root, frames.counts().total / 32);
+    using enum mm::FrameClaim;
+    EXPECT_EQ(left_by(frames, ordinary, true), reserve.highest());
+    EXPECT_EQ(left_by(frames, ordinary, false), reserve.for_root + reserve.for_ending);
+    EXPECT_EQ(left_by(frames, privileged, true), reserve.for_kernel + reserve.for_ending);
+    EXPECT_EQ(left_by(frames, privileged, false), reserve.for_ending);
+    EXPECT_EQ(left_by(frames, essential, false), 0U);
+}
+
+TEST(FrameReserve, RootsPartHasAnEnd) {
+    static_assert(mm::FrameReserve::of(16000).for_root == 500);
+    static_assert(mm::FrameReserve::of(1'000'000).for_root == 2048);
+    static_assert(mm::FrameReserve{}.highest() == 0);
+}
+
 TEST(FrameServiceDeathTest, CountsMustMatch) {
     MemoryMachine machine(1024);
     const FrameNumber frame = *machine.frames.allocate(mm::FrameZone::any);

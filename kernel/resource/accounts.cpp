@@ -1,0 +1,71 @@
+#include "kernel/resource/accounts.hpp"
+
+#include "kernel/process/process.hpp"
+#include "kernel/resource/user_accounts.hpp"
+
+#include <utility>
+
+namespace kidney::kernel {
+namespace {
+
+using Accounts = UserAccounts<Heap, SpinLock<ranks::accounts>>;
+constinit BootObject<Accounts> user_books;
+constinit std::uint32_t most_processes = 0;
+
+[[nodiscard]] bool is_roots(const UserAccount& account) noexcept {
+    return account.uid() == 0;
+}
+
+}  // namespace
+
+void start_accounts() noexcept {
+    user_books.create(heap());
+    most_processes = processes_for(frames().counts().total);
+}
+
+Result<Ref<UserAccount>> account_of(std::uint32_t uid) noexcept {
+    return user_books.get().of(uid);
+}
+
+Payer CurrentUserPays::operator()() const noexcept {
+    const Process& self = current_process();
+    return {self.account, is_roots(*self.account) || self.identity.is_privileged()};
+}
+
+std::uint32_t process_capacity() noexcept {
+    return most_processes;
+}
+
+bool has_process_slot(std::size_t count, const UserAccount& account) noexcept {
+    return count <
+           (is_roots(account) ? most_processes : most_processes - slots_for_root(most_processes));
+}
+
+Status book_process(Process& self) noexcept {
+    UserAccount& account = *self.account;
+    if (is_roots(account) || self.identity.is_privileged()) {
+        account.take(Holding::processes, 1);
+        return {};
+    }
+    return account.take(Holding::processes, 1, self.limits.current(abi::limit_processes))
+               ? Status()
+               : Status(fail(Errc::would_block));
+}
+
+bool has_too_many_processes(const Process& self) noexcept {
+    return !is_roots(*self.account) &&
+           self.account->held(Holding::processes) > self.limits.current(abi::limit_processes);
+}
+
+void move_to_account(Process& self, Ref<UserAccount>& account) noexcept {
+    // As on Linux the change succeeds, and exec fails while there are too many.
+    account->take(Holding::processes, 1);
+    self.account->give_back(Holding::processes, 1);
+    {
+        LockGuard guard(process_lock);
+        std::swap(self.account, account);
+    }
+    self.exceeds_process_limit = has_too_many_processes(self);
+}
+
+}  // namespace kidney::kernel

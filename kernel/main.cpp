@@ -20,6 +20,7 @@
 #include "kernel/selftest/self_test.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/mounts.hpp"
+#include "kernel/system_v.hpp"
 #include "kernel/threads.hpp"
 #include "kernel/tty/console_terminal.hpp"
 #include "kidney/core/log.hpp"
@@ -116,6 +117,7 @@ void first_thread(void* /*argument*/) noexcept {
     read_time_of_day();
     find_disks(boot_info);
     mount_file_systems(boot_options);
+    start_system_v();
     const ConsoleSize size = boot_options.console_size;
     console_terminal().resize({.rows = size.rows, .columns = size.columns});
     start_init();

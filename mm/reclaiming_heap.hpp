@@ -17,9 +17,9 @@ concept SleepContext = requires {
     { C::may_sleep() } noexcept -> std::same_as<bool>;
 };
 
-/// Model of `ObjectAllocator`. `Reclaimer` is a FrameReclaimer, or asks several. Concurrency: as `Base`; who allocates where it may sleep holds only
-/// mutexes that rank before the reclaimer's. Cost: that of `Base`, and when it has no more the
-/// reclaimer's.
+/// Model of `ObjectAllocator`. `Reclaimer` is a FrameReclaimer, or asks several. Concurrency: as
+/// `Base`; who allocates where it may sleep holds only mutexes that rank before the reclaimer's.
+/// Cost: that of `Base`, and when it has no more the reclaimer's.
 template <ObjectAllocator Base, class Reclaimer, SleepContext Context>
 class ReclaimingHeap final : public Base {
 public:

@@ -29,6 +29,7 @@ LAYERS = {
     "mm": VOCABULARY | CONTRACTS,
     "sched": VOCABULARY | CONTRACTS,
     "fs": VOCABULARY | CONTRACTS,
+    "ipc": VOCABULARY | CONTRACTS,
     "drivers": VOCABULARY | CONTRACTS,
     "sim": VOCABULARY | CONTRACTS,
     "kernel": EVERYTHING,
@@ -38,8 +39,8 @@ LAYERS = {
     "bench": EVERYTHING,
 }
 
-PORTABLE = ("include/", "mm/", "sched/", "fs/", "drivers/", "sim/")
-IN_THE_KERNEL = ("include/", "arch/", "mm/", "sched/", "fs/", "drivers/", "kernel/", "tests/laws/")
+PORTABLE = ("include/", "mm/", "sched/", "fs/", "ipc/", "drivers/", "sim/")
+IN_THE_KERNEL = ("include/", "arch/", "mm/", "sched/", "fs/", "ipc/", "drivers/", "kernel/", "tests/laws/")
 ASSEMBLY_ALLOWED = ("arch/", "user/")
 
 # What of the standard library, of Boost and of the Linux headers may run in ring 0.
@@ -54,7 +55,7 @@ LIBRARIES = ("tl/expected.hpp", "boost/intrusive/", "linux/", "asm/", "asm-gener
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 ASSEMBLY = re.compile(r"(?<![\w.])(__asm__|__asm|asm)\s*(volatile|goto|inline|__volatile__)?\s*\(")
 STATIC_DATA = re.compile(r"^\s*(inline\s+)?(static|thread_local)\s+(?!constexpr|const\b|consteval|_)[\w:<>,*&\s]+?\b\w+\s*(=[^=]|\{\}|;)")
-FOLDERS = ("include", "arch", "mm", "sched", "fs", "drivers", "kernel", "sim", "tests", "bench", "user")
+FOLDERS = ("include", "arch", "mm", "sched", "fs", "ipc", "drivers", "kernel", "sim", "tests", "bench", "user")
 
 
 def sources(root):

@@ -26,7 +26,7 @@ def main():
     programs = [path for path in glob.glob(f"{options.tree}/tests/**/*_tests", recursive=True) if os.path.isfile(path)]
     objects = [word for path in programs[1:] for word in ("-object", path)]
     folders = [os.path.join(options.source, name) for name in
-               ("include", "mm", "sched", "fs", "drivers", "kernel", "sim", "arch")]
+               ("include", "mm", "sched", "fs", "ipc", "drivers", "kernel", "sim", "arch")]
     common = [programs[0], *objects, f"-instr-profile={merged}"]
     subprocess.run(["llvm-cov-19", "show", *common, "-format=html", f"-output-dir={report}",
                     "-show-line-counts-or-regions", *folders], check=True, stderr=subprocess.DEVNULL)

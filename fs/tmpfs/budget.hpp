@@ -1,12 +1,14 @@
 /// What file systems in memory may take, and the heap through which they take it.
 #pragma once
 
+#include "kidney/core/address.hpp"
 #include "kidney/core/assert.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/mm/object_allocator.hpp"
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace kidney::fs {
 
@@ -41,6 +43,42 @@ public:
 private:
     const std::size_t bytes_;
     std::atomic<std::size_t> used_{0};
+};
+
+/// The pages of one file system: no more than a number, and at the expense of a budget (or of
+/// none).
+class TmpfsPageCount {
+public:
+    TmpfsPageCount(std::uint32_t most, TmpfsBudget* budget) noexcept
+        : most_(most), budget_(budget) {}
+
+    /// Counts one. Error: no_space.
+    [[nodiscard]] Status take() noexcept {
+        Status paid;
+        if (count_.fetch_add(1, std::memory_order_relaxed) >= most_) {
+            paid = fail(Errc::no_space);
+        } else if (budget_ != nullptr) {
+            paid = budget_->take(page_size);
+        }
+        if (!paid) {
+            count_.fetch_sub(1, std::memory_order_relaxed);
+        }
+        return paid;
+    }
+    void give_back() noexcept {
+        count_.fetch_sub(1, std::memory_order_relaxed);
+        if (budget_ != nullptr) {
+            budget_->give_back(page_size);
+        }
+    }
+    [[nodiscard]] std::uint32_t count() const noexcept {
+        return count_.load(std::memory_order_relaxed);
+    }
+
+private:
+    const std::uint32_t most_;
+    TmpfsBudget* const budget_;
+    std::atomic<std::uint32_t> count_{0};
 };
 
 /// The kernel's heap, at the expense of a budget (or of none). Errors: no_space, no_memory.

@@ -98,30 +98,18 @@ public:
 
     /// A frame for file data, one reference. Errors: no_space (limit), no_memory.
     [[nodiscard]] Result<FrameNumber> take_page() noexcept {
-        // relaxed: counters only; the frames themselves are handed over under other locks
-        if (pages_.fetch_add(1, std::memory_order_relaxed) >= limits_.pages) {
-            pages_.fetch_sub(1, std::memory_order_relaxed);
-            return fail(Errc::no_space);
-        }
-        if (limits_.budget != nullptr) {
-            if (const Status paid = limits_.budget->take(page_size); !paid) {
-                pages_.fetch_sub(1, std::memory_order_relaxed);
-                return fail(paid.error());
-            }
-        }
+        TRY(page_count_.take());
         Result<FrameNumber> frame = frames_.allocate(mm::FrameZone::direct);
         if (!frame) {
-            page_gone();
+            page_count_.give_back();
         }
         return frame;
     }
     void give_page(FrameNumber frame) noexcept {
         frames_.release(frame);
-        page_gone();
+        page_count_.give_back();
     }
-    [[nodiscard]] std::size_t data_pages() const noexcept {
-        return pages_.load(std::memory_order_relaxed);
-    }
+    [[nodiscard]] std::size_t data_pages() const noexcept { return page_count_.count(); }
     /// The same and, by their size, all objects that belong to them.
     [[nodiscard]] std::size_t used_pages() const noexcept {
         return data_pages() + (heap_.used_bytes() >> page_shift);
@@ -248,12 +236,6 @@ public:
     }
 
 private:
-    void page_gone() noexcept {
-        pages_.fetch_sub(1, std::memory_order_relaxed);
-        if (limits_.budget != nullptr) {
-            limits_.budget->give_back(page_size);
-        }
-    }
     /// Error: no_space.
     [[nodiscard]] Status count_node() noexcept {
         if (nodes_.fetch_add(1, std::memory_order_relaxed) >= limits_.nodes) {
@@ -402,7 +384,7 @@ private:
     Clock& clock_;
     const std::uint32_t device_;
     const TmpfsLimits limits_;
-    std::atomic<std::uint32_t> pages_ = 0;
+    TmpfsPageCount page_count_{limits_.pages, limits_.budget};
     std::atomic<std::uint32_t> nodes_ = 0;
     std::atomic<std::uint32_t> next_inode_ = 1;
     Lock names_lock_;  ///< guards the entries and the parent_ of every node

@@ -8,6 +8,7 @@
 #include "kernel/process/wait.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "kernel/system_v.hpp"
 #include "kernel/tty/terminal.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
@@ -31,6 +32,7 @@ void release_resources(Process& self) noexcept {
     clear_thread_word(self);
     // Memory first: others may wait for it, and the files may wait for others.
     leave_address_space(self);
+    give_up_semaphores(self);
     self.files.close_all();
     self.replace(self.directory, Ref<fs::Vnode>());
     self.replace(self.root, Ref<fs::Vnode>());

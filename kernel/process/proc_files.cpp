@@ -18,6 +18,7 @@
 #include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/system_calls.hpp"
+#include "kernel/system_v.hpp"
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/terminal.hpp"
 #include "kernel/tty/terminal_file.hpp"
@@ -410,6 +411,10 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file("cpuinfo", &write_cpus, &cpu_description));
     TRY(proc.add_file("partitions", &write_disk_list));
     TRY(add_system_names(proc));
+    const fs::ProcId ipc = TRY(proc.add_directory("sysvipc"));
+    TRY(proc.add_file(ipc, "msg", &write_message_queues));
+    TRY(proc.add_file(ipc, "sem", &write_semaphores));
+    TRY(proc.add_file(ipc, "shm", &write_shared_memory));
     const fs::ProcId own = TRY(proc.add_directory("kidney"));
     TRY(proc.add_file(own, "policies", &write_policies));
     TRY(proc.add_file(own, "cpus", &write_cpu_times));

@@ -89,6 +89,7 @@ public:
     PosixTimers posix_timers;
     RestartMode restart_mode = RestartMode::none;
     bool exceeds_process_limit = false;  ///< since a change of user; exec looks once more
+    bool undoes_semaphores = false;      ///< it has used SEM_UNDO
     bool uses_reserve = false;           ///< memory must be had at once (frame_claims.cpp)
     /// When a restarted sleep or poll shall end; never() if none is under way.
     Instant resumed_deadline = Instant::never();

@@ -57,9 +57,8 @@ void mount_or_warn(std::string_view path, Status started, fs::FileSystem& file_s
 void mount_file_systems(const BootOptions& options) noexcept {
     Kernel& k = kernel_objects;
     // It leaves more free than any of those may take who cannot ask it to shrink.
-    reclaiming_frames().add_reclaimer(
-        k.page_cache.create(heap(), frames(), phys_map(),
-                            frames().reserve().highest() + PageCache::keep_free));
+    reclaiming_frames().add_reclaimer(k.page_cache.create(
+        heap(), frames(), phys_map(), frames().reserve().highest() + PageCache::keep_free));
     reclaiming_frames().add_reclaimer(stacks());
     heap().set_reclaimer(reclaiming_frames());
     k.vfs.create(heap());
@@ -107,7 +106,8 @@ void mount_file_systems(const BootOptions& options) noexcept {
 }
 
 namespace {
-Result<Ref<fs::Vnode>> create_file(Tmpfs& in, const fs::NewNode& node, std::uint64_t size) noexcept {
+Result<Ref<fs::Vnode>> create_file(Tmpfs& in, const fs::NewNode& node,
+                                   std::uint64_t size) noexcept {
     Ref<fs::Vnode> file = TRY(in.create_unnamed(node, false));
     TRY(file->set_attributes({.size = size}));
     return file;
@@ -123,7 +123,8 @@ Result<Ref<fs::Vnode>> create_counted_file(const fs::NewNode& node, std::uint64_
 
 std::size_t memory_file_pages() noexcept {
     std::size_t pages = 0;
-    for (BootObject<Tmpfs>* const each : {&tmp_file_system, &dev_file_system, &shm_file_system, &unnamed_file_system}) {
+    for (BootObject<Tmpfs>* const each :
+         {&tmp_file_system, &dev_file_system, &shm_file_system, &unnamed_file_system}) {
         pages += each->is_created() ? each->get().data_pages() : 0;
     }
     return pages;

@@ -37,7 +37,7 @@ Reply memfd_create(Process& self, UserPtr<const char> name, std::uint32_t flags)
     const fs::Credentials owner = self.identity.effective();
     const fs::NewNode node{
         .permissions = fs::Permissions(0777), .uid = owner.uid, .gid = owner.gid};
-    Ref<fs::File> file = TRY(vfs().open_node(TRY(create_memory_file(node, 0)),
+    Ref<fs::File> file = TRY(vfs().open_node(TRY(create_counted_file(node, 0)),
                                              {.read = true, .write = true, .noted = O_LARGEFILE}));
     return TRY(self.files.install(std::move(file), (flags & cloexec) != 0)).value();
 }

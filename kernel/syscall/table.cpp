@@ -2,6 +2,7 @@
 #include "kernel/syscall/table.hpp"
 
 #include "kernel/syscall/file_calls.hpp"
+#include "kernel/syscall/ipc_calls.hpp"
 #include "kernel/syscall/memory_calls.hpp"
 #include "kernel/syscall/path_calls.hpp"
 #include "kernel/syscall/poll_calls.hpp"
@@ -311,6 +312,18 @@ constexpr Call list[] = {
     KIDNEY_CALL(clone3, clone3),
     KIDNEY_CALL(openat2, openat2),
     KIDNEY_CALL(faccessat2, faccessat2),
+    KIDNEY_CALL(ipc, ipc),
+    KIDNEY_CALL(semget, semget),
+    KIDNEY_CALL(semctl, semctl),
+    KIDNEY_CALL(semtimedop_time64, semtimedop64),
+    KIDNEY_CALL(msgget, msgget),
+    KIDNEY_CALL(msgsnd, msgsnd),
+    KIDNEY_CALL(msgrcv, msgrcv),
+    KIDNEY_CALL(msgctl, msgctl),
+    KIDNEY_CALL(shmget, shmget),
+    KIDNEY_CALL(shmat, shmat),
+    KIDNEY_CALL(shmdt, shmdt),
+    KIDNEY_CALL(shmctl, shmctl),
 };
 #undef KIDNEY_CALL
 

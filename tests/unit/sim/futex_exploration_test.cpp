@@ -20,6 +20,7 @@ struct Word {
 /// In another bucket than word a; b_beside is in the same one.
 constexpr Word a{1}, b{2}, beside_a{1 + 64};
 
+using Good = ExploredThreads<false>;
 template <class Threads>
 using Table = sched::FutexTable<Threads, Word, futex_rank>;
 
@@ -156,13 +157,31 @@ struct NoMoveAfterAChange {
     void check() {}
 };
 
+/// A single thread: each way to fail.
+struct Errors {
+    static constexpr std::size_t threads = 1;
+    Errors() { Good::reset(); }
+    Table<Good> table;
+    void run(std::size_t) {
+        const auto look = [](Result<bool> answer) {
+            return [answer]() noexcept -> Result<bool> { return answer; };
+        };
+        require(table.wait(a, 1, look(false), &never).error() == Errc::would_block, "value");
+        require(
+            table.wait(a, 1, look(fail(Errc::bad_address)), &never).error() == Errc::bad_address,
+            "fault");
+        require(table.requeue(a, b, 1, 1, look(false)).error() == Errc::would_block, "move");
+        require(table.requeue(a, b, 1, 1, look(true)).value() == 0, "nobody there");
+        require(table.wake(a, 9) == 0, "left behind");
+    }
+    void check() {}
+};
+
 template <class Scenario>
 void explores() {
     const sim::Exploration all = sim::explore<Scenario>({.preemptions = 2});
     EXPECT_TRUE(all.passed()) << all.failure << "\nschedule " << all.schedule;
 }
-
-using Good = ExploredThreads<false>;
 
 TEST(FutexExploration, NoWakeUpIsLost) {
     explores<SetAndWake<Good>>();
@@ -182,26 +201,7 @@ TEST(FutexExploration, ADispatcherThatForgetsWakeUpsIsFoundOut) {
     EXPECT_FALSE(sim::explore<SetAndWake<ExploredThreads<true>>>({.preemptions = 2}).passed());
 }
 
-/// A single thread: what is counted, and in which order waiters go.
-TEST(Futex, ErrorsLeaveNobodyBehind) {
-    struct Errors {
-        static constexpr std::size_t threads = 1;
-        Errors() { Good::reset(); }
-        Table<Good> table;
-        void run(std::size_t) {
-            const auto look = [](Result<bool> answer) {
-                return [answer]() noexcept -> Result<bool> { return answer; };
-            };
-            require(table.wait(a, 1, look(false), &never).error() == Errc::would_block, "value");
-            require(table.wait(a, 1, look(fail(Errc::bad_address)), &never).error() ==
-                        Errc::bad_address,
-                    "fault");
-            require(table.requeue(a, b, 1, 1, look(false)).error() == Errc::would_block, "move");
-            require(table.requeue(a, b, 1, 1, look(true)).value() == 0, "nobody there");
-            require(table.wake(a, 9) == 0, "left behind");
-        }
-        void check() {}
-    };
+TEST(FutexExploration, ErrorsLeaveNobodyBehind) {
     explores<Errors>();
 }
 

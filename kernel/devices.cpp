@@ -60,9 +60,10 @@ void start_devices() noexcept {
     using fs::NodeType;
     // Before the memory devices, whose numbers surround it.
     MUST(r.add({NodeType::character, log_device_number, 1, &log_device()}));
-    MUST(r.add({NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get()}));
-    MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get()}));
-    MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get()}));
+    MUST(r.add(
+        {NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get(), "mem"}));
+    MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get(), "ttyS"}));
+    MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get(), "console"}));
     for (const fs::DeviceRange& disk : start_disk_files()) {
         MUST(r.add(disk));
     }
@@ -122,6 +123,25 @@ fs::PipeLimits pipe_limits() noexcept {
     return {static_cast<std::uint32_t>(std::min(total / 16, most)),
             static_cast<std::uint32_t>(total / 8)};
 }
+
+void write_device_list(fs::TextOutput& out) noexcept {
+    const auto list = [&out](fs::NodeType type) noexcept {
+        registry.get().for_each([&](const fs::DeviceRange& range) noexcept {
+            if (range.type == type && *range.name != '\0') {
+                format_to(out, "{:3} {}\n", range.first.major, range.name);
+            }
+        });
+    };
+    out.write("Character devices:\n");
+    list(fs::NodeType::character);
+    out.write("\nBlock devices:\n");
+    list(fs::NodeType::block);
+}
+
+std::size_t largest_pipe() noexcept {
+    return fs::Pipe<Pipes>::max_user_size;
+}
+
 Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept {
     return pipes.get().create(non_blocking, packets);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/pipe/pipe_service.hpp"
+#include "fs/procfs/text.hpp"
 #include "kernel/kernel.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/fs/vnode.hpp"
@@ -22,6 +23,12 @@ void start_devices() noexcept;
 
 /// What the pipes of one user may hold.
 [[nodiscard]] fs::PipeLimits pipe_limits() noexcept;
+/// /proc/devices: which major numbers there are.
+void write_device_list(fs::TextOutput& out) noexcept;
+
+/// Bytes that a pipe can hold at most.
+[[nodiscard]] std::size_t largest_pipe() noexcept;
+
 /// pipe2(2). Errors: no_memory, file_table_full.
 [[nodiscard]] Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept;
 

@@ -1,6 +1,7 @@
 /// Who handles which device interrupt.
 #pragma once
 
+#include "fs/procfs/text.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/hal/interrupt_controller.hpp"
 
@@ -12,10 +13,13 @@ using InterruptHandler = bool (*)(void* device) noexcept;
 
 /// Adds a handler for `line` and lets the line through to the boot CPU. Boot and driver start only.
 /// Errors: busy (four devices share the line already), invalid_argument (no such line).
+/// `name`, for people, must live on.
 [[nodiscard]] Status handle_interrupts(hal::IrqLine line, hal::Trigger trigger,
-                                       InterruptHandler handler, void* device) noexcept;
+                                       InterruptHandler handler, void* device,
+                                       const char* name) noexcept;
 
-/// Interrupts taken on `line` since boot, for /proc/interrupts.
-[[nodiscard]] std::uint32_t interrupt_count(hal::IrqLine line) noexcept;
+/// /proc/interrupts: for each line in use, and for what CPUs send each other, how often each CPU
+/// has taken it.
+void write_interrupts(fs::TextOutput& out) noexcept;
 
 }  // namespace kidney::kernel

@@ -27,7 +27,7 @@ void start_keyboard(KeyReceiver receiver) noexcept {
     keyboard.initialise();
     constexpr hal::IrqLine line(drivers::i8042::line);
     if (const Status added =
-            handle_interrupts(line, hal::Trigger::edge, &on_keyboard_interrupt, nullptr);
+            handle_interrupts(line, hal::Trigger::edge, &on_keyboard_interrupt, nullptr, "i8042");
         !added) {
         log::warning<"keyboard">("no interrupt: {}", added.error());
         return;

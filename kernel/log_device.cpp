@@ -2,6 +2,7 @@
 
 #include "kernel/console.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/log_reader.hpp"
 #include "kernel/log_ring.hpp"
 #include "kidney/mm/make.hpp"
 
@@ -46,6 +47,29 @@ private:
     const Ref<fs::Vnode> node_;
 };
 
+/// Errors of read(): would_block, restart, bad_address.
+class LogReaderFile final : public fs::File {
+public:
+    LogReaderFile(fs::Vnode& node, fs::OpenMode mode) noexcept
+        : File(mode), node_(Ref<fs::Vnode>::share(node)) {}
+
+    Result<std::size_t> read(fs::ReadBuffer& to) noexcept override {
+        const auto size = static_cast<std::uint32_t>(to.remaining());
+        return std::size_t{TRY(read_unread_log(
+            current_process(), size, is_non_blocking(),
+            [&to](std::span<const char> piece) { return to.put(std::as_bytes(piece)); }))};
+    }
+    fs::Readiness poll(fs::PollWaiter*) noexcept override {
+        return {.readable = unread_log.load(std::memory_order_relaxed) != log_end()};
+    }
+    fs::Vnode* vnode() noexcept override { return node_.get(); }
+    Result<fs::Attributes> attributes() noexcept override { return node_->attributes(); }
+    void dispose() noexcept override { mm::destroy(heap(), this); }
+
+private:
+    const Ref<fs::Vnode> node_;
+};
+
 class LogDevice final : public fs::DeviceOpener {
 public:
     Result<Ref<fs::File>> open_device(fs::DeviceNumber, fs::Vnode& node,
@@ -63,6 +87,13 @@ constinit LogDevice device;
 
 fs::DeviceOpener& log_device() noexcept {
     return device;
+}
+
+Result<Ref<fs::File>> open_kernel_log(fs::Vnode& node, fs::OpenMode mode) noexcept {
+    if (mode.write) {
+        return fail(Errc::permission_denied);
+    }
+    return Ref<fs::File>(TRY(mm::make_ref<LogReaderFile>(heap(), node, mode)));
 }
 
 }  // namespace kidney::kernel

@@ -100,6 +100,10 @@ void read_boot_information(std::uint32_t address) noexcept {
         log::warning<"boot">("unknown option: {}", word.view());
     }
     boot_info = *info;
+    if (length.value_or(0) != 0) {
+        boot_info.command_line.append(" ");
+        boot_info.command_line.append({more.data(), *length});
+    }
 }
 
 /// The first thread: what needs to sleep, and then the first program.
@@ -129,6 +133,10 @@ void run_cpu(CpuId /*id*/) noexcept {
 }
 
 }  // namespace
+
+const BootInfo& boot_information() noexcept {
+    return boot_info;
+}
 
 /// Called by the trampoline (arch/i686/boot), on the boot stack, interrupts off.
 extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexcept {

@@ -27,6 +27,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace kidney::mm {
 
@@ -258,13 +259,15 @@ public:
                                          });
     }
 
-    /// Calls f(const Region&) for each region in address order, under the lock: f must not call
-    /// back.
+    /// Calls f(const Region&, pages_in) under the lock for the regions that end behind `from`,
+    /// until it says false. It must not call back, but pages_in(range) tells what is present there.
     template <class F>
-    void for_each_region(F&& f) noexcept EXCLUDES(lock_) {
+    void for_each_region(F&& f, VirtAddr from = VirtAddr(0)) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        for (const Region* at = regions_.first(); at != nullptr; at = at->next) {
-            f(*at);
+        const auto pages_in = [this](VirtRange range) { return pages_.resident_in(range); };
+        const Region* at = regions_.first_after(from);
+        while (at != nullptr && f(*at, pages_in)) {
+            at = at->next;
         }
     }
 
@@ -283,10 +286,7 @@ public:
     [[nodiscard]] std::uint32_t table_count() const noexcept { return pages_.table_count(); }
     [[nodiscard]] SpaceUsage usage() noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        SpaceUsage sum;
-        sum.bytes = regions_.totals().bytes;
-        sum.resident = pages_.resident().read();
-        return sum;
+        return SpaceUsage{regions_.totals().bytes, pages_.resident().read()};
     }
 
 private:

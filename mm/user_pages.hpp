@@ -51,6 +51,19 @@ public:
         return found == nullptr ? Entry{0} : *found;
     }
 
+    /// Those of a range; its peak is not known. Cost: a look at each entry of the tables there.
+    [[nodiscard]] ResidentPages resident_in(VirtRange range) noexcept {
+        ResidentCounter count;
+        mapper_.for_each_run(range, [&](VirtAddr, std::span<Entry> entries) {
+            for (const Entry entry : entries) {
+                if (Format::is_present(entry)) {
+                    count.add(Format::flags_of(entry).kind);
+                }
+            }
+        });
+        return count.read();
+    }
+
     /// Maps a fresh frame of zeros. Errors of all three: no_memory, changing nothing.
     [[nodiscard]] Status map_zeros(VirtAddr page, hal::PageFlags flags) noexcept {
         Entry* const entry = TRY(mapper_.make(page));

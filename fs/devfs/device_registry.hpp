@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace kidney::fs {
 
@@ -32,6 +33,7 @@ struct DeviceRange {
     DeviceNumber first;
     std::uint32_t count = 1;
     DeviceOpener* opener = nullptr;
+    const char* name = "";  ///< for /proc/devices; empty: one of another range's
 };
 
 /// Concurrency: any thread; `Lock` is a leaf.
@@ -48,6 +50,14 @@ public:
         }
         ranges_[count_++] = range;
         return {};
+    }
+    /// Calls f(const DeviceRange&) for each.
+    template <class F>
+    void for_each(F&& f) const noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        for (const DeviceRange& range : std::span(ranges_).first(count_)) {
+            f(range);
+        }
     }
     /// Who opens fifos.
     void set_pipes(SpecialFiles& pipes) noexcept { pipes_ = &pipes; }

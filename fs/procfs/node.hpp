@@ -34,7 +34,7 @@ public:
         a.device = fs_.device();
         a.type = type();
         a.permissions = permissions();
-        a.links = a.type == NodeType::directory ? 2 : 1;
+        a.links = a.type == NodeType::directory ? 2 + directories_inside() : 1;
         a.block_size = 1024;
         a.accessed = a.modified = a.changed = fs_.booted();
         if (id_.kind == Kind::descriptor) {
@@ -43,10 +43,15 @@ public:
                 Permissions((file->is_readable() ? 0500 : 0) | (file->is_writable() ? 0300 : 0));
             a.size = 64;  // as Linux has it
         }
+        if (id_.kind == Kind::fixed_link) {
+            a.size = fs_.entries()[id_.number].target.size();
+        }
         if (id_.pid != 0) {
-            const ProcessFacts facts = TRY(fs_.processes().facts(id_.pid));
-            a.uid = facts.effective_uid;
-            a.gid = facts.effective_gid;
+            const ProcessOwner owner = TRY(fs_.processes().owner(id_.pid));
+            if (owner.is_open || id_.kind == Kind::process || id_.kind == Kind::task) {
+                a.uid = owner.uid;
+                a.gid = owner.gid;
+            }
         }
         return a;
     }
@@ -97,12 +102,17 @@ public:
     // Links.
     [[nodiscard]] Result<std::size_t> read_link(std::span<char> to) noexcept override {
         TextBuffer<longest_link> text;
-        if (id_.kind == Kind::self) {
+        if (id_.kind == Kind::self || id_.kind == Kind::thread_self) {
             const std::uint32_t pid = fs_.processes().current();
             if (pid == 0) {
                 return fail(Errc::not_found);
             }
             format_to(text, "{}", pid);
+            if (id_.kind == Kind::thread_self) {
+                format_to(text, "/task/{}", pid);
+            }
+        } else if (id_.kind == Kind::fixed_link) {
+            text.write(fs_.entries()[id_.number].target);
         } else if (id_.kind == Kind::descriptor) {
             TRY(describe_descriptor(text));
         } else if (id_.kind == Kind::link) {
@@ -134,8 +144,19 @@ public:
     // Files.
     [[nodiscard]] Result<Ref<File>> open(OpenMode mode) noexcept override {
         using Text = ProcTextFile<ProcNode, typename Fs::HeapType, typename Fs::LockType>;
+        using Memory = ProcMemoryFile<ProcNode, typename Fs::HeapType, typename Fs::LockType>;
         if (type() != NodeType::regular) {
             return Ref<File>();
+        }
+        if (id_.kind == Kind::file && fs_.entries()[id_.number].open != nullptr) {
+            return fs_.entries()[id_.number].open(*this, mode);
+        }
+        if (id_.kind == Kind::text && process_texts[id_.number].is_private) {
+            TRY(fs_.processes().check_inside(id_.pid));
+        }
+        if (is_text(ProcessText::mem)) {
+            return Ref<File>(TRY(
+                mm::make_ref<Memory>(fs_.heap(), fs_.heap(), Ref<ProcNode>::share(*this), mode)));
         }
         if (mode.write) {
             return fail(Errc::permission_denied);
@@ -143,63 +164,35 @@ public:
         return Ref<File>(
             TRY(mm::make_ref<Text>(fs_.heap(), fs_.heap(), Ref<ProcNode>::share(*this), mode)));
     }
-    /// For ProcTextFile.
-    [[nodiscard]] Status generate(TextOutput& out) noexcept {
+    // For the files.
+    [[nodiscard]] Status generate(std::uint64_t& cursor, TextOutput& out) noexcept {
+        if (id_.kind == Kind::text && process_texts[id_.number].text > last_of_facts) {
+            return fs_.processes().text(id_.pid, process_texts[id_.number].text, cursor, out);
+        }
+        cursor = end_of_text;
         if (id_.kind == Kind::file) {
             const auto& entry = fs_.entries()[id_.number];
             entry.generate(entry.context, out);
-            return {};
-        }
-        if (id_.kind == Kind::descriptor_text) {
-            return fs_.processes().descriptor_text(id_.pid, id_.number, out);
-        }
-        const ProcessText which = process_texts[id_.number].text;
-        if (which == ProcessText::mounts) {
-            return write_mounts_of_all(out);
-        }
-        if (which == ProcessText::cmdline) {
-            return fs_.processes().command_line(id_.pid, out);
-        }
-        if (which == ProcessText::environ) {
-            return fs_.processes().environment(id_.pid, out);
-        }
-        if (which == ProcessText::maps) {
-            return fs_.processes().maps(id_.pid, out);
-        }
-        if (which == ProcessText::limits) {
-            return fs_.processes().limits(id_.pid, out);
-        }
-        const ProcessFacts facts = TRY(fs_.processes().facts(id_.pid));
-        switch (which) {
-            case ProcessText::stat:
-                write_stat(facts, out);
-                break;
-            case ProcessText::status:
-                write_status(facts, out);
-                break;
-            case ProcessText::statm:
-                write_statm(facts, out);
-                break;
-            case ProcessText::login_uid:
-                out.write("4294967295");  // nobody has logged in
-                break;
-            case ProcessText::oom_score:
-                format_to(out, "{}\n", facts.memory_score);
-                break;
-            case ProcessText::oom_score_adj:
-                format_to(out, "{}\n", facts.memory_adjustment);
-                break;
-            default:
-                format_to(out, "{}\n", static_cast<const char*>(facts.name.data()));
-                break;
+        } else if (id_.kind == Kind::descriptor_text) {
+            TRY(fs_.processes().descriptor_text(id_.pid, id_.number, out));
+        } else {
+            write_facts(process_texts[id_.number].text, TRY(fs_.processes().facts(id_.pid)), out);
         }
         return {};
+    }
+    [[nodiscard]] Status read_memory(std::uint32_t address, std::span<std::byte> to) noexcept {
+        return fs_.processes().read_memory(id_.pid, address, to);
+    }
+    [[nodiscard]] Status write_memory(std::uint32_t address,
+                                      std::span<const std::byte> from) noexcept {
+        return fs_.processes().write_memory(id_.pid, address, from);
     }
 
     void dispose() noexcept override { mm::destroy(fs_.heap(), this); }
 
 private:
     static constexpr std::size_t longest_link = 512;  ///< it lives on a kernel stack
+    static constexpr ProcessText last_of_facts = ProcessText::oom_score_adj;
 
     [[nodiscard]] Permissions permissions() const noexcept {
         switch (type()) {
@@ -208,11 +201,20 @@ private:
             case NodeType::symlink:
                 return Permissions(0777);
             default:
-                return Permissions(id_.kind == Kind::text &&
-                                           process_texts[id_.number].text == ProcessText::environ
-                                       ? 0400
-                                       : 0444);
+                return Permissions(id_.kind == Kind::text   ? process_texts[id_.number].permissions
+                                   : id_.kind == Kind::file ? fs_.entries()[id_.number].permissions
+                                                            : 0444);
         }
+    }
+    [[nodiscard]] bool is_text(ProcessText which) const noexcept {
+        return id_.kind == Kind::text && process_texts[id_.number].text == which;
+    }
+    [[nodiscard]] std::uint32_t directories_inside() const noexcept {
+        std::uint32_t count = 0;
+        for (std::size_t n = 0; const auto entry = fixed_entry(n); ++n) {
+            count += type_of(entry->second.kind) == NodeType::directory ? 1 : 0;
+        }
+        return count;
     }
     /// One of the directories with an entry for each descriptor.
     [[nodiscard]] bool is_list() const noexcept {
@@ -232,6 +234,8 @@ private:
             case Kind::task:
                 return NodeType::directory;
             case Kind::self:
+            case Kind::thread_self:
+            case Kind::fixed_link:
             case Kind::link:
             case Kind::descriptor:
                 return NodeType::symlink;
@@ -265,15 +269,16 @@ private:
             }
             return std::nullopt;
         }
-        if (id_.kind == Kind::root && n-- == 0) {
-            return std::pair(std::string_view("self"), ProcId{Kind::self, 0, 0});
+        if (id_.kind == Kind::root && n < 2) {
+            return n == 0 ? std::pair(std::string_view("self"), ProcId{Kind::self, 0, 0})
+                          : std::pair(std::string_view("thread-self"),
+                                      ProcId{Kind::thread_self, 0, 0});
         }
+        n -= id_.kind == Kind::root ? 2 : 0;
         std::size_t at = 0;
         for (const auto& entry : fs_.entries()) {
             if (entry.parent == id_ && n-- == 0) {
-                return std::pair(
-                    entry.name,
-                    ProcId{entry.generate == nullptr ? Kind::directory : Kind::file, 0, index(at)});
+                return std::pair(entry.name, ProcId{entry.kind(), 0, index(at)});
             }
             ++at;
         }
@@ -301,7 +306,7 @@ private:
     }
     [[nodiscard]] Result<ProcId> find_moving(std::uint32_t number) noexcept {
         if (id_.kind == Kind::root) {
-            TRY(fs_.processes().facts(number));
+            TRY(fs_.processes().owner(number));
             return ProcId{Kind::process, number, 0};
         }
         if (id_.kind == Kind::tasks) {
@@ -370,14 +375,6 @@ private:
         return {};
     }
 
-    /// The text of /proc/mounts, if there is one: all processes see the same mounts.
-    [[nodiscard]] Status write_mounts_of_all(TextOutput& out) noexcept {
-        const auto found = std::ranges::find(fs_.entries(), "mounts", &Fs::Entry::name);
-        if (found != fs_.entries().end() && found->generate != nullptr) {
-            found->generate(found->context, out);
-        }
-        return {};
-    }
     [[nodiscard]] Status describe_descriptor(TextBuffer<longest_link>& text) noexcept {
         const Ref<File> file = TRY(fs_.processes().descriptor(id_.pid, id_.number));
         if (Vnode* const node = file->vnode()) {

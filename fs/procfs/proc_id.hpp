@@ -15,7 +15,9 @@ struct ProcId {
         root,
         directory,         ///< registered
         file,              ///< registered
+        fixed_link,        ///< registered
         self,              ///< the link to the reader's own directory
+        thread_self,       ///< the same for its thread
         process,           ///< the directory of `pid`
         text,              ///< `number` is an index of process_texts
         link,              ///< `number` is a ProcessLink
@@ -30,9 +32,11 @@ struct ProcId {
     std::uint32_t pid = 0;
     std::uint32_t number = 0;
 
-    [[nodiscard]] constexpr std::uint64_t inode() const noexcept {
-        return std::uint64_t{pid} << 24 | std::uint64_t{static_cast<std::uint8_t>(kind)} << 16 |
-               (number + 1U);
+    /// 32 bits, which is all that programs with the old stat(2) have room for: 15 of the process, 5
+    /// of the kind, 12 of the number.
+    [[nodiscard]] constexpr std::uint32_t inode() const noexcept {
+        return pid << 17 | std::uint32_t{static_cast<std::uint8_t>(kind)} << 12 |
+               ((number + 1U) & 0xfffU);
     }
     friend constexpr bool operator==(const ProcId&, const ProcId&) noexcept = default;
 };

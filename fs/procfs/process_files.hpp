@@ -13,22 +13,33 @@
 namespace kidney::fs {
 
 enum class ProcessText : std::uint8_t {
+    // Made of ProcessFacts.
     stat,
     status,
     statm,
-    cmdline,
     comm,
-    maps,
-    environ,
-    mounts,
-    limits,
     login_uid,
     oom_score,
     oom_score_adj,
+    // The source's own.
+    cmdline,
+    maps,
+    smaps,
+    environ,
+    auxv,
+    mem,  ///< no text: the memory itself
+    mounts,
+    mountinfo,
+    limits,
+    personality,
+    wchan,
 };
+/// A file of a process. `is_private`: open only to those who may look inside the process.
 struct ProcessTextName {
     std::string_view name;
     ProcessText text;
+    std::uint16_t permissions = 0444;
+    bool is_private = false;
 };
 inline constexpr auto process_texts =
     std::to_array<ProcessTextName>({{"stat", ProcessText::stat},
@@ -36,13 +47,24 @@ inline constexpr auto process_texts =
                                     {"statm", ProcessText::statm},
                                     {"cmdline", ProcessText::cmdline},
                                     {"comm", ProcessText::comm},
-                                    {"maps", ProcessText::maps},
-                                    {"environ", ProcessText::environ},
+                                    {"maps", ProcessText::maps, 0444, true},
+                                    {"smaps", ProcessText::smaps, 0444, true},
+                                    {"environ", ProcessText::environ, 0400, true},
+                                    {"auxv", ProcessText::auxv, 0400, true},
+                                    {"mem", ProcessText::mem, 0600, true},
                                     {"mounts", ProcessText::mounts},
+                                    {"mountinfo", ProcessText::mountinfo},
                                     {"limits", ProcessText::limits},
+                                    {"personality", ProcessText::personality, 0400, true},
+                                    {"wchan", ProcessText::wchan},
                                     {"loginuid", ProcessText::login_uid},
                                     {"oom_score", ProcessText::oom_score},
                                     {"oom_score_adj", ProcessText::oom_score_adj}});
+/// May be longer than memory has room for in one piece: it is written as it is read.
+[[nodiscard]] constexpr bool comes_in_pieces(ProcessText text) noexcept {
+    return text == ProcessText::maps || text == ProcessText::smaps ||
+           text == ProcessText::cmdline || text == ProcessText::environ;
+}
 inline constexpr std::array<std::string_view, 3> process_links{"exe", "cwd", "root"};
 
 /// A resource limit: the one that counts, and the most it can be raised to. All bits set: none.

@@ -1,6 +1,7 @@
 /// What /proc must be told about processes: the kernel implements this, tests fake it.
 #pragma once
 
+#include "fs/procfs/process_files.hpp"
 #include "fs/procfs/text.hpp"
 #include "kidney/fs/vnode.hpp"
 
@@ -23,14 +24,30 @@ struct ProcessFacts {
     std::int32_t nice = 0;
     std::uint32_t threads = 1;
     std::uint64_t virtual_bytes = 0;
-    std::uint32_t resident_pages = 0;
-    std::uint32_t uid = 0, effective_uid = 0, gid = 0, effective_gid = 0;
+    std::uint32_t anonymous_pages = 0, file_pages = 0, shared_memory_pages = 0;
+    std::uint32_t peak_pages = 0;    ///< the most that were ever there
+    std::uint64_t minor_faults = 0;  ///< pages that came without a disk
+    std::uint32_t uid = 0, effective_uid = 0, saved_uid = 0, file_uid = 0;
+    std::uint32_t gid = 0, effective_gid = 0, saved_gid = 0, file_gid = 0;
+    std::array<std::uint32_t, 32> groups{};
+    std::size_t group_count = 0;
     std::uint32_t umask = 0;
     std::uint32_t memory_score = 0;      ///< oom_score
     std::int32_t memory_adjustment = 0;  ///< oom_score_adj
+    std::uint32_t policy = 0, real_time_priority = 0;
+    std::uint32_t last_cpu = 0, switches = 0;
+    std::uint32_t exit_code = 0;  ///< of a zombie, as wait(2) tells it
+    std::uint32_t exit_signal = 0;
+    bool no_new_rights = false;
     /// Sets of signals; bit n is signal n + 1.
     std::uint64_t pending = 0, blocked = 0, ignored = 0, caught = 0;
 };
+
+struct ProcessOwner {
+    std::uint32_t uid = 0, gid = 0;
+    bool is_open = true;  ///< else all but its directory is root's
+};
+inline constexpr std::uint64_t end_of_text = ~std::uint64_t{0};
 
 enum class ProcessLink : std::uint8_t { executable, directory, root };
 
@@ -42,11 +59,21 @@ public:
     /// The smallest pid greater than `after`; 0: there is none.
     [[nodiscard]] virtual std::uint32_t next(std::uint32_t after) noexcept = 0;
     [[nodiscard]] virtual Result<ProcessFacts> facts(std::uint32_t pid) noexcept = 0;
-    /// The argument strings, each with its NUL.
-    [[nodiscard]] virtual Status command_line(std::uint32_t pid, TextOutput& out) noexcept = 0;
-    [[nodiscard]] virtual Status environment(std::uint32_t pid, TextOutput& out) noexcept = 0;
-    [[nodiscard]] virtual Status maps(std::uint32_t pid, TextOutput& out) noexcept = 0;
-    [[nodiscard]] virtual Status limits(std::uint32_t pid, TextOutput& out) noexcept = 0;
+    /// Whose a process is, without a look at anything else: every stat(2) asks.
+    [[nodiscard]] virtual Result<ProcessOwner> owner(std::uint32_t pid) noexcept = 0;
+    /// May the caller look inside it (ProcessTextName::is_private)?
+    [[nodiscard]] virtual Status check_inside(std::uint32_t pid) noexcept = 0;
+    /// The next part of a text that is not made of facts. `cursor` begins at 0, is the source's
+    /// own meanwhile, and `end_of_text` after the last part; each part has a few pages at most,
+    /// unless the text does not come in pieces: then it is the only one.
+    [[nodiscard]] virtual Status text(std::uint32_t pid, ProcessText which, std::uint64_t& cursor,
+                                      TextOutput& out) noexcept = 0;
+    /// Moves bytes between its memory and a buffer, with the rights that it has itself. Errors:
+    /// io_error (nothing is there).
+    [[nodiscard]] virtual Status read_memory(std::uint32_t pid, std::uint32_t address,
+                                             std::span<std::byte> to) noexcept = 0;
+    [[nodiscard]] virtual Status write_memory(std::uint32_t pid, std::uint32_t address,
+                                              std::span<const std::byte> from) noexcept = 0;
     [[nodiscard]] virtual Result<Ref<Vnode>> link(std::uint32_t pid,
                                                   ProcessLink which) noexcept = 0;
     /// The smallest open descriptor not below `from`.
@@ -65,41 +92,96 @@ protected:
     ~ProcessSource() = default;
 };
 
+[[nodiscard]] inline std::uint32_t resident_pages(const ProcessFacts& f) noexcept {
+    return f.anonymous_pages + f.file_pages + f.shared_memory_pages;
+}
+
 /// /proc/N/stat, proc(5).
 inline void write_stat(const ProcessFacts& f, TextOutput& out) noexcept {
-    format_to(out, "{} ({}) {} {} {} {} {} {} 0 0 0 0 0 {} {} {} {} 20 {} {} 0 {} {} {}", f.pid,
+    // What top shows as PR: 20 + nice, or a real-time one below 0.
+    const std::int32_t priority = f.real_time_priority == 0
+                                      ? 20 + f.nice
+                                      : -1 - static_cast<std::int32_t>(f.real_time_priority);
+    format_to(out, "{} ({}) {} {} {} {} {} {} 0 {} 0 0 0 {} {} {} {} {} {} {} 0 {} {} {}", f.pid,
               static_cast<const char*>(f.name.data()), f.state, f.parent, f.group, f.session,
-              f.terminal, f.foreground_group, f.user_ticks, f.system_ticks, f.children_user_ticks,
-              f.children_system_ticks, f.nice, f.threads, f.start_ticks, f.virtual_bytes,
-              f.resident_pages);
-    // rsslim and what a debugger would ask for: addresses, signals, wait channel, exit code.
-    out.write(" 4294967295 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+              f.terminal, f.foreground_group, f.minor_faults, f.user_ticks, f.system_ticks,
+              f.children_user_ticks, f.children_system_ticks, priority, f.nice, f.threads,
+              f.start_ticks, f.virtual_bytes, resident_pages(f));
+    // rsslim and the addresses that a debugger would ask for, then the first 31 signals.
+    constexpr std::uint64_t old_signals = 0x7fff'ffff;
+    format_to(out, " 4294967295 0 0 0 0 0 {} {} {} {} 0 0 0 {} {} {} {}", f.pending & old_signals,
+              f.blocked & old_signals, f.ignored & old_signals, f.caught & old_signals,
+              f.exit_signal, f.last_cpu, f.real_time_priority, f.policy);
+    format_to(out, " 0 0 0 0 0 0 0 0 0 0 {}\n", f.exit_code);
+}
+[[nodiscard]] constexpr std::string_view state_name(char state) noexcept {
+    return state == 'R'   ? "running"
+           : state == 'S' ? "sleeping"
+           : state == 'T' ? "stopped"
+           : state == 'Z' ? "zombie"
+                          : "disk sleep";
 }
 /// /proc/N/status, the lines that ps, top and scripts read.
 inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
-    const std::string_view state = f.state == 'R'   ? "running"
-                                   : f.state == 'S' ? "sleeping"
-                                   : f.state == 'T' ? "stopped"
-                                   : f.state == 'Z' ? "zombie"
-                                                    : "disk sleep";
     format_to(out, "Name:\t{}\nUmask:\t0{}{}{}\n", static_cast<const char*>(f.name.data()),
               f.umask >> 6 & 7U, f.umask >> 3 & 7U, f.umask & 7U);
-    format_to(out, "State:\t{} ({})\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", f.state,
-              state, f.pid, f.pid, f.parent);
-    format_to(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\n", f.uid, f.effective_uid,
-              f.effective_uid, f.effective_uid, f.gid, f.effective_gid, f.effective_gid,
-              f.effective_gid);
-    format_to(out, "VmSize:\t{:8} kB\nVmRSS:\t{:8} kB\nThreads:\t{}\n", f.virtual_bytes / 1024,
-              f.resident_pages * 4, f.threads);
-    format_to(out, "SigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n", 0U, f.pending,
-              f.blocked);
+    format_to(out, "State:\t{} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n",
+              f.state, state_name(f.state), f.pid, f.pid, f.parent);
+    format_to(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t", f.uid,
+              f.effective_uid, f.saved_uid, f.file_uid, f.gid, f.effective_gid, f.saved_gid,
+              f.file_gid);
+    for (std::size_t n = 0; n < f.group_count && n < f.groups.size(); ++n) {
+        format_to(out, "{} ", f.groups[n]);
+    }
+    if (f.virtual_bytes != 0) {  // a zombie has no memory to speak of
+        const auto kib = [&out](const char* name, std::uint64_t value) noexcept {
+            format_to(out, "\n{}:\t{:8} kB", name, value);
+        };
+        kib("VmSize", f.virtual_bytes / 1024);
+        kib("VmHWM", std::uint64_t{f.peak_pages} * 4);
+        kib("VmRSS", std::uint64_t{resident_pages(f)} * 4);
+        kib("RssAnon", std::uint64_t{f.anonymous_pages} * 4);
+        kib("RssFile", std::uint64_t{f.file_pages} * 4);
+        kib("RssShmem", std::uint64_t{f.shared_memory_pages} * 4);
+    }
+    format_to(out, "\nThreads:\t{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n",
+              f.threads, 0U, f.pending, f.blocked);
     format_to(out, "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", f.ignored, f.caught);
-    out.write("NoNewPrivs:\t0\nSeccomp:\t0\n");
+    // Root can do everything, others nothing that is special.
+    constexpr std::uint64_t all = 0x1ff'ffff'ffff;
+    const std::uint64_t effective = f.effective_uid == 0 ? all : 0;
+    const std::uint64_t permitted =
+        f.effective_uid == 0 || f.uid == 0 || f.saved_uid == 0 ? all : 0;
+    format_to(out, "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n", 0U,
+              permitted, effective, all);
+    format_to(out, "NoNewPrivs:\t{}\nSeccomp:\t0\nvoluntary_ctxt_switches:\t{}\n",
+              f.no_new_rights ? 1U : 0U, f.switches);
 }
 /// /proc/N/statm: size, resident, shared, text, library, data, dirty; in pages.
 inline void write_statm(const ProcessFacts& f, TextOutput& out) noexcept {
-    format_to(out, "{} {} 0 0 0 {} 0\n", f.virtual_bytes / 4096, f.resident_pages,
-              f.virtual_bytes / 4096);
+    format_to(out, "{} {} {} 0 0 {} 0\n", f.virtual_bytes / 4096, resident_pages(f),
+              f.file_pages + f.shared_memory_pages, f.virtual_bytes / 4096);
+}
+/// A text that is made of facts.
+inline void write_facts(ProcessText which, const ProcessFacts& f, TextOutput& out) noexcept {
+    switch (which) {
+        case ProcessText::stat:
+            return write_stat(f, out);
+        case ProcessText::status:
+            return write_status(f, out);
+        case ProcessText::statm:
+            return write_statm(f, out);
+        case ProcessText::login_uid:
+            return out.write("4294967295");  // nobody has logged in
+        case ProcessText::oom_score:
+            format_to(out, "{}\n", f.memory_score);
+            return;
+        case ProcessText::oom_score_adj:
+            format_to(out, "{}\n", f.memory_adjustment);
+            return;
+        default:
+            format_to(out, "{}\n", static_cast<const char*>(f.name.data()));
+    }
 }
 /// /proc/N/fdinfo/M. `flags` as open(2) takes them.
 inline void write_descriptor(std::uint64_t position, std::uint32_t flags,

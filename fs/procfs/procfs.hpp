@@ -31,8 +31,17 @@ public:
     struct Entry {
         std::string_view name;
         ProcId parent;
-        TextGenerator generate = nullptr;  ///< null: a directory
+        TextGenerator generate = nullptr;
         void* context = nullptr;
+        std::string_view target{};     ///< of a link
+        SpecialOpener open = nullptr;  ///< of a file that is no text
+        std::uint16_t permissions = 0444;
+
+        [[nodiscard]] ProcId::Kind kind() const noexcept {
+            return !target.empty()                          ? ProcId::Kind::fixed_link
+                   : generate == nullptr && open == nullptr ? ProcId::Kind::directory
+                                                            : ProcId::Kind::file;
+        }
     };
 
     Procfs(Heap& heap, ProcessSource& processes, Clock& clock, std::uint32_t device) noexcept
@@ -52,11 +61,22 @@ public:
         return add_directory(ProcId{}, name);
     }
     [[nodiscard]] Result<ProcId> add_directory(ProcId parent, std::string_view name) noexcept {
-        return add({name, parent, nullptr, nullptr});
+        return add({name, parent});
     }
     [[nodiscard]] Status add_file(ProcId directory, std::string_view name, TextGenerator generate,
                                   void* context = nullptr) noexcept {
         TRY(add({name, directory, generate, context}));
+        return {};
+    }
+    /// A link with a text of its own.
+    [[nodiscard]] Status add_link(std::string_view name, std::string_view target) noexcept {
+        TRY(add({.name = name, .parent = {}, .target = target}));
+        return {};
+    }
+    /// A file that the kernel opens itself.
+    [[nodiscard]] Status add_special(std::string_view name, std::uint16_t permissions,
+                                     SpecialOpener open) noexcept {
+        TRY(add({.name = name, .parent = {}, .open = open, .permissions = permissions}));
         return {};
     }
     [[nodiscard]] Status add_file(std::string_view name, TextGenerator generate,
@@ -97,8 +117,7 @@ private:
         }
         entries_[count_] = entry;
         const auto number = static_cast<std::uint32_t>(count_++);
-        return ProcId{entry.generate == nullptr ? ProcId::Kind::directory : ProcId::Kind::file, 0,
-                      number};
+        return ProcId{entry.kind(), 0, number};
     }
 
     Heap& heap_;

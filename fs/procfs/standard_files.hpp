@@ -1,6 +1,7 @@
 /// The texts of /proc that need nothing but numbers and the mount table.
 #pragma once
 
+#include "fs/block/counting_block_device.hpp"
 #include "fs/procfs/text.hpp"
 #include "fs/vfs/vfs.hpp"
 #include "kidney/core/time.hpp"
@@ -74,6 +75,18 @@ inline void write_partition(DeviceNumber number, std::uint64_t bytes, std::strin
                             TextOutput& out) noexcept {
     format_to(out, "{:4} {:8} {:10} {}\n", number.major, number.minor, bytes / 1024, name);
 }
+/// A line of /proc/diskstats: requests, merged ones, sectors and milliseconds for reading, the same
+/// for writing; what is under way, and how long something was; nothing is discarded; flushes.
+inline void write_disk_statistics(DeviceNumber number, std::string_view name,
+                                  const BlockStatistics& s, TextOutput& out) noexcept {
+    const auto milliseconds = [](Duration d) noexcept { return d.count() / 1'000'000; };
+    format_to(out, "{:4} {:7} {}", number.major, number.minor, name);
+    for (const RequestCount& c : {s.read, s.written}) {
+        format_to(out, " {} 0 {} {}", c.requests, c.bytes / 512, milliseconds(c.time));
+    }
+    const std::int64_t busy = milliseconds(s.read.time + s.written.time);
+    format_to(out, " {} {} {} 0 0 0 0 {} 0\n", s.in_flight, busy, busy, s.flushes);
+}
 /// A random UUID (version 4) made of these bytes, as /proc/sys/kernel/random has it.
 inline void write_uuid(std::span<const std::byte, 16> bytes, TextOutput& out) noexcept {
     for (std::size_t n = 0; n < bytes.size(); ++n) {
@@ -83,9 +96,9 @@ inline void write_uuid(std::span<const std::byte, 16> bytes, TextOutput& out) no
     }
     out.write("\n");
 }
-/// /proc/mounts: source, directory, type, options.
-template <class V>
-void write_mounts(V& vfs, TextOutput& out) noexcept {
+/// Calls f(MountRecord, path of the mount point) for each mount.
+template <class V, class F>
+void for_each_mount(V& vfs, F&& f) noexcept {
     const Ref<Vnode> root = vfs.root();
     for (std::size_t n = 0; n < std::remove_cvref_t<decltype(vfs.mounts())>::capacity; ++n) {
         const MountRecord mount = vfs.mounts().at(n);
@@ -94,10 +107,34 @@ void write_mounts(V& vfs, TextOutput& out) noexcept {
         }
         std::array<char, 512> path;
         const auto where = vfs.path_of(*root, *mount.root, path);
-        format_to(out, "{} {} {} {},relatime 0 0\n", mount.source,
-                  where ? *where : std::string_view("?"), mount.file_system->type_name(),
-                  mount.file_system->is_read_only() ? "ro" : "rw");
+        f(mount, where ? *where : std::string_view("?"));
     }
+}
+[[nodiscard]] inline const char* access_of(const MountRecord& mount) noexcept {
+    return mount.file_system->is_read_only() ? "ro" : "rw";
+}
+/// /proc/mounts: source, directory, type, options.
+template <class V>
+void write_mounts(V& vfs, TextOutput& out) noexcept {
+    for_each_mount(vfs, [&out](const MountRecord& mount, std::string_view path) noexcept {
+        format_to(out, "{} {} {} {},relatime 0 0\n", mount.source, path,
+                  mount.file_system->type_name(), access_of(mount));
+    });
+}
+/// /proc/N/mountinfo: number, the parent's, device, root, directory, options, type, source, the
+/// file system's options. All are mounted below the first one.
+template <class V>
+void write_mountinfo(V& vfs, TextOutput& out) noexcept {
+    constexpr std::uint32_t first = 20;
+    std::uint32_t number = first;
+    for_each_mount(vfs, [&](const MountRecord& mount, std::string_view path) noexcept {
+        const auto root = mount.root->attributes();
+        const std::uint32_t device = root ? root->device : 0;
+        format_to(out, "{} {} {}:{} / {} {},relatime - {} {} {}\n", number,
+                  number == first ? 1U : first, device >> 8, device & 0xffU, path, access_of(mount),
+                  mount.file_system->type_name(), mount.source, access_of(mount));
+        ++number;
+    });
 }
 
 }  // namespace kidney::fs

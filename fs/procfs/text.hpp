@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kidney/core/format.hpp"
+#include "kidney/fs/vnode.hpp"
 #include "kidney/mm/object_allocator.hpp"
 
 #include <cstddef>
@@ -23,6 +24,9 @@ static_assert(TextSink<TextOutput>);
 
 /// Writes the contents of one file. `context` is what it was registered with.
 using TextGenerator = void (*)(void* context, TextOutput& out) noexcept;
+
+/// Opens a file that is not text (kmsg). Errors: the file's own.
+using SpecialOpener = Result<Ref<File>> (*)(Vnode& node, OpenMode mode) noexcept;
 
 /// Grows as it is written to; remembers if memory ran out.
 template <mm::ObjectAllocator Heap>

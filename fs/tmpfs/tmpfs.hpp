@@ -84,6 +84,7 @@ public:
                 .read_only = false};
     }
     [[nodiscard]] Status sync() noexcept override { return {}; }
+    [[nodiscard]] std::uint32_t own_references() const noexcept override { return 1; }
     [[nodiscard]] const char* type_name() const noexcept override { return limits_.type_name; }
     [[nodiscard]] std::uint64_t max_file_size() const noexcept override {
         return TmpfsBytes<Tmpfs>::max_size;

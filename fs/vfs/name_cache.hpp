@@ -23,6 +23,16 @@
 
 namespace kidney::fs {
 
+/// Hears of names that the cache lets go of.
+class NameKeeper {
+public:
+    /// `node` is still called so, and somebody uses it.
+    virtual void keep_name(Vnode& node, Vnode& directory, std::string_view name) noexcept = 0;
+
+protected:
+    ~NameKeeper() = default;
+};
+
 /// Concurrency: any thread. `Lock` is a leaf: no file system is called and no node is released
 /// while it is held.
 template <BasicLockable Lock, std::size_t Capacity = 1024>
@@ -59,21 +69,30 @@ public:
     void insert(Version seen, Vnode& directory, std::string_view name, Vnode* node) noexcept
         EXCLUDES(lock_) {
         Entry dropped;  // released after the lock
-        LockGuard guard(lock_);
-        if (version_.load(std::memory_order_relaxed) == seen) {
-            store(directory, name, node, dropped);
+        {
+            LockGuard guard(lock_);
+            if (version_.load(std::memory_order_relaxed) == seen) {
+                store(directory, name, node, dropped);
+            }
         }
+        retire(dropped);
     }
     /// The name now means `node`, unless something else changed since `seen`: then it is unknown.
     void replace(Version seen, Vnode& directory, std::string_view name, Vnode& node) noexcept
         EXCLUDES(lock_) {
         Entry dropped;
-        LockGuard guard(lock_);
-        const bool current = version_.fetch_add(1, std::memory_order_release) == seen;
+        bool current = false;
+        {
+            LockGuard guard(lock_);
+            current = version_.fetch_add(1, std::memory_order_release) == seen;
+            if (current) {
+                store(directory, name, &node, dropped);
+            } else {
+                erase(directory, name, dropped);
+            }
+        }
         if (current) {
-            store(directory, name, &node, dropped);
-        } else {
-            erase(directory, name, dropped);
+            retire(dropped);
         }
     }
     /// The name has changed its meaning or vanished.
@@ -102,6 +121,18 @@ public:
             }
         }
     }
+    /// Who keeps the names of nodes in use when there is no room for them here. Before use.
+    void set_keeper(NameKeeper& keeper) noexcept { keeper_ = &keeper; }
+    /// What a keeper has kept, or null.
+    void keep_path(Vnode& node, Ref<NodePath> path) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        std::swap(node.last_path(), path);
+    }
+    [[nodiscard]] Ref<NodePath> kept_path(Vnode& node) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return node.last_path();
+    }
+
     /// Some name under which `node` is known, for /proc and getcwd(); copied into `to`.
     [[nodiscard]] std::optional<std::pair<Ref<Vnode>, std::string_view>> name_of(
         const Vnode& node, std::array<char, longest>& to) noexcept EXCLUDES(lock_) {
@@ -129,6 +160,14 @@ private:
         std::array<char, longest> name;
     };
 
+    /// An entry that made room for another: its node may be in use.
+    void retire(Entry& dropped) noexcept EXCLUDES(lock_) {
+        if (keeper_ != nullptr && dropped.directory && dropped.node &&
+            dropped.node->references() > 1 + dropped.node->file_system().own_references()) {
+            keeper_->keep_name(*dropped.node, *dropped.directory,
+                               {dropped.name.data(), dropped.length});
+        }
+    }
     /// FNV-1a over the name, seeded with the directory's address.
     [[nodiscard]] static std::uint32_t hash_of(const Vnode& directory,
                                                std::string_view name) noexcept {
@@ -214,6 +253,7 @@ private:
         return buckets;
     }
 
+    NameKeeper* keeper_ = nullptr;
     Lock lock_;
     std::array<Entry, Capacity> entries_ GUARDED_BY(lock_){};
     std::array<Index, Capacity> buckets_ GUARDED_BY(lock_) = empty_buckets();

@@ -6,6 +6,7 @@
 /// check is older than the change, and no lock is held between them.
 #pragma once
 
+#include "fs/vfs/kept_paths.hpp"
 #include "fs/vfs/path_walk.hpp"
 #include "fs/vfs/permission_rules.hpp"
 
@@ -27,6 +28,8 @@ template <mm::ObjectAllocator Heap, BasicLockable Lock>
 class NameChanges {
 public:
     NameChanges(NameTree<Lock>& tree, Heap& heap) noexcept : tree_(tree), heap_(heap) {}
+
+    [[nodiscard]] PathKeeper<Heap, Lock>& paths() noexcept { return paths_; }
 
     /// mkdir, mknod and symlink (which sets node.target). `node.permissions` has the umask applied;
     /// owner and group are filled in here. Errors: exists, not_permitted (a device).
@@ -114,6 +117,7 @@ public:
             if (node == there) {
                 return {};
             }
+            const auto version = tree_.names.version();
             const Status renamed =
                 source.directory().rename({.name = source.last(),
                                            .node = *node,
@@ -121,12 +125,18 @@ public:
                                            .new_name = target.last(),
                                            .replaced = there.get(),
                                            .exchange = rule == RenameRule::exchange});
+            if (renamed) {
+                remember(version, target, *node);
+            } else {
+                tree_.names.forget(target.directory(), target.last());
+            }
             tree_.names.forget(source.directory(), source.last());
-            tree_.names.forget(target.directory(), target.last());
+            if (renamed && there && rule == RenameRule::exchange) {
+                paths_.keep_name(*there, source.directory(), source.last());
+            } else if (renamed && there) {
+                name_has_gone(target, *there);
+            }
             if (renamed || renamed.error() != Errc::stale) {
-                if (renamed && there && rule != RenameRule::exchange) {
-                    forget_inside(*there);
-                }
                 return renamed;
             }
         }
@@ -182,7 +192,7 @@ private:
             tree_.names.forget(walk.directory(), walk.last());
             if (removed || removed.error() != Errc::stale) {
                 if (removed) {
-                    forget_inside(*node);
+                    name_has_gone(walk, *node);
                 }
                 return removed;
             }
@@ -289,15 +299,18 @@ private:
     [[nodiscard]] static Status check_new_parent(const Walk& walk, Vnode& node) noexcept {
         return node.type() == NodeType::directory ? walk.check(node, Access::write) : Status();
     }
-    /// A removed directory is empty; what the cache knows about it is that names do not exist.
-    void forget_inside(const Vnode& node) noexcept {
+    /// The cache has forgotten the name. What it knows inside of a removed directory is worth
+    /// nothing.
+    void name_has_gone(Walk& walk, Vnode& node) noexcept {
         if (node.type() == NodeType::directory) {
             tree_.names.purge([&](const Vnode& d, const Vnode*) { return &d == &node; });
         }
+        paths_.name_has_gone(node, walk.directory(), walk.last());
     }
 
     NameTree<Lock>& tree_;
     Heap& heap_;
+    PathKeeper<Heap, Lock> paths_{tree_, heap_};
 };
 
 }  // namespace kidney::fs

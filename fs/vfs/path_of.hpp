@@ -14,10 +14,28 @@ namespace kidney::fs {
 
 namespace detail {
 
-/// Finds the name of inode `inode` in a directory listing.
+/// Finds the name of a directory in its parent.
 class NameFinder final : public DirectorySink {
 public:
-    explicit NameFinder(std::uint64_t inode) noexcept : inode_(inode) {}
+    explicit NameFinder(Vnode& directory) noexcept : directory_(directory) {}
+
+    /// The parent, when name() says what the directory is called there. Errors: not_found (it has
+    /// no name, or is none), and the file system's.
+    [[nodiscard]] Result<Ref<Vnode>> look_above() noexcept {
+        if (directory_.type() != NodeType::directory) {
+            return fail(Errc::not_found);
+        }
+        Ref<Vnode> parent = TRY(directory_.parent());
+        if (parent.get() == &directory_) {
+            return fail(Errc::not_found);  // the root of another tree
+        }
+        inode_ = TRY(directory_.attributes()).inode;
+        TRY(parent->read_directory(0, *this));
+        if (length_ == 0) {
+            return fail(Errc::not_found);
+        }
+        return parent;
+    }
     bool accept(const DirectoryEntry& entry) noexcept override {
         if (entry.inode != inode_ || entry.name == "." || entry.name == "..") {
             return true;
@@ -29,28 +47,36 @@ public:
     [[nodiscard]] std::string_view name() const noexcept { return {name_.data(), length_}; }
 
 private:
-    std::uint64_t inode_;
+    Vnode& directory_;
+    std::uint64_t inode_ = 0;
     std::size_t length_ = 0;
     std::array<char, max_name> name_;
 };
 
 }  // namespace detail
 
-/// Directories answer always, by asking their parents; other nodes only while the name cache knows
-/// them. The path is written to the end of `to`. Errors: not_found, out_of_range.
+/// A path, and whether that name is gone.
+struct FoundPath {
+    std::string_view text;
+    bool is_deleted = false;
+};
+
+/// Directories answer by asking their parents; other nodes while the name cache knows them, or
+/// their paths are kept (kept_paths.hpp). The path is written to the end of `to`. Errors:
+/// not_found, out_of_range.
 template <BasicLockable Lock>
-[[nodiscard]] Result<std::string_view> path_of(NameTree<Lock>& tree, Vnode& root, Vnode& node,
-                                               std::span<char> to) noexcept {
+[[nodiscard]] Result<FoundPath> path_of(NameTree<Lock>& tree, Vnode& root, Vnode& node,
+                                        std::span<char> to) noexcept {
     std::size_t begin = to.size();
-    const auto prepend = [&](std::string_view name) -> bool {
-        if (begin < name.size() + 1) {
+    const auto put = [&](std::string_view text) noexcept -> bool {
+        if (begin < text.size()) {
             return false;
         }
-        begin -= name.size();
-        std::memcpy(to.data() + begin, name.data(), name.size());
-        to[--begin] = '/';
+        begin -= text.size();
+        std::memcpy(to.data() + begin, text.data(), text.size());
         return true;
     };
+    bool is_deleted = false;
     Ref<Vnode> at = Ref<Vnode>::share(node);
     while (at.get() != &root) {
         if (Ref<Vnode> point = tree.mounts.covered_by(*at)) {
@@ -59,33 +85,34 @@ template <BasicLockable Lock>
         }
         std::array<char, NameCache<Lock>::longest> cached;
         if (auto known = tree.names.name_of(*at, cached)) {
-            if (!prepend(known->second)) {
+            if (!put(known->second) || !put("/")) {
                 return fail(Errc::out_of_range);
             }
             at = tree.mounts.covering(std::move(known->first));
             continue;
         }
-        if (at->type() != NodeType::directory) {
+        detail::NameFinder finder(*at);
+        if (auto parent = finder.look_above()) {
+            if (!put(finder.name()) || !put("/")) {
+                return fail(Errc::out_of_range);
+            }
+            at = *std::move(parent);
+            continue;
+        }
+        const Ref<NodePath> kept = tree.names.kept_path(*at);
+        if (!kept) {
             return fail(Errc::not_found);
         }
-        Ref<Vnode> parent = TRY(at->parent());
-        if (parent == at) {
-            return fail(Errc::not_found);  // the root of another tree
-        }
-        detail::NameFinder finder(TRY(at->attributes()).inode);
-        TRY(parent->read_directory(0, finder));
-        if (finder.name().empty()) {
-            return fail(Errc::not_found);
-        }
-        if (!prepend(finder.name())) {
+        if (!put(kept->text())) {
             return fail(Errc::out_of_range);
         }
-        at = std::move(parent);
+        is_deleted = kept->is_deleted();
+        break;
     }
-    if (begin == to.size() && !prepend("")) {
+    if (begin == to.size() && !put("/")) {
         return fail(Errc::out_of_range);
     }
-    return std::string_view(to.data() + begin, to.size() - begin);
+    return FoundPath{{to.data() + begin, to.size() - begin}, is_deleted};
 }
 
 }  // namespace kidney::fs

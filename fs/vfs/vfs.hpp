@@ -43,7 +43,7 @@ public:
                                FileSystem& file_system, const char* source) noexcept {
         return tree_.mounts.add(file_system, TRY(node_at(context, path, true)), source);
     }
-    /// The root directory; call it only when there is one.
+    /// There must be one.
     [[nodiscard]] Ref<Vnode> root() const noexcept { return tree_.mounts.root(); }
     [[nodiscard]] const MountTable<Lock>& mounts() const noexcept { return tree_.mounts; }
     /// Lets every file system write back. Returns the first error, after trying all.
@@ -87,13 +87,12 @@ public:
                                                 std::span<char> to) noexcept {
         return TRY(node_at(context, path, false))->read_link(to);
     }
-    /// The path of a directory, or of a file whose name is remembered, as seen from `root`; written
-    /// to the end of `to`. Errors: not_found (removed, or outside of root), out_of_range (too
-    /// long).
+    /// As seen from `root`, at the end of `to`. Errors: not_found, out_of_range (too long).
     [[nodiscard]] Result<std::string_view> path_of(Vnode& root, Vnode& node,
                                                    std::span<char> to) noexcept {
-        return fs::path_of(tree_, root, node, to);
+        return changes_.paths().path_of(root, node, to);
     }
+    [[nodiscard]] PathKeeper<Heap, Lock>& paths() noexcept { return changes_.paths(); }
 
     // Opening.
     /// `permissions` (umask applied) are those of a file that this call creates. Nothing is created

@@ -39,4 +39,7 @@ struct BootInfo {
     std::size_t rsdp_size = 0;         ///< 20 (ACPI 1), 36 (later) or 0: none
 };
 
+/// What this machine was started with. Constant once the first thread runs.
+[[nodiscard]] const BootInfo& boot_information() noexcept;
+
 }  // namespace kidney::kernel

@@ -156,14 +156,8 @@ Result<StackLayout> write_stack(const Identity& who, const LoadedProgram& progra
 
 /// What a new program does not inherit.
 void forget_old_program(Process& self, fs::Vnode& executable, std::string_view name,
-                        const ArgumentBlock& arguments, VirtAddr strings) noexcept {
+                        const ArgumentBlock& arguments, const StackLayout& stack) noexcept {
     self.files.close_for_exec();
-    std::array<char, 256> path;
-    if (const auto found = vfs().path_of(*self.root, executable, path)) {
-        self.executable_path.assign(*found);
-    } else if (&executable != self.executable.get()) {  // else: started again by /proc/self/exe
-        self.executable_path.assign("");
-    }
     self.replace(self.executable, Ref<fs::Vnode>::share(executable));
     self.clear_on_exit = {};
     self.posix_timers.remove_all(self);
@@ -178,8 +172,9 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.signals.reset_for_exec();
     const auto arguments_size = static_cast<std::uint32_t>(arguments.arguments().size());
     const auto strings_size = static_cast<std::uint32_t>(arguments.bytes().size());
-    self.arguments = {strings, arguments_size};
-    self.environment = {strings + arguments_size, strings_size - arguments_size};
+    self.arguments = {stack.strings, arguments_size};
+    self.environment = {stack.strings + arguments_size, strings_size - arguments_size};
+    self.auxiliary = stack.auxiliary_vector();
     self.has_executed = true;
 }
 
@@ -202,8 +197,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
         LockGuard guard(process_lock);
         self.identity = identity;
     }
-    forget_old_program(self, program.file.node(), last_component(target.name), arguments,
-                       stack.strings);
+    forget_old_program(self, program.file.node(), last_component(target.name), arguments, stack);
     self.execution = program.file.execution();
     frame = arch::user_start_frame(loaded.start, stack.stack_pointer);
     return {};

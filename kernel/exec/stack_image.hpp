@@ -38,15 +38,22 @@ struct StackImageInput {
     bool secure = false;
 };
 
+inline constexpr std::uint32_t auxv_pairs = 20;
+
 /// The addresses of the finished image.
 struct StackLayout {
     VirtAddr strings, executable, platform, random;
     VirtAddr stack_pointer;   ///< of argc
     std::uint32_t words = 0;  ///< 32-bit words from stack_pointer on
+
+    /// The last of the words.
+    [[nodiscard]] constexpr VirtRange auxiliary_vector() const noexcept {
+        constexpr std::uint32_t size = auxv_pairs * 8;
+        return {stack_pointer + (words * 4 - size), size};
+    }
 };
 
 inline constexpr std::string_view platform_name = "i686";
-inline constexpr std::uint32_t auxv_pairs = 20;
 inline constexpr std::uint32_t clock_ticks_per_second = 100;
 
 namespace detail {

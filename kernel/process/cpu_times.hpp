@@ -5,6 +5,11 @@
 
 namespace kidney::kernel {
 
+/// In ticks of 1/100 s, as /proc and times(2) tell them, whatever the dispatcher's tick is.
+[[nodiscard]] constexpr std::uint64_t clock_ticks(Duration time) noexcept {
+    return static_cast<std::uint64_t>(time.count()) / 10'000'000;
+}
+
 /// Of a running thread. The dispatcher measures its slices, the way in from user mode what of them
 /// the program had for itself; the rest is the system's.
 [[nodiscard]] CpuTimes cpu_times(Thread& thread) noexcept;

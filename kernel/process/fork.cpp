@@ -88,7 +88,6 @@ void inherit(const Process& parent, Process& child) noexcept {
     child.limits = parent.limits;
     child.executable = parent.executable;
     child.execution = parent.execution;
-    child.executable_path = parent.executable_path;
     child.identity = parent.identity;
 }
 
@@ -128,6 +127,7 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
     child.signals.copy_for_fork(parent.signals);
     child.arguments = parent.arguments;
     child.environment = parent.environment;
+    child.auxiliary = parent.auxiliary;
     child.dumpable = parent.dumpable;
     child.no_new_rights = parent.no_new_rights;
     inherit_scheduling(parent, child);

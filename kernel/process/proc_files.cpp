@@ -2,26 +2,27 @@
 
 #include "arch/i686/cpu/description.hpp"
 #include "arch/i686/smp/online.hpp"
-#include "fs/mappable_node.hpp"
+#include "arch/i686/trap/interrupts.hpp"
+#include "arch/i686/trap/vectors.hpp"
 #include "fs/procfs/procfs.hpp"
 #include "fs/procfs/standard_files.hpp"
+#include "kernel/boot/boot_info.hpp"
 #include "kernel/devices.hpp"
+#include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/log_device.hpp"
 #include "kernel/process/cpu_times.hpp"
 #include "kernel/process/cpu_usage.hpp"
-#include "kernel/process/process.hpp"
+#include "kernel/process/process_source.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/resource/accounts.hpp"
 #include "kernel/resource/out_of_memory.hpp"
 #include "kernel/storage/disk_files.hpp"
+#include "kernel/storage/disks.hpp"
 #include "kernel/storage/mounts.hpp"
-#include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/system_v.hpp"
-#include "kernel/tty/console_terminal.hpp"
-#include "kernel/tty/terminal.hpp"
-#include "kernel/tty/terminal_file.hpp"
 #include "kernel/version.hpp"
 
 #include <algorithm>
@@ -32,245 +33,10 @@ namespace {
 
 using Procfs = fs::Procfs<Heap, Mutex<ranks::file>, WallFileClock>;
 
-[[nodiscard]] std::uint64_t ticks(Duration time) noexcept {
-    return static_cast<std::uint64_t>(time.count()) / 10'000'000;
-}
-
-/// A process by number, kept until the caller lets go of it.
-[[nodiscard]] Result<Ref<Process>> find_process(std::uint32_t pid) noexcept {
-    LockGuard guard(process_lock);
-    Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
-    return p == nullptr ? Result<Ref<Process>>(fail(Errc::not_found)) : Ref<Process>::share(*p);
-}
-
-/// The same, if the caller may look into it.
-[[nodiscard]] Result<Ref<Process>> find_open_process(std::uint32_t pid) noexcept {
-    Ref<Process> p = TRY(find_process(pid));
-    const Process& self = current_process();
-    LockGuard guard(process_lock);
-    if (p.get() != &self && !self.identity.may_inspect(p->identity, p->dumpable)) {
-        return fail(Errc::permission_denied);
-    }
-    return p;
-}
-
-/// Copies text out of a program's memory, whether it runs or not; what is no longer there ends it.
-void copy_text(AddressSpace& memory, VirtRange from, fs::TextOutput& out) noexcept {
-    constexpr std::uint32_t most = 64 * 1024;
-    std::array<char, 256> piece;
-    std::uint32_t left = std::min(from.size, most);
-    while (left > 0) {
-        const auto size = std::min<std::uint32_t>(left, piece.size());
-        const auto bytes = std::as_writable_bytes(std::span(piece).first(size));
-        if (!memory.copy_from(from.start, bytes)) {
-            return;
-        }
-        out.write({piece.data(), size});
-        from.start += size;
-        left -= size;
-    }
-}
-
-[[nodiscard]] char state_letter(const Process& p) noexcept REQUIRES(process_lock) {
-    switch (p.state) {
-        case Process::State::zombie:
-            return 'Z';
-        case Process::State::stopped:
-            return 'T';
-        case Process::State::running:
-            break;
-    }
-    return p.thread != nullptr && is_runnable(*p.thread) ? 'R' : 'S';
-}
-
-void add_signal_facts(const Process& p, fs::ProcessFacts& f) noexcept REQUIRES(process_lock) {
-    f.pending = p.signals.pending().bits();
-    f.blocked = p.signals.blocked().bits();
-    for (std::uint32_t s = 1; s <= abi::signal_count; ++s) {
-        const Disposition& d = p.signals.disposition(s);
-        const std::uint64_t bit = SignalSet::of(s).bits();
-        f.ignored |= d.is_ignored() ? bit : 0;
-        f.caught |= d.is_ignored() || d.is_default() ? 0 : bit;
-    }
-}
-
-[[nodiscard]] fs::ProcessFacts facts_of(Process& p) noexcept REQUIRES(process_lock) {
-    fs::ProcessFacts f;
-    f.pid = p.pid.word();
-    f.parent = p.parent == nullptr ? 0 : p.parent->pid.word();
-    f.group = p.group.word();
-    f.session = p.session.word();
-    f.state = state_letter(p);
-    const std::string_view name = p.thread == nullptr ? p.final_name.view() : p.name();
-    for (std::size_t i = 0; i < name.size() && i + 1 < f.name.size(); ++i) {
-        f.name[i] = name[i];
-    }
-    const CpuTimes times = cpu_times(p);
-    f.user_ticks = ticks(times.user);
-    f.system_ticks = ticks(times.system);
-    f.children_user_ticks = ticks(p.children_times.user);
-    f.children_system_ticks = ticks(p.children_times.system);
-    f.start_ticks = ticks(p.started - Instant());
-    f.nice = p.thread == nullptr ? 0 : p.thread->nice;
-    if (p.terminal != nullptr) {
-        f.terminal = terminal_major << 8 | 64;  // the console is the only one
-        f.foreground_group = p.terminal->foreground().value();
-    }
-    f.umask = p.umask;
-    f.memory_score =
-        mm::badness_score(victim_facts(p), static_cast<std::uint32_t>(frames().counts().total));
-    f.memory_adjustment = p.memory_adjustment;
-    add_signal_facts(p, f);
-    f.uid = p.identity.user.real;
-    f.effective_uid = p.identity.user.effective;
-    f.gid = p.identity.group.real;
-    f.effective_gid = p.identity.group.effective;
-    return f;
-}
-
-/// What /proc says about processes. A process may end at any moment: what is looked at is kept by a
-/// reference, and what it consists of is looked at through Process::look_at().
-class Processes final : public fs::ProcessSource {
-public:
-    std::uint32_t current() noexcept override { return current_process().pid.word(); }
-    std::uint32_t next(std::uint32_t after) noexcept override EXCLUDES(process_lock) {
-        LockGuard guard(process_lock);
-        std::uint32_t found = 0;
-        processes().for_each([&](Process& p) {
-            const std::uint32_t pid = p.pid.word();
-            if (pid > after && (found == 0 || pid < found)) {
-                found = pid;
-            }
-        });
-        return found;
-    }
-    Result<fs::ProcessFacts> facts(std::uint32_t pid) noexcept override EXCLUDES(process_lock) {
-        const Ref<Process> p = TRY(find_process(pid));
-        fs::ProcessFacts f;
-        {
-            LockGuard guard(process_lock);
-            f = facts_of(*p);
-        }
-        if (const Ref<AddressSpace> memory = p->look_at(p->memory)) {
-            const auto usage = memory->usage();
-            f.virtual_bytes = usage.bytes;
-            f.resident_pages = usage.resident.total();
-        }
-        return f;
-    }
-    Status command_line(std::uint32_t pid, fs::TextOutput& out) noexcept override {
-        return write_strings(TRY(find_process(pid)), &Process::arguments, out);
-    }
-    Status environment(std::uint32_t pid, fs::TextOutput& out) noexcept override {
-        return write_strings(TRY(find_open_process(pid)), &Process::environment, out);
-    }
-    Status maps(std::uint32_t pid, fs::TextOutput& out) noexcept override {
-        const Ref<Process> p = TRY(find_open_process(pid));
-        const Ref<AddressSpace> memory = p->look_at(p->memory);
-        if (!memory) {
-            return {};
-        }
-        memory->for_each_region([&](const mm::Region& region) { write_region(region, out); });
-        return {};
-    }
-    void write_region(const mm::Region& region, fs::TextOutput& out) noexcept {
-        const mm::RegionTraits& traits = region.traits;
-        const mm::Protection& right = traits.protection;
-        // Every source in this kernel is a node.
-        auto* const node = static_cast<fs::MappableNode*>(traits.source.get());
-        const fs::Attributes file =
-            node == nullptr ? fs::Attributes{} : node->attributes().value_or(fs::Attributes{});
-        TextBuffer<96> line;
-        format_to(line, "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ",
-                  region.range.start.value(), region.range.end().value(), right.read ? 'r' : '-',
-                  right.write ? 'w' : '-', right.execute ? 'x' : '-', traits.shared ? 's' : 'p',
-                  traits.source_page << page_shift, file.device >> 8, file.device & 0xFF,
-                  file.inode);
-        std::array<char, 512> path;
-        std::string_view name = traits.kind == mm::RegionKind::heap    ? "[heap]"
-                                : traits.kind == mm::RegionKind::stack ? "[stack]"
-                                                                       : "";
-        if (node != nullptr) {
-            name = path_of(*node, path).value_or("");
-        }
-        fs::write_column(line.view(), name.empty() ? 0 : 49, out);
-        out.write(name);
-        out.write("\n");
-    }
-    Status limits(std::uint32_t pid, fs::TextOutput& out) noexcept override {
-        const Ref<Process> p = TRY(find_process(pid));
-        std::array<fs::ProcessLimit, Limits::count> all;
-        {
-            LockGuard guard(process_lock);
-            for (std::uint32_t n = 0; n < all.size(); ++n) {
-                const Limit l = p->limits.get(n).value_or(Limit{});
-                all[n] = {l.current, l.maximum};
-            }
-        }
-        fs::write_limits(all, out);
-        return {};
-    }
-    Result<Ref<fs::Vnode>> link(std::uint32_t pid, fs::ProcessLink which) noexcept override {
-        const Ref<Process> p = TRY(find_open_process(pid));
-        Ref<fs::Vnode> node = p->look_at(which == fs::ProcessLink::executable  ? p->executable
-                                         : which == fs::ProcessLink::directory ? p->directory
-                                                                               : p->root);
-        return node ? Result<Ref<fs::Vnode>>(std::move(node)) : fail(Errc::not_found);
-    }
-    Result<std::uint32_t> next_descriptor(std::uint32_t pid, std::uint32_t from) noexcept override {
-        const auto fd = TRY(find_open_process(pid))->files.next_open(Fd(from));
-        return fd ? Result<std::uint32_t>(fd->value()) : fail(Errc::not_found);
-    }
-    Result<Ref<fs::File>> descriptor(std::uint32_t pid, std::uint32_t fd) noexcept override {
-        auto file = TRY(find_open_process(pid))->files.share(Fd(fd));
-        return file ? std::move(file) : fail(Errc::not_found);
-    }
-    Status descriptor_text(std::uint32_t pid, std::uint32_t fd,
-                           fs::TextOutput& out) noexcept override {
-        const Ref<Process> p = TRY(find_open_process(pid));
-        const auto file = p->files.share(Fd(fd));
-        if (!file) {
-            return fail(Errc::not_found);
-        }
-        const std::uint64_t position = (*file)->seek(0, fs::Whence::current).value_or(0);
-        const bool closes = p->files.close_on_exec(Fd(fd)).value_or(false);
-        fs::write_descriptor(position, open_flags_of((*file)->mode()) | (closes ? O_CLOEXEC : 0U),
-                             out);
-        return {};
-    }
-    Result<std::string_view> path_of(fs::Vnode& node, std::span<char> to) noexcept override {
-        static constexpr std::string_view deleted_mark = " (deleted)";
-        const Process& self = current_process();
-        const auto found = vfs().path_of(*self.root, node, to);
-        const std::string_view started_as = self.executable_path.view();
-        if (!found && &node == self.executable.get() && !started_as.empty()) {
-            std::size_t size = started_as.copy(to.data(), to.size());
-            if (const auto now = node.attributes(); now && now->links == 0) {
-                size += deleted_mark.copy(to.data() + size, to.size() - size);
-            }
-            return std::string_view(to.data(), size);
-        }
-        return found;
-    }
-
-private:
-    static Status write_strings(const Ref<Process>& p, VirtRange Process::* which,
-                                fs::TextOutput& out) noexcept EXCLUDES(process_lock) {
-        VirtRange where;
-        {
-            LockGuard guard(process_lock);
-            where = (*p).*which;
-        }
-        if (const Ref<AddressSpace> memory = p->look_at(p->memory)) {  // a zombie has none
-            copy_text(*memory, where, out);
-        }
-        return {};
-    }
-};
-
 void write_statistics(void*, fs::TextOutput& out) noexcept {
     const auto line = [&out](std::string_view name, const CpuUsage& u) noexcept {
-        fs::write_cpu_ticks(name, {ticks(u.user), ticks(u.system), ticks(u.idle)}, out);
+        fs::write_cpu_ticks(name, {clock_ticks(u.user), clock_ticks(u.system), clock_ticks(u.idle)},
+                            out);
     };
     const CpuUsage all = cpu_usage();
     line("cpu ", all);
@@ -376,6 +142,13 @@ Status add_system_names(Procfs& proc) noexcept {
     TRY(proc.add_file(files, "file-max", [](void*, fs::TextOutput& out) noexcept {
         format_to(out, "{}\n", std::uint64_t{max_pid} * decltype(Process::files)::capacity);
     }));
+    // Whatever programs ask for they get, until the memory is used up.
+    const fs::ProcId memory = TRY(proc.add_directory(system, "vm"));
+    TRY(proc.add_file(memory, "overcommit_memory",
+                      [](void*, fs::TextOutput& out) noexcept { out.write("1\n"); }));
+    TRY(proc.add_file(files, "pipe-max-size", [](void*, fs::TextOutput& out) noexcept {
+        format_to(out, "{}\n", largest_pipe());
+    }));
     const fs::ProcId random = TRY(proc.add_directory(kernel, "random"));
     TRY(proc.add_file(random, "uuid", [](void*, fs::TextOutput& out) noexcept {
         std::array<std::byte, 16> bytes;
@@ -390,20 +163,54 @@ Status add_system_names(Procfs& proc) noexcept {
     });
 }
 
-constinit BootObject<Processes> process_source;
+void write_swaps(void*, fs::TextOutput& out) noexcept {
+    out.write("Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+}
+void write_paging(void*, fs::TextOutput& out) noexcept {
+    std::uint64_t faults = 0;
+    for (std::uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
+        faults += arch::interrupts_taken(CpuId(cpu), arch::vector::page_fault);
+    }
+    std::uint64_t blocks_read = 0, blocks_written = 0;
+    for (Disk* const disk : disks()) {
+        const fs::BlockStatistics s = disk->counted.statistics();
+        blocks_read += s.read.bytes / 1024;
+        blocks_written += s.written.bytes / 1024;
+    }
+    format_to(out, "nr_free_pages {}\nnr_file_pages {}\npgpgin {}\npgpgout {}\npgfault {}\n",
+              frames().counts().free, kernel_objects.page_cache.get().size(), blocks_read,
+              blocks_written, faults);
+}
+
+/// Files about devices, and about the machine below them.
+Status add_device_files(Procfs& proc) noexcept {
+    TRY(proc.add_file("interrupts",
+                      [](void*, fs::TextOutput& out) noexcept { write_interrupts(out); }));
+    TRY(proc.add_file("devices",
+                      [](void*, fs::TextOutput& out) noexcept { write_device_list(out); }));
+    TRY(proc.add_file("diskstats", &write_disk_statistics));
+    TRY(proc.add_file("swaps", &write_swaps));
+    TRY(proc.add_file("vmstat", &write_paging));
+    TRY(proc.add_special("kmsg", 0400, &open_kernel_log));
+    return proc.add_file("cmdline", [](void*, fs::TextOutput& out) noexcept {
+        out.write(boot_information().command_line.view());
+        out.write("\n");
+    });
+}
+
 constinit BootObject<Procfs> proc_file_system;
 
 }  // namespace
 
 Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
-    Procfs& proc = proc_file_system.create(heap(), process_source.create(), file_clock, device);
+    Procfs& proc = proc_file_system.create(heap(), create_process_source(), file_clock, device);
     TRY(proc.start());
     TRY(proc.add_file("meminfo", &write_memory));
     TRY(proc.add_file("uptime", [](void*, fs::TextOutput& out) noexcept {
         fs::write_uptime(Clock::now(), cpu_usage().idle, out);
     }));
-    TRY(proc.add_file("mounts",
-                      [](void*, fs::TextOutput& out) noexcept { fs::write_mounts(vfs(), out); }));
+    TRY(proc.add_link("mounts", "self/mounts"));
+    TRY(add_device_files(proc));
     TRY(proc.add_file("version", &write_version));
     TRY(proc.add_file("stat", &write_statistics));
     TRY(proc.add_file("loadavg", &write_load));

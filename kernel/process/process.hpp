@@ -78,11 +78,11 @@ public:
     std::uint32_t umask = 022;
     std::uint16_t io_priority = 0;  ///< class and level of ioprio_set; kept, not acted on
     SchedulingClass scheduling;
+    std::uint32_t faults = 0;  ///< pages that it touched and that were not there
     Limits limits;
     CpuTimes children_times;
     Ref<fs::Vnode> executable;             ///< for /proc/self/exe
     fs::Execution execution;               ///< of `executable`: nobody writes it meanwhile
-    BoundedText<256> executable_path;      ///< when it was started; the name cache may forget it
     UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
     UserPtr<std::uint32_t> clear_on_exit;  ///< CLONE_CHILD_CLEARTID, set_tid_address
     IntervalTimers interval_timers{*this};
@@ -97,7 +97,8 @@ public:
     hal::TrapFrame start_frame;
 
     // --- Guarded by process_lock ---
-    VirtRange arguments, environment;  ///< where exec put the strings, in `memory`
+    /// Where exec put them in `memory`.
+    VirtRange arguments, environment, auxiliary;
     Identity identity;  ///< written by its owner only; other processes read it for permissions
     SignalState signals;
     State state = State::running;

@@ -102,6 +102,7 @@ bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noex
     if (self == nullptr || !self->memory) {
         return false;
     }
+    ++self->faults;
     Status resolved = self->memory->handle_fault(fault);
     if (!resolved && resolved.error() == Errc::no_memory) [[unlikely]] {
         resolved = resolve_without_memory(*self, fault, frame.from_user());

@@ -57,4 +57,10 @@ void write_disk_list(void*, fs::TextOutput& out) noexcept {
     }
 }
 
+void write_disk_statistics(void*, fs::TextOutput& out) noexcept {
+    for (Disk* const disk : disks()) {
+        fs::write_disk_statistics(disk->number, disk->name.view(), disk->counted.statistics(), out);
+    }
+}
+
 }  // namespace kidney::kernel

@@ -21,5 +21,7 @@ void flush_disks() noexcept;
 
 /// /proc/partitions.
 void write_disk_list(void*, fs::TextOutput& out) noexcept;
+/// /proc/diskstats.
+void write_disk_statistics(void*, fs::TextOutput& out) noexcept;
 
 }  // namespace kidney::kernel

@@ -111,7 +111,8 @@ Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function)
     const auto on_interrupt = [](void* d) noexcept {
         return static_cast<VirtioDisk*>(d)->driver.on_interrupt();
     };
-    TRY(handle_interrupts(function.line, hal::Trigger::level, on_interrupt, disk.get()));
+    TRY(handle_interrupts(function.line, hal::Trigger::level, on_interrupt, disk.get(),
+                          "virtio_blk"));
     disk->wait.sleep_from_now_on();
     return disk.release();
 }

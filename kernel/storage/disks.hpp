@@ -2,7 +2,9 @@
 #pragma once
 
 #include "fs/block/any_block_device.hpp"
+#include "fs/block/counting_block_device.hpp"
 #include "kernel/boot/boot_info.hpp"
+#include "kernel/config.hpp"
 #include "kidney/core/bounded.hpp"
 #include "kidney/fs/vnode.hpp"
 
@@ -13,10 +15,15 @@ namespace kidney::kernel {
 
 /// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module).
 struct Disk {
+    Disk(const BoundedText<8>& its_name, fs::DeviceNumber its_number,
+         fs::AnyBlockDevice driver) noexcept
+        : name(its_name), number(its_number), counted(driver), device(counted) {}
+
     BoundedText<8> name;
     fs::DeviceNumber number;
-    fs::AnyBlockDevice device;
-    bool is_root = false;  ///< the root file system lives there: nobody may write past it
+    fs::CountingBlockDevice<fs::AnyBlockDevice, Clock> counted;
+    fs::AnyBlockDevice device;  ///< what everybody uses: it counts
+    bool is_root = false;       ///< the root file system lives there: nobody may write past it
 };
 
 inline constexpr std::size_t max_disks = 8;

@@ -1,13 +1,11 @@
 /// syslog(2), which the C library calls klogctl: the kernel's log for dmesg and klogd.
-#include "kernel/console.hpp"
-#include "kernel/process/process.hpp"
+#include "kernel/log_reader.hpp"
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/syscall/user_copy.hpp"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 namespace kidney::kernel::calls {
 namespace {
@@ -26,52 +24,23 @@ enum LogAction : std::uint32_t {
     log_size_buffer = 10,
 };
 
-// Where log_clear and log_read left off. relaxed: positions carry no other data, and the console's
-// lock orders the bytes.
+// Where log_clear left off. relaxed: it carries no other data, and the console's lock orders the
+// bytes.
 constinit std::atomic<LogPosition> cleared{0};
-constinit std::atomic<LogPosition> unread{0};
 constinit std::atomic<std::uint32_t> limit_before_off{0};  ///< 0: the console is on
 
-/// Copies what comes at `from`, at most `size` bytes. In pieces: nothing may be copied to a
-/// program under the console's lock.
-Result<std::uint32_t> copy_log(LogPosition& from, VirtAddr to, std::uint32_t size) noexcept {
-    std::array<char, 256> piece;
-    std::uint32_t done = 0;
-    while (done < size) {
-        const auto room = std::span(piece).first(std::min<std::size_t>(piece.size(), size - done));
-        const std::size_t count = read_log(from, room);
-        if (count == 0) {
-            break;
-        }
-        TRY(copy_out(to + done, std::as_bytes(room.first(count))));
-        done += static_cast<std::uint32_t>(count);
-    }
-    return done;
+/// Writes one piece after the other to a program.
+auto copier(VirtAddr to) noexcept {
+    return [to](std::span<const char> piece) mutable noexcept -> Status {
+        TRY(copy_out(to, std::as_bytes(piece)));
+        to += static_cast<std::uint32_t>(piece.size());
+        return {};
+    };
 }
 
 Reply read_all(VirtAddr to, std::uint32_t size) noexcept {
     LogPosition at = log_tail(cleared.load(std::memory_order_relaxed), size);
-    return copy_log(at, to, size);
-}
-
-/// Logging must work anywhere, so it wakes nobody: a reader looks again from time to time.
-Reply read_new(Process& self, VirtAddr to, std::uint32_t size) noexcept {
-    constexpr Duration patience = Duration::milliseconds(200);
-    while (size > 0) {
-        LogPosition at = unread.load(std::memory_order_relaxed);
-        const std::uint32_t count = TRY(copy_log(at, to, size));
-        if (count > 0) {
-            unread.store(at, std::memory_order_relaxed);
-            return count;
-        }
-        if (self.is_interrupted()) {
-            self.restart_mode = RestartMode::by_flag;
-            return fail(Errc::restart);
-        }
-        // Woken or not: the loop looks for itself.
-        (void)dispatcher().block_until(Clock::now() + patience);
-    }
-    return 0U;
+    return copy_log(at, size, copier(to));
 }
 
 Reply set_level(std::uint32_t level) noexcept {
@@ -109,7 +78,7 @@ Reply syslog(Process& self, std::uint32_t action, VirtAddr to, std::uint32_t siz
         case log_open:
             return 0U;
         case log_read:
-            return read_new(self, to, size);
+            return read_unread_log(self, size, false, copier(to));
         case log_read_all:
             return read_all(to, size);
         case log_read_clear: {
@@ -128,7 +97,7 @@ Reply syslog(Process& self, std::uint32_t action, VirtAddr to, std::uint32_t siz
             return set_level(size);
         case log_size_unread:
             return static_cast<std::uint32_t>(
-                log_end() - log_tail(unread.load(std::memory_order_relaxed), log_ring_size));
+                log_end() - log_tail(unread_log.load(std::memory_order_relaxed), log_ring_size));
         case log_size_buffer:
             return static_cast<std::uint32_t>(log_ring_size);
         default:

@@ -58,15 +58,16 @@ struct Part {
 std::optional<Part> part_at(AddressSpace& memory, VirtAddr address,
                             const mm::PageSource* of) noexcept {
     std::optional<Part> found;
-    memory.for_each_region([&](const mm::Region& region) {
+    const auto look = [&](const mm::Region& region, const auto&) {
         const mm::PageSource* const pages = region.traits.source.get();
-        if (!found && pages != nullptr && (of == nullptr || pages == of) &&
-            region.range.start >= address &&
+        if (pages != nullptr && (of == nullptr || pages == of) && region.range.start >= address &&
             region.range.start - address == region.traits.source_page << page_shift &&
             shared_memory().is_segment(pages)) {
             found = Part{region.range, pages};
         }
-    });
+        return !found;
+    };
+    memory.for_each_region(look, address);
     return found;
 }
 

@@ -11,6 +11,7 @@
 #include "kidney/core/log.hpp"
 
 #include <array>
+#include <iterator>
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/sysinfo.h>
@@ -68,6 +69,30 @@ Reply uname(Process&, VirtAddr to) noexcept {
     set_field(u.domainname, domain_name.data());
     TRY(put_user(UserPtr<new_utsname>(to), u));
     return 0U;
+}
+
+namespace {
+
+/// The structures of older C libraries: no domain, and fields of this size.
+template <std::size_t FieldSize>
+Reply put_names(VirtAddr to) noexcept {
+    const std::string_view texts[] = {"KidneyOS", node_name.data(), kernel_release,
+                                      kernel_version(), "i686"};
+    std::array<std::array<char, FieldSize>, std::size(texts)> fields{};
+    for (std::size_t n = 0; n < fields.size(); ++n) {
+        texts[n].copy(fields[n].data(), FieldSize - 1);
+    }
+    TRY(copy_out(to, std::as_bytes(std::span(fields))));
+    return 0U;
+}
+
+}  // namespace
+
+Reply olduname(Process&, VirtAddr to) noexcept {
+    return put_names<name_bytes>(to);
+}
+Reply oldolduname(Process&, VirtAddr to) noexcept {
+    return put_names<9>(to);
 }
 
 Reply sethostname(Process& self, VirtAddr from, std::uint32_t size) noexcept {
@@ -143,6 +168,22 @@ Reply reboot(Process& self, std::uint32_t magic, std::uint32_t magic2,
         default:
             return fail(Errc::invalid_argument);
     }
+}
+
+/// What only root may ask for, and gets nowhere with: there are no modules, no swap, no ports for
+/// programs.
+Reply for_root_only(Process& self) noexcept {
+    return fail(self.identity.is_privileged() ? Errc::not_implemented : Errc::not_permitted);
+}
+/// Accounting is off, and that is all it can be.
+Reply acct(Process& self, UserPtr<const char> file) noexcept {
+    return file.is_null() && self.identity.is_privileged() ? Reply(0U) : for_root_only(self);
+}
+Reply iopl(Process&, std::uint32_t level) noexcept {
+    if (level > 3) {
+        return fail(Errc::invalid_argument);
+    }
+    return level == 0 ? Reply(0U) : Reply(fail(Errc::not_permitted));
 }
 
 Reply sync(Process&) noexcept {

@@ -15,6 +15,11 @@ namespace kidney::kernel {
 namespace kidney::kernel::calls {
 
 Reply uname(Process& self, VirtAddr to) noexcept;
+Reply olduname(Process& self, VirtAddr to) noexcept;
+Reply oldolduname(Process& self, VirtAddr to) noexcept;
+Reply for_root_only(Process& self) noexcept;
+Reply acct(Process& self, UserPtr<const char> file) noexcept;
+Reply iopl(Process& self, std::uint32_t level) noexcept;
 Reply sethostname(Process& self, VirtAddr from, std::uint32_t size) noexcept;
 Reply setdomainname(Process& self, VirtAddr from, std::uint32_t size) noexcept;
 Reply sysinfo(Process& self, VirtAddr to) noexcept;

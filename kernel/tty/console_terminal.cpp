@@ -51,8 +51,8 @@ void start_console_input() noexcept {
     if (!receiver.find()) {  // the console has initialised it, and may be sending
         return;
     }
-    if (const Status added =
-            handle_interrupts(com1_line, hal::Trigger::edge, &on_serial_interrupt, nullptr);
+    if (const Status added = handle_interrupts(com1_line, hal::Trigger::edge, &on_serial_interrupt,
+                                               nullptr, "ttyS0");
         !added) {
         log::warning<"tty">("no interrupt for the serial console: {}", added.error());
         return;

@@ -196,6 +196,50 @@ CHECK_CASE(root_may_ask_for_real_time) {
               0);
 }
 
+CHECK_CASE(others_processes_do_not_open_up) {
+    as_user_beside_others([](pid_t roots, pid_t strangers, pid_t own) {
+        char path[64];
+        const auto of = [&](pid_t pid, const char* name) {
+            std::snprintf(path, sizeof path, "/proc/%d/%s", static_cast<int>(pid), name);
+            return path;
+        };
+        for (const pid_t pid : {roots, strangers, pid_t{1}}) {
+            for (const char* name : {"maps", "smaps", "environ", "auxv", "mem"}) {
+                EXPECT_ERRNO(open(of(pid, name), O_RDONLY), EACCES);
+            }
+            char text[64];
+            for (const char* name : {"exe", "cwd", "root"}) {
+                EXPECT_ERRNO(readlink(of(pid, name), text, sizeof text), EACCES);
+            }
+            EXPECT_ERRNO(open(of(pid, "fd"), O_RDONLY | O_DIRECTORY), EACCES);
+            EXPECT(open(of(pid, "stat"), O_RDONLY) >= 0);
+            EXPECT(open(of(pid, "cmdline"), O_RDONLY) >= 0);
+        }
+        EXPECT(open(of(own, "limits"), O_RDONLY) >= 0);
+    });
+}
+
+CHECK_CASE(who_was_root_is_not_looked_into) {
+    if (!is_root()) {
+        return;
+    }
+    EXPECT_EQ(check::status_of_child([] {
+                  EXPECT_EQ(prctl(PR_GET_DUMPABLE), 1);
+                  EXPECT_EQ(setresuid(somebody, somebody, somebody), 0);
+                  EXPECT_EQ(prctl(PR_GET_DUMPABLE), 0);
+                  struct stat info{};
+                  EXPECT_EQ(stat("/proc/self/maps", &info), 0);
+                  EXPECT_EQ(info.st_uid, 0);
+                  EXPECT_EQ(stat("/proc/self", &info), 0);
+                  EXPECT_EQ(info.st_uid, somebody);
+                  EXPECT_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+                  EXPECT_EQ(stat("/proc/self/maps", &info), 0);
+                  EXPECT_EQ(info.st_uid, somebody);
+                  EXPECT_ERRNO(prctl(PR_SET_DUMPABLE, 3), EINVAL);
+              }),
+              0);
+}
+
 CHECK_CASE(consoles_are_roots) {
     struct stat info{};
     if (!is_root() || stat("/dev/console", &info) != 0) {

@@ -4,13 +4,16 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/times.h>
 #include <unistd.h>
 
@@ -193,6 +196,192 @@ CHECK_CASE(another_process_can_be_looked_at) {
     end_child(pid);
     EXPECT_EQ(read_file(Path(pid, "stat").text, text, sizeof text), -1);
     EXPECT_EQ(errno, ENOENT);
+}
+
+CHECK_CASE(descriptors_show_where_their_files_went) {
+    char folder[] = "/tmp/proc_test.XXXXXX";
+    EXPECT(mkdtemp(folder) != nullptr);
+    EXPECT_EQ(chdir(folder), 0);
+    char text[256];
+    const auto name_of = [&](const char* link) {
+        const ssize_t count = readlink(link, text, sizeof text - 1);
+        EXPECT(count > 0);
+        text[count] = '\0';
+        return std::strrchr(text, '/');
+    };
+    EXPECT_EQ(dup2(open("kept", O_CREAT | O_RDWR, 0600), 30), 30);
+    EXPECT_EQ(dup2(open("lost", O_CREAT | O_RDWR, 0600), 31), 31);
+    EXPECT_EQ(dup2(open("over", O_CREAT | O_RDWR, 0600), 32), 32);
+    EXPECT_EQ(rename("kept", "new"), 0);
+    EXPECT_EQ(unlink("lost"), 0);
+    EXPECT_EQ(std::strcmp(name_of("/proc/self/fd/30"), "/new"), 0);
+    EXPECT_EQ(std::strcmp(name_of("/proc/self/fd/31"), "/lost (deleted)"), 0);
+    EXPECT_EQ(rename("new", "over"), 0);
+    EXPECT_EQ(std::strcmp(name_of("/proc/self/fd/30"), "/over"), 0);
+    EXPECT_EQ(std::strcmp(name_of("/proc/self/fd/32"), "/over (deleted)"), 0);
+    EXPECT(open("/proc/self/fd/31", O_RDWR) >= 0);
+    EXPECT_EQ(unlink("over"), 0);
+    EXPECT_EQ(mkdir("gone", 0700), 0);
+    EXPECT_EQ(chdir("gone"), 0);
+    EXPECT_EQ(rmdir("../gone"), 0);
+    EXPECT_EQ(std::strcmp(name_of("/proc/self/cwd"), "/gone (deleted)"), 0);
+    EXPECT(getcwd(text, sizeof text) == nullptr && errno == ENOENT);
+    EXPECT_EQ(rmdir(folder), 0);
+}
+
+CHECK_CASE(memory_is_described_and_can_be_read) {
+    static char text[65536];
+    const auto read_text = [&](const char* path) {
+        const int size = read_file(path, text, sizeof text - 1);
+        EXPECT(size > 0);
+        text[size] = '\0';
+        return size;
+    };
+    read_text("/proc/self/maps");
+    EXPECT(std::strstr(text, "proc_test\n") != nullptr);
+    EXPECT(std::strstr(text, "[stack]\n") != nullptr);
+    read_text("/proc/self/smaps");
+    EXPECT(std::strstr(text, "proc_test\nSize:") != nullptr);
+    EXPECT(std::strstr(text, "\nRss:") != nullptr);
+    // Pairs of words; the last is AT_NULL.
+    const int size = read_text("/proc/self/auxv");
+    const auto* const words = reinterpret_cast<const unsigned*>(text);
+    EXPECT_EQ(size % 8, 0);
+    EXPECT_EQ(words[size / 4 - 2], 0);
+    bool has_page_size = false;
+    for (int n = 0; n < size / 4; n += 2) {
+        has_page_size |= words[n] == 6 && words[n + 1] == 4096;
+    }
+    EXPECT(has_page_size);
+
+    static char secret[] = "what is in memory";
+    char found[sizeof secret] = {};
+    const int mem = open("/proc/self/mem", O_RDWR);
+    EXPECT(mem >= 0);
+    const auto at = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(secret));
+    EXPECT_EQ(pread(mem, found, sizeof found, at), sizeof found);
+    EXPECT_EQ(std::strcmp(found, secret), 0);
+    EXPECT_EQ(pwrite(mem, "W", 1, at), 1);
+    EXPECT_EQ(secret[0], 'W');
+    EXPECT_ERRNO(pread(mem, found, 1, 0), EIO);
+    close(mem);
+}
+
+CHECK_CASE(maps_of_thousands_of_regions_are_whole) {
+    constexpr int regions = 3000;
+    constexpr std::size_t page = 4096;
+    char* const base = static_cast<char*>(
+        mmap(nullptr, 2 * regions * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT(base != MAP_FAILED);
+    for (int n = 0; n < regions; ++n) {
+        EXPECT_EQ(mprotect(base + 2 * static_cast<std::size_t>(n) * page, page, PROT_NONE), 0);
+    }
+    const int fd = open("/proc/self/maps", O_RDONLY);
+    EXPECT(fd >= 0);
+    static char text[4000];
+    int lines = 0;
+    ssize_t count = 0;
+    while ((count = read(fd, text, sizeof text)) > 0) {
+        for (ssize_t n = 0; n < count; ++n) {
+            lines += text[n] == '\n' ? 1 : 0;
+        }
+    }
+    EXPECT_EQ(count, 0);
+    EXPECT(lines >= 2 * regions && lines < 2 * regions + 100);
+    EXPECT_EQ(munmap(base, 2 * regions * page), 0);
+}
+
+CHECK_CASE(resident_pages_are_counted) {
+    constexpr std::size_t pages = 512, page = 4096;
+    const auto resident = [] {
+        char text[256];
+        const int size = read_file("/proc/self/statm", text, sizeof text - 1);
+        EXPECT(size > 0);
+        text[size] = '\0';
+        long all = 0, present = 0;
+        EXPECT_EQ(std::sscanf(text, "%ld %ld", &all, &present), 2);
+        return present;
+    };
+    char* const base = static_cast<char*>(
+        mmap(nullptr, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    EXPECT(base != MAP_FAILED);
+    const long before = resident();
+    for (std::size_t n = 0; n < pages; ++n) {
+        base[n * page] = 1;
+    }
+    const long touched = resident();
+    // Linux counts some of it later.
+    EXPECT(touched >= before + 384 && touched <= before + 640);
+    EXPECT_EQ(munmap(base, pages * page), 0);
+    EXPECT(resident() <= touched - 384);
+}
+
+/// Their parents have gone, and been freed, while they are looked at.
+CHECK_CASE(children_of_the_gone_tell_who_has_them) {
+    for (int round = 0; round < 30; ++round) {
+        int ready[2];
+        EXPECT_EQ(pipe(ready), 0);
+        const pid_t parent = check::fork_or_fail();
+        if (parent == 0) {
+            signal(SIGCHLD, SIG_IGN);  // its children go at once, without a wait
+            for (int n = 0; n < 4; ++n) {
+                if (check::fork_or_fail() == 0) {
+                    const pid_t self = getpid();
+                    if (write(ready[1], &self, sizeof self) != sizeof self) {
+                        _exit(1);
+                    }
+                    usleep(static_cast<useconds_t>(n) * 500);
+                    _exit(0);
+                }
+            }
+            _exit(0);
+        }
+        close(ready[1]);
+        pid_t pid = 0;
+        while (read(ready[0], &pid, sizeof pid) == sizeof pid) {
+            char text[1024];
+            for (int look = 0; look < 8; ++look) {
+                const int size = read_file(Path(pid, "stat").text, text, sizeof text - 1);
+                if (size <= 0) {
+                    break;
+                }
+                text[size] = '\0';
+                int above = -1;
+                const char* const name_end = std::strrchr(text, ')');
+                EXPECT(name_end != nullptr);
+                EXPECT_EQ(std::sscanf(name_end + 4, "%d", &above), 1);
+                EXPECT(above >= 0 && above < 1 << 22);
+            }
+        }
+        close(ready[0]);
+        EXPECT_EQ(check::wait_status(parent), 0);
+    }
+}
+
+CHECK_CASE(files_of_the_machine_are_there) {
+    char text[4096];
+    for (const char* path :
+         {"/proc/self/mountinfo", "/proc/self/limits", "/proc/self/wchan", "/proc/mounts",
+          "/proc/interrupts", "/proc/devices", "/proc/diskstats", "/proc/vmstat", "/proc/swaps",
+          "/proc/cmdline", "/proc/sys/fs/pipe-max-size", "/proc/sys/vm/overcommit_memory"}) {
+        const int fd = open(path, O_RDONLY);
+        EXPECT(fd >= 0);
+        EXPECT(read(fd, text, sizeof text) >= 0);
+        close(fd);
+    }
+    ssize_t count = readlink("/proc/mounts", text, sizeof text);
+    EXPECT_EQ(count, 11);
+    EXPECT_EQ(std::memcmp(text, "self/mounts", 11), 0);
+    count = readlink("/proc/thread-self", text, sizeof text - 1);
+    EXPECT(count > 0);
+    text[count] = '\0';
+    char expected[64];
+    std::snprintf(expected, sizeof expected, "%d/task/%d", getpid(), getpid());
+    EXPECT_EQ(std::strcmp(text, expected), 0);
+    const int size = read_file("/proc/self/mountinfo", text, sizeof text - 1);
+    EXPECT(size > 0);
+    text[size] = '\0';
+    EXPECT(std::strstr(text, " / / ") != nullptr && std::strstr(text, " - ") != nullptr);
 }
 
 CHECK_CASE(a_zombie_has_nothing_left) {

@@ -27,6 +27,8 @@ struct CpuLocal {
 
     HeldRanks held_ranks;
     std::uint32_t apic_id = 0;
+    /// Taken so far, by vector. Only this CPU counts; others read.
+    std::array<std::atomic<std::uint32_t>, 256> interrupts{};
     Instant timer_deadline = Instant::never();
 
     /// Requests of other CPUs to forget translations; see smp/messages.hpp.

@@ -50,9 +50,16 @@ hal::PageFault decode_page_fault(const hal::TrapFrame& frame, std::uint32_t addr
     return fault;
 }
 
+/// One writer, so no locked instruction; relaxed: a number for people.
+void count_interrupt(std::uint32_t vector) noexcept {
+    std::atomic<std::uint32_t>& count = this_cpu().interrupts[vector & 0xff];
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 /// CR2 must be read before interrupts go on: an interrupt could fault, too.
 void page_fault(hal::TrapFrame& frame) noexcept {
     const hal::PageFault fault = decode_page_fault(frame, read_cr2());
+    count_interrupt(vector::page_fault);
     const std::uint32_t fixup = frame.from_user() ? 0 : fixup_for(frame.eip);
     // A kernel access to a user address that is not a user copy is a bug, not a demand for a page.
     const bool is_user_copy = fixup != 0 && fault.address < hal::user_end;
@@ -141,6 +148,7 @@ extern "C" void trap_interrupt(hal::TrapFrame& frame) noexcept {
     if (frame.from_user()) {
         user_mode_ended();
     }
+    count_interrupt(frame.vector);
     switch (frame.vector) {
         case vector::timer:
             acknowledge_message();

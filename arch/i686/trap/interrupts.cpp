@@ -135,6 +135,10 @@ void Interrupts::acknowledge(hal::IrqLine line) noexcept {
     }
 }
 
+std::uint32_t interrupts_taken(CpuId cpu, std::uint32_t vector) noexcept {
+    return cpu_locals[cpu.value()].interrupts[vector & 0xff].load(std::memory_order_relaxed);
+}
+
 void line_interrupt(std::uint32_t vector) noexcept {
     if (vector - vector::first_line >= vector::lines) {
         return;  // nobody sends this vector; nothing is in service

@@ -55,6 +55,9 @@ void enable_local_apic() noexcept;
 /// Ends a message or timer interrupt.
 void acknowledge_message() noexcept;
 
+/// How often a CPU has taken this vector since boot. Any thread.
+[[nodiscard]] std::uint32_t interrupts_taken(CpuId cpu, std::uint32_t vector) noexcept;
+
 /// A device interrupt's vector came in.
 void line_interrupt(std::uint32_t vector) noexcept;
 

@@ -9,6 +9,7 @@
 #include "kidney/core/result.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/fs/attributes.hpp"
+#include "kidney/fs/node_path.hpp"
 #include "kidney/fs/transfer.hpp"
 #include "kidney/mm/page_source.hpp"
 
@@ -211,6 +212,9 @@ public:
     [[nodiscard]] Status begin_executing() noexcept { return count(-1); }
     void end_executing() noexcept { writers_.fetch_add(1, std::memory_order_relaxed); }
 
+    /// Only the name cache reads and changes it, under its lock.
+    [[nodiscard]] Ref<NodePath>& last_path() noexcept { return last_path_; }
+
 protected:
     Vnode() noexcept = default;
     ~Vnode() = default;
@@ -236,6 +240,7 @@ private:
 
     std::atomic<Mounting> mounting_ = Mounting::free;
     std::atomic<std::int32_t> writers_ = 0;  ///< below 0: processes that run it
+    Ref<NodePath> last_path_;
 };
 
 /// A mounted file system.
@@ -248,6 +253,8 @@ public:
     [[nodiscard]] virtual bool is_read_only() const noexcept { return false; }
     /// No byte of a file is at or behind this position, and no open file stands there.
     [[nodiscard]] virtual std::uint64_t max_file_size() const noexcept { return max_small_file; }
+    /// References to a node that has a name which the file system itself keeps.
+    [[nodiscard]] virtual std::uint32_t own_references() const noexcept { return 0; }
     /// False where names come and go by themselves (/proc): then the VFS does not remember them.
     [[nodiscard]] virtual bool names_are_stable() const noexcept { return true; }
 

@@ -37,7 +37,12 @@ struct FakeProcesses final : ProcessSource {
         ProcessFacts facts;
         std::map<std::uint32_t, Ref<File>> files;
         Ref<Vnode> executable;
+        bool is_open = true;
     };
+    std::uint64_t map_lines = 1;
+    int texts_written = 0;
+    std::uint32_t written_at = 0;
+    std::string written;
     std::map<std::uint32_t, Process> table;
     std::uint32_t caller = 0;
     TestVfs* vfs = nullptr;
@@ -53,26 +58,60 @@ struct FakeProcesses final : ProcessSource {
         return at == table.end() ? 0 : at->first;
     }
     Result<ProcessFacts> facts(std::uint32_t pid) noexcept override { return TRY(get(pid))->facts; }
-    Status environment(std::uint32_t pid, TextOutput& out) noexcept override {
+    Result<ProcessOwner> owner(std::uint32_t pid) noexcept override {
+        Process* const process = TRY(get(pid));
+        return ProcessOwner{process->facts.effective_uid, process->facts.effective_gid,
+                            process->is_open};
+    }
+    Status check_inside(std::uint32_t pid) noexcept override {
+        return TRY(get(pid))->is_open ? Status() : fail(Errc::permission_denied);
+    }
+    Status text(std::uint32_t pid, ProcessText which, std::uint64_t& cursor,
+                TextOutput& out) noexcept override {
         TRY(get(pid));
-        out.write(std::string_view("HOME=/\0A=b\0", 11));
+        ++texts_written;
+        if (which == ProcessText::maps) {  // in pieces of one line
+            format_to(out, "{:08x}-{:08x} r-xp 00000000 00:01 2 /bin/sh\n", cursor << 12,
+                      (cursor + 1) << 12);
+            cursor = cursor + 1 == map_lines ? end_of_text : cursor + 1;
+            return {};
+        }
+        cursor = end_of_text;
+        if (which == ProcessText::environ) {
+            out.write(std::string_view("HOME=/\0A=b\0", 11));
+        } else if (which == ProcessText::cmdline) {
+            out.write(std::string_view("sh\0-c\0exit\0", 11));
+        } else if (which == ProcessText::mounts) {
+            write_mounts(*vfs, out);
+        } else if (which == ProcessText::mountinfo) {
+            write_mountinfo(*vfs, out);
+        } else if (which == ProcessText::limits) {
+            std::array<ProcessLimit, limit_names.size()> all;
+            all[7] = {100, 1024};
+            write_limits(all, out);
+        }
         return {};
     }
-    Status command_line(std::uint32_t pid, TextOutput& out) noexcept override {
+    /// One page, of which each byte is the lowest one of its address.
+    Status read_memory(std::uint32_t pid, std::uint32_t address,
+                       std::span<std::byte> to) noexcept override {
         TRY(get(pid));
-        out.write(std::string_view("sh\0-c\0exit\0", 11));
+        if (address >> 12 != 5) {
+            return fail(Errc::io_error);
+        }
+        for (std::byte& b : to) {
+            b = static_cast<std::byte>(address++);
+        }
         return {};
     }
-    Status maps(std::uint32_t pid, TextOutput& out) noexcept override {
+    Status write_memory(std::uint32_t pid, std::uint32_t address,
+                        std::span<const std::byte> from) noexcept override {
         TRY(get(pid));
-        out.write("08048000-08049000 r-xp 00000000 00:01 2 /bin/sh\n");
-        return {};
-    }
-    Status limits(std::uint32_t pid, TextOutput& out) noexcept override {
-        TRY(get(pid));
-        std::array<ProcessLimit, limit_names.size()> all;
-        all[7] = {100, 1024};
-        write_limits(all, out);
+        if (address >> 12 != 5) {
+            return fail(Errc::io_error);
+        }
+        written_at = address;
+        written.assign(reinterpret_cast<const char*>(from.data()), from.size());
         return {};
     }
     Result<Ref<Vnode>> link(std::uint32_t pid, ProcessLink which) noexcept override {
@@ -96,7 +135,7 @@ struct FakeProcesses final : ProcessSource {
         return {};
     }
     Result<std::string_view> path_of(Vnode& node, std::span<char> to) noexcept override {
-        return vfs->path_of(*root, node, to);
+        return vfs->paths().describe(*root, node, to);
     }
 };
 
@@ -146,12 +185,7 @@ struct ProcfsTest : testing::Test {
                 }
             },
             &looks));
-        ASSERT_TRUE(proc.add_file(
-            "mounts",
-            [](void* context, TextOutput& out) noexcept {
-                write_mounts(*static_cast<TestVfs*>(context), out);
-            },
-            &vfs));
+        ASSERT_TRUE(proc.add_link("mounts", "self/mounts"));
         processes.table[1].facts = {.pid = 1, .name = {"init"}};
         auto& shell = processes.table[42];
         shell.facts = {.pid = 42,
@@ -233,14 +267,15 @@ TEST_F(ProcfsTest, ShowsRegisteredFiles) {
 }
 
 TEST_F(ProcfsTest, ListsEverythingOnce) {
-    const std::vector<std::string> whole{".", "..", "self", "kidney", "looks", "mounts", "1", "42"};
+    const std::vector<std::string> whole{".",     "..",     "self", "thread-self", "kidney",
+                                         "looks", "mounts", "1",    "42"};
     for (const std::size_t room : {1U, 2U, 3U, 100U}) {
         EXPECT_EQ(list("/proc", room), whole) << room;
         EXPECT_EQ(list("/proc/42/fd", room), (std::vector<std::string>{".", "..", "0", "7"}));
         EXPECT_EQ(list("/proc/42/fdinfo", room), list("/proc/42/fd", room));
         EXPECT_EQ(list("/proc/42/task", room), (std::vector<std::string>{".", "..", "42"}));
-        EXPECT_EQ(list("/proc/42", room).size(), 20U);
-        EXPECT_EQ(list("/proc/42/task/42", room).size(), 19U);
+        EXPECT_EQ(list("/proc/42", room).size(), 2 + process_texts.size() + 6);
+        EXPECT_EQ(list("/proc/42/task/42", room).size(), 2 + process_texts.size() + 5);
         EXPECT_EQ(list("/proc/kidney", room), (std::vector<std::string>{".", "..", "policies"}));
     }
 }
@@ -252,7 +287,7 @@ TEST_F(ProcfsTest, DescribesProcesses) {
     processes.table[42].facts.umask = 027;
     processes.table[42].facts.ignored = std::uint64_t{1} << 63 | 6U;
     const std::string status = *read("/proc/42/status");
-    EXPECT_NE(status.find("Uid:\t1000\t1000\t1000\t1000\n"), std::string::npos);
+    EXPECT_NE(status.find("Uid:\t1000\t1000\t0\t0\n"), std::string::npos);
     EXPECT_NE(status.find("Umask:\t0027\n"), std::string::npos);
     EXPECT_NE(status.find("SigIgn:\t8000000000000006\nSigCgt:\t0000000000000000\n"),
               std::string::npos);
@@ -337,9 +372,86 @@ TEST_F(ProcfsTest, LinksLeadToTheObjects) {
         vfs.open(at(), "/stdin", {.mode = {.read = true, .write = true}, .create = true}, {}));
     // The file behind the link may have lost its name; the link still works.
     ASSERT_TRUE(vfs.unlink(at(), "/bin/sh"));
-    // A text that is no path would be worse: the C library takes it for one.
-    EXPECT_EQ(link("/proc/self/exe"), Result<std::string>(fail(Errc::not_found)));
+    EXPECT_EQ(link("/proc/self/exe"), Result<std::string>("/bin/sh (deleted)"));
+    EXPECT_EQ(link("/proc/self/fd/0"), Result<std::string>("/bin/sh (deleted)"));
     EXPECT_TRUE(vfs.open(at(), "/proc/self/exe", {.mode = {.read = true}}, {}));
+}
+
+TEST_F(ProcfsTest, ALongTextComesInPieces) {
+    processes.map_lines = 100;
+    const std::string maps = *read("/proc/42/maps");
+    EXPECT_EQ(std::ranges::count(maps, '\n'), 100);
+    EXPECT_EQ(processes.texts_written, 100) << "each piece once";
+    auto file = *vfs.open(at(), "/proc/42/maps", {.mode = {.read = true}}, {});
+    const auto read_at = [&](std::uint64_t offset) {
+        std::array<char, 48> bytes{};
+        SpanReadBuffer to(std::as_writable_bytes(std::span(bytes)));
+        return std::string(bytes.data(), file->read_at(offset, to).value_or(0));
+    };
+    const std::size_t line = maps.size() / 100;
+    EXPECT_EQ(read_at(50 * line + 3), maps.substr(50 * line + 3, line - 3)) << "forwards";
+    EXPECT_EQ(read_at(7 * line), maps.substr(7 * line, line)) << "and back again";
+    EXPECT_EQ(read_at(100 * line), "");
+    EXPECT_EQ(read_at(1000 * line), "");
+    EXPECT_EQ(read_at(99 * line), maps.substr(99 * line));
+}
+
+TEST_F(ProcfsTest, MemoryIsAFileToo) {
+    auto file = *vfs.open(at(), "/proc/42/mem", {.mode = {.read = true, .write = true}}, {});
+    std::array<std::byte, 600> bytes{};
+    SpanReadBuffer to(bytes);
+    EXPECT_EQ(file->read(to).error(), Errc::io_error) << "nothing is at 0";
+    EXPECT_EQ(*file->seek(0x5f00, Whence::start), 0x5f00U);
+    EXPECT_EQ(*file->read(to), 256U) << "as far as it goes";
+    EXPECT_EQ(bytes[255], std::byte{0xff});
+    EXPECT_EQ(*file->seek(0, Whence::current), 0x6000U);
+    EXPECT_EQ(file->seek(0, Whence::end).error(), Errc::invalid_argument);
+    SpanReadBuffer beyond(bytes);
+    EXPECT_EQ(file->read_at(std::uint64_t{1} << 32, beyond).error(), Errc::io_error);
+    SpanWriteBuffer from(std::as_bytes(std::span("hello", 5)));
+    EXPECT_EQ(*file->write_at(0x5010, from), 5U);
+    EXPECT_EQ(processes.written_at, 0x5010U);
+    EXPECT_EQ(processes.written, "hello");
+}
+
+TEST_F(ProcfsTest, WhatIsPrivateOpensForFew) {
+    processes.table[42].is_open = false;
+    for (const char* name : {"maps", "smaps", "environ", "auxv", "mem"}) {
+        const std::string path = std::string("/proc/42/") + name;
+        EXPECT_EQ(read(path).error(), Errc::permission_denied) << path;
+        EXPECT_EQ(vfs.attributes(at(), path, true)->uid, 0U) << "root's, not the user's";
+    }
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42", true)->uid, 1000U);
+    EXPECT_TRUE(read("/proc/42/stat"));
+    EXPECT_TRUE(read("/proc/42/cmdline"));
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42/environ", true)->permissions.bits(), 0400U);
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42/mem", true)->permissions.bits(), 0600U);
+}
+
+TEST(ProcId, InodesAreSmallAndDifferent) {
+    using Kind = ProcId::Kind;
+    std::vector<std::uint32_t> inodes;
+    for (const std::uint32_t pid : {1U, 255U, 256U, 32767U}) {
+        inodes.push_back(ProcId{Kind::process, pid, 0}.inode());
+        inodes.push_back(ProcId{Kind::task, pid, 0}.inode());
+        for (std::uint32_t n = 0; n < 1024; ++n) {
+            inodes.push_back(ProcId{Kind::descriptor, pid, n}.inode());
+            inodes.push_back(ProcId{Kind::descriptor_text, pid, n}.inode());
+        }
+    }
+    std::ranges::sort(inodes);
+    EXPECT_EQ(std::ranges::adjacent_find(inodes), inodes.end());
+}
+
+TEST_F(ProcfsTest, LinksOfItsOwn) {
+    EXPECT_EQ(link("/proc/mounts"), Result<std::string>("self/mounts"));
+    EXPECT_EQ(vfs.attributes(at(), "/proc/mounts", false)->size, 11U);
+    EXPECT_EQ(link("/proc/thread-self"), Result<std::string>("42/task/42"));
+    EXPECT_EQ(read("/proc/thread-self/comm"), Result<std::string>("sh\n"));
+    EXPECT_EQ(*read("/proc/self/mountinfo"),
+              "20 1 0:1 / / rw,relatime - tmpfs /dev/vda rw\n"
+              "21 20 0:2 / /proc rw,relatime - proc proc rw\n");
+    EXPECT_EQ(vfs.attributes(at(), "/proc/42", true)->links, 5U) << "fd, fdinfo, task";
 }
 
 TEST_F(ProcfsTest, RunsOutOfMemoryQuietly) {
@@ -381,6 +493,13 @@ TEST(ProcTexts, AreWhatToolsExpect) {
               "processor\t: 1\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 58\n"
               "model name\t: A processor\nstepping\t: 9\ncpu MHz\t\t: 2399.875\n"
               "flags\t\t: fpu tsc\n\n");
+    text.clear();
+    BlockStatistics disk;
+    disk.read = {3, 8192, Duration::milliseconds(5)};
+    disk.written = {1, 512, Duration::milliseconds(2)};
+    disk.flushes = 4;
+    write_disk_statistics({254, 0}, "vda", disk, text);
+    EXPECT_EQ(text.view(), " 254       0 vda 3 0 16 5 1 0 1 2 0 7 7 0 0 0 0 4 0\n");
     text.clear();
     write_meminfo({1024, 512, 600, 100, 24}, text);
     EXPECT_EQ(text.view().substr(0, 28), "MemTotal:           1024 kB\n");

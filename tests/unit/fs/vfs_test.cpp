@@ -250,6 +250,43 @@ TEST_F(VfsTest, RemovesNames) {
     EXPECT_FAILS(stat("/d/f"), Errc::not_found);
 }
 
+TEST_F(VfsTest, OpenFilesKeepTheirPaths) {
+    const auto describe = [&](Vnode& node) {
+        std::array<char, max_path> buffer{};
+        const auto path = vfs.paths().describe(*root, node, buffer);
+        return path ? std::string(*path) : std::string(to_string(path.error()));
+    };
+    ASSERT_TRUE(mkdir("/d"));
+    ASSERT_TRUE(write("/d/f", "1"));
+    ASSERT_TRUE(write("/d/g", "2"));
+    const Ref<File> f = *vfs.open(at(), "/d/f", read_only, {});
+    const Ref<File> g = *vfs.open(at(), "/d/g", read_only, {});
+    EXPECT_EQ(describe(*f->vnode()), "/d/f");
+    ASSERT_TRUE(vfs.rename(at(), "/d/f", at(), "/h"));
+    EXPECT_EQ(describe(*f->vnode()), "/h");
+    ASSERT_TRUE(vfs.rename(at(), "/d/g", at(), "/h"));
+    EXPECT_EQ(describe(*g->vnode()), "/h");
+    EXPECT_EQ(describe(*f->vnode()), "/h (deleted)") << "it was replaced";
+    ASSERT_TRUE(vfs.unlink(at(), "/h"));
+    EXPECT_EQ(describe(*g->vnode()), "/h (deleted)");
+    ASSERT_TRUE(write("/h", "another"));
+    EXPECT_EQ(describe(*g->vnode()), "/h (deleted)");
+
+    ASSERT_TRUE(mkdir("/d/gone"));
+    ASSERT_TRUE(chdir("/d/gone"));
+    ASSERT_TRUE(vfs.remove_directory(at(), "/d/gone"));
+    EXPECT_EQ(describe(*cwd), "/d/gone (deleted)");
+    EXPECT_EQ(path_of(*cwd), "not_found") << "getcwd() has no answer";
+
+    // More names than the cache has room for: those in use are kept.
+    ASSERT_TRUE(chdir("/"));
+    const Ref<File> h = *vfs.open(at(), "/h", read_only, {});
+    for (int n = 0; n < 2500; ++n) {
+        ASSERT_TRUE(write("/n" + std::to_string(n), ""));
+    }
+    EXPECT_EQ(describe(*h->vnode()), "/h");
+}
+
 TEST_F(VfsTest, RenamesAndReplaces) {
     ASSERT_TRUE(mkdir("/a"));
     ASSERT_TRUE(mkdir("/b"));

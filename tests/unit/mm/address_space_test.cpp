@@ -151,7 +151,10 @@ TYPED_TEST(AddressSpaceTest, NeighboursBecomeOneRegion) {
     this->must_map(fixed_at(0x101000, anonymous(1)));
     this->must_map(fixed_at(0x103000, anonymous(1, read_only)));
     std::vector<VirtRange> regions;
-    this->space->for_each_region([&](const mm::Region& r) { regions.push_back(r.range); });
+    this->space->for_each_region([&](const mm::Region& r, const auto&) {
+        regions.push_back(r.range);
+        return true;
+    });
     ASSERT_EQ(regions.size(), 2U);
     EXPECT_EQ(regions[0], (VirtRange{VirtAddr(0x100000), 0x3000}));
 }
@@ -160,7 +163,7 @@ TYPED_TEST(AddressSpaceTest, EqualNeighboursBecomeOneAgain) {
     const VirtAddr at = this->must_map(fixed_at(0x100000, anonymous(8)));
     const auto count = [&] {
         std::size_t regions = 0;
-        this->space->for_each_region([&](const mm::Region&) { ++regions; });
+        this->space->for_each_region([&](const mm::Region&, const auto&) { return ++regions > 0; });
         return regions;
     };
     for (std::uint32_t i = 0; i < 8; i += 2) {

@@ -169,11 +169,12 @@ TEST_F(MappedFilesTest, RandomLossesAreSeenEverywhere) {
                     file->lose(first, end);
                     file->unmap({first, end - first}, PrivateCopies::keep);
                     for (const auto& one : spaces) {
-                        one->for_each_region([&](const mm::Region& region) {
+                        one->for_each_region([&](const mm::Region& region, const auto&) {
                             const VirtRange part = region.part_that_shows({first, end - first});
                             for (std::uint32_t n = 0; n < part.size; n += page_size) {
                                 shown.push_back({one.get(), part.start + n});
                             }
+                            return true;
                         });
                     }
                     for (const auto& [one, page] : shown) {

@@ -2,6 +2,7 @@
 /// the list.
 #include "drivers/block/ram_disk.hpp"
 #include "fs/block/any_block_device.hpp"
+#include "fs/block/counting_block_device.hpp"
 #include "fs/block/faulty_block_device.hpp"
 #include "fs/block/recording_block_device.hpp"
 #include "tests/archetypes/block_device.hpp"
@@ -40,6 +41,16 @@ struct RecordingSubject {
     std::array<fs::BlockRecord, 10> log{};
     fs::RecordingBlockDevice<fakes::FakeDisk> device{disk, log};
 };
+/// Time passes by a millisecond at each look.
+struct TickingClock {
+    static inline Instant time;
+    static Instant now() noexcept { return time = time + Duration::milliseconds(1); }
+};
+using Counting = fs::CountingBlockDevice<fs::AnyBlockDevice, TickingClock>;
+struct CountingSubject {
+    fakes::FakeDisk disk{64, 512};
+    Counting device{fs::AnyBlockDevice(disk)};
+};
 struct AnySubject {
     fakes::FakeDisk disk{64, 4096};
     fs::AnyBlockDevice device{disk};
@@ -48,7 +59,7 @@ struct AnySubject {
 template <class Subject>
 class BlockDeviceLaws : public testing::Test {};
 using Subjects = testing::Types<RamDiskSubject<512>, RamDiskSubject<4096>, FakeDiskSubject,
-                                FaultySubject, RecordingSubject, AnySubject>;
+                                FaultySubject, RecordingSubject, CountingSubject, AnySubject>;
 TYPED_TEST_SUITE(BlockDeviceLaws, Subjects);
 
 TYPED_TEST(BlockDeviceLaws, AllHold) {
@@ -89,6 +100,27 @@ TEST(FaultyBlockDevice, FailsTheChosenOperation) {
     faulty.heal();
     EXPECT_TRUE(faulty.flush());
     EXPECT_EQ(faulty.operations(), 6U);
+}
+
+TEST(CountingBlockDevice, CountsWhatSucceeds) {
+    fakes::FakeDisk disk(8, 512);
+    Counting counting{fs::AnyBlockDevice(disk)};
+    std::array<std::byte, 1024> two{};
+    EXPECT_TRUE(counting.read(fs::BlockIndex(3), two));
+    const std::array<std::span<std::byte>, 2> buffers{std::span(two).first(512),
+                                                      std::span(two).last(512)};
+    EXPECT_TRUE(counting.read_scattered(fs::BlockIndex(0), buffers));
+    EXPECT_FALSE(counting.write(fs::BlockIndex(7), two));
+    EXPECT_TRUE(counting.write(fs::BlockIndex(0), std::span(two).first(512)));
+    EXPECT_TRUE(counting.flush());
+    const fs::BlockStatistics s = counting.statistics();
+    EXPECT_EQ(s.read.requests, 2U);
+    EXPECT_EQ(s.read.bytes, 2048U);
+    EXPECT_EQ(s.read.time, Duration::milliseconds(2));
+    EXPECT_EQ(s.written.requests, 1U);
+    EXPECT_EQ(s.written.bytes, 512U);
+    EXPECT_EQ(s.flushes, 1U);
+    EXPECT_EQ(s.in_flight, 0U);
 }
 
 TEST(RecordingBlockDevice, KeepsWhatFits) {

@@ -1,0 +1,91 @@
+/// Counts what a device is asked, for /proc/diskstats.
+#pragma once
+
+#include "kidney/core/time.hpp"
+#include "kidney/fs/block_device.hpp"
+#include "kidney/hal/clock.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace kidney::fs {
+
+/// Requests of one kind that have ended well.
+struct RequestCount {
+    std::uint64_t requests = 0, bytes = 0;
+    Duration time;  ///< from the request to its end, of all together
+};
+struct BlockStatistics {
+    RequestCount read, written;
+    std::uint64_t flushes = 0;
+    std::uint32_t in_flight = 0;  ///< not ended yet
+};
+
+/// Concurrency: as the device's; the counts are read at any time.
+template <ScatterBlockDevice Device, hal::Clock Clock>
+class CountingBlockDevice {
+public:
+    explicit CountingBlockDevice(Device device) noexcept : device_(device) {}
+
+    [[nodiscard]] Status read(BlockIndex first, std::span<std::byte> to) noexcept {
+        return count(read_, to.size(), [&] { return device_.read(first, to); });
+    }
+    [[nodiscard]] Status read_scattered(BlockIndex first,
+                                        std::span<const std::span<std::byte>> to) noexcept {
+        std::size_t bytes = 0;
+        for (const std::span<std::byte> buffer : to) {
+            bytes += buffer.size();
+        }
+        return count(read_, bytes, [&] { return device_.read_scattered(first, to); });
+    }
+    [[nodiscard]] Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
+        return count(written_, from.size(), [&] { return device_.write(first, from); });
+    }
+    [[nodiscard]] Status flush() noexcept {
+        flushes_.fetch_add(1, std::memory_order_relaxed);
+        return device_.flush();
+    }
+    [[nodiscard]] std::uint32_t block_size() const noexcept { return device_.block_size(); }
+    [[nodiscard]] std::uint64_t block_count() const noexcept { return device_.block_count(); }
+    [[nodiscard]] bool is_read_only() const noexcept { return device_.is_read_only(); }
+
+    [[nodiscard]] BlockStatistics statistics() const noexcept {
+        return {read_.get(), written_.get(), flushes_.load(std::memory_order_relaxed),
+                in_flight_.load(std::memory_order_relaxed)};
+    }
+
+private:
+    // Relaxed: each number for itself, for people.
+    struct Counter {
+        std::atomic<std::uint64_t> requests{0}, bytes{0};
+        std::atomic<std::int64_t> nanoseconds{0};
+        [[nodiscard]] RequestCount get() const noexcept {
+            return {requests.load(std::memory_order_relaxed), bytes.load(std::memory_order_relaxed),
+                    Duration::nanoseconds(nanoseconds.load(std::memory_order_relaxed))};
+        }
+    };
+
+    template <class Request>
+    [[nodiscard]] Status count(Counter& counter, std::size_t bytes, Request&& request) noexcept {
+        const Instant begin = Clock::now();
+        in_flight_.fetch_add(1, std::memory_order_relaxed);
+        Status outcome = request();
+        in_flight_.fetch_sub(1, std::memory_order_relaxed);
+        if (outcome) {
+            counter.requests.fetch_add(1, std::memory_order_relaxed);
+            counter.bytes.fetch_add(bytes, std::memory_order_relaxed);
+            counter.nanoseconds.fetch_add((Clock::now() - begin).count(),
+                                          std::memory_order_relaxed);
+        }
+        return outcome;
+    }
+
+    Device device_;
+    Counter read_, written_;
+    std::atomic<std::uint64_t> flushes_{0};
+    std::atomic<std::uint32_t> in_flight_{0};
+};
+
+}  // namespace kidney::fs

@@ -20,7 +20,6 @@
 #include "mm/region_mover.hpp"
 #include "mm/user_pages.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>

@@ -94,7 +94,7 @@ class InFrontOfIt(unittest.TestCase):
         screen.press("q")
         screen.expect(PROMPT)
         screen.type("top\n")
-        rows = self.show(screen, lambda rows: any(" top" in row for row in rows[4:]))
+        rows = self.show(screen, lambda rows: rows[0].startswith("Mem:") and "PID" in rows[3])
         self.assertRegex(rows[0], r"^Mem: *\d+K used")
         self.assertRegex(rows[3], r"PID +PPID USER")
         screen.press("q")

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "kidney/hal/mmu.hpp"
+#include "kidney/mm/page_source.hpp"
 #include "mm/page_mapper.hpp"
 #include "mm/resident_pages.hpp"
 

@@ -50,13 +50,15 @@ char* map(std::size_t size) {
 }
 
 /// Starts children until no more are to be had, or `most`; each does f(). Tells when the first of
-/// them ends (they are killed) or, if none does, when there are no more.
+/// them ends (they are killed) or, if none does, when there are no more. Should the parent be the
+/// one that is killed, its end of the pipe closes, which tells as well: no child has another.
 template <class F>
 [[noreturn]] void with_children(int most, F f) {
     int count = 0;
     for (; count < most; ++count) {
         const pid_t child = fork();
         if (child == 0) {
+            close(tell);
             f();
             stay();
         }
@@ -164,7 +166,7 @@ void stacks() {
     });
 }
 void locks() {
-    with_children(64, [] {
+    with_children(4096, [] {
         char path[64];
         std::snprintf(path, sizeof path, "%s/lock%d", folder, getpid());
         const int fd = open(path, O_RDWR | O_CREAT, 0600);

@@ -6,6 +6,7 @@
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/vnode.hpp"
+#include "kidney/mm/page_source.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -124,20 +125,24 @@ public:
         modified = changed = fs_.now();
         return {};
     }
-    /// The range becomes a hole. Who has mapped its pages keeps them.
-    void punch_hole(std::uint64_t offset, std::uint64_t length) noexcept EXCLUDES(lock) {
+    /// The range becomes a hole. The answer: pages that are the file's no longer, which mappings
+    /// may still show.
+    [[nodiscard]] mm::PageSpan punch_hole(std::uint64_t offset, std::uint64_t length) noexcept
+        EXCLUDES(lock) {
         LockGuard guard(lock);
         const std::uint64_t end = length < max_size - offset ? offset + length : max_size;
         const std::uint64_t first_whole = (offset + page_mask) >> page_shift;
         const std::uint64_t end_whole = end >> page_shift;
+        modified = changed = fs_.now();
         if (first_whole > end_whole) {  // inside one page
             clear_bytes(offset, end);
-        } else {
-            clear_bytes(offset, first_whole << page_shift);
-            clear_bytes(end_whole << page_shift, end);
-            drop_pages(first_whole, end_whole);
+            return {};
         }
-        modified = changed = fs_.now();
+        clear_bytes(offset, first_whole << page_shift);
+        clear_bytes(end_whole << page_shift, end);
+        drop_pages(first_whole, end_whole);
+        return {static_cast<std::uint32_t>(first_whole),
+                static_cast<std::uint32_t>(end_whole - first_whole)};
     }
     /// Vnode::find_data() and find_hole(), page by page. Error: no_device.
     [[nodiscard]] Result<std::uint64_t> find_data(std::uint64_t offset) const noexcept

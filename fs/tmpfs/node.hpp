@@ -174,7 +174,9 @@ public:
     }
     [[nodiscard]] Status punch_hole(std::uint64_t offset, std::uint64_t length) noexcept override {
         TRY(check_regular());
-        bytes_.punch_hole(offset, length);
+        if (const mm::PageSpan gone = bytes_.punch_hole(offset, length); gone.count != 0) {
+            unmap(gone, mm::PrivateCopies::keep);
+        }
         return {};
     }
     [[nodiscard]] Result<std::uint64_t> find_data(std::uint64_t offset) noexcept override {
@@ -198,6 +200,10 @@ public:
         return bytes_.page(index);
     }
     void mark_dirty(std::uint32_t) noexcept override { touch(); }
+    [[nodiscard]] Status remove(mm::PageSpan pages) noexcept override {
+        return punch_hole(std::uint64_t{pages.first} << page_shift,
+                          std::uint64_t{pages.count} << page_shift);
+    }
     [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
         return bytes_.has_page(index);
     }

@@ -11,8 +11,10 @@
 #include <ctime>
 #include <fcntl.h>
 #include <semaphore.h>
+#include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <unistd.h>
 
 namespace {
@@ -492,6 +494,52 @@ CHECK_CASE(truncation_reaches_every_mapping) {
     check::wait_status(child);
     EXPECT_EQ(ftruncate(fd, 0), 0);
     EXPECT_EQ(signal_of_write(shared), SIGBUS);
+}
+
+CHECK_CASE(a_hole_reaches_every_mapping) {
+    const int fd = file_of(3 * page);
+    char* const shared = map_file(fd, 3 * page, MAP_SHARED);
+    char* const own = map_file(fd, 3 * page, MAP_PRIVATE);
+    std::memset(shared, 'A', 3 * page);
+    own[page] = 'B';
+    EXPECT_EQ(own[2 * page], 'A');
+    EXPECT_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, page - 1, 2 * page + 1), 0);
+    EXPECT_EQ(shared[page - 2], 'A');
+    EXPECT_EQ(shared[page - 1], 0);
+    EXPECT_EQ(shared[page], 0);
+    EXPECT_EQ(own[page], 'B');
+    EXPECT_EQ(own[page + 1], 'A');
+    EXPECT_EQ(own[2 * page], 0);
+    shared[page] = 'C';
+    EXPECT_EQ(byte_of(fd, page), 'C');
+    EXPECT_EQ(madvise(shared, 2 * page, MADV_REMOVE), 0);
+    EXPECT_EQ(byte_of(fd, 0), 0);
+    EXPECT_EQ(shared[page], 0);
+    EXPECT_EQ(own[page], 'B');
+    EXPECT_ERRNO(madvise(own, page, MADV_REMOVE), EACCES);
+    EXPECT_ERRNO(madvise(map(page), page, MADV_REMOVE), EINVAL);
+}
+
+CHECK_CASE(shared_memory_forgets_what_it_is_told_to) {
+    void* const mapped =
+        mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    const int id = shmget(IPC_PRIVATE, 2 * page, 0600);
+    EXPECT(id >= 0);
+    void* const attached = shmat(id, nullptr, 0);
+    EXPECT_EQ(shmctl(id, IPC_RMID, nullptr), 0);
+    for (void* const memory : {mapped, attached}) {
+        EXPECT(memory != MAP_FAILED);
+        auto* const bytes = static_cast<char*>(memory);
+        bytes[0] = bytes[page] = 'x';
+        EXPECT_EQ(check::status_of_child([bytes] {
+                      EXPECT_EQ(bytes[page], 'x');
+                      EXPECT_EQ(madvise(bytes + page, page, MADV_REMOVE), 0);
+                      EXPECT_EQ(bytes[page], 0);
+                  }),
+                  0);
+        EXPECT_EQ(bytes[0], 'x');
+        EXPECT_EQ(bytes[page], 0);
+    }
 }
 
 CHECK_CASE(shared_memory_ends_where_it_was_made_to_end) {

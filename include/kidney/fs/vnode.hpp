@@ -158,8 +158,8 @@ public:
                                           bool /*keep_size*/) noexcept {
         return fail(Errc::not_supported);
     }
-    /// The range (`length` is not 0) reads as zeros and has no blocks but those at its ends. The
-    /// size stays. Error: not_supported.
+    /// The range (`length` is not 0) reads as zeros, through shared mappings as well, and has no
+    /// blocks but those at its ends. The size stays. Error: not_supported.
     [[nodiscard]] virtual Status punch_hole(std::uint64_t, std::uint64_t /*length*/) noexcept {
         return fail(Errc::not_supported);
     }

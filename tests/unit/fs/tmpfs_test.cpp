@@ -1,6 +1,7 @@
 /// tmpfs below the VFS: bytes, holes, limits, mappings, and what happens when memory runs out.
 #include "fs/tmpfs/tmpfs.hpp"
 
+#include "mm/reverse_map.hpp"
 #include "tests/unit/fs/test_world.hpp"
 #include "tests/unit/fs/torn_buffers.hpp"
 
@@ -212,6 +213,52 @@ TEST_F(TmpfsTest, HolesAreFoundAndMade) {
     EXPECT_EQ(read(10, page_size), std::string(page_size, '\0'));
     ASSERT_TRUE(file->set_attributes({.size = 1}));
     EXPECT_EQ(pages(), 1U);
+}
+
+/// Maps a file, and notes what is taken from it.
+struct RecordingMapper final : mm::MappingOwner {
+    explicit RecordingMapper(Vnode& file) : source(*file.pages()) {
+        reverse_map.add(*source, mapping, *this);
+    }
+    ~RecordingMapper() { reverse_map.remove(*source, mapping); }
+    bool hold() noexcept override { return true; }
+    void let_go() noexcept override {}
+    void take_pages(mm::PageSource& from, mm::PageSpan pages,
+                    mm::PrivateCopies copies) noexcept override {
+        EXPECT_EQ(reverse_map.visit_next(from, *this), &mapping);
+        taken.push_back({pages.first, pages.count, copies == mm::PrivateCopies::keep});
+    }
+    struct Taken {
+        std::uint32_t first = 0, count = 0;
+        bool keeps_copies = false;
+        friend bool operator==(const Taken&, const Taken&) = default;
+    };
+    std::vector<Taken> taken;
+    mm::ReverseMap<NullLock, NullLock> reverse_map;
+    Ref<mm::PageSource> source;
+    mm::SourceMapping mapping;
+};
+
+TEST_F(TmpfsTest, AHoleIsTakenFromWhoMapsTheFile) {
+    using Taken = RecordingMapper::Taken;
+    ASSERT_TRUE(write(0, std::string(5 * page_size, 'x')));
+    RecordingMapper mapper(*file);
+    ASSERT_TRUE(file->punch_hole(page_size - 1, 2 * page_size + 2));
+    EXPECT_EQ(mapper.taken, std::vector<Taken>({{1, 2, true}}));
+    // No page goes: its bytes are cleared where they are shown.
+    ASSERT_TRUE(file->punch_hole(10, 5));
+    ASSERT_TRUE(file->punch_hole(page_size - 5, 10));
+    EXPECT_EQ(mapper.taken.size(), 1U);
+    // The same, asked for by the page.
+    ASSERT_TRUE(mapper.source->remove({4, 1}));
+    EXPECT_EQ(mapper.taken.back(), Taken({4, 1, true}));
+    EXPECT_EQ(read(4 * page_size - 1, 2), std::string("x\0", 2));
+    ASSERT_TRUE(mapper.source->remove({1U << 20, 1U << 20}));
+    EXPECT_EQ(mapper.taken.back(), Taken({1U << 20, 1U << 20, true}));
+    EXPECT_EQ(size(), 5 * page_size);
+    EXPECT_EQ(pages(), 2U);
+    ASSERT_TRUE(file->set_attributes({.size = 1}));
+    EXPECT_EQ(mapper.taken.back(), Taken({1, ~1U, false}));
 }
 
 TEST_F(TmpfsTest, WhatWasCutDoesNotComeBack) {

@@ -69,6 +69,9 @@ void wait_until_asleep(pid_t pid) {
         if (name_end != nullptr && std::strncmp(name_end, ") S", 3) == 0) {
             return;
         }
+        if (name_end != nullptr && std::strncmp(name_end, ") Z", 3) == 0) {
+            fail(__FILE__, __LINE__, "%s: it has ended", path);
+        }
         sched_yield();
     }
 }

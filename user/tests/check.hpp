@@ -36,7 +36,7 @@ int wait_status(pid_t pid);
 
 pid_t fork_or_fail();
 
-/// Returns when the process sleeps in a system call, as /proc tells it.
+/// Returns when the process sleeps in a system call, as /proc tells it; the case fails if it ends.
 void wait_until_asleep(pid_t pid);
 
 }  // namespace check

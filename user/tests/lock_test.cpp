@@ -122,7 +122,7 @@ CHECK_CASE(waiting_for_a_record_lock) {
     }
     char c = 0;
     EXPECT_EQ(read(ready[0], &c, 1), 1);
-    usleep(50'000);
+    check::wait_until_asleep(child);
     EXPECT_EQ(pwrite(fd, "d", 1, 0), 1);
     EXPECT_EQ(lock(fd, F_SETLK, F_UNLCK, 0, 0), 0);
     EXPECT_EQ(check::wait_status(child), 0);
@@ -203,11 +203,10 @@ CHECK_CASE(flock_ends_with_the_last_descriptor) {
         EXPECT_EQ(flock(other, LOCK_EX), 0);  // waits
         _exit(0);
     }
-    usleep(50'000);
-    EXPECT_EQ(kill(child, 0), 0);
+    check::wait_until_asleep(child);
     // The child holds the locked file open, too: only its own end of `copy` keeps the lock then.
     close(copy);
-    usleep(50'000);
+    check::wait_until_asleep(child);
     EXPECT_EQ(kill(child, SIGKILL), 0);
     EXPECT_EQ(check::wait_status(child), SIGKILL);
     EXPECT_EQ(flock(other, LOCK_EX | LOCK_NB), 0);

@@ -43,7 +43,7 @@ CHECK_CASE(read_sees_the_end_when_the_last_writer_closes) {
         EXPECT_EQ(read(ends[0], buffer, 4), 0);
         _Exit(0);
     }
-    usleep(20000);
+    check::wait_until_asleep(pid);
     close(second);
     EXPECT_EQ(check::wait_status(pid), 0);
 }
@@ -72,7 +72,7 @@ CHECK_CASE(a_blocked_writer_learns_that_the_reader_is_gone) {
         _Exit(errno == EPIPE ? 0 : 1);
     }
     close(ends[1]);
-    usleep(20000);
+    check::wait_until_asleep(pid);
     close(ends[0]);
     EXPECT_EQ(check::wait_status(pid), 0);
 }
@@ -186,9 +186,10 @@ CHECK_CASE(poll_wakes_up_and_times_out) {
     EXPECT_EQ(pipe(ends), 0);
     pollfd watched{ends[0], POLLIN, 0};
     EXPECT_EQ(poll(&watched, 1, 20), 0);
+    const pid_t parent = getpid();
     const pid_t pid = check::fork_or_fail();
     if (pid == 0) {
-        usleep(20000);
+        check::wait_until_asleep(parent);
         _Exit(write(ends[1], "x", 1) == 1 ? 0 : 1);
     }
     EXPECT_EQ(poll(&watched, 1, 60000), 1);
@@ -499,7 +500,9 @@ CHECK_CASE(a_sendfile_that_a_signal_ends_loses_nothing) {
     EXPECT_EQ(lseek(file, 0, SEEK_SET), 0);
     unlink("/tmp/sendfile_source");
     int ends[2];
+    int interrupted[2];
     EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(pipe(interrupted), 0);
     const pid_t pid = check::fork_or_fail();
     if (pid == 0) {
         close(ends[0]);
@@ -512,11 +515,15 @@ CHECK_CASE(a_sendfile_that_a_signal_ends_loses_nothing) {
             const ssize_t sent = sendfile(ends[1], file, nullptr, static_cast<std::size_t>(left));
             EXPECT(sent > 0 || (sent < 0 && errno == EINTR));
             left -= sent > 0 ? sent : 0;
+            if (sent < 0) {
+                EXPECT_EQ(write(interrupted[1], "x", 1), 1);
+            }
         }
         _Exit(0);
     }
     close(ends[1]);
-    usleep(200000);  // the pipe is full, the sender has been interrupted with nothing sent
+    char once = 0;
+    EXPECT_EQ(read(interrupted[0], &once, 1), 1);  // the pipe was full: nothing had been sent
     int at = 0;
     for (ssize_t got; (got = read(ends[0], block, sizeof block)) > 0;) {
         for (ssize_t i = 0; i < got; ++i, ++at) {

@@ -9,6 +9,8 @@
 #include <ctime>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -413,12 +415,18 @@ CHECK_CASE(a_stopped_process_can_be_killed) {
 }
 
 CHECK_CASE(a_loop_without_calls_can_be_killed) {
+    auto* const turns = static_cast<volatile unsigned*>(
+        mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    EXPECT(turns != MAP_FAILED);
     const pid_t pid = check::fork_or_fail();
     if (pid == 0) {
-        for (volatile unsigned i = 0;; i = i + 1) {
+        for (;;) {
+            *turns = *turns + 1;
         }
     }
-    usleep(20000);
+    while (*turns == 0) {
+        sched_yield();
+    }
     EXPECT_EQ(kill(pid, SIGTERM), 0);
     EXPECT_EQ(WTERMSIG(check::wait_status(pid)), SIGTERM);
 }

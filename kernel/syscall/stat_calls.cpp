@@ -35,8 +35,9 @@ constexpr fs::DeviceNumber anonymous_device(std::uint32_t number) noexcept {
     return {0, number};
 }
 
-Status put_stat64(VirtAddr to, const fs::Attributes& a) noexcept {
-    struct stat64 s{};
+// fill(): the forms that the same facts have in user memory. Each is given a record of zeros.
+
+Status fill(struct stat64& s, const fs::Attributes& a) noexcept {
     s.st_dev = encode(anonymous_device(a.device));
     s.__st_ino = static_cast<unsigned long>(a.inode);
     s.st_mode = mode_of(a);
@@ -54,7 +55,7 @@ Status put_stat64(VirtAddr to, const fs::Attributes& a) noexcept {
     s.st_ctime = static_cast<unsigned long>(a.changed.seconds);
     s.st_ctime_nsec = a.changed.nanoseconds;
     s.st_ino = a.inode;
-    return put_user(UserPtr<struct stat64>(to), s);
+    return {};
 }
 
 /// A value of today in a field of then. Error: value_overflow, which the caller collects.
@@ -71,8 +72,7 @@ void narrow_device(auto& to, fs::DeviceNumber d, bool& fits) noexcept {
 
 /// What both older structures have. Error: value_overflow.
 template <class Stat>
-Result<Stat> old_stat_of(const fs::Attributes& a) noexcept {
-    Stat s{};
+Status fill_old(Stat& s, const fs::Attributes& a) noexcept {
     bool fits = a.size <= fs::max_small_file;
     narrow_device(s.st_dev, anonymous_device(a.device), fits);
     narrow(s.st_ino, a.inode, fits);
@@ -85,23 +85,18 @@ Result<Stat> old_stat_of(const fs::Attributes& a) noexcept {
     s.st_atime = static_cast<decltype(s.st_atime)>(a.accessed.seconds);
     s.st_mtime = static_cast<decltype(s.st_mtime)>(a.modified.seconds);
     s.st_ctime = static_cast<decltype(s.st_ctime)>(a.changed.seconds);
-    return fits ? Result<Stat>(s) : fail(Errc::value_overflow);
+    return fits ? Status() : Status(fail(Errc::value_overflow));
 }
-
-Status put_stat(VirtAddr to, const fs::Attributes& a) noexcept {
-    using Stat = struct stat;
-    Stat s = TRY(old_stat_of<Stat>(a));
+Status fill(struct __old_kernel_stat& s, const fs::Attributes& a) noexcept {
+    return fill_old(s, a);
+}
+Status fill(struct stat& s, const fs::Attributes& a) noexcept {
     s.st_blksize = a.block_size;
     s.st_blocks = static_cast<unsigned long>(a.blocks);
     s.st_atime_nsec = a.accessed.nanoseconds;
     s.st_mtime_nsec = a.modified.nanoseconds;
     s.st_ctime_nsec = a.changed.nanoseconds;
-    return put_user(UserPtr<Stat>(to), s);
-}
-
-Status put_old_stat(VirtAddr to, const fs::Attributes& a) noexcept {
-    using Stat = struct __old_kernel_stat;
-    return put_user(UserPtr<Stat>(to), TRY(old_stat_of<Stat>(a)));
+    return fill_old(s, a);
 }
 
 statx_timestamp stamp(const fs::FileTime& t) noexcept {
@@ -111,7 +106,7 @@ statx_timestamp stamp(const fs::FileTime& t) noexcept {
     return s;
 }
 
-Status put_statx(VirtAddr to, const fs::Attributes& a, bool is_mount_root) noexcept {
+struct statx statx_of(const fs::Attributes& a, bool is_mount_root) noexcept {
     struct statx s{};
     s.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (a.born ? STATX_BTIME : 0U);
     s.stx_blksize = a.block_size;
@@ -132,7 +127,7 @@ Status put_statx(VirtAddr to, const fs::Attributes& a, bool is_mount_root) noexc
     s.stx_rdev_minor = a.rdev.minor;
     s.stx_dev_minor = a.device;
     s.stx_mnt_id = a.device;  // a file system is mounted once, so its number is the mount's, too
-    return put_user(UserPtr<struct statx>(to), s);
+    return s;
 }
 
 constexpr std::uint32_t stat_flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
@@ -154,8 +149,7 @@ constexpr std::uint32_t statfs_flags(const fs::FileSystemStatus& status) noexcep
     return st_valid | (status.read_only ? st_rdonly : 0U);
 }
 
-Status put_statfs64(const fs::FileSystemStatus& status, VirtAddr to) noexcept {
-    struct statfs64 s{};
+Status fill(struct statfs64& s, const fs::FileSystemStatus& status) noexcept {
     s.f_type = status.magic;
     s.f_bsize = s.f_frsize = status.block_size;
     s.f_blocks = status.blocks;
@@ -164,12 +158,11 @@ Status put_statfs64(const fs::FileSystemStatus& status, VirtAddr to) noexcept {
     s.f_ffree = status.free_nodes;
     s.f_namelen = fs::max_name;
     s.f_flags = statfs_flags(status);
-    return put_user(UserPtr<struct statfs64>(to), s);
+    return {};
 }
 
 /// Error: value_overflow.
-Status put_statfs(const fs::FileSystemStatus& status, VirtAddr to) noexcept {
-    struct statfs s{};
+Status fill(struct statfs& s, const fs::FileSystemStatus& status) noexcept {
     bool fits = true;
     s.f_type = status.magic;
     s.f_bsize = s.f_frsize = status.block_size;
@@ -180,7 +173,7 @@ Status put_statfs(const fs::FileSystemStatus& status, VirtAddr to) noexcept {
     narrow(s.f_ffree, status.free_nodes, fits);
     s.f_namelen = fs::max_name;
     s.f_flags = statfs_flags(status);
-    return fits ? put_user(UserPtr<struct statfs>(to), s) : Status(fail(Errc::value_overflow));
+    return fits ? Status() : Status(fail(Errc::value_overflow));
 }
 
 Result<fs::FileSystemStatus> file_system_at(Process& self, Path path) noexcept {
@@ -188,28 +181,39 @@ Result<fs::FileSystemStatus> file_system_at(Process& self, Path path) noexcept {
     TRY(argument.read(self, AT_FDCWD, path));
     return TRY(argument.node(true))->file_system().status();
 }
+Result<fs::FileSystemStatus> file_system_of(Process& self, Fd fd) noexcept {
+    return TRY(self.files.get_any(fd))->file_system_status();
+}
+
+/// The facts, unless they are an error, as a `Record` at `to`.
+template <class Record, class Facts>
+Reply answer(VirtAddr to, const Result<Facts>& facts) noexcept {
+    if (!facts) {
+        return fail(facts.error());
+    }
+    Record record{};
+    TRY(fill(record, *facts));
+    TRY(put_user(UserPtr<Record>(to), record));
+    return 0U;
+}
 
 }  // namespace
 
 Reply stat64(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_stat64(to, TRY(attributes_at(self, AT_FDCWD, path, 0))));
-    return 0U;
+    return answer<struct stat64>(to, attributes_at(self, AT_FDCWD, path, 0));
 }
 Reply lstat64(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_stat64(to, TRY(attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW))));
-    return 0U;
+    return answer<struct stat64>(to, attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW));
 }
 Reply fstat64(Process& self, Fd fd, VirtAddr to) noexcept {
-    TRY(put_stat64(to, TRY(attributes_of(self, fd))));
-    return 0U;
+    return answer<struct stat64>(to, attributes_of(self, fd));
 }
 Reply fstatat64(Process& self, std::int32_t at, Path path, VirtAddr to,
                 std::uint32_t flags) noexcept {
     if ((flags & ~stat_flags) != 0) {
         return fail(Errc::invalid_argument);
     }
-    TRY(put_stat64(to, TRY(attributes_at(self, at, path, flags))));
-    return 0U;
+    return answer<struct stat64>(to, attributes_at(self, at, path, flags));
 }
 
 Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std::uint32_t mask,
@@ -226,56 +230,47 @@ Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std:
     }
     // A pipe has attributes, but no node.
     const fs::Attributes attributes = TRY(node ? (*node)->attributes() : argument.attributes(true));
-    TRY(put_statx(to, attributes, node && (*node)->file_system().root() == *node));
+    const bool is_mount_root = node && (*node)->file_system().root() == *node;
+    TRY(put_user(UserPtr<struct statx>(to), statx_of(attributes, is_mount_root)));
     return 0U;
 }
 
 Reply stat(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_stat(to, TRY(attributes_at(self, AT_FDCWD, path, 0))));
-    return 0U;
+    return answer<struct stat>(to, attributes_at(self, AT_FDCWD, path, 0));
 }
 Reply lstat(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_stat(to, TRY(attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW))));
-    return 0U;
+    return answer<struct stat>(to, attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW));
 }
 Reply fstat(Process& self, Fd fd, VirtAddr to) noexcept {
-    TRY(put_stat(to, TRY(attributes_of(self, fd))));
-    return 0U;
+    return answer<struct stat>(to, attributes_of(self, fd));
 }
 Reply old_stat(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_old_stat(to, TRY(attributes_at(self, AT_FDCWD, path, 0))));
-    return 0U;
+    return answer<__old_kernel_stat>(to, attributes_at(self, AT_FDCWD, path, 0));
 }
 Reply old_lstat(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_old_stat(to, TRY(attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW))));
-    return 0U;
+    return answer<__old_kernel_stat>(to, attributes_at(self, AT_FDCWD, path, AT_SYMLINK_NOFOLLOW));
 }
 Reply old_fstat(Process& self, Fd fd, VirtAddr to) noexcept {
-    TRY(put_old_stat(to, TRY(attributes_of(self, fd))));
-    return 0U;
+    return answer<__old_kernel_stat>(to, attributes_of(self, fd));
 }
 
 Reply statfs64(Process& self, Path path, std::uint32_t size, VirtAddr to) noexcept {
     if (size != sizeof(struct statfs64)) {
         return fail(Errc::invalid_argument);
     }
-    TRY(put_statfs64(TRY(file_system_at(self, path)), to));
-    return 0U;
+    return answer<struct statfs64>(to, file_system_at(self, path));
 }
 Reply fstatfs64(Process& self, Fd fd, std::uint32_t size, VirtAddr to) noexcept {
     if (size != sizeof(struct statfs64)) {
         return fail(Errc::invalid_argument);
     }
-    TRY(put_statfs64(TRY(self.files.get_any(fd))->file_system_status(), to));
-    return 0U;
+    return answer<struct statfs64>(to, file_system_of(self, fd));
 }
 Reply statfs(Process& self, Path path, VirtAddr to) noexcept {
-    TRY(put_statfs(TRY(file_system_at(self, path)), to));
-    return 0U;
+    return answer<struct statfs>(to, file_system_at(self, path));
 }
 Reply fstatfs(Process& self, Fd fd, VirtAddr to) noexcept {
-    TRY(put_statfs(TRY(self.files.get_any(fd))->file_system_status(), to));
-    return 0U;
+    return answer<struct statfs>(to, file_system_of(self, fd));
 }
 
 Reply ustat(Process&, std::uint32_t device, VirtAddr to) noexcept {

@@ -13,6 +13,7 @@ public:
     void retain() const noexcept final { Vnode::retain(); }
     [[nodiscard]] bool release() const noexcept final { return Vnode::release(); }
     void dispose() noexcept override = 0;
+    [[nodiscard]] mm::SourceKind kind() const noexcept final { return mm::SourceKind::file; }
 
 protected:
     MappableNode() noexcept = default;

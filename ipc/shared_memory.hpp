@@ -99,11 +99,19 @@ public:
         segment.last = who.pid;
         return Attachment{Ref<mm::PageSource>::adopt(segment.pages), segment.size};
     }
-    /// Are these the pages of a segment, of which the caller has just unmapped some?
-    [[nodiscard]] bool is_segment(const mm::PageSource* pages) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        return find_pages(pages) != nullptr;
+    [[nodiscard]] static bool is_segment(const mm::PageSource* pages) noexcept {
+        return pages != nullptr && pages->kind() == mm::SourceKind::segment;
     }
+    /// What a segment is called as long as it is mapped, whatever became of its key.
+    struct Name {
+        std::int32_t id = 0, key = 0;
+    };
+    /// Of pages that are mapped, and a segment's.
+    [[nodiscard]] static Name name_of(const mm::PageSource& pages) noexcept {
+        KIDNEY_ASSERT(is_segment(&pages));
+        return static_cast<const Pages&>(pages).name();
+    }
+    /// The caller has just unmapped some of these pages.
     void detached(const mm::PageSource* pages, const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         if (Segment* const segment = find_pages(pages)) {
@@ -182,8 +190,10 @@ private:
     /// What a mapping refers to.
     class Pages final : public RefCounted, public mm::PageSource {
     public:
-        Pages(SharedMemory& owner, Segment& segment, Ref<mm::PageSource> pages) noexcept
-            : owner_(owner), segment_(segment), pages_(std::move(pages)) {}
+        Pages(SharedMemory& owner, Segment& segment, Ref<mm::PageSource> pages,
+              std::int32_t key) noexcept
+            : owner_(owner), segment_(segment), pages_(std::move(pages)), key_(key) {}
+        [[nodiscard]] Name name() const noexcept { return {segment_.id, key_}; }
         [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
             return pages_->page(index);
         }
@@ -197,6 +207,9 @@ private:
             return pages_->is_resident(index);
         }
         [[nodiscard]] bool is_memory() const noexcept override { return true; }
+        [[nodiscard]] mm::SourceKind kind() const noexcept override {
+            return mm::SourceKind::segment;
+        }
         void retain() const noexcept override { RefCounted::retain(); }
         [[nodiscard]] bool release() const noexcept override { return RefCounted::release(); }
         void dispose() noexcept override {
@@ -209,6 +222,7 @@ private:
         SharedMemory& owner_;
         Segment& segment_;
         const Ref<mm::PageSource> pages_;
+        const std::int32_t key_;
     };
 
     [[nodiscard]] static constexpr std::uint32_t pages_of(std::uint32_t size) noexcept {
@@ -236,7 +250,8 @@ private:
         }
         Ref<mm::PageSource> source = TRY(factory_(pages_of(size)));
         mm::Box<Segment, Heap> segment = TRY(mm::make_box<Segment>(heap_));
-        Pages* const pages = TRY(mm::make<Pages>(heap_, *this, *segment, std::move(source)));
+        Pages* const pages =
+            TRY(mm::make<Pages>(heap_, *this, *segment, std::move(source), request.key));
         segment->permission = Permission::of_new(request.key, request.mode, who);
         segment->size = size;
         segment->changed = who.now;

@@ -10,6 +10,7 @@
 #include "kernel/process/process_table.hpp"
 #include "kernel/resource/out_of_memory.hpp"
 #include "kernel/syscall/open_flags.hpp"
+#include "kernel/system_v.hpp"
 #include "kernel/tty/terminal.hpp"
 #include "kernel/tty/terminal_file.hpp"
 
@@ -81,30 +82,47 @@ void write_title(AddressSpace& memory, VirtAddr from, fs::TextOutput& out) noexc
            last != std::byte{0};
 }
 
+/// What maps tells of what is shown. The name may lie in `path`.
+struct RegionName {
+    std::uint32_t device = 0;
+    std::uint64_t inode = 0;
+    std::string_view text;
+};
+[[nodiscard]] RegionName name_of_region(const mm::RegionTraits& traits,
+                                        std::array<char, 256>& path) noexcept {
+    mm::PageSource* const source = traits.source.get();
+    if (source != nullptr && source->kind() == mm::SourceKind::file) {
+        auto& node = static_cast<fs::MappableNode&>(*source);
+        const auto file = node.attributes().value_or(fs::Attributes{});
+        return {file.device, file.inode,
+                vfs().paths().describe(*current_process().root, node, path).value_or("?")};
+    }
+    if (SharedMemory::is_segment(source)) {
+        const auto name = SharedMemory::name_of(*source);
+        TextBuffer<32> text;
+        format_to(text, "/SYSV{:08x} (deleted)", static_cast<std::uint32_t>(name.key));
+        std::ranges::copy(text.view(), path.begin());
+        return {1, static_cast<std::uint32_t>(name.id), {path.data(), text.view().size()}};
+    }
+    return {.text = traits.kind == mm::RegionKind::heap    ? "[heap]"
+                    : traits.kind == mm::RegionKind::stack ? "[stack]"
+                    : traits.shared                        ? "/dev/zero (deleted)"
+                                                           : ""};
+}
+
 /// A line of maps.
 void write_region(const mm::Region& region, fs::TextOutput& out) noexcept {
     const mm::RegionTraits& traits = region.traits;
     const mm::Protection& right = traits.protection;
-    // Every source in this kernel is a node.
-    auto* const node = static_cast<fs::MappableNode*>(traits.source.get());
-    fs::Attributes file;
-    if (node != nullptr) {
-        file = node->attributes().value_or(fs::Attributes{});
-    }
+    std::array<char, 256> path;
+    const RegionName name = name_of_region(traits, path);
     TextBuffer<96> line;
     format_to(line, "{:08x}-{:08x} {}{}{}{} {:08x} {:02x}:{:02x} {} ", region.range.start.value(),
               region.range.end().value(), right.read ? 'r' : '-', right.write ? 'w' : '-',
               right.execute ? 'x' : '-', traits.shared ? 's' : 'p',
-              traits.source_page << page_shift, file.device >> 8, file.device & 0xffU, file.inode);
-    std::array<char, 256> path;
-    const std::string_view name =
-        node != nullptr ? vfs().paths().describe(*current_process().root, *node, path).value_or("?")
-        : traits.kind == mm::RegionKind::heap  ? "[heap]"
-        : traits.kind == mm::RegionKind::stack ? "[stack]"
-        : traits.shared                        ? "/dev/zero (deleted)"
-                                               : "";
-    fs::write_column(line.view(), name.empty() ? 0 : 49, out);
-    out.write(name);
+              traits.source_page << page_shift, name.device >> 8, name.device & 0xffU, name.inode);
+    fs::write_column(line.view(), name.text.empty() ? 0 : 49, out);
+    out.write(name.text);
     out.write("\n");
 }
 

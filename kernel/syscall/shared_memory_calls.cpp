@@ -60,9 +60,9 @@ std::optional<Part> part_at(AddressSpace& memory, VirtAddr address,
     std::optional<Part> found;
     const auto look = [&](const mm::Region& region, const auto&) {
         const mm::PageSource* const pages = region.traits.source.get();
-        if (pages != nullptr && (of == nullptr || pages == of) && region.range.start >= address &&
-            region.range.start - address == region.traits.source_page << page_shift &&
-            shared_memory().is_segment(pages)) {
+        if (SharedMemory::is_segment(pages) && (of == nullptr || pages == of) &&
+            region.range.start >= address &&
+            region.range.start - address == region.traits.source_page << page_shift) {
             found = Part{region.range, pages};
         }
         return !found;

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
@@ -445,6 +447,35 @@ CHECK_CASE(segments_come_where_and_how_they_are_wanted) {
     shmid_ds facts{};
     EXPECT_EQ(shmctl(segment.id, IPC_STAT, &facts), 0);
     EXPECT_EQ(facts.shm_nattch, 1);
+}
+
+CHECK_CASE(maps_tell_segments) {
+    const key_t key = 0x4b4b0000 + (getpid() & 0xffff);
+    const int id = shmget(key, 4096, IPC_CREAT | 0600);
+    void* const here = shmat(id, nullptr, SHM_RDONLY);
+    char wanted[96];
+    const auto is_told = [&](const char* path) {
+        std::FILE* const file = std::fopen(path, "r");
+        EXPECT(file != nullptr);
+        char line[256];
+        bool found = false;
+        while (std::fgets(line, sizeof line, file) != nullptr) {
+            found |= std::strcmp(line, wanted) == 0;
+        }
+        EXPECT_EQ(std::fclose(file), 0);
+        return found;
+    };
+    const auto at = reinterpret_cast<std::uintptr_t>(here);
+    char front[64];
+    std::snprintf(front, sizeof front, "%08x-%08x r--s 00000000 00:01 %d", at, at + 4096, id);
+    std::snprintf(wanted, sizeof wanted, "%-48s /SYSV%08x (deleted)\n", front, key);
+    EXPECT(is_told("/proc/self/maps"));
+    EXPECT(is_told("/proc/self/smaps"));
+    // The key is free again, but the name stays.
+    EXPECT_EQ(shmctl(id, IPC_RMID, nullptr), 0);
+    EXPECT(is_told("/proc/self/maps"));
+    EXPECT_EQ(shmdt(here), 0);
+    EXPECT(!is_told("/proc/self/maps"));
 }
 
 CHECK_CASE(exit_and_exec_detach) {

@@ -34,6 +34,9 @@ struct PageSpan {
     std::uint32_t count = 0;
 };
 
+/// What a source is a part of, for those who look behind the interface: there is no RTTI.
+enum class SourceKind : std::uint8_t { other, file, segment };
+
 /// Knows who shows pages of which source; the engine is mm/reverse_map.hpp.
 class SourceMappings {
 public:
@@ -66,6 +69,7 @@ public:
     [[nodiscard]] virtual bool is_resident(std::uint32_t index) noexcept = 0;
     /// Its pages have no other place: they are memory that programs share, not copies of a disk's.
     [[nodiscard]] virtual bool is_memory() const noexcept = 0;
+    [[nodiscard]] virtual SourceKind kind() const noexcept { return SourceKind::other; }
 
     // As RefCounted's.
     virtual void retain() const noexcept = 0;

@@ -81,6 +81,16 @@ TEST_F(SharedMemoryTest, LivesAsLongAsItIsAttached) {
     EXPECT_FALSE(all.is_segment(nullptr));
 }
 
+TEST_F(SharedMemoryTest, KeepsItsNameAsLongAsItIsAttached) {
+    const std::int32_t id = *all.get({.key = 5, .create = true, .mode = 0600}, 1, me);
+    const auto attached = *all.attach(id, Access::both, me);
+    EXPECT_TRUE(all.remove(id, me));
+    EXPECT_EQ(all.name_of(*attached.pages).id, id);
+    EXPECT_EQ(all.name_of(*attached.pages).key, 5);
+    const Ref<mm::PageSource> pages = *Factory{}(1);
+    EXPECT_FALSE(all.is_segment(pages.get()));
+}
+
 TEST_F(SharedMemoryTest, RightsAreThoseOfTheMode) {
     const std::int32_t id = make(1, 0604);
     EXPECT_EQ(all.attach(id, Access::both, other).error(), Errc::permission_denied);

@@ -37,11 +37,60 @@ public:
         }
         return nullptr;
     }
+    /// What a *get call means: the object of the key, or null if one is to be made. `fits(object)`
+    /// is what the call asks of it beside the permissions, and comes first. Errors: exists,
+    /// not_found, permission_denied, those of fits().
+    template <class Fits>
+    [[nodiscard]] Result<T*> find_requested(const Request& request, const Caller& who,
+                                            Fits&& fits) const noexcept {
+        T* const object = request.key == private_key ? nullptr : find_key(request.key);
+        if (object == nullptr) {
+            return request.key == private_key || request.create ? Result<T*>(nullptr)
+                                                                : fail(Errc::not_found);
+        }
+        if (request.create && request.exclusive) {
+            return fail(Errc::exists);
+        }
+        TRY(fits(*object));
+        TRY(object->permission.check(who, request.access()));
+        return object;
+    }
     /// Error: invalid_argument.
     [[nodiscard]] Result<T*> find(std::int32_t id) const noexcept {
         T* const object = id < 0 ? nullptr : at(static_cast<std::uint32_t>(id) % places);
         return object != nullptr && object->id == id ? Result<T*>(object)
                                                      : fail(Errc::invalid_argument);
+    }
+    /// After a wait. Error: identifier_removed.
+    [[nodiscard]] Result<T*> find_again(std::int32_t id) const noexcept {
+        const Result<T*> object = find(id);
+        return object ? object : fail(Errc::identifier_removed);
+    }
+    /// Also permission_denied.
+    [[nodiscard]] Result<T*> find(std::int32_t id, const Caller& who,
+                                  Access wanted) const noexcept {
+        T* const object = TRY(find(id));
+        TRY(object->permission.check(who, wanted));
+        return object;
+    }
+    /// For IPC_SET and IPC_RMID. Errors: invalid_argument, not_permitted.
+    [[nodiscard]] Result<T*> find_owned(std::int32_t id, const Caller& who) const noexcept {
+        T* const object = TRY(find(id));
+        TRY(object->permission.check_owner(who));
+        return object;
+    }
+    /// The object in a place, to look at; `checks` the permission. Errors: invalid_argument,
+    /// permission_denied.
+    [[nodiscard]] Result<T*> find_at(std::uint32_t place, const Caller& who,
+                                     bool checks) const noexcept {
+        T* const object = at(place);
+        if (object == nullptr) {
+            return fail(Errc::invalid_argument);
+        }
+        if (checks) {
+            TRY(object->permission.check(who, Access::read));
+        }
+        return object;
     }
     /// The object in a place, or null.
     [[nodiscard]] T* at(std::size_t place) const noexcept {

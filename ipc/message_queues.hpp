@@ -74,16 +74,9 @@ public:
     [[nodiscard]] Result<std::int32_t> get(const Request& request, const Caller& who) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (MessageQueue* const queue =
-                request.key == private_key ? nullptr : table_.find_key(request.key)) {
-            if (request.create && request.exclusive) {
-                return fail(Errc::exists);
-            }
-            TRY(queue->permission.check(who, request.access()));
+        const auto any = [](const MessageQueue&) { return Status(); };
+        if (const MessageQueue* const queue = TRY(table_.find_requested(request, who, any))) {
             return queue->id;
-        }
-        if (request.key != private_key && !request.create) {
-            return fail(Errc::not_found);
         }
         if (table_.is_full()) {
             return fail(Errc::no_space);
@@ -110,11 +103,7 @@ public:
                 return fail(Errc::would_block);
             }
             const Status woken = changed_.wait(lock_, {.interruptible = true});
-            const auto again = table_.find(id);
-            if (!again) {
-                return fail(Errc::identifier_removed);
-            }
-            queue = *again;
+            queue = TRY(table_.find_again(id));
             TRY(Status(woken));
         }
         queue->append(message);
@@ -151,11 +140,7 @@ public:
                 return fail(Errc::no_message);
             }
             const Status woken = changed_.wait(lock_, {.interruptible = true});
-            const auto again = table_.find(id);
-            if (!again) {
-                return fail(Errc::identifier_removed);
-            }
-            queue = *again;
+            queue = TRY(table_.find_again(id));
             TRY(Status(woken));
         }
     }
@@ -165,22 +150,20 @@ public:
     [[nodiscard]] Result<MessageQueueFacts> facts(std::int32_t id, const Caller& who) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        return look(*TRY(table_.find(id)), who, true);
+        return facts_of(*TRY(table_.find(id, who, Access::read)));
     }
     /// By place: for MSG_STAT.
     [[nodiscard]] Result<MessageQueueFacts> facts_at(std::uint32_t place, const Caller& who,
                                                      bool checks) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const MessageQueue* const queue = table_.at(place);
-        return queue == nullptr ? fail(Errc::invalid_argument) : look(*queue, who, checks);
+        return facts_of(*TRY(table_.find_at(place, who, checks)));
     }
     /// Error: not_permitted, also for more bytes than the default without privilege.
     [[nodiscard]] Status change(std::int32_t id, std::uint32_t uid, std::uint32_t gid,
                                 std::uint32_t mode, std::uint32_t most_bytes,
                                 const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        MessageQueue& queue = *TRY(table_.find(id));
-        TRY(queue.permission.check_owner(who));
+        MessageQueue& queue = *TRY(table_.find_owned(id, who));
         if (most_bytes > default_queue_bytes && !who.is_privileged) {
             return fail(Errc::not_permitted);
         }
@@ -193,8 +176,7 @@ public:
     /// Whoever waits gets identifier_removed. Error: not_permitted.
     [[nodiscard]] Status remove(std::int32_t id, const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        MessageQueue& queue = *TRY(table_.find(id));
-        TRY(queue.permission.check_owner(who));
+        MessageQueue& queue = *TRY(table_.find_owned(id, who));
         table_.erase(queue);
         destroy(&queue);
         changed_.wake_all();
@@ -277,15 +259,10 @@ private:
         std::ranges::copy(message.bytes(), copy->bytes().begin());
         return copy;
     }
-    [[nodiscard]] static Result<MessageQueueFacts> look(const MessageQueue& queue,
-                                                        const Caller& who, bool checks) noexcept {
-        if (checks) {
-            TRY(queue.permission.check(who, Access::read));
-        }
-        return MessageQueueFacts{queue.permission,   queue.id,         queue.sent,
-                                 queue.received,     queue.changed,    queue.bytes,
-                                 queue.count,        queue.most_bytes, queue.last_sender,
-                                 queue.last_receiver};
+    [[nodiscard]] static MessageQueueFacts facts_of(const MessageQueue& queue) noexcept {
+        return {queue.permission,  queue.id,           queue.sent,  queue.received,
+                queue.changed,     queue.bytes,        queue.count, queue.most_bytes,
+                queue.last_sender, queue.last_receiver};
     }
 
     Heap& heap_;

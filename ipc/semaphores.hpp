@@ -51,18 +51,11 @@ public:
             return fail(Errc::invalid_argument);
         }
         LockGuard guard(lock_);
-        if (Set* const set = request.key == private_key ? nullptr : table_.find_key(request.key)) {
-            if (request.create && request.exclusive) {
-                return fail(Errc::exists);
-            }
-            if (count > set->count) {
-                return fail(Errc::invalid_argument);
-            }
-            TRY(set->permission.check(who, request.access()));
+        const auto has_enough = [count](const Set& set) {
+            return count <= set.count ? Status() : Status(fail(Errc::invalid_argument));
+        };
+        if (const Set* const set = TRY(table_.find_requested(request, who, has_enough))) {
             return set->id;
-        }
-        if (request.key != private_key && !request.create) {
-            return fail(Errc::not_found);
         }
         if (count == 0) {
             return fail(Errc::invalid_argument);
@@ -100,11 +93,7 @@ public:
             set->count_waiter(first, 1);
             const Status woken =
                 changed_.wait(lock_, {.interruptible = true, .deadline = deadline});
-            const auto again = table_.find(id);
-            if (!again) {
-                return fail(Errc::identifier_removed);
-            }
-            set = *again;
+            set = TRY(table_.find_again(id));
             set->count_waiter(first, -1);
             if (!woken) {
                 return woken.error() == Errc::timed_out ? Status(fail(Errc::would_block)) : woken;
@@ -136,20 +125,18 @@ public:
     [[nodiscard]] Result<SemaphoreSetFacts> facts(std::int32_t id, const Caller& who) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        return look(*TRY(table_.find(id)), who, true);
+        return facts_of(*TRY(table_.find(id, who, Access::read)));
     }
     [[nodiscard]] Result<SemaphoreSetFacts> facts_at(std::uint32_t place, const Caller& who,
                                                      bool checks) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const Set* const set = table_.at(place);
-        return set == nullptr ? fail(Errc::invalid_argument) : look(*set, who, checks);
+        return facts_of(*TRY(table_.find_at(place, who, checks)));
     }
     /// Error: not_permitted.
     [[nodiscard]] Status change(std::int32_t id, std::uint32_t uid, std::uint32_t gid,
                                 std::uint32_t mode, const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Set& set = *TRY(table_.find(id));
-        TRY(set.permission.check_owner(who));
+        Set& set = *TRY(table_.find_owned(id, who));
         set.permission.change(uid, gid, mode);
         set.changed = who.now;
         return {};
@@ -157,8 +144,7 @@ public:
     /// Whoever waits gets identifier_removed. Error: not_permitted.
     [[nodiscard]] Status remove(std::int32_t id, const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Set& set = *TRY(table_.find(id));
-        TRY(set.permission.check_owner(who));
+        Set& set = *TRY(table_.find_owned(id, who));
         table_.erase(set);
         destroy(&set);
         changed_.wake_all();
@@ -168,8 +154,7 @@ public:
     [[nodiscard]] Result<SemaphoreValue> value(std::int32_t id, std::uint32_t number,
                                                const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Set& set = *TRY(table_.find(id));
-        TRY(set.permission.check(who, Access::read));
+        Set& set = *TRY(table_.find(id, who, Access::read));
         if (number >= set.count) {
             return fail(Errc::invalid_argument);
         }
@@ -179,8 +164,7 @@ public:
     [[nodiscard]] Result<std::uint32_t> values(std::int32_t id, std::span<std::uint16_t> to,
                                                const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Set& set = *TRY(table_.find(id));
-        TRY(set.permission.check(who, Access::read));
+        Set& set = *TRY(table_.find(id, who, Access::read));
         for (std::size_t n = 0; n < set.count && n < to.size(); ++n) {
             to[n] = set.values()[n].value;
         }
@@ -190,8 +174,7 @@ public:
     [[nodiscard]] Status set_value(std::int32_t id, std::uint32_t number, std::int32_t value,
                                    const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Set& set = *TRY(table_.find(id));
-        TRY(set.permission.check(who, Access::write));
+        Set& set = *TRY(table_.find(id, who, Access::write));
         if (number >= set.count) {
             return fail(Errc::invalid_argument);
         }
@@ -207,16 +190,14 @@ public:
     [[nodiscard]] Result<std::uint32_t> size_to_set(std::int32_t id, const Caller& who) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const Set& set = *TRY(table_.find(id));
-        TRY(set.permission.check(who, Access::write));
+        const Set& set = *TRY(table_.find(id, who, Access::write));
         return set.count;
     }
     /// SETALL, of exactly the set's size. Errors: invalid_argument, out_of_range.
     [[nodiscard]] Status set_values(std::int32_t id, std::span<const std::uint16_t> values,
                                     const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Set& set = *TRY(table_.find(id));
-        TRY(set.permission.check(who, Access::write));
+        Set& set = *TRY(table_.find(id, who, Access::write));
         if (values.size() != set.count) {
             return fail(Errc::invalid_argument);  // another set by now
         }
@@ -284,12 +265,8 @@ private:
         undo->next = std::exchange(set.undos, undo);
         return {};
     }
-    [[nodiscard]] static Result<SemaphoreSetFacts> look(const Set& set, const Caller& who,
-                                                        bool checks) noexcept {
-        if (checks) {
-            TRY(set.permission.check(who, Access::read));
-        }
-        return SemaphoreSetFacts{set.permission, set.id, set.operated, set.changed, set.count};
+    [[nodiscard]] static SemaphoreSetFacts facts_of(const Set& set) noexcept {
+        return {set.permission, set.id, set.operated, set.changed, set.count};
     }
 
     Heap& heap_;

@@ -54,25 +54,25 @@ public:
     /// segment, or an impossible size), no_space, no_memory.
     [[nodiscard]] Result<std::int32_t> get(const Request& request, std::uint32_t size,
                                            const Caller& who) noexcept EXCLUDES(lock_) {
+        const auto is_large_enough = [size](const Segment& known) {
+            return size <= known.size ? Status() : Status(fail(Errc::invalid_argument));
+        };
         {
             LockGuard guard(lock_);
-            if (request.key != private_key) {
-                if (const Segment* const known = table_.find_key(request.key)) {
-                    return existing(*known, request, size, who);
-                }
-                if (!request.create) {
-                    return fail(Errc::not_found);
-                }
+            if (const Segment* const known =
+                    TRY(table_.find_requested(request, who, is_large_enough))) {
+                return known->id;
             }
         }
         Segment* const fresh = TRY(make_segment(request, size, who));
         Result<std::int32_t> id = fail(Errc::no_space);
         {
             LockGuard guard(lock_);
-            const Segment* const known =
-                request.key == private_key ? nullptr : table_.find_key(request.key);
-            if (known != nullptr) {  // somebody was faster
-                id = existing(*known, request, size, who);
+            const Result<Segment*> known = table_.find_requested(request, who, is_large_enough);
+            if (!known) {
+                id = fail(known.error());
+            } else if (*known != nullptr) {  // somebody was faster
+                id = (*known)->id;
             } else if (!table_.is_full()) {
                 table_.insert(*fresh);
                 return fresh->id;
@@ -90,8 +90,7 @@ public:
     [[nodiscard]] Result<Attachment> attach(std::int32_t id, Access access,
                                             const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Segment& segment = *TRY(table_.find(id));
-        TRY(segment.permission.check(who, access));
+        Segment& segment = *TRY(table_.find(id, who, access));
         if (!segment.pages->try_retain()) {
             return fail(Errc::invalid_argument);  // the last mapping of a removed one goes just now
         }
@@ -125,21 +124,19 @@ public:
     [[nodiscard]] Result<SegmentFacts> facts(std::int32_t id, const Caller& who) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        return look(*TRY(table_.find(id)), who, true);
+        return facts_of(*TRY(table_.find(id, who, Access::read)));
     }
     /// By place: for SHM_STAT.
     [[nodiscard]] Result<SegmentFacts> facts_at(std::uint32_t place, const Caller& who,
                                                 bool checks) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const Segment* const segment = table_.at(place);
-        return segment == nullptr ? fail(Errc::invalid_argument) : look(*segment, who, checks);
+        return facts_of(*TRY(table_.find_at(place, who, checks)));
     }
     /// Error: not_permitted.
     [[nodiscard]] Status change(std::int32_t id, std::uint32_t uid, std::uint32_t gid,
                                 std::uint32_t mode, const Caller& who) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Segment& segment = *TRY(table_.find(id));
-        TRY(segment.permission.check_owner(who));
+        Segment& segment = *TRY(table_.find_owned(id, who));
         segment.permission.change(uid, gid, mode);
         segment.changed = who.now;
         return {};
@@ -148,8 +145,7 @@ public:
     [[nodiscard]] Status set_locked(std::int32_t id, bool locked, const Caller& who) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        Segment& segment = *TRY(table_.find(id));
-        TRY(segment.permission.check_owner(who));
+        Segment& segment = *TRY(table_.find_owned(id, who));
         segment.is_locked = locked;
         return {};
     }
@@ -158,8 +154,7 @@ public:
         Ref<mm::PageSource> own;
         {
             LockGuard guard(lock_);
-            Segment& segment = *TRY(table_.find(id));
-            TRY(segment.permission.check_owner(who));
+            Segment& segment = *TRY(table_.find_owned(id, who));
             segment.permission.key = private_key;  // nobody finds it any more
             own = std::move(segment.own);
         }
@@ -228,18 +223,6 @@ private:
     [[nodiscard]] static constexpr std::uint32_t pages_of(std::uint32_t size) noexcept {
         return (size >> page_shift) + ((size & page_mask) != 0 ? 1U : 0U);
     }
-    [[nodiscard]] static Result<std::int32_t> existing(const Segment& known, const Request& request,
-                                                       std::uint32_t size,
-                                                       const Caller& who) noexcept {
-        if (request.create && request.exclusive) {
-            return fail(Errc::exists);
-        }
-        TRY(known.permission.check(who, request.access()));
-        if (size > known.size) {
-            return fail(Errc::invalid_argument);
-        }
-        return known.id;
-    }
     [[nodiscard]] Result<Segment*> make_segment(const Request& request, std::uint32_t size,
                                                 const Caller& who) noexcept {
         if (size == 0) {
@@ -281,11 +264,7 @@ private:
         });
         return found;
     }
-    [[nodiscard]] static Result<SegmentFacts> look(const Segment& s, const Caller& who,
-                                                   bool checks) noexcept {
-        if (checks) {
-            TRY(s.permission.check(who, Access::read));
-        }
+    [[nodiscard]] static SegmentFacts facts_of(const Segment& s) noexcept {
         SegmentFacts facts;
         facts.permission = s.permission;
         facts.id = s.id;

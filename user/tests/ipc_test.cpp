@@ -127,6 +127,10 @@ CHECK_CASE(keys_find_what_others_made) {
     EXPECT_EQ(shmget(key, 5000, 0600), segment);
     EXPECT_EQ(shmget(key, 0, 0600), segment);
     EXPECT_ERRNO(shmget(key, 5001, 0600), EINVAL);
+    as_user([&] {
+        EXPECT_ERRNO(shmget(key, 5000, 0600), EACCES);
+        EXPECT_ERRNO(shmget(key, 5001, 0600), EINVAL);  // looked at first
+    });
     EXPECT_ERRNO(shmget(key, 5000, IPC_CREAT | IPC_EXCL | 0600), EEXIST);
     EXPECT_EQ(shmctl(segment, IPC_RMID, nullptr), 0);
     EXPECT_ERRNO(shmget(key, 5000, 0600), ENOENT);

@@ -55,6 +55,8 @@ TEST_F(SharedMemoryTest, KeysAndSizes) {
     EXPECT_EQ(all.get({.key = 5}, 5001, me).error(), Errc::invalid_argument);
     EXPECT_EQ(all.get({.key = 5, .create = true, .exclusive = true}, 1, me).error(), Errc::exists);
     EXPECT_EQ(all.get({.key = 5, .mode = 0600}, 1, other).error(), Errc::permission_denied);
+    EXPECT_EQ(all.get({.key = 5, .mode = 0600}, 5001, other).error(), Errc::invalid_argument)
+        << "that it is too small comes first";
     EXPECT_EQ(all.get({}, 0, me).error(), Errc::invalid_argument);
     EXPECT_EQ(all.get({}, 100 * page_size + 1, me).error(), Errc::no_memory);
     EXPECT_EQ(all.usage().pages, 2U);

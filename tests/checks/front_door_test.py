@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """./kidney answers mistakes with exit status 2 and the valid choices, and reads the end of a kernel log right."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
+sys.path[:0] = [os.path.join(ROOT, "tools", "kidney"), os.path.join(ROOT, "tools")]
 
 from build import complaints  # noqa: E402
 from main import VERBS  # noqa: E402
 from outcome import conclude, guest_status  # noqa: E402
+from project_files import project_files  # noqa: E402
 from verb_test import Case  # noqa: E402
 
 
@@ -84,6 +86,25 @@ class Build(unittest.TestCase):
                          "FAILED: b.o \nb.cpp:1: error: no\nFAILED: d.o \nd.cpp:2: error: nor this")
         self.assertEqual(complaints(["FAILED: a\n", "command\n", "error\n"]), "FAILED: a\nerror")
         self.assertEqual(complaints(["ninja: error: loading\n"]), "ninja: error: loading")
+
+
+    def test_the_name_of_the_folder_does_not_matter(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("a copy (of it), for $HOME", "it's \"my\" [copy]; #1"):
+                tree = os.path.join(folder, name)
+                for file in project_files(ROOT):
+                    os.makedirs(os.path.dirname(os.path.join(tree, file)), exist_ok=True)
+                    shutil.copy(os.path.join(ROOT, file), os.path.join(tree, file))
+                # CMake is run before this is refused.
+                result = subprocess.run([os.path.join(tree, "kidney"), "test", "i686-debug", "nosuch"],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env=dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache")))
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn("selftest", result.stderr)
+                commands = subprocess.check_output(
+                    ["ninja", "-C", os.path.join(tree, "build", "i686-debug"), "-t", "commands", "kernel"], text=True)
+                self.assertIn("kernel.elf", commands)
+                self.assertNotIn("$$", commands, "CMake doubles it in link flags")
 
 
 class KernelLog(unittest.TestCase):

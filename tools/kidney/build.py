@@ -42,9 +42,9 @@ def configure(preset, tree, settings):
     if not newer(os.path.join(ROOT, "CMakePresets.json"), os.path.join(tree, "build.ninja")):
         return
     say(f"configuring {os.path.relpath(tree, ROOT)}")
-    command = ["cmake", "--preset", preset, "-B", tree]
+    command = ["cmake", "-S", ROOT, "--preset", preset, "-B", tree]
     command += [f"-D{variable}={value}" for variable, value in settings.items()]
-    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:
         # A half-made tree would be taken for a configured one.
         with contextlib.suppress(FileNotFoundError):

@@ -65,10 +65,12 @@ def display(gui):
 
 
 def boot_image(options, tree, folder):
-    """The ISO of the tree, or one with the words of --append in it."""
-    if not options.append:
-        return os.path.join(tree, "kidney.iso")
+    """The ISO of the tree, or one with the words of --append in it. Its path goes into Bochs' configuration, which a
+    comma or a `$` in there would break: so it is in our folder."""
     iso = os.path.join(folder, "kidney.iso")
+    if not options.append:
+        os.symlink(os.path.join(os.path.abspath(tree), "kidney.iso"), iso)
+        return iso
     subprocess.run([sys.executable, "-IS", os.path.join(ROOT, "tools", "image", "make_iso.py"),
                     "--kernel", os.path.join(tree, "kernel", "kernel.elf"), "--output", iso,
                     "--arguments", " ".join(options.append)], check=True)
@@ -159,6 +161,7 @@ def run(options, tree, folder):
         say(f"timeout: Bochs was stopped after {options.timeout:g} s; the kernel log is {log_path}")
         return STATUS_TIMEOUT
     if os.path.getsize(log_path) == 0:
-        shutil.copy(bochs_log, tree)
+        # Without a valid configuration it has no log yet.
+        shutil.copy(bochs_log if os.path.exists(bochs_log) else output.name, os.path.join(tree, "bochs.log"))
         raise Failure(f"Bochs ended without a word from the kernel; see {os.path.join(tree, 'bochs.log')}")
     return conclude(0, guest_status(log_path), os.path.relpath(log_path))

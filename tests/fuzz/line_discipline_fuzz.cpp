@@ -32,7 +32,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             }
             case 1:
                 if (line.can_read()) {
-                    taken += line.read(std::span(out).first(data[i + 1] % out.size()));
+                    const auto room = std::span(out).first(data[i + 1] % out.size());
+                    const std::size_t count = line.read(room).count;
+                    if (count > room.size()) {
+                        std::abort();
+                    }
+                    taken += count;
                 }
                 break;
             case 2:

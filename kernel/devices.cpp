@@ -143,7 +143,8 @@ std::size_t largest_pipe() noexcept {
 }
 
 Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept {
-    return pipes.get().create(non_blocking, packets);
+    const fs::Credentials maker = current_process().identity.effective();
+    return pipes.get().create(non_blocking, packets, {maker.uid, maker.gid});
 }
 
 void fill_random(std::span<std::byte> to) noexcept {

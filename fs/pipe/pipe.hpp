@@ -37,12 +37,12 @@ public:
     static constexpr std::size_t atomic = page_size;               ///< PIPE_BUF
     static constexpr std::uint32_t max_user_size = 1024U * 1024U;  ///< of set_size() for anybody
 
-    /// `node`: of a pipe with a name. `inode` names one without. The pipe holds as many pages as
+    /// `node`: of a pipe with a name. `own`: of one without. The pipe holds as many pages as
     /// somebody pays for, at most `first_pages` to begin with.
-    Pipe(S& service, Ref<Vnode> node, std::uint32_t inode, Share pages) noexcept
+    Pipe(S& service, Ref<Vnode> node, const Attributes& own, Share pages) noexcept
         : service_(service),
           node_(std::move(node)),
-          inode_(inode),
+          own_(own),
           share_(std::move(pages)),
           ring_(service.heap(), service.frames(), share_.count()) {}
 
@@ -142,17 +142,22 @@ public:
         }
         return ready;
     }
-    [[nodiscard]] Result<Attributes> attributes() noexcept {
+    [[nodiscard]] Result<Attributes> attributes() noexcept EXCLUDES(lock_) {
         if (node_) {
             return node_->attributes();
         }
-        Attributes a;
-        a.inode = inode_;
-        a.type = NodeType::fifo;
-        a.permissions = Permissions(0600);
-        a.block_size = page_size;
-        a.accessed = a.modified = a.changed = service_.now();
-        return a;
+        LockGuard guard(lock_);
+        return own_;
+    }
+    /// Of a pipe without a name.
+    void change(const AttributeChange& change) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        own_.permissions = change.permissions.value_or(own_.permissions);
+        own_.uid = change.uid.value_or(own_.uid);
+        own_.gid = change.gid.value_or(own_.gid);
+        own_.accessed = change.accessed.value_or(own_.accessed);
+        own_.modified = change.modified.value_or(own_.modified);
+        own_.changed = service_.now();
     }
     [[nodiscard]] Vnode* node() const noexcept { return node_.get(); }
 
@@ -366,8 +371,8 @@ private:
 
     S& service_;
     const Ref<Vnode> node_;
-    const std::uint32_t inode_;
     Lock lock_;
+    Attributes own_ GUARDED_BY(lock_);
     Share share_ GUARDED_BY(lock_);
     Ring ring_ GUARDED_BY(lock_);
     std::uint32_t reserved_ GUARDED_BY(lock_) = 0;  ///< free slots that await a push() or cancel()

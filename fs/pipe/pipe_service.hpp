@@ -37,6 +37,10 @@ public:
     [[nodiscard]] SplicePipe* pipe() noexcept override { return pipe_.get(); }
     [[nodiscard]] Vnode* vnode() noexcept override { return pipe_->node(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return pipe_->attributes(); }
+    [[nodiscard]] Status set_attributes(const AttributeChange& change) noexcept override {
+        pipe_->change(change);
+        return {};
+    }
     [[nodiscard]] FileSystemStatus file_system_status() noexcept override {
         constexpr std::uint32_t pipes = 0x5049'5045;
         return vnode() == nullptr ? FileSystemStatus{.magic = pipes} : File::file_system_status();
@@ -51,6 +55,10 @@ private:
     const Ref<Pipe<S>> pipe_;
 };
 
+/// Who made a pipe without a name.
+struct PipeOwner {
+    std::uint32_t uid = 0, gid = 0;
+};
 struct PipeEnds {
     Ref<File> reader, writer;
 };
@@ -81,9 +89,17 @@ public:
 
     /// pipe(2); `packets` as OpenMode has it. Errors: no_memory, file_table_full (the user has too
     /// many).
-    [[nodiscard]] Result<PipeEnds> create(bool non_blocking, bool packets = false) noexcept {
-        const Ref<ThisPipe> pipe =
-            TRY(make_pipe(Ref<Vnode>(), next_inode_.fetch_add(1, std::memory_order_relaxed)));
+    [[nodiscard]] Result<PipeEnds> create(bool non_blocking, bool packets = false,
+                                          PipeOwner owner = {}) noexcept {
+        Attributes own;
+        own.inode = next_inode_.fetch_add(1, std::memory_order_relaxed);
+        own.type = NodeType::fifo;
+        own.permissions = Permissions(0600);
+        own.uid = owner.uid;
+        own.gid = owner.gid;
+        own.block_size = page_size;
+        own.accessed = own.modified = own.changed = clock_();
+        const Ref<ThisPipe> pipe = TRY(make_pipe(Ref<Vnode>(), own));
         Ref<File> reader = TRY(enter(pipe, {.read = true, .non_blocking = non_blocking}));
         Ref<File> writer =
             TRY(enter(pipe, {.write = true, .non_blocking = non_blocking, .packets = packets}));
@@ -125,7 +141,7 @@ private:
         }
         return Ref<File>::adopt(::new (memory) ThisFile(*this, pipe, mode));
     }
-    [[nodiscard]] Result<Ref<ThisPipe>> make_pipe(Ref<Vnode> node, std::uint32_t inode) noexcept {
+    [[nodiscard]] Result<Ref<ThisPipe>> make_pipe(Ref<Vnode> node, const Attributes& own) noexcept {
         constexpr std::uint32_t few_pages = 2;
         const Payer payer = Payers()();
         Share share;
@@ -133,13 +149,13 @@ private:
             !share.take(payer, Holding::pipe_pages, few_pages, limits_.hard)) {
             return fail(Errc::file_table_full);
         }
-        return mm::make_ref<ThisPipe>(heap_, *this, std::move(node), inode, std::move(share));
+        return mm::make_ref<ThisPipe>(heap_, *this, std::move(node), own, std::move(share));
     }
     [[nodiscard]] Result<Ref<ThisPipe>> pipe_of(Vnode& node) noexcept EXCLUDES(lock_) {
         if (Ref<ThisPipe> known = find(node)) {
             return known;
         }
-        const Ref<ThisPipe> fresh = TRY(make_pipe(Ref<Vnode>::share(node), 0));
+        const Ref<ThisPipe> fresh = TRY(make_pipe(Ref<Vnode>::share(node), {}));
         LockGuard guard(lock_);
         if (Ref<ThisPipe> known = find_locked(node)) {
             return known;  // somebody was faster

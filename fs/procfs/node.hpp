@@ -158,7 +158,7 @@ public:
             return Ref<File>(TRY(
                 mm::make_ref<Memory>(fs_.heap(), fs_.heap(), Ref<ProcNode>::share(*this), mode)));
         }
-        if (mode.write) {
+        if (mode.write && (permissions().bits() & 0200U) == 0) {
             return fail(Errc::permission_denied);
         }
         return Ref<File>(
@@ -179,6 +179,9 @@ public:
             write_facts(process_texts[id_.number].text, TRY(fs_.processes().facts(id_.pid)), out);
         }
         return {};
+    }
+    [[nodiscard]] Status store(std::string_view text) noexcept {
+        return fs_.processes().store(id_.pid, process_texts[id_.number].text, text);
     }
     [[nodiscard]] Status read_memory(std::uint32_t address, std::span<std::byte> to) noexcept {
         return fs_.processes().read_memory(id_.pid, address, to);

@@ -46,7 +46,7 @@ inline constexpr auto process_texts =
                                     {"status", ProcessText::status},
                                     {"statm", ProcessText::statm},
                                     {"cmdline", ProcessText::cmdline},
-                                    {"comm", ProcessText::comm},
+                                    {"comm", ProcessText::comm, 0644},
                                     {"maps", ProcessText::maps, 0444, true},
                                     {"smaps", ProcessText::smaps, 0444, true},
                                     {"environ", ProcessText::environ, 0400, true},
@@ -59,7 +59,7 @@ inline constexpr auto process_texts =
                                     {"wchan", ProcessText::wchan},
                                     {"loginuid", ProcessText::login_uid},
                                     {"oom_score", ProcessText::oom_score},
-                                    {"oom_score_adj", ProcessText::oom_score_adj}});
+                                    {"oom_score_adj", ProcessText::oom_score_adj, 0644}});
 /// May be longer than memory has room for in one piece: it is written as it is read.
 [[nodiscard]] constexpr bool comes_in_pieces(ProcessText text) noexcept {
     return text == ProcessText::maps || text == ProcessText::smaps ||

@@ -38,6 +38,7 @@ struct ProcessFacts {
     std::uint32_t last_cpu = 0, switches = 0;
     std::uint32_t exit_code = 0;  ///< of a zombie, as wait(2) tells it
     std::uint32_t exit_signal = 0;
+    bool is_privileged = false, may_be_privileged = false;  ///< all capabilities, or none
     bool no_new_rights = false;
     /// Sets of signals; bit n is signal n + 1.
     std::uint64_t pending = 0, blocked = 0, ignored = 0, caught = 0;
@@ -68,6 +69,10 @@ public:
     /// unless the text does not come in pieces: then it is the only one.
     [[nodiscard]] virtual Status text(std::uint32_t pid, ProcessText which, std::uint64_t& cursor,
                                       TextOutput& out) noexcept = 0;
+    /// Writes one of the texts that can be written (comm, oom_score_adj). Errors: invalid_argument,
+    /// permission_denied.
+    [[nodiscard]] virtual Status store(std::uint32_t pid, ProcessText which,
+                                       std::string_view text) noexcept = 0;
     /// Moves bytes between its memory and a buffer, with the rights that it has itself. Errors:
     /// io_error (nothing is there).
     [[nodiscard]] virtual Status read_memory(std::uint32_t pid, std::uint32_t address,
@@ -147,11 +152,9 @@ inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
     format_to(out, "\nThreads:\t{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n",
               f.threads, 0U, f.pending, f.blocked);
     format_to(out, "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", f.ignored, f.caught);
-    // Root can do everything, others nothing that is special.
     constexpr std::uint64_t all = 0x1ff'ffff'ffff;
-    const std::uint64_t effective = f.effective_uid == 0 ? all : 0;
-    const std::uint64_t permitted =
-        f.effective_uid == 0 || f.uid == 0 || f.saved_uid == 0 ? all : 0;
+    const std::uint64_t effective = f.is_privileged ? all : 0;
+    const std::uint64_t permitted = f.may_be_privileged ? all : 0;
     format_to(out, "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n", 0U,
               permitted, effective, all);
     format_to(out, "NoNewPrivs:\t{}\nSeccomp:\t0\nvoluntary_ctxt_switches:\t{}\n",

@@ -12,6 +12,31 @@
 
 namespace kidney::fs {
 
+/// A whole number as programs write it into a file of /proc, white space around it. Error:
+/// invalid_argument.
+[[nodiscard]] constexpr Result<std::int32_t> parse_value(std::string_view text) noexcept {
+    constexpr std::string_view blanks = " \t\n\r\v\f";
+    while (!text.empty() && blanks.find(text.front()) != std::string_view::npos) {
+        text.remove_prefix(1);
+    }
+    while (!text.empty() && blanks.find(text.back()) != std::string_view::npos) {
+        text.remove_suffix(1);
+    }
+    const bool is_negative = text.starts_with('-');
+    text.remove_prefix(is_negative || text.starts_with('+') ? 1 : 0);
+    if (text.empty()) {
+        return fail(Errc::invalid_argument);
+    }
+    std::int32_t value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, c - '0', &value)) {
+            return fail(Errc::invalid_argument);
+        }
+    }
+    return is_negative ? -value : value;
+}
+
 /// A TextSink behind a virtual call, so that the kernel's generators are ordinary functions.
 class TextOutput {
 public:

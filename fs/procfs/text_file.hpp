@@ -19,8 +19,8 @@ namespace kidney::fs {
 /// follow: a reader in small steps sees one moment. A long text comes in pieces, each of one
 /// moment. Errors of read(): no_memory, not_found (the process has gone).
 ///
-/// `Node` has `Status generate(cursor, out)`, which writes the next piece; see
-/// ProcessSource::text().
+/// `Node` has `Status generate(cursor, out)`, which writes the next piece, and `Status
+/// store(text)`; see ProcessSource.
 template <class Node, mm::ObjectAllocator Heap, BasicLockable Lock>
 class ProcTextFile final : public File {
 public:
@@ -48,6 +48,15 @@ public:
             TRY(write_piece(next));
         }
     }
+    /// A value is written whole; what is behind its first bytes does not count.
+    [[nodiscard]] Result<std::size_t> write(WriteBuffer& from) noexcept override {
+        std::array<char, longest_value> text;
+        const std::size_t size = from.remaining();
+        const auto value = std::span(text).first(std::min(size, text.size()));
+        TRY(from.take(std::as_writable_bytes(value)));
+        TRY(node_->store({value.data(), value.size()}));
+        return size;
+    }
     [[nodiscard]] Result<std::uint64_t> seek(std::int64_t offset, Whence whence) noexcept override
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -66,6 +75,8 @@ public:
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
+    static constexpr std::size_t longest_value = 32;
+
     /// Where a piece begins: in the file, and in what the source counts by.
     struct Place {
         std::uint64_t offset = 0, cursor = 0;

@@ -155,8 +155,9 @@ private:
         if (there) {
             return fail(Errc::exists);
         }
-        if (there.error() != Errc::not_found) {
-            return fail(there.error());
+        if (there.error() != Errc::not_found ||
+            !walk.directory().file_system().names_are_stable()) {
+            return fail(there.error());  // what comes and goes by itself cannot be made
         }
         return walk.has_trailing_slash() && !is_directory ? Status(fail(Errc::not_found))
                                                           : Status();

@@ -93,11 +93,22 @@ Identity identity_in(const fs::Attributes& file, Identity who, bool no_new_right
     }
     who.user.saved = who.user.file = who.user.effective;
     who.group.saved = who.group.file = who.group.effective;
+    who.reset_rights();
     return who;
 }
 /// It acts for others than who called it: who can look into the one must not see the other.
 bool is_somebody_else(const Identity& who) noexcept {
     return who.user.effective != who.user.real || who.group.effective != who.group.real;
+}
+
+/// RLIMIT_STACK, but what the arguments take is there in any case.
+std::uint32_t stack_size(const Limits& limits, const ArgumentBlock& arguments) noexcept {
+    constexpr std::size_t beside = 4 * page_size;
+    const std::size_t pointers =
+        (arguments.argument_count() + arguments.environment_count()) * sizeof(std::uint32_t);
+    return static_cast<std::uint32_t>(
+        std::clamp<std::uint64_t>(limits.current(abi::limit_stack),
+                                  arguments.bytes().size() + pointers + beside, largest_stack));
 }
 
 /// Copies the stack image into the new address space; returns where its parts are. `who` is the
@@ -160,7 +171,7 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.files.close_for_exec();
     self.replace(self.executable, Ref<fs::Vnode>::share(executable));
     self.clear_on_exit = {};
-    self.posix_timers.remove_all(self);
+    self.posix_timers.remove_all();
     self.thread->set_name(name);
     self.thread->user_state.reset_current();
     LockGuard guard(process_lock);
@@ -186,7 +197,8 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     TRY(find_file(context, target, arguments, program.file));
     TRY(find_interpreter(context, program));
     const fs::Attributes attributes = TRY(program.file.node().attributes());
-    LoadedProgram loaded = TRY(load_program(program.file, program.interpreter));
+    LoadedProgram loaded =
+        TRY(load_program(program.file, program.interpreter, stack_size(self.limits, arguments)));
     const Identity identity = identity_in(attributes, self.identity, self.no_new_rights);
     const StackLayout stack = TRY(write_stack(identity, loaded, arguments, target.name));
 

@@ -61,7 +61,8 @@ struct Image {
 Result<Image> map_image(AddressSpace& space, fs::Vnode& file, const LoadPlan& plan,
                         VirtAddr start) noexcept {
     constexpr VirtAddr lowest = mm::user_layout::lowest;
-    constexpr VirtAddr highest = stack_top - stack_size - mm::growth_guard;
+    constexpr std::uint32_t usual_stack = 8U << 20;
+    constexpr VirtAddr highest = stack_top - usual_stack - mm::growth_guard;
     if (start < lowest || start > highest || plan.extent.size > highest - start) {
         return fail(Errc::invalid_argument);
     }
@@ -78,12 +79,13 @@ Result<Image> map_image(AddressSpace& space, fs::Vnode& file, const LoadPlan& pl
     return image;
 }
 
-Status map_stack(AddressSpace& space, bool executable) noexcept {
-    constexpr std::uint32_t mapped_at_first = 4 * page_size;
+constexpr std::uint32_t mapped_at_first = 4 * page_size;  ///< of the stack
+
+Status map_stack(AddressSpace& space, bool executable, std::uint32_t size) noexcept {
     mm::MapRequest request = request_for(stack_top - mapped_at_first, mapped_at_first,
                                          {.read = true, .write = true, .execute = executable});
     request.traits.kind = mm::RegionKind::stack;
-    request.traits.lowest = stack_top - stack_size;
+    request.traits.lowest = (stack_top - std::max(size, mapped_at_first)).page_ceiling();
     TRY(space.map(request));
     return {};
 }
@@ -99,7 +101,8 @@ Status load_interpreter(LoadedProgram& loaded, const ElfFile& interpreter) noexc
     return {};
 }
 
-Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter) noexcept {
+Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter,
+                           std::uint32_t stack) noexcept {
     const ElfHeaders& headers = program.headers();
     const LoadPlan plan = TRY(LoadPlan::of(headers));
     LoadedProgram loaded;
@@ -112,7 +115,7 @@ Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter) n
                             : TRY(find_place(space, plan));
     }
     const Image image = TRY(map_image(space, program.node(), plan, start));
-    TRY(map_stack(space, headers.stack() != StackRights::data_only));
+    TRY(map_stack(space, headers.stack() != StackRights::data_only, stack));
     loaded.start = loaded.entry = headers.entry() + image.bias;
     loaded.program_headers = plan.program_headers + image.bias;
     loaded.program_header_count = headers.count();
@@ -127,8 +130,9 @@ Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter) n
 
 }  // namespace
 
-Result<LoadedProgram> load_program(const ElfFile& program, const ElfFile& interpreter) noexcept {
-    Result<LoadedProgram> loaded = load(program, interpreter);
+Result<LoadedProgram> load_program(const ElfFile& program, const ElfFile& interpreter,
+                                   std::uint32_t stack) noexcept {
+    Result<LoadedProgram> loaded = load(program, interpreter, stack);
     if (!loaded) {
         const bool is_ours = loaded.error() == Errc::no_memory || loaded.error() == Errc::io_error;
         return fail(is_ours ? loaded.error() : Errc::invalid_argument);

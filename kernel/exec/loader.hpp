@@ -8,9 +8,10 @@
 
 namespace kidney::kernel {
 
-/// Where the first stack ends, and how large it may become.
+/// Where the first stack ends, and how large it may become at most.
 inline constexpr VirtAddr stack_top{0xbfff'f000};
-inline constexpr std::uint32_t stack_size = 8U << 20;
+inline constexpr std::uint32_t largest_stack =
+    stack_top - mm::user_layout::mmap_ceiling - mm::growth_guard;
 /// Most that arguments and environment may take.
 inline constexpr std::uint32_t stack_limit = 2 << 20;
 
@@ -26,9 +27,9 @@ struct LoadedProgram {
 
 /// A new address space with the segments of the program and of its interpreter (none if that file
 /// is not open), its heap and its stack mapped. Of the files only the pages where .bss begins are
-/// read, because their rest must be zero; the others are the page faults' business. Errors:
-/// invalid_argument (they cannot be laid out), no_memory, io_error.
-[[nodiscard]] Result<LoadedProgram> load_program(const ElfFile& program,
-                                                 const ElfFile& interpreter) noexcept;
+/// read, because their rest must be zero; the others are the page faults' business. The stack may
+/// grow to `stack` bytes. Errors: invalid_argument (they cannot be laid out), no_memory, io_error.
+[[nodiscard]] Result<LoadedProgram> load_program(const ElfFile& program, const ElfFile& interpreter,
+                                                 std::uint32_t stack) noexcept;
 
 }  // namespace kidney::kernel

@@ -1,5 +1,6 @@
 #include "kernel/process/address_spaces.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace kidney::kernel {
@@ -32,6 +33,9 @@ void replace(Process& self, Ref<AddressSpace> next) noexcept {
         hal::InterruptGuard<Cpu> guard;
         change(self.memory.get(), next.get());
         old = self.look_at(self.memory);  // it must not end in here
+        if (old) {
+            self.peak_pages = std::max(self.peak_pages, old->resident().peak);
+        }
         self.replace(self.memory, std::move(next));
     }
     old.reset();

@@ -3,6 +3,8 @@
 
 #include "kernel/process/process.hpp"
 
+#include <algorithm>
+
 namespace kidney::kernel {
 
 /// In ticks of 1/100 s, as /proc and times(2) tell them, whatever the dispatcher's tick is.
@@ -16,7 +18,18 @@ namespace kidney::kernel {
 
 /// What the process has used so far.
 [[nodiscard]] inline CpuTimes cpu_times(Process& p) noexcept {
-    return p.thread == nullptr ? p.final_times : cpu_times(*p.thread);
+    return p.thread == nullptr ? p.final_usage.times : cpu_times(*p.thread);
+}
+
+/// The same, and what else it took.
+[[nodiscard]] inline Usage usage_of(Process& p) noexcept {
+    if (p.thread == nullptr) {
+        return p.final_usage;
+    }
+    const std::uint32_t peak = p.peek(p.memory, [](const AddressSpace* memory) {
+        return memory == nullptr ? 0U : memory->resident().peak;
+    });
+    return {cpu_times(*p.thread), std::max(peak, p.peak_pages), p.faults, p.thread->switches};
 }
 
 }  // namespace kidney::kernel

@@ -28,7 +28,7 @@ void clear_thread_word(Process& self) noexcept {
 /// Files and memory. May sleep: the last close of a file can write to a disk.
 void release_resources(Process& self) noexcept {
     self.interval_timers.cancel();
-    self.posix_timers.remove_all(self);
+    self.posix_timers.remove_all();
     clear_thread_word(self);
     // Memory first: others may wait for it, and the files may wait for others.
     leave_address_space(self);
@@ -92,7 +92,7 @@ void exit_process(Process& self, ExitStatus status) noexcept {
     Ref<Process> reaped;  // by nobody: no wait4 will come
     {
         LockGuard guard(process_lock);
-        self.final_times = cpu_times(self);
+        self.final_usage = usage_of(self);
         self.final_name.assign(self.name());
         if (self.terminal != nullptr && self.session == self.pid) {
             hang_up_session(self);

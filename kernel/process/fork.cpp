@@ -124,6 +124,7 @@ Status adopt(Process& parent, Process& child, const ForkRequest& request) noexce
     child.exit_signal = request.sister ? parent.exit_signal : request.exit_signal;
     child.lender = request.wait_until_released ? &parent : nullptr;
     child.memory_adjustment = parent.memory_adjustment;
+    child.least_adjustment = parent.least_adjustment;
     child.signals.copy_for_fork(parent.signals);
     child.arguments = parent.arguments;
     child.environment = parent.environment;

@@ -25,6 +25,9 @@ struct IdTriple {
     [[nodiscard]] constexpr bool has(std::uint32_t id) const noexcept {
         return id == real || id == effective || id == saved;
     }
+    [[nodiscard]] constexpr bool is_only(std::uint32_t id) const noexcept {
+        return id == real && id == effective && id == saved;
+    }
     /// setuid / setgid. Errors: invalid_argument (nobody), not_permitted.
     constexpr Status set(std::uint32_t id, bool privileged) noexcept {
         if (id == no_id) {
@@ -82,7 +85,37 @@ public:
 
     IdTriple user, group;
 
-    [[nodiscard]] bool is_privileged() const noexcept { return user.effective == 0; }
+    /// It may do what only root may.
+    [[nodiscard]] bool is_privileged() const noexcept { return is_privileged_; }
+    /// It may become privileged (capset). All capabilities or none: there is nothing in between.
+    [[nodiscard]] bool may_be_privileged() const noexcept { return may_be_privileged_; }
+
+    /// Changes the users as set*uid calls do. Who has nothing of root any more loses its rights,
+    /// unless it `keeps` what it may have.
+    void set_users(const IdTriple& next, bool keeps) noexcept {
+        const bool was_root = user.has(0), was_acting = user.effective == 0;
+        user = next;
+        if (was_root && !user.has(0) && !keeps) {
+            may_be_privileged_ = is_privileged_ = false;
+        }
+        if (was_acting != (user.effective == 0)) {
+            is_privileged_ = !was_acting && may_be_privileged_;
+        }
+    }
+    /// capset. Error: not_permitted.
+    Status set_rights(bool may_be, bool is) noexcept {
+        if ((may_be && !may_be_privileged_) || (is && !may_be)) {
+            return fail(Errc::not_permitted);
+        }
+        may_be_privileged_ = may_be;
+        is_privileged_ = is;
+        return {};
+    }
+    /// exec: the numbers alone say who it is.
+    void reset_rights() noexcept {
+        may_be_privileged_ = user.real == 0 || user.effective == 0;
+        is_privileged_ = user.effective == 0;
+    }
     [[nodiscard]] std::span<const std::uint32_t> groups() const noexcept {
         return {groups_.data(), group_count_};
     }
@@ -94,11 +127,13 @@ public:
     /// May this one look inside a process of identity `target` (ptrace(2) and most of /proc/N)?
     /// `dumpable`: it has not changed who it is, nor asked to be left alone.
     [[nodiscard]] bool may_inspect(const Identity& target, bool dumpable) const noexcept {
-        const auto is_only = [](const IdTriple& ids, std::uint32_t id) noexcept {
-            return id == ids.real && id == ids.effective && id == ids.saved;
-        };
         return is_privileged() ||
-               (dumpable && is_only(target.user, user.file) && is_only(target.group, group.file));
+               (dumpable && target.user.is_only(user.file) && target.group.is_only(group.file));
+    }
+    /// May this one set limits for a process of identity `target`?
+    [[nodiscard]] bool may_limit(const Identity& target) const noexcept {
+        return is_privileged() ||
+               (target.user.is_only(user.real) && target.group.is_only(group.real));
     }
     /// Error: invalid_argument if there are too many.
     Status set_groups(std::span<const std::uint32_t> g) noexcept {
@@ -121,6 +156,7 @@ public:
     }
 
 private:
+    bool is_privileged_ = true, may_be_privileged_ = true;
     std::array<std::uint32_t, max_groups> groups_{};
     std::size_t group_count_ = 0;
 };

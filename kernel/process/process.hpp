@@ -47,6 +47,19 @@ struct CpuTimes {
     }
 };
 
+/// What getrusage(2) tells of a process, or of the children it has waited for.
+struct Usage {
+    CpuTimes times;
+    std::uint32_t peak_pages = 0;  ///< the most that were ever present at once
+    std::uint32_t faults = 0;      ///< pages that it touched and that were not there
+    std::uint32_t switches = 0;    ///< how often it was given a CPU
+
+    friend constexpr Usage operator+(const Usage& a, const Usage& b) noexcept {
+        return {a.times + b.times, a.peak_pages > b.peak_pages ? a.peak_pages : b.peak_pages,
+                a.faults + b.faults, a.switches + b.switches};
+    }
+};
+
 /// What the interrupted system call wants (Errc::restart) once the signals are dealt with.
 enum class RestartMode : std::uint8_t {
     none,            ///< the last call was not interrupted
@@ -78,9 +91,9 @@ public:
     std::uint32_t umask = 022;
     std::uint16_t io_priority = 0;  ///< class and level of ioprio_set; kept, not acted on
     SchedulingClass scheduling;
-    std::uint32_t faults = 0;  ///< pages that it touched and that were not there
-    Limits limits;
-    CpuTimes children_times;
+    std::uint32_t faults = 0;      ///< pages that it touched and that were not there
+    std::uint32_t peak_pages = 0;  ///< of memories that it has left
+    Usage children_usage;
     Ref<fs::Vnode> executable;             ///< for /proc/self/exe
     fs::Execution execution;               ///< of `executable`: nobody writes it meanwhile
     UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
@@ -97,6 +110,8 @@ public:
     hal::TrapFrame start_frame;
 
     // --- Guarded by process_lock ---
+    /// Its owner looks without the lock, and may see one half of a number that another one changes.
+    Limits limits;
     /// Where exec put them in `memory`.
     VirtRange arguments, environment, auxiliary;
     Identity identity;  ///< written by its owner only; other processes read it for permissions
@@ -109,9 +124,10 @@ public:
     std::uint32_t death_signal = 0;  ///< what it gets when its parent ends (PR_SET_PDEATHSIG)
     std::uint32_t personality = 0;   ///< kept, not acted on
     std::uint32_t timer_slack = default_timer_slack;  ///< ns; kept: sleeps end when they should
-    bool keeps_capabilities = false;                  ///< kept, not acted on
+    bool keeps_capabilities = false;                  ///< past a change of user (PR_SET_KEEPCAPS)
     Ref<UserAccount> account;            ///< of the real user; changed by its owner only
     std::int32_t memory_adjustment = 0;  ///< oom_score_adj
+    std::int32_t least_adjustment = 0;   ///< as far as it may go down without root
     Instant killed_for_memory = Instant::never();
     Pid group, session;
     Terminal* terminal = nullptr;   ///< controlling terminal
@@ -124,7 +140,7 @@ public:
     Process* lender = nullptr;
     std::uint32_t exit_signal = abi::sig_chld;
     std::uint32_t pending_stop = 0;  ///< signal of a stop under way
-    CpuTimes final_times;            ///< of a zombie
+    Usage final_usage;               ///< of a zombie
     BoundedText<15> final_name;      ///< likewise
 
     /// SIGKILL is on its way, or the process exits.

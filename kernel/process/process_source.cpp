@@ -202,6 +202,8 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     f.effective_gid = who.group.effective;
     f.saved_gid = who.group.saved;
     f.file_gid = who.group.file;
+    f.is_privileged = who.is_privileged();
+    f.may_be_privileged = who.may_be_privileged();
     f.group_count = who.groups().size();
     std::ranges::copy(who.groups(), f.groups.begin());
 }
@@ -220,8 +222,8 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     const CpuTimes times = cpu_times(p);
     f.user_ticks = clock_ticks(times.user);
     f.system_ticks = clock_ticks(times.system);
-    f.children_user_ticks = clock_ticks(p.children_times.user);
-    f.children_system_ticks = clock_ticks(p.children_times.system);
+    f.children_user_ticks = clock_ticks(p.children_usage.times.user);
+    f.children_system_ticks = clock_ticks(p.children_usage.times.system);
     f.start_ticks = clock_ticks(p.started - Instant());
     f.nice = p.thread == nullptr ? 0 : p.thread->nice;
     if (p.terminal != nullptr) {
@@ -319,6 +321,18 @@ public:
         }
         return {};
     }
+    Status store(std::uint32_t pid, fs::ProcessText which, std::string_view text) noexcept override
+        EXCLUDES(process_lock) {
+        if (which == fs::ProcessText::oom_score_adj) {
+            return set_memory_adjustment(pid, TRY(fs::parse_value(text)));
+        }
+        Process& self = current_process();
+        if (which != fs::ProcessText::comm || pid != self.pid.word()) {
+            return fail(Errc::invalid_argument);
+        }
+        self.thread->set_name(text);  // a line end is a part of the name, as on Linux
+        return {};
+    }
     Status read_memory(std::uint32_t pid, std::uint32_t address,
                        std::span<std::byte> to) noexcept override {
         const Ref<Process> p = TRY(find_open_process(pid));
@@ -364,6 +378,29 @@ public:
     }
 
 private:
+    /// Who is not root may make a process a better victim, and a worse one only down to where root
+    /// has put it. Errors: invalid_argument, permission_denied.
+    static Status set_memory_adjustment(std::uint32_t pid, std::int32_t value) noexcept
+        EXCLUDES(process_lock) {
+        constexpr std::int32_t first_victim = 1000;
+        if (value < mm::never_a_victim || value > first_victim) {
+            return fail(Errc::invalid_argument);
+        }
+        const bool is_privileged = current_process().identity.is_privileged();
+        LockGuard guard(process_lock);
+        Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
+        if (p == nullptr || p->thread == nullptr) {
+            return fail(Errc::no_process);
+        }
+        if (!is_privileged && value < p->least_adjustment) {
+            return fail(Errc::permission_denied);
+        }
+        p->memory_adjustment = value;
+        if (is_privileged) {
+            p->least_adjustment = value;
+        }
+        return {};
+    }
     /// What lies in the program's memory, or is about it.
     static Status write_memory_text(Process& p, fs::ProcessText which, std::uint64_t& cursor,
                                     fs::TextOutput& out) noexcept EXCLUDES(process_lock) {

@@ -22,6 +22,8 @@ public:
 
     [[nodiscard]] Process* find(Pid pid) noexcept REQUIRES(process_lock);
     [[nodiscard]] bool group_exists(Pid group, Pid session) noexcept REQUIRES(process_lock);
+    /// A process, a group or a session has this number.
+    [[nodiscard]] bool is_in_use(Pid number) noexcept REQUIRES(process_lock);
     [[nodiscard]] std::size_t count() const noexcept REQUIRES(process_lock) { return count_; }
 
     /// Calls f(Process&) for every process, zombies included.
@@ -48,7 +50,6 @@ private:
         boost::intrusive::constant_time_size<false>>;
 
     [[nodiscard]] Bucket& bucket(Pid pid) noexcept { return by_pid_[pid.word() % buckets]; }
-    [[nodiscard]] bool is_in_use(Pid pid) noexcept REQUIRES(process_lock);
 
     All all_;
     std::array<Bucket, buckets> by_pid_;

@@ -23,9 +23,9 @@ Result<WaitReport> look(Process& self, const WaitRequest& request, Ref<Process>&
         WaitReport report{child.pid, child.status, 0, child.identity.user.real, {}};
         if (child.state == Process::State::zombie && request.exited) {
             report.code = exit_code_of(child.status);
-            report.times = child.final_times + child.children_times;
+            report.usage = child.final_usage + child.children_usage;
             if (!request.leave_waitable) {
-                self.children_times = self.children_times + report.times;
+                self.children_usage = self.children_usage + report.usage;
                 reaped = processes().remove(child);
             }
             return report;

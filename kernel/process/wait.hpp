@@ -13,7 +13,7 @@ struct WaitReport {
     ExitStatus status;
     std::int32_t code = 0;  ///< CLD_*
     std::uint32_t uid = 0;
-    CpuTimes times;
+    Usage usage;  ///< of a zombie, and of the children it has waited for
 };
 
 /// Waits for a child to change and takes the change (a zombie is gone afterwards).

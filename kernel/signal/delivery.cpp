@@ -51,7 +51,7 @@ std::optional<Delivery> take_next(Process& self) noexcept {
         }
     }
     if (next) {
-        settle(self, next->queued, next->cause);
+        settle(next->queued, next->cause);
     }
     return next;
 }

@@ -34,13 +34,8 @@ PostResult send_signal(Process& target, std::uint32_t signal, const SignalCause&
 }
 
 SpareSignal::~SpareSignal() {
-    if (queued_ == nullptr) {
-        return;
-    }
-    if (owner_ != nullptr) {
-        destroy(*owner_, *queued_);
-    } else {
-        mm::destroy(heap(), queued_);
+    if (queued_ != nullptr) {
+        destroy(*queued_);
     }
 }
 
@@ -49,46 +44,32 @@ Status SpareSignal::make() noexcept {
     return {};
 }
 
-Status SpareSignal::make(Process& owner) noexcept {
-    {
-        LockGuard guard(process_lock);
-        if (!owner.signals.reserve_room(owner.limits.pending_signals())) {
-            return fail(Errc::would_block);
-        }
-    }
-    const Status made = make();
-    if (!made) {
-        LockGuard guard(process_lock);
-        owner.signals.release_room();
-        return made;
-    }
-    owner_ = &owner;
-    return {};
+Status SpareSignal::take_room(const Process& owner) noexcept {
+    return queued_->room.take({owner.account}, Holding::pending_signals, 1,
+                              owner.limits.pending_signals())
+               ? Status()
+               : Status(fail(Errc::would_block));
 }
 
 QueuedSignal* SpareSignal::release() noexcept {
     return std::exchange(queued_, nullptr);
 }
 
-void SpareSignal::destroy(Process& owner, QueuedSignal& queued) noexcept {
-    {
-        LockGuard guard(process_lock);
-        owner.signals.release_room();
-    }
+void SpareSignal::destroy(QueuedSignal& queued) noexcept {
     mm::destroy(heap(), &queued);
 }
 
 void SpareSignal::destroy_all(SignalQueue& queue) noexcept {
     while (QueuedSignal* const queued = queue.take(SignalSet(~std::uint64_t{0}))) {
-        mm::destroy(heap(), queued);
+        destroy(*queued);
     }
 }
 
 Status send_queued_signal(Process& target, std::uint32_t signal, const SignalCause& cause,
                           SpareSignal& spare) noexcept {
-    if (spare.get() != nullptr && target.signals.reserve_room(target.limits.pending_signals())) {
+    if (spare.get() != nullptr && spare.take_room(target)) {
         if (send_signal(target, signal, cause, spare.get()) == PostResult::discarded) {
-            target.signals.release_room();
+            spare.get()->room = Share();  // the target still has the account: it does not end here
         } else {
             spare.release();
         }
@@ -101,14 +82,14 @@ Status send_queued_signal(Process& target, std::uint32_t signal, const SignalCau
     return {};
 }
 
-void settle(Process& self, QueuedSignal* queued, SignalCause& cause) noexcept {
+void settle(QueuedSignal* queued, SignalCause& cause) noexcept {
     if (queued == nullptr) {
         return;
     }
     if (queued->timer != nullptr) {
         cause.uid = queued->timer->signal_taken();
     } else {
-        SpareSignal::destroy(self, *queued);
+        SpareSignal::destroy(*queued);
     }
 }
 
@@ -123,7 +104,7 @@ void settle_discarded(Process& self) noexcept {
             return;
         }
         SignalCause nobody_asks;
-        settle(self, queued, nobody_asks);
+        settle(queued, nobody_asks);
     }
 }
 

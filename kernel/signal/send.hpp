@@ -23,20 +23,19 @@ public:
     SpareSignal(const SpareSignal&) = delete;
     SpareSignal& operator=(const SpareSignal&) = delete;
 
-    /// One that has its room in `owner`'s queue already. Errors: would_block (RLIMIT_SIGPENDING),
-    /// no_memory.
-    Status make(Process& owner) noexcept EXCLUDES(process_lock);
-    /// One that finds its room when it is sent. Error: no_memory.
+    /// Error: no_memory.
     Status make() noexcept;
+    /// Books it on the user of `owner`, whose queue it shall go into. Error: would_block
+    /// (RLIMIT_SIGPENDING).
+    Status take_room(const Process& owner) noexcept;
     [[nodiscard]] QueuedSignal* get() const noexcept { return queued_; }
     QueuedSignal* release() noexcept;
-    /// Gives one back, with its room.
-    static void destroy(Process& owner, QueuedSignal& queued) noexcept EXCLUDES(process_lock);
+    /// Gives one back, with its room. Not under a spin lock.
+    static void destroy(QueuedSignal& queued) noexcept;
     /// Those that were discarded with the process.
     static void destroy_all(SignalQueue& queue) noexcept;
 
 private:
-    Process* owner_ = nullptr;
     QueuedSignal* queued_ = nullptr;
 };
 
@@ -46,8 +45,7 @@ Status send_queued_signal(Process& target, std::uint32_t signal, const SignalCau
                           SpareSignal& spare) noexcept REQUIRES(process_lock);
 
 /// The owner has taken a signal: its timer goes on, or its room is free. Completes the cause.
-void settle(Process& self, QueuedSignal* queued, SignalCause& cause) noexcept
-    EXCLUDES(process_lock);
+void settle(QueuedSignal* queued, SignalCause& cause) noexcept EXCLUDES(process_lock);
 /// Likewise for what was discarded.
 void settle_discarded(Process& self) noexcept EXCLUDES(process_lock);
 

@@ -3,6 +3,7 @@
 
 #include "kernel/signal/signal_set.hpp"
 #include "kidney/abi/signal.hpp"
+#include "kidney/core/user_account.hpp"
 
 #include <cstdint>
 
@@ -45,6 +46,7 @@ struct QueuedSignal {
     std::uint32_t signal = 0;
     bool is_queued = false;
     QueuedSignal* next = nullptr;
+    Share room;  ///< in what the receiver's user may have queued
 };
 
 /// First in, first out for each number. Cost: O(1) to append, O(queued) to take; the sender's

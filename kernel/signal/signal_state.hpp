@@ -198,16 +198,6 @@ public:
     [[nodiscard]] bool has_discarded() const noexcept { return !discarded_.is_empty(); }
     /// Nothing is pending any more: the process has ended.
     void discard_all() noexcept { discard(SignalSet(~std::uint64_t{0})); }
-    /// Is there room for one more queued signal of this process? `limit` is RLIMIT_SIGPENDING. Each
-    /// true is paid back with release_room().
-    [[nodiscard]] bool reserve_room(std::uint64_t limit) noexcept {
-        if (reserved_ >= limit) {
-            return false;
-        }
-        ++reserved_;
-        return true;
-    }
-    void release_room() noexcept { --reserved_; }
 
     /// The blocked set while a handler runs.
     void enter_handler(const Delivery& d) noexcept {
@@ -381,7 +371,6 @@ private:
     SignalSet single_;   ///< pending once, however often it was sent
     SignalQueue queue_;
     SignalQueue discarded_;
-    std::uint32_t reserved_ = 0;
     SignalSet handed_on_;
     SignalSet awaited_;
     SignalSet forced_;  ///< pending by the program's own fault: even the first process ends

@@ -1,4 +1,5 @@
 /// access, and what changes attributes.
+#include "fs/vfs/permission_rules.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/path_argument.hpp"
@@ -23,11 +24,15 @@ Reply change_at(Process& self, std::int32_t at, Path path, std::uint32_t flags,
 
 Reply change_open(Process& self, Fd fd, const fs::AttributeChange& change,
                   bool now = false) noexcept {
-    fs::Vnode* const node = TRY(self.files.get(fd))->vnode();
-    if (node == nullptr) {
-        return 0U;  // a pipe: nobody can look the result up
+    fs::File* const file = TRY(self.files.get(fd));
+    const fs::Credentials who = self.identity.effective();
+    if (fs::Vnode* const node = file->vnode()) {
+        TRY(vfs().change_node(who, *node, change, now));
+        return 0U;
     }
-    TRY(vfs().change_node(self.identity.effective(), *node, change, now));
+    fs::AttributeChange allowed = change;
+    TRY(fs::check_change(who, TRY(file->attributes()), allowed, now));
+    TRY(file->set_attributes(allowed));
     return 0U;
 }
 

@@ -31,15 +31,16 @@ Reply set_time_of_day(const Process& self, Duration to) noexcept {
 }
 
 template <class Timespec>
-Reply set_clock(const Process& self, std::uint32_t clock, VirtAddr from) noexcept {
-    const bool may_be_set = clock == abi::clock_realtime ||
-                            (static_cast<std::int32_t>(clock) < 0 && cpu_clock_of(clock));
-    if (!may_be_set) {
+Reply set_clock(Process& self, std::uint32_t clock, VirtAddr from) noexcept {
+    const bool is_counted_time = static_cast<std::int32_t>(clock) < 0;
+    if (clock != abi::clock_realtime && !is_counted_time) {
         return fail(Errc::invalid_argument);
     }
     const auto t = TRY(get_user(UserPtr<const Timespec>(from)));
-    if (clock != abi::clock_realtime) {
-        return fail(Errc::not_permitted);  // nobody sets back the time that a process has used
+    if (is_counted_time) {  // nobody sets back the time that a process has used
+        const auto cpu_clock = cpu_clock_of(clock);
+        TRY(cpu_clock ? read_cpu_clock(self, *cpu_clock) : fail(Errc::invalid_argument));
+        return fail(Errc::not_permitted);
     }
     return set_time_of_day(self, TRY(duration_of(t)));
 }
@@ -104,6 +105,7 @@ Reply adjust_any_clock(const Process& self, std::uint32_t clock, VirtAddr at) no
     if (clock == abi::clock_realtime) {
         return adjust_clock<Timex>(self, at);
     }
+    TRY(get_user(UserPtr<const Timex>(at)));
     const bool exists =
         clock <= abi::clock_boottime || clock == abi::clock_tai || cpu_clock_of(clock).has_value();
     return fail(exists ? Errc::not_supported : Errc::invalid_argument);

@@ -239,8 +239,11 @@ Reply llseek(Process& self, Fd fd, std::uint32_t high, std::uint32_t low,
 }
 
 Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) noexcept {
+    if (static_cast<std::int32_t>(high) < 0) {
+        return fail(Errc::invalid_argument);
+    }
     fs::File* const file = TRY(self.files.get(fd));
-    if (static_cast<std::int32_t>(high) < 0 || !file->is_writable() || file->vnode() == nullptr ||
+    if (!file->is_writable() || file->vnode() == nullptr ||
         file->vnode()->type() != fs::NodeType::regular) {
         return fail(Errc::invalid_argument);
     }

@@ -71,7 +71,7 @@ Reply change_user(Process& self, F&& change) noexcept {
         move_to_account(self, account);
     }
     return change_identity(self, [&](Identity& i, bool) -> Status {
-        i.user = next;
+        i.set_users(next, self.keeps_capabilities);
         return {};
     });
 }

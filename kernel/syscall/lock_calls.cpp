@@ -191,20 +191,24 @@ Reply control_locks(Process& self, fs::File& file, std::uint32_t command,
 namespace calls {
 
 Reply flock(Process& self, Fd fd, std::uint32_t operation) noexcept {
+    constexpr std::uint32_t mandatory = LOCK_MAND;  // never worked, and Linux takes it for done
+    const bool wait = (operation & LOCK_NB) == 0;
+    const std::uint32_t kind = operation & ~std::uint32_t{LOCK_NB};
+    if ((operation & mandatory) != 0) {
+        return 0U;
+    }
+    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) {
+        return fail(Errc::invalid_argument);
+    }
     fs::File* const file = TRY(self.files.get(fd));
     fs::Vnode* const node = file->vnode();
     if (node == nullptr) {
         return fail(Errc::invalid_argument);
     }
     const fs::LockOwner owner = fs::LockOwner::open_file(file);
-    const bool wait = (operation & LOCK_NB) == 0;
-    const std::uint32_t kind = operation & ~std::uint32_t{LOCK_NB};
     if (kind == LOCK_UN) {
         TRY(whole_file_locks().clear(*node, owner, {}));
         return 0U;
-    }
-    if (kind != LOCK_SH && kind != LOCK_EX) {
-        return fail(Errc::invalid_argument);
     }
     give_up_locks_at_end(*file);
     const Status set = whole_file_locks().set(

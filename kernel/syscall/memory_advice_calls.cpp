@@ -156,7 +156,11 @@ Reply mlock2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t 
         return fail(Errc::invalid_argument);
     }
     TRY(check_may_lock(self));
-    const VirtRange range = TRY(locked_range(address, size));
+    const Result<VirtRange> place = locked_range(address, size);
+    if (!place) {
+        return fail(check_locked_growth(self, size) ? place.error() : Errc::no_memory);
+    }
+    const VirtRange range = *place;
     if (range.size == 0) {
         return 0U;
     }

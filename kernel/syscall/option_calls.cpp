@@ -117,8 +117,7 @@ Reply personality(Process& self, std::uint32_t wanted) noexcept {
     return wanted == only_ask ? self.personality : std::exchange(self.personality, wanted);
 }
 
-// --- Capabilities: root has all, everybody else none; that is what the rest of the kernel asks.
-// ---
+// --- Capabilities: all of them or none; that is what the rest of the kernel asks. ---
 
 namespace {
 
@@ -131,15 +130,27 @@ struct CapabilityWords {
 };
 using CapabilitySets = std::array<CapabilityWords, _LINUX_CAPABILITY_U32S_3>;
 
-CapabilitySets capabilities_of(const Identity& who) noexcept {
+constexpr CapabilitySets sets_of(bool may_be_privileged, bool is_privileged) noexcept {
     constexpr std::uint64_t all = (std::uint64_t{1} << (CAP_LAST_CAP + 1)) - 1;
-    const bool permitted = who.user.effective == 0 || who.user.real == 0 || who.user.saved == 0;
     CapabilitySets sets{};
     for (std::size_t n = 0; n < sets.size(); ++n) {
         const auto word = static_cast<std::uint32_t>(all >> 32 * n);
-        sets[n] = {who.is_privileged() ? word : 0, permitted ? word : 0, 0};
+        sets[n] = {is_privileged ? word : 0, may_be_privileged ? word : 0, 0};
     }
     return sets;
+}
+
+/// None or all of them? Error: not_permitted, if it is neither.
+Result<bool> all_or_none(const CapabilitySets& sets,
+                         std::uint32_t CapabilityWords::* which) noexcept {
+    const CapabilitySets all = sets_of(true, true);
+    bool is_all = true, is_none = true;
+    for (std::size_t n = 0; n < sets.size(); ++n) {
+        const std::uint32_t word = sets[n].*which & all[n].permitted;
+        is_all = is_all && word == all[n].permitted;
+        is_none = is_none && word == 0;
+    }
+    return is_all || is_none ? Result<bool>(is_all) : fail(Errc::not_permitted);
 }
 
 /// How many words the program's version has. Error: invalid_argument, with the version that we
@@ -178,7 +189,7 @@ Reply capget(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
         if (p == nullptr) {
             return fail(Errc::no_process);
         }
-        sets = capabilities_of(p->identity);
+        sets = sets_of(p->identity.may_be_privileged(), p->identity.is_privileged());
     }
     if (data != VirtAddr(0)) {
         TRY(copy_out(data, std::as_bytes(std::span(sets).first(count))));
@@ -186,8 +197,8 @@ Reply capget(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
     return 0U;
 }
 
-/// A process can have what it has. What it does not want of that it keeps: to drop it, it becomes
-/// another user.
+/// A process can give up what it has: all or nothing, so one that wants to keep some of it hears
+/// that it cannot, and keeps all.
 Reply capset(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
     const UserPtr<CapabilityHeader> at(header_at);
     const CapabilityHeader header = TRY(get_user(UserPtr<const CapabilityHeader>(header_at)));
@@ -197,13 +208,13 @@ Reply capset(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
     }
     CapabilitySets wanted{};
     TRY(copy_in(std::as_writable_bytes(std::span(wanted).first(count)), data));
-    const CapabilitySets now = capabilities_of(self.identity);
-    for (std::size_t n = 0; n < now.size(); ++n) {
-        if (wanted[n].effective != now[n].effective || wanted[n].permitted != now[n].permitted ||
-            (wanted[n].inheritable & ~now[n].permitted) != 0) {
-            return fail(Errc::not_permitted);
-        }
+    const bool may_be = TRY(all_or_none(wanted, &CapabilityWords::permitted));
+    const bool is = TRY(all_or_none(wanted, &CapabilityWords::effective));
+    if (TRY(all_or_none(wanted, &CapabilityWords::inheritable)) && !may_be) {
+        return fail(Errc::not_permitted);
     }
+    LockGuard guard(process_lock);
+    TRY(self.identity.set_rights(may_be, is));
     return 0U;
 }
 

@@ -279,10 +279,11 @@ Reply fchdir(Process& self, Fd fd) noexcept {
 }
 
 Reply chroot(Process& self, Path path) noexcept {
+    Ref<fs::Vnode> root = TRY(searchable(self, path));
     if (!self.identity.is_privileged()) {
         return fail(Errc::not_permitted);
     }
-    self.replace(self.root, TRY(searchable(self, path)));
+    self.replace(self.root, std::move(root));
     return 0U;
 }
 

@@ -213,7 +213,7 @@ Reply wait4(Process& self, Pid which, UserPtr<std::uint32_t> status, std::uint32
     if (report.pid.value() != 0) {
         TRY(put_user_if(status, report.status.word()));
         if (usage != VirtAddr(0)) {
-            TRY(put_rusage(usage, report.times));
+            TRY(put_rusage(usage, report.usage));
         }
     }
     return report.pid.word();
@@ -224,8 +224,11 @@ Reply waitpid(Process& self, Pid which, UserPtr<std::uint32_t> status,
     return wait4(self, which, status, options, VirtAddr(0));
 }
 
-Reply waitid(Process& self, std::uint32_t type, Pid id, VirtAddr to, std::uint32_t options,
-             VirtAddr usage) noexcept {
+namespace {
+
+/// Errors: invalid_argument, and those of wait_for_child().
+Result<WaitReport> wait_for_named(Process& self, std::uint32_t type, Pid id,
+                                  std::uint32_t options) noexcept {
     constexpr std::uint32_t changes = WEXITED | WSTOPPED | WCONTINUED;
     constexpr std::uint32_t known = changes | WNOHANG | WNOWAIT | __WALL | __WCLONE | __WNOTHREAD;
     if ((options & ~known) != 0 || (options & changes) == 0) {
@@ -247,7 +250,15 @@ Reply waitid(Process& self, std::uint32_t type, Pid id, VirtAddr to, std::uint32
     } else {
         return fail(Errc::invalid_argument);
     }
-    const WaitReport report = TRY(wait_for_child(self, request));
+    return wait_for_child(self, request);
+}
+
+}  // namespace
+
+Reply waitid(Process& self, std::uint32_t type, Pid id, VirtAddr to, std::uint32_t options,
+             VirtAddr usage) noexcept {
+    Result<WaitReport> outcome = wait_for_named(self, type, id, options);
+    const WaitReport report = outcome.value_or(WaitReport{});
     abi::SigInfo info{};
     if (report.pid.value() != 0) {
         info.signo = abi::sig_chld;
@@ -262,11 +273,12 @@ Reply waitid(Process& self, std::uint32_t type, Pid id, VirtAddr to, std::uint32
             info.status = abi::sig_cont;
         }
     }
-    if (to != VirtAddr(0)) {
+    if (to != VirtAddr(0)) {  // even where there is nothing to tell
         TRY(put_user(UserPtr<abi::SigInfo>(to), info));
     }
+    TRY(std::move(outcome));
     if (usage != VirtAddr(0)) {
-        TRY(put_rusage(usage, report.times));
+        TRY(put_rusage(usage, report.usage));
     }
     return 0U;
 }

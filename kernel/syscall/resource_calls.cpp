@@ -25,11 +25,9 @@ constexpr std::uint64_t widen(std::uint32_t limit) noexcept {
     return limit == 0xffff'ffff ? unlimited : limit;
 }
 
-Status set_limit(Process& p, std::uint32_t resource, Limit limit, bool privileged) noexcept {
-    {
-        LockGuard guard(process_lock);  // only the process itself changes them; others look
-        TRY(p.limits.set(resource, limit, privileged));
-    }
+Status set_limit(Process& p, std::uint32_t resource, Limit limit, bool privileged) noexcept
+    REQUIRES(process_lock) {
+    TRY(p.limits.set(resource, limit, privileged));
     if (resource == abi::limit_open_files) {
         p.files.set_limit(narrow(limit.current));
     }
@@ -46,6 +44,7 @@ Reply getrlimit(Process& self, std::uint32_t resource, VirtAddr to) noexcept {
 
 Reply setrlimit(Process& self, std::uint32_t resource, VirtAddr from) noexcept {
     const OldLimit l = TRY(get_user(UserPtr<const OldLimit>(from)));
+    LockGuard guard(process_lock);
     TRY(set_limit(self, resource, {widen(l.current), widen(l.maximum)},
                   self.identity.is_privileged()));
     return 0U;
@@ -53,13 +52,25 @@ Reply setrlimit(Process& self, std::uint32_t resource, VirtAddr from) noexcept {
 
 Reply prlimit64(Process& self, Pid pid, std::uint32_t resource, VirtAddr next,
                 VirtAddr old) noexcept {
-    if (pid.value() != 0 && pid != self.pid) {
-        return fail(Errc::not_permitted);
-    }
-    const Limit before = TRY(self.limits.get(resource));
+    WideLimit wanted{};
     if (next != VirtAddr(0)) {
-        const WideLimit l = TRY(get_user(UserPtr<const WideLimit>(next)));
-        TRY(set_limit(self, resource, {l.current, l.maximum}, self.identity.is_privileged()));
+        wanted = TRY(get_user(UserPtr<const WideLimit>(next)));
+    }
+    Limit before;
+    {
+        LockGuard guard(process_lock);
+        Process* const target = pid.value() == 0 ? &self : processes().find(pid);
+        if (target == nullptr) {
+            return fail(Errc::no_process);
+        }
+        if (target != &self && !self.identity.may_limit(target->identity)) {
+            return fail(Errc::not_permitted);
+        }
+        before = TRY(target->limits.get(resource));
+        if (next != VirtAddr(0)) {
+            TRY(set_limit(*target, resource, {wanted.current, wanted.maximum},
+                          self.identity.is_privileged()));
+        }
     }
     if (old != VirtAddr(0)) {
         TRY(put_user(UserPtr<WideLimit>(old), {before.current, before.maximum}));
@@ -71,7 +82,7 @@ Reply getrusage(Process& self, std::int32_t who, VirtAddr to) noexcept {
     if (who != abi::usage_self && who != abi::usage_children && who != abi::usage_thread) {
         return fail(Errc::invalid_argument);
     }
-    TRY(put_rusage(to, who == abi::usage_children ? self.children_times : cpu_times(self)));
+    TRY(put_rusage(to, who == abi::usage_children ? self.children_usage : usage_of(self)));
     return 0U;
 }
 
@@ -83,7 +94,7 @@ Reply times(Process& self, VirtAddr to) noexcept {
             std::uint32_t user, system, children_user, children_system;
         };
         const CpuTimes own = cpu_times(self);
-        const CpuTimes& children = self.children_times;
+        const CpuTimes& children = self.children_usage.times;
         TRY(put_user(UserPtr<Times>(to), {ticks(own.user), ticks(own.system), ticks(children.user),
                                           ticks(children.system)}));
     }

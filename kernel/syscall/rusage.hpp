@@ -1,4 +1,4 @@
-/// struct rusage from CPU times.
+/// struct rusage.
 #pragma once
 
 #include "kernel/process/process.hpp"
@@ -13,11 +13,14 @@ namespace kidney::kernel {
             static_cast<std::int32_t>(d.count() % second / 1000)};
 }
 
-[[nodiscard]] inline Status put_rusage(VirtAddr to, const CpuTimes& times) noexcept {
-    abi::Rusage usage{};
-    usage.user_time = timeval_of(times.user);
-    usage.system_time = timeval_of(times.system);
-    return put_user(UserPtr<abi::Rusage>(to), usage);
+[[nodiscard]] inline Status put_rusage(VirtAddr to, const Usage& usage) noexcept {
+    abi::Rusage told{};
+    told.user_time = timeval_of(usage.times.user);
+    told.system_time = timeval_of(usage.times.system);
+    told.peak_kib = usage.peak_pages * (page_size / 1024);
+    told.minor_faults = usage.faults;
+    told.voluntary_switches = usage.switches;
+    return put_user(UserPtr<abi::Rusage>(to), told);
 }
 
 }  // namespace kidney::kernel

@@ -120,6 +120,11 @@ namespace {
 
 using CpuMask = std::array<std::byte, sizeof(std::uint32_t)>;
 
+/// As named(); the calls about CPUs do not mind a negative number.
+Result<Process*> bound(Process& self, Pid pid) noexcept REQUIRES(process_lock) {
+    return pid.value() < 0 ? fail(Errc::no_process) : named(self, pid);
+}
+
 }  // namespace
 
 Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to) noexcept {
@@ -128,7 +133,7 @@ Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to)
     }
     {
         LockGuard guard(process_lock);
-        TRY(named(self, pid));
+        TRY(bound(self, pid));
     }
     TRY(put_user(UserPtr<std::uint32_t>(to), arch::online_cpus().bits()));
     return std::uint32_t{sizeof(CpuMask)};
@@ -139,7 +144,7 @@ Reply sched_setaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr fro
     CpuMask mask{};
     TRY(copy_in(std::span(mask).first(std::min<std::size_t>(size, mask.size())), from));
     LockGuard guard(process_lock);
-    const Process* const target = TRY(named(self, pid));
+    const Process* const target = TRY(bound(self, pid));
     if (!may_schedule(self.identity.user, target->identity.user)) {
         return fail(Errc::not_permitted);
     }

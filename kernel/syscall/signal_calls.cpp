@@ -97,9 +97,6 @@ Reply signal(Process& self, std::uint32_t number, std::uint32_t handler) noexcep
 
 Reply sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::OldSigAction> next,
                 UserPtr<abi::OldSigAction> old) noexcept {
-    if (!is_signal(signal)) {
-        return fail(Errc::invalid_argument);
-    }
     Disposition wanted;
     if (!next.is_null()) {
         const abi::OldSigAction a = TRY(get_user(next));
@@ -107,6 +104,9 @@ Reply sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::OldSigAc
                   .flags = a.flags,
                   .restorer = a.restorer,
                   .mask = SignalSet(a.mask)};
+    }
+    if (!is_signal(signal)) {
+        return fail(Errc::invalid_argument);
     }
     const Disposition before =
         TRY(change_disposition(self, signal, next.is_null() ? nullptr : &wanted));
@@ -236,7 +236,7 @@ Reply wait_for_signal(Process& self, UserPtr<const std::uint64_t> set_pointer,
             self.signals.await(taken || !in_time ? SignalSet() : set);
         }
         if (taken) {
-            settle(self, taken->queued, taken->cause);
+            settle(taken->queued, taken->cause);
             TRY(put_user_if(info_pointer, info_of(taken->signal, taken->cause)));
             return taken->signal;
         }

@@ -19,6 +19,7 @@ Reply olduname(Process& self, VirtAddr to) noexcept;
 Reply oldolduname(Process& self, VirtAddr to) noexcept;
 Reply for_root_only(Process& self) noexcept;
 Reply acct(Process& self, UserPtr<const char> file) noexcept;
+Reply ioperm(Process& self, std::uint32_t first, std::uint32_t count, std::uint32_t allow) noexcept;
 Reply iopl(Process& self, std::uint32_t level) noexcept;
 Reply sethostname(Process& self, VirtAddr from, std::uint32_t size) noexcept;
 Reply setdomainname(Process& self, VirtAddr from, std::uint32_t size) noexcept;
@@ -31,6 +32,7 @@ Reply sync(Process& self) noexcept;
 Reply syncfs(Process& self, Fd fd) noexcept;
 Reply mount(Process& self, UserPtr<const char> source, UserPtr<const char> target,
             UserPtr<const char> type, std::uint32_t flags) noexcept;
+Reply umount(Process& self, UserPtr<const char> target) noexcept;
 Reply umount2(Process& self, UserPtr<const char> target, std::uint32_t flags) noexcept;
 Reply personality(Process& self, std::uint32_t persona) noexcept;
 Reply set_robust_list(Process& self, VirtAddr head, std::uint32_t size) noexcept;

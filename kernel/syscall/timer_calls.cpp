@@ -165,7 +165,7 @@ Reply timer_create(Process& self, std::uint32_t clock, UserPtr<const abi::SigEve
     PosixTimer& timer =
         *TRY(self.posix_timers.create(self, source, event.is_null() ? nullptr : &wanted));
     if (const Status told = put_user(id, timer.id()); !told) {
-        ignore_error(self.posix_timers.remove(self, timer.id()), "it is there");
+        ignore_error(self.posix_timers.remove(timer.id()), "it is there");
         return fail(told.error());
     }
     return 0U;
@@ -189,7 +189,7 @@ Reply timer_getoverrun(Process& self, std::uint32_t id) noexcept {
     return TRY(self.posix_timers.find(id))->overruns();
 }
 Reply timer_delete(Process& self, std::uint32_t id) noexcept {
-    TRY(self.posix_timers.remove(self, id));
+    TRY(self.posix_timers.remove(id));
     return 0U;
 }
 

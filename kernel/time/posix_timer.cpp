@@ -65,7 +65,8 @@ QueuedSignal* PosixTimer::give_up_signal() noexcept {
 Result<PosixTimer*> PosixTimers::create(Process& owner, TimerClock clock,
                                         const abi::SigEvent* event) noexcept {
     SpareSignal spare;
-    TRY(spare.make(owner));
+    TRY(spare.make());
+    TRY(spare.take_room(owner));
     const std::uint32_t id = next_id_;
     abi::SigEvent usual{};
     usual.value = static_cast<std::int32_t>(id);
@@ -89,31 +90,31 @@ Result<PosixTimer*> PosixTimers::find(std::uint32_t id) noexcept {
     return fail(Errc::invalid_argument);
 }
 
-void PosixTimers::destroy(Process& owner, PosixTimer& timer) noexcept {
+void PosixTimers::destroy(PosixTimer& timer) noexcept {
     timer.cancel();
     if (QueuedSignal* const queued = timer.give_up_signal()) {
-        SpareSignal::destroy(owner, *queued);
+        SpareSignal::destroy(*queued);
     }
     mm::destroy(heap(), &timer);
 }
 
-Status PosixTimers::remove(Process& owner, std::uint32_t id) noexcept {
+Status PosixTimers::remove(std::uint32_t id) noexcept {
     for (PosixTimer** at = &first_; *at != nullptr; at = &(*at)->next) {
         if ((*at)->id() == id) {
             PosixTimer& timer = **at;
             *at = timer.next;
-            destroy(owner, timer);
+            destroy(timer);
             return {};
         }
     }
     return fail(Errc::invalid_argument);
 }
 
-void PosixTimers::remove_all(Process& owner) noexcept {
+void PosixTimers::remove_all() noexcept {
     while (first_ != nullptr) {
         PosixTimer& timer = *first_;
         first_ = timer.next;
-        destroy(owner, timer);
+        destroy(timer);
     }
 }
 

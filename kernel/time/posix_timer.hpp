@@ -54,12 +54,12 @@ public:
                                              const abi::SigEvent* event) noexcept;
     /// Error: invalid_argument.
     [[nodiscard]] Result<PosixTimer*> find(std::uint32_t id) noexcept;
-    Status remove(Process& owner, std::uint32_t id) noexcept;
+    Status remove(std::uint32_t id) noexcept;
     /// exec and exit.
-    void remove_all(Process& owner) noexcept;
+    void remove_all() noexcept;
 
 private:
-    static void destroy(Process& owner, PosixTimer& timer) noexcept;
+    static void destroy(PosixTimer& timer) noexcept;
 
     PosixTimer* first_ = nullptr;
     std::uint32_t next_id_ = 0;

@@ -143,7 +143,7 @@ Result<std::uint32_t> Terminal::set_settings(Process& self, std::uint32_t argume
 }
 
 Result<std::uint32_t> Terminal::set_foreground(Process& self, Pid group) noexcept {
-    if (group.value() <= 0) {
+    if (group.value() < 0) {
         return fail(Errc::invalid_argument);
     }
     TRY(check_foreground(self, abi::sig_ttou));
@@ -152,7 +152,7 @@ Result<std::uint32_t> Terminal::set_foreground(Process& self, Pid group) noexcep
         return fail(Errc::not_a_terminal);
     }
     if (!processes().group_exists(group, self.session)) {
-        return fail(Errc::not_permitted);
+        return fail(processes().is_in_use(group) ? Errc::not_permitted : Errc::no_process);
     }
     foreground_ = group;
     return 0U;

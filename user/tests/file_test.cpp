@@ -10,7 +10,9 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -764,6 +766,18 @@ CHECK_CASE(unknown_flags_are_refused) {
     EXPECT_ERRNO(setxattr("f", "user.x", "v", 1, 4), EINVAL);
     EXPECT_EQ(listxattr("s", nullptr, 0), 0);
     EXPECT_EQ(unlink("s") | unlink("f"), 0);
+    // What is wrong with a call comes before what is wrong with its descriptor, and after its path.
+    EXPECT_ERRNO(flock(-1, 3), EINVAL);
+    EXPECT_ERRNO(flock(-1, LOCK_SH), EBADF);
+    EXPECT_ERRNO(ftruncate(-1, -1), EINVAL);
+    EXPECT_ERRNO(fsync(open("/dev/null", O_RDWR)), EINVAL);
+    EXPECT_ERRNO(link("/dev/null", "/proc/nobody"), ENOENT);
+    EXPECT_ERRNO(umount2("/nobody", 0x100), EINVAL);
+    EXPECT_ERRNO(umount2("/nobody", 0), ENOENT);
+    EXPECT_ERRNO(umount2("/usr", 0), geteuid() == 0 ? EINVAL : EPERM);
+    EXPECT_ERRNO(mount(nullptr, "/nobody", nullptr, 0, nullptr), ENOENT);
+    EXPECT_ERRNO(mount(nullptr, "/usr", "nosuchtype", 0, nullptr), geteuid() == 0 ? ENODEV : EPERM);
+    EXPECT_ERRNO(chroot("/nobody"), ENOENT);
 }
 
 CHECK_CASE(sticky_directories_protect_names_and_from_links) {

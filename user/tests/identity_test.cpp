@@ -458,3 +458,34 @@ CHECK_CASE(capabilities_are_roots) {
               }),
               0);
 }
+
+CHECK_CASE(rights_can_be_kept_and_given_up) {
+    if (!is_root()) {
+        return;
+    }
+    __user_cap_header_struct own{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[2] = {};
+    const auto get = [&] {
+        EXPECT_EQ(call(__NR_capget, reinterpret_cast<long>(&own), reinterpret_cast<long>(sets)), 0);
+    };
+    const auto set = [&] {
+        return call(__NR_capset, reinterpret_cast<long>(&own), reinterpret_cast<long>(sets));
+    };
+    get();
+    const unsigned all = sets[0].permitted;
+    EXPECT_EQ(prctl(PR_SET_KEEPCAPS, 1), 0);
+    EXPECT_EQ(setresuid(somebody, somebody, somebody), 0);
+    get();
+    EXPECT_EQ(sets[0].permitted, all);
+    EXPECT_EQ(sets[0].effective, 0);
+    EXPECT_ERRNO(sethostname("", 1000), EPERM);
+    sets[0].effective = all;
+    sets[1].effective = sets[1].permitted;
+    EXPECT_EQ(set(), 0);
+    EXPECT_ERRNO(sethostname("", 1000), EINVAL);  // it may, but that is no name
+    sets[0] = sets[1] = {};
+    EXPECT_EQ(set(), 0);
+    EXPECT_ERRNO(sethostname("", 1000), EPERM);
+    sets[0].permitted = all;
+    EXPECT_ERRNO(set(), EPERM);
+}

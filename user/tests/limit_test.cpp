@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -279,4 +280,99 @@ CHECK_CASE(a_user_with_many_pipes_gets_small_ones) {
     }
     EXPECT(is_small);
     end_children();
+}
+
+CHECK_CASE(limits_of_others_are_seen_and_set) {
+    const pid_t child = check::fork_or_fail();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    rlimit before{};
+    EXPECT_EQ(prlimit(child, RLIMIT_NOFILE, nullptr, &before), 0);
+    const rlimit lower{50, before.rlim_max};
+    EXPECT_EQ(prlimit(child, RLIMIT_NOFILE, &lower, nullptr), 0);
+    rlimit after{};
+    EXPECT_EQ(prlimit(child, RLIMIT_NOFILE, nullptr, &after), 0);
+    EXPECT_EQ(after.rlim_cur, 50);
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &after), 0);
+    EXPECT_EQ(after.rlim_cur, before.rlim_cur);
+    const auto number = static_cast<__rlimit_resource>(16);
+    EXPECT_ERRNO(prlimit(child, number, nullptr, &after), EINVAL);
+    EXPECT_ERRNO(prlimit(0x3ffff0, RLIMIT_NOFILE, nullptr, &after), ESRCH);
+    EXPECT_ERRNO(syscall(SYS_prlimit64, 0x3ffff0, RLIMIT_NOFILE, 1, nullptr), EFAULT);
+    if (geteuid() == 0) {
+        EXPECT_EQ(check::status_of_child([&] {
+                      become_user(1004);
+                      EXPECT_ERRNO(prlimit(child, RLIMIT_NOFILE, nullptr, &after), EPERM);
+                  }),
+                  0);
+    }
+    EXPECT_EQ(kill(child, SIGKILL), 0);
+    check::wait_status(child);
+}
+
+CHECK_CASE(usage_tells_the_most_memory) {
+    constexpr std::size_t much = 8 << 20;
+    EXPECT_EQ(check::status_of_child([] {
+                  void* const memory = mmap(nullptr, much, PROT_READ | PROT_WRITE,
+                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+                  EXPECT(memory != MAP_FAILED);
+                  EXPECT_EQ(munmap(memory, much), 0);
+                  rusage own{};
+                  EXPECT_EQ(getrusage(RUSAGE_SELF, &own), 0);
+                  EXPECT(own.ru_maxrss >= long{much} / 1024);
+                  EXPECT(own.ru_minflt > 0);
+              }),
+              0);
+    rusage of_children{};
+    EXPECT_EQ(getrusage(RUSAGE_CHILDREN, &of_children), 0);
+    EXPECT(of_children.ru_maxrss >= long{much} / 1024);
+}
+
+CHECK_CASE(a_user_has_so_many_queued_signals) {
+    if (geteuid() != 0) {
+        return;
+    }
+    become_user(1005);
+    set_limit(RLIMIT_SIGPENDING, 3, 3);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGRTMIN);
+    EXPECT_EQ(sigprocmask(SIG_BLOCK, &blocked, nullptr), 0);
+    EXPECT_EQ(sigqueue(getpid(), SIGRTMIN, {1}), 0);
+    EXPECT_EQ(sigqueue(getpid(), SIGRTMIN, {2}), 0);
+    // A child has no signals yet, but the user has.
+    EXPECT_EQ(check::status_of_child([] {
+                  EXPECT_EQ(sigqueue(getpid(), SIGRTMIN, {3}), 0);
+                  EXPECT_ERRNO(sigqueue(getpid(), SIGRTMIN, {4}), EAGAIN);
+              }),
+              0);
+    EXPECT_EQ(sigqueue(getpid(), SIGRTMIN, {3}), 0);  // the child's is gone
+    EXPECT_ERRNO(sigqueue(getpid(), SIGRTMIN, {4}), EAGAIN);
+    siginfo_t info{};
+    EXPECT_EQ(sigwaitinfo(&blocked, &info), SIGRTMIN);
+    EXPECT_EQ(info.si_value.sival_int, 1);
+    EXPECT_EQ(sigqueue(getpid(), SIGRTMIN, {4}), 0);
+}
+
+CHECK_CASE(the_stack_ends_at_its_limit) {
+    // The same case in a program that starts with the limit.
+    const auto works_with = [](rlim_t limit) {
+        return check::status_of_child([limit] {
+                   set_limit(RLIMIT_STACK, limit, RLIM_INFINITY);
+                   EXPECT_EQ(dup2(open("/dev/null", O_WRONLY), 1), 1);  // it may fail
+                   execl("/usr/lib/kidney-tests/limit_test", "limit_test",
+                         "two_megabytes_of_stack_are_there", nullptr);
+               }) == 0;
+    };
+    EXPECT(!works_with(1 << 20));
+    EXPECT(works_with(16 << 20));
+}
+CHECK_CASE(two_megabytes_of_stack_are_there) {
+    volatile char much[2 << 20];
+    for (std::size_t at = sizeof much; at != 0; at -= 4096) {
+        much[at - 1] = 1;
+    }
+    EXPECT_EQ(much[4095], 1);
 }

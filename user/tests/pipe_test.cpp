@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -649,4 +650,22 @@ CHECK_CASE(ranges_of_descriptors_close) {
     EXPECT_EQ(syscall(SYS_close_range, 0x7fffffff, ~0U, 0), 0);
     EXPECT_ERRNO(fcntl(29, F_GETFD), EBADF);
     EXPECT_EQ(fcntl(20, F_GETFD), 0);
+}
+
+CHECK_CASE(a_pipe_belongs_to_who_made_it) {
+    int ends[2];
+    struct stat status{};
+    if (geteuid() == 0) {
+        EXPECT_EQ(setegid(1001), 0);
+        EXPECT_EQ(seteuid(1000), 0);
+    }
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(fstat(ends[0], &status), 0);
+    EXPECT_EQ(status.st_uid, geteuid());
+    EXPECT_EQ(status.st_gid, getegid());
+    EXPECT_EQ(status.st_mode, S_IFIFO | 0600);
+    EXPECT_EQ(fchmod(ends[1], 0640), 0);
+    EXPECT_EQ(fstat(ends[0], &status), 0);
+    EXPECT_EQ(status.st_mode, S_IFIFO | 0640);
+    EXPECT_ERRNO(fchown(ends[0], 77, 77), EPERM);
 }

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/times.h>
@@ -356,6 +357,34 @@ CHECK_CASE(children_of_the_gone_tell_who_has_them) {
         close(ready[0]);
         EXPECT_EQ(check::wait_status(parent), 0);
     }
+}
+
+CHECK_CASE(names_and_scores_can_be_written) {
+    const auto write_text = [](const char* path, const char* text) {
+        const int fd = open(path, O_WRONLY);
+        EXPECT(fd >= 0);
+        const ssize_t count = write(fd, text, std::strlen(text));
+        const int why = errno;
+        close(fd);
+        errno = why;
+        return count;
+    };
+    char text[64] = {};
+    EXPECT_EQ(write_text("/proc/self/oom_score_adj", "300\n"), 4);
+    EXPECT_EQ(read_file("/proc/self/oom_score_adj", text, sizeof text), 4);
+    EXPECT(std::strncmp(text, "300\n", 4) == 0);
+    EXPECT_ERRNO(write_text("/proc/self/oom_score_adj", "1001"), EINVAL);
+    EXPECT_ERRNO(write_text("/proc/self/oom_score_adj", "much"), EINVAL);
+    EXPECT_EQ(write_text("/proc/self/comm", "another"), 7);
+    EXPECT_EQ(read_file("/proc/self/comm", text, sizeof text), 8);
+    EXPECT(std::strncmp(text, "another\n", 8) == 0);
+    char path[32];
+    std::snprintf(path, sizeof path, "/proc/%d/comm", getppid());
+    EXPECT_ERRNO(write_text(path, "mine"), geteuid() == 0 ? EINVAL : EACCES);
+    EXPECT_EQ(setuid(1000), 0);
+    EXPECT_EQ(prctl(PR_SET_DUMPABLE, 1), 0);
+    EXPECT_EQ(write_text("/proc/self/oom_score_adj", "301"), 3);
+    EXPECT_ERRNO(write_text("/proc/self/oom_score_adj", "299"), EACCES);
 }
 
 CHECK_CASE(files_of_the_machine_are_there) {

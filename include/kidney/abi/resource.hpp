@@ -40,7 +40,11 @@ struct Itimerval {
 
 struct Rusage {
     Timeval user_time, system_time;
-    std::uint32_t others[14];
+    std::uint32_t peak_kib;
+    std::uint32_t integrals[3];  ///< nobody keeps them
+    std::uint32_t minor_faults, major_faults;
+    std::uint32_t swaps, blocks_read, blocks_written, messages_sent, messages_received, signals;
+    std::uint32_t voluntary_switches, involuntary_switches;
 };
 static_assert(sizeof(Rusage) == 72);
 

@@ -74,4 +74,30 @@ struct NewNode {
     std::string_view target{};  ///< of a symbolic link
 };
 
+struct FileSystemStatus {
+    std::uint32_t magic = 0;  ///< statfs f_type
+    std::uint32_t block_size = 4096;
+    std::uint64_t blocks = 0, free_blocks = 0, nodes = 0, free_nodes = 0;
+    bool read_only = false;
+};
+
+/// What a file in memory refuses for good: F_SEAL_* bits.
+struct Seals {
+    static constexpr std::uint32_t seal = 1;  ///< further seals
+    static constexpr std::uint32_t all = 31;
+};
+
+/// How a file is opened; the VFS has already dealt with O_CREAT, O_EXCL and O_TRUNC.
+struct OpenMode {
+    bool read = false, write = false, append = false, non_blocking = false;
+    bool packets = false;  ///< O_DIRECT of a pipe: each write is read as one piece
+    bool path = false;     ///< O_PATH: it says where the file is, and gives no access to it
+    bool small = false;    ///< no O_LARGEFILE: it does not write behind max_small_file
+    /// Flags without a meaning here, which the caller is told again when it asks for them.
+    std::uint32_t noted = 0;
+};
+
+/// Bytes of a file that a program without 64-bit offsets knows how to handle.
+inline constexpr std::uint64_t max_small_file = 0x7fff'ffff;
+
 }  // namespace kidney::fs

@@ -39,22 +39,9 @@ protected:
     ~DirectorySink() = default;
 };
 
-struct FileSystemStatus {
-    std::uint32_t magic = 0;  ///< statfs f_type
-    std::uint32_t block_size = 4096;
-    std::uint64_t blocks = 0, free_blocks = 0, nodes = 0, free_nodes = 0;
-    bool read_only = false;
-};
-
 class File;
 class FileSystem;
 class SplicePipe;  // kidney/fs/splice_pipe.hpp
-
-/// What a file in memory refuses for good: F_SEAL_* bits.
-struct Seals {
-    static constexpr std::uint32_t seal = 1;  ///< further seals
-    static constexpr std::uint32_t all = 31;
-};
 
 class Vnode;
 
@@ -70,19 +57,6 @@ struct NameMove {
     Vnode* replaced = nullptr;  ///< at new_name, of the same kind as `node`; null: nothing is
     bool exchange = false;      ///< `replaced` (any kind) gets the old name
 };
-
-/// How a file is opened; the VFS has already dealt with O_CREAT, O_EXCL and O_TRUNC.
-struct OpenMode {
-    bool read = false, write = false, append = false, non_blocking = false;
-    bool packets = false;  ///< O_DIRECT of a pipe: each write is read as one piece
-    bool path = false;     ///< O_PATH: it says where the file is, and gives no access to it
-    bool small = false;    ///< no O_LARGEFILE: it does not write behind max_small_file
-    /// Flags without a meaning here, which the caller is told again when it asks for them.
-    std::uint32_t noted = 0;
-};
-
-/// Bytes of a file that a program without 64-bit offsets knows how to handle.
-inline constexpr std::uint64_t max_small_file = 0x7fff'ffff;
 
 /// One object of a file system. Names passed in are single components: non-empty, no '/', at most
 /// max_name bytes, never "." or "..". Concurrency: any thread; each file system locks itself. May
@@ -336,9 +310,16 @@ public:
     /// fsync(2). Errors: io_error, invalid_argument (there is nothing that could be stored).
     [[nodiscard]] virtual Status sync() noexcept {
         Vnode* const node = vnode();
-        return node == nullptr ? Status(fail(Errc::invalid_argument)) : node->sync();
+        return node == nullptr || node->type() == NodeType::character ||
+                       node->type() == NodeType::fifo
+                   ? Status(fail(Errc::invalid_argument))
+                   : node->sync();
     }
     [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
+    /// Of a file without a node: those with one keep them there.
+    [[nodiscard]] virtual Status set_attributes(const AttributeChange&) noexcept {
+        return fail(Errc::not_supported);
+    }
     virtual void dispose() noexcept = 0;
 
     /// What it was opened for; that never changes.

@@ -92,6 +92,14 @@ struct FakeProcesses final : ProcessSource {
         }
         return {};
     }
+    Status store(std::uint32_t pid, ProcessText which, std::string_view text) noexcept override {
+        Process* const process = TRY(get(pid));
+        if (which != ProcessText::oom_score_adj) {
+            return fail(Errc::invalid_argument);
+        }
+        process->facts.memory_adjustment = TRY(parse_value(text));
+        return {};
+    }
     /// One page, of which each byte is the lowest one of its address.
     Status read_memory(std::uint32_t pid, std::uint32_t address,
                        std::span<std::byte> to) noexcept override {
@@ -327,6 +335,24 @@ TEST_F(ProcfsTest, AThreadIsDescribedLikeItsProcess) {
     EXPECT_EQ(inode("/proc/42/task/42/.."), inode("/proc/42/task"));
     EXPECT_EQ(inode("/proc/42/task/.."), inode("/proc/42"));
     EXPECT_EQ(inode("/proc/42/fdinfo/.."), inode("/proc/42"));
+}
+
+TEST_F(ProcfsTest, ValuesCanBeWritten) {
+    const auto write = [&](const char* path, std::string_view text) -> Result<std::size_t> {
+        auto file = vfs.open(at(), path, {.mode = {.write = true}}, {});
+        if (!file) {
+            return fail(file.error());
+        }
+        SpanWriteBuffer from(std::as_bytes(std::span(text)));
+        return (*file)->write(from);
+    };
+    EXPECT_EQ(write("/proc/42/oom_score_adj", " -17\n"), Result<std::size_t>(5));
+    EXPECT_EQ(read("/proc/42/oom_score_adj"), Result<std::string>("-17\n"));
+    for (const char* const wrong : {"", "\n", "-", "1 2", "0x10", "99999999999", "2147483648"}) {
+        EXPECT_EQ(write("/proc/42/oom_score_adj", wrong).error(), Errc::invalid_argument) << wrong;
+    }
+    EXPECT_EQ(read("/proc/42/oom_score_adj"), Result<std::string>("-17\n"));
+    EXPECT_EQ(write("/proc/42/stat", "1").error(), Errc::permission_denied);
 }
 
 TEST_F(ProcfsTest, TellsHowDescriptorsWereOpened) {

@@ -56,7 +56,8 @@ TEST(IdTriple, TheNumberForFilesFollowsAndCanBeSet) {
 
 TEST(Identity, OnlyOnesOwnProcessesOpenUp) {
     Identity caller, target;
-    caller.user = target.user = user;
+    caller.set_users(user, false);
+    target.user = user;
     EXPECT_TRUE(caller.may_inspect(target, true));
     EXPECT_FALSE(caller.may_inspect(target, false));
     target.user.saved = 0;  // it was root, or can become it
@@ -66,8 +67,46 @@ TEST(Identity, OnlyOnesOwnProcessesOpenUp) {
     target.user = user;
     target.group.effective = 7;
     EXPECT_FALSE(caller.may_inspect(target, true));
-    caller.user = root;
+    caller = Identity();
     EXPECT_TRUE(caller.may_inspect(target, false));
+}
+
+TEST(Identity, OnlyOnesOwnProcessesAreLimited) {
+    Identity caller, target;
+    caller.set_users(user, false);
+    target.user = user;
+    EXPECT_TRUE(caller.may_limit(target));
+    target.group.saved = 7;
+    EXPECT_FALSE(caller.may_limit(target));
+    target.group.saved = 0;
+    target.user.effective = 0;
+    EXPECT_FALSE(caller.may_limit(target));
+    EXPECT_TRUE(Identity().may_limit(target));
+}
+
+TEST(Identity, RightsGoWithTheLastOfRoot) {
+    Identity who;
+    EXPECT_TRUE(who.is_privileged());
+    who.set_users({0, 1000, 0, 1000}, false);
+    EXPECT_FALSE(who.is_privileged());
+    EXPECT_TRUE(who.may_be_privileged());
+    who.set_users(root, false);
+    EXPECT_TRUE(who.is_privileged()) << "it acts as root again";
+    who.set_users(user, true);
+    EXPECT_FALSE(who.is_privileged());
+    EXPECT_TRUE(who.may_be_privileged()) << "kept";
+    EXPECT_TRUE(who.set_rights(true, true));
+    EXPECT_TRUE(who.is_privileged()) << "though it is not root";
+    who.reset_rights();
+    EXPECT_FALSE(who.is_privileged() || who.may_be_privileged()) << "a new program";
+    EXPECT_EQ(who.set_rights(true, false).error(), Errc::not_permitted);
+    Identity dropping;
+    EXPECT_EQ(dropping.set_rights(false, true).error(), Errc::not_permitted);
+    EXPECT_TRUE(dropping.set_rights(false, false));
+    EXPECT_FALSE(dropping.is_privileged());
+    dropping.set_users({0, 1000, 0, 1000}, false);
+    dropping.set_users(root, false);
+    EXPECT_FALSE(dropping.is_privileged()) << "given up for good";
 }
 
 // --- Priorities ---

@@ -321,15 +321,6 @@ TEST(SignalQueue, WhatIsDiscardedIsHandedBack) {
     EXPECT_EQ(s.take_discarded(), nullptr);
 }
 
-TEST(SignalQueue, RoomIsLimited) {
-    SignalState s;
-    EXPECT_TRUE(s.reserve_room(2));
-    EXPECT_TRUE(s.reserve_room(2));
-    EXPECT_FALSE(s.reserve_room(2));
-    s.release_room();
-    EXPECT_TRUE(s.reserve_room(2));
-}
-
 TEST(SignalState, OnlyKnownFlagsAreRememberedAndKillIsNeverMasked) {
     SignalState s;
     EXPECT_TRUE(s.set_disposition(sig_usr1, handler(0xdead'beef, SignalSet(~std::uint64_t{0}))));

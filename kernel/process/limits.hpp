@@ -60,12 +60,15 @@ public:
         }
         return limits_[resource];
     }
-    /// Errors: invalid_argument; not_permitted when an unprivileged process raises the maximum.
+    /// Errors: invalid_argument; not_permitted when an unprivileged process raises the maximum, or
+    /// that of open files is absurd.
     Status set(std::uint32_t resource, Limit l, bool privileged) noexcept {
         if (resource >= count || l.current > l.maximum) {
             return fail(Errc::invalid_argument);
         }
-        if (l.maximum > limits_[resource].maximum && !privileged) {
+        constexpr std::uint64_t most_files = 1U << 20;  // for root, too
+        if ((l.maximum > limits_[resource].maximum && !privileged) ||
+            (resource == abi::limit_open_files && l.maximum > most_files)) {
             return fail(Errc::not_permitted);
         }
         limits_[resource] = l;

@@ -49,6 +49,23 @@ Reply set_death_signal(Process& self, std::uint32_t signal) noexcept {
     self.death_signal = signal;
     return 0U;
 }
+/// PR_CAP_AMBIENT: there are no rights that programs keep without files that say so.
+Reply ambient_rights(std::uint32_t action, std::uint32_t right, bool has_rest) noexcept {
+    const bool names_one = action != PR_CAP_AMBIENT_CLEAR_ALL;
+    if (has_rest || (names_one ? right > CAP_LAST_CAP : right != 0)) {
+        return fail(Errc::invalid_argument);
+    }
+    switch (action) {
+        case PR_CAP_AMBIENT_IS_SET:
+        case PR_CAP_AMBIENT_LOWER:
+        case PR_CAP_AMBIENT_CLEAR_ALL:
+            return 0U;
+        case PR_CAP_AMBIENT_RAISE:
+            return fail(Errc::not_permitted);
+        default:
+            return fail(Errc::invalid_argument);
+    }
+}
 Reply set_timer_slack(Process& self, std::uint32_t nanoseconds) noexcept {
     self.timer_slack =
         static_cast<std::int32_t>(nanoseconds) > 0 ? nanoseconds : default_timer_slack;
@@ -105,6 +122,12 @@ Reply prctl(Process& self, std::uint32_t option, std::uint32_t a, std::uint32_t 
         case PR_GET_SECCOMP:
         case PR_GET_SECUREBITS:
             return 0U;
+        case PR_SET_SECUREBITS:  // what follows from a change of user stays as it is
+            return !self.identity.is_privileged() ? Reply(fail(Errc::not_permitted))
+                   : a == 0                       ? Reply(0U)
+                                                  : wrong;
+        case PR_CAP_AMBIENT:
+            return ambient_rights(a, b, (c | d) != 0);
         case PR_CAPBSET_READ:
             return a <= CAP_LAST_CAP ? Reply(1U) : wrong;
         default:

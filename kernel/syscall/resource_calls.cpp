@@ -104,7 +104,8 @@ Reply times(Process& self, VirtAddr to) noexcept {
 /// There are no namespaces, and nothing that threads share: only the call that asks for nothing
 /// succeeds, and those that a process with one thread has come true already.
 Reply unshare(Process&, std::uint32_t flags) noexcept {
-    constexpr std::uint32_t own_already = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM;
+    constexpr std::uint32_t own_already =
+        CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
     return (flags & ~own_already) == 0 ? Reply(0U) : Reply(fail(Errc::invalid_argument));
 }
 

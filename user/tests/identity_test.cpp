@@ -488,4 +488,9 @@ CHECK_CASE(rights_can_be_kept_and_given_up) {
     EXPECT_ERRNO(sethostname("", 1000), EPERM);
     sets[0].permitted = all;
     EXPECT_ERRNO(set(), EPERM);
+    EXPECT_ERRNO(prctl(PR_SET_SECUREBITS, 0), EPERM);
+    EXPECT_EQ(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_CHOWN, 0, 0), 0);
+    EXPECT_EQ(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), 0);
+    EXPECT_ERRNO(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_CHOWN, 0, 0), EPERM);
+    EXPECT_ERRNO(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, 99, 0, 0), EINVAL);
 }

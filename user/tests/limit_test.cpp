@@ -312,6 +312,11 @@ CHECK_CASE(limits_of_others_are_seen_and_set) {
     check::wait_status(child);
 }
 
+CHECK_CASE(no_limit_lets_files_be_without_number) {
+    const rlimit absurd{2000000, 2000000};
+    EXPECT_ERRNO(setrlimit(RLIMIT_NOFILE, &absurd), EPERM);
+}
+
 CHECK_CASE(usage_tells_the_most_memory) {
     constexpr std::size_t much = 8 << 20;
     EXPECT_EQ(check::status_of_child([] {

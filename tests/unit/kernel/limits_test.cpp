@@ -88,5 +88,12 @@ TEST(Limits, TheHardLimitEndsAtOnce) {
     EXPECT_EQ(none.judge_cpu_time(Duration::seconds(1'000'000)), CpuVerdict::go_on);
 }
 
+TEST(Limits, OfFilesThereIsAnEndForRootToo) {
+    Limits limits;
+    EXPECT_TRUE(limits.set(abi::limit_open_files, {10, 1U << 20}, true));
+    EXPECT_EQ(limits.set(abi::limit_open_files, {10, (1U << 20) + 1}, true).error(),
+              Errc::not_permitted);
+}
+
 }  // namespace
 }  // namespace kidney::kernel

@@ -36,7 +36,10 @@ struct ProcessFacts {
     std::int32_t memory_adjustment = 0;  ///< oom_score_adj
     std::uint32_t policy = 0, real_time_priority = 0;
     std::uint32_t last_cpu = 0, switches = 0;
-    std::uint32_t exit_code = 0;  ///< of a zombie, as wait(2) tells it
+    std::uint32_t cpus = 1;  ///< where it may run; bit n is CPU n
+    std::uint32_t queued_signals = 0;
+    std::uint64_t queued_signals_limit = 0;  ///< of its user
+    std::uint32_t exit_code = 0;             ///< of a zombie, as wait(2) tells it
     std::uint32_t exit_signal = 0;
     bool is_privileged = false, may_be_privileged = false;  ///< all capabilities, or none
     bool no_new_rights = false;
@@ -126,6 +129,26 @@ inline void write_stat(const ProcessFacts& f, TextOutput& out) noexcept {
            : state == 'Z' ? "zombie"
                           : "disk sleep";
 }
+/// The members of a set as people write them: 0-2,5.
+inline void write_ranges(std::uint32_t set, TextOutput& out) noexcept {
+    bool is_first = true;
+    for (std::uint32_t at = 0; at < 32; ++at) {
+        if ((set >> at & 1U) == 0) {
+            continue;
+        }
+        std::uint32_t last = at;
+        while (last < 31 && (set >> (last + 1) & 1U) != 0) {
+            ++last;
+        }
+        out.write(is_first ? "" : ",");
+        format_to(out, "{}", at);
+        if (last != at) {
+            format_to(out, "-{}", last);
+        }
+        is_first = false;
+        at = last;
+    }
+}
 /// /proc/N/status, the lines that ps, top and scripts read.
 inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
     format_to(out, "Name:\t{}\nUmask:\t0{}{}{}\n", static_cast<const char*>(f.name.data()),
@@ -149,16 +172,22 @@ inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
         kib("RssFile", std::uint64_t{f.file_pages} * 4);
         kib("RssShmem", std::uint64_t{f.shared_memory_pages} * 4);
     }
-    format_to(out, "\nThreads:\t{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n",
-              f.threads, 0U, f.pending, f.blocked);
+    format_to(out, "\nThreads:\t{}\nSigQ:\t{}/{}", f.threads, f.queued_signals,
+              f.queued_signals_limit);
+    format_to(out, "\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n", 0U, f.pending,
+              f.blocked);
     format_to(out, "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", f.ignored, f.caught);
     constexpr std::uint64_t all = 0x1ff'ffff'ffff;
     const std::uint64_t effective = f.is_privileged ? all : 0;
     const std::uint64_t permitted = f.may_be_privileged ? all : 0;
     format_to(out, "CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\n", 0U,
               permitted, effective, all);
-    format_to(out, "NoNewPrivs:\t{}\nSeccomp:\t0\nvoluntary_ctxt_switches:\t{}\n",
-              f.no_new_rights ? 1U : 0U, f.switches);
+    format_to(out, "CapAmb:\t{:016x}\n", 0U);
+    format_to(out, "NoNewPrivs:\t{}\nSeccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t{:x}\n",
+              f.no_new_rights ? 1U : 0U, f.cpus);
+    out.write("Cpus_allowed_list:\t");
+    write_ranges(f.cpus, out);
+    format_to(out, "\nvoluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t0\n", f.switches);
 }
 /// /proc/N/statm: size, resident, shared, text, library, data, dirty; in pages.
 inline void write_statm(const ProcessFacts& f, TextOutput& out) noexcept {

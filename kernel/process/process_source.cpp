@@ -1,5 +1,6 @@
 #include "kernel/process/process_source.hpp"
 
+#include "arch/i686/smp/online.hpp"
 #include "fs/mappable_node.hpp"
 #include "fs/procfs/standard_files.hpp"
 #include "kernel/boot_object.hpp"
@@ -241,6 +242,9 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     f.real_time_priority = p.scheduling.priority;
     f.exit_signal = p.exit_signal;
     f.minor_faults = p.faults;
+    f.cpus = arch::online_cpus().bits();
+    f.queued_signals = p.account->held(Holding::pending_signals);
+    f.queued_signals_limit = p.limits.pending_signals();
     if (p.thread != nullptr) {
         f.last_cpu = p.thread->cpu.load(std::memory_order_relaxed);
         f.switches = p.thread->switches;

@@ -337,6 +337,19 @@ TEST_F(ProcfsTest, AThreadIsDescribedLikeItsProcess) {
     EXPECT_EQ(inode("/proc/42/fdinfo/.."), inode("/proc/42"));
 }
 
+TEST_F(ProcfsTest, TellsWhereAProcessMayRunAndWhatWaitsForIt) {
+    const auto lines = [&](std::uint32_t cpus) {
+        processes.table[42].facts.cpus = cpus;
+        return *read("/proc/42/status");
+    };
+    processes.table[42].facts.queued_signals = 2;
+    processes.table[42].facts.queued_signals_limit = 100;
+    EXPECT_NE(lines(1).find("\nSigQ:\t2/100\n"), std::string::npos);
+    EXPECT_NE(lines(1).find("\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n"), std::string::npos);
+    EXPECT_NE(lines(0x27).find("\nCpus_allowed_list:\t0-2,5\n"), std::string::npos);
+    EXPECT_NE(lines(0xffff'ffff).find("\nCpus_allowed_list:\t0-31\n"), std::string::npos);
+}
+
 TEST_F(ProcfsTest, ValuesCanBeWritten) {
     const auto write = [&](const char* path, std::string_view text) -> Result<std::size_t> {
         auto file = vfs.open(at(), path, {.mode = {.write = true}}, {});

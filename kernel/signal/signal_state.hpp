@@ -143,11 +143,14 @@ public:
             const std::uint32_t signal = first.is_empty() ? open.lowest() : pick_urgent(first);
             const bool is_forced = forced_.contains(signal);
             forced_.erase(signal);
-            if (!is_forced && is_ignored(signal)) {
+            Disposition& d = dispositions_[signal - 1];
+            const DefaultAction action = default_action(signal);
+            // Continuing happened when the signal was sent.
+            const bool is_done = d.is_default() && action == DefaultAction::resume;
+            if (!is_forced && (is_done || is_ignored(signal))) {
                 discard(SignalSet::of(signal));
                 continue;
             }
-            Disposition& d = dispositions_[signal - 1];
             Delivery delivery;
             delivery.signal = signal;
             delivery.disposition = d;
@@ -158,10 +161,6 @@ public:
                     d.handler = abi::handler_default;
                 }
                 return delivery;
-            }
-            const DefaultAction action = default_action(signal);
-            if (action == DefaultAction::resume) {
-                continue;  // continuing happened when the signal was sent
             }
             delivery.kind = action == DefaultAction::stop   ? Delivery::Kind::stop
                             : action == DefaultAction::core ? Delivery::Kind::core

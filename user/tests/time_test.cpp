@@ -6,11 +6,13 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <sys/timex.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -321,6 +323,8 @@ CHECK_CASE(cpu_clocks_of_processes) {
     kill(pid, SIGKILL);
     check::wait_status(pid);
     EXPECT_ERRNO(clock_gettime(of_child, &used), EINVAL);
+    EXPECT_ERRNO(clock_settime(of_child, &used), EINVAL);
+    EXPECT_ERRNO(clock_settime(mine, &used), EPERM);
     EXPECT_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &a_little, nullptr), EINVAL);
     EXPECT_EQ(clock_nanosleep(CLOCK_MONOTONIC_RAW, 0, &a_little, nullptr), EOPNOTSUPP);
     EXPECT_EQ(clock_nanosleep(99, 0, &a_little, nullptr), EINVAL);
@@ -405,6 +409,22 @@ CHECK_CASE(a_timers_signal_tells_what_was_missed) {
     EXPECT_EQ(syscall(SYS_timer_delete, id), 0);
     EXPECT_EQ(sigwaitinfo(&set, &info), SIGRTMIN);
     EXPECT_ERRNO(sigtimedwait(&set, &info, &at_once), EAGAIN);
+}
+
+CHECK_CASE(a_signal_that_does_nothing_counts_what_was_missed) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCONT);
+    EXPECT_EQ(sigprocmask(SIG_BLOCK, &set, nullptr), 0);
+    const int id = create_timer(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGCONT, 0);
+    EXPECT_EQ(set_timer(id, {0, 1'000'000}, {0, 1'000'000}), 0);
+    for (int n = 0; n < 2; ++n) {
+        sleep_for(20'000'000);
+        EXPECT_EQ(sigprocmask(SIG_UNBLOCK, &set, nullptr), 0);
+        EXPECT(syscall(SYS_timer_getoverrun, id) >= 15);
+        EXPECT_EQ(sigprocmask(SIG_BLOCK, &set, nullptr), 0);
+    }
+    EXPECT_EQ(syscall(SYS_timer_delete, id), 0);
 }
 
 CHECK_CASE(setting_the_clock_moves_timers_that_follow_it) {
@@ -503,4 +523,39 @@ CHECK_CASE(a_moved_sleeper_is_woken_where_it_is) {
     EXPECT_EQ(syscall(SYS_futex, &words[0], 1, 9), 0);
     EXPECT_EQ(syscall(SYS_futex, &words[1], 1, 0), 1);  // none means one
     EXPECT_EQ(check::wait_status(pid), 0);
+}
+
+CHECK_CASE(the_more_urgent_sleeper_is_woken_first) {
+    int* const words = static_cast<int*>(
+        mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    EXPECT(words != MAP_FAILED);
+    const auto start = [&](int priority) {
+        const pid_t pid = check::fork_or_fail();
+        if (pid == 0) {
+            const sched_param how{priority};
+            if (priority != 0 && sched_setscheduler(0, SCHED_FIFO, &how) != 0) {
+                _Exit(2);
+            }
+            _Exit(syscall(SYS_futex, &words[0], 0, 0, nullptr) == 0 ? 0 : 1);
+        }
+        return pid;
+    };
+    // Moving those who sleep, there and back, tells how many they are.
+    const auto wait_for_sleepers = [&](int count) {
+        for (;;) {
+            const long there = syscall(SYS_futex, &words[0], 3, 0, 9, &words[1]);
+            if (syscall(SYS_futex, &words[1], 3, 0, 9, &words[0]) == count && there == count) {
+                break;
+            }
+            usleep(1000);
+        }
+    };
+    const pid_t usual = start(0);
+    wait_for_sleepers(1);
+    const pid_t urgent = start(5);
+    wait_for_sleepers(2);
+    for (const pid_t next : {urgent, usual}) {
+        EXPECT_EQ(syscall(SYS_futex, &words[0], 1, 1), 1);
+        EXPECT_EQ(waitpid(-1, nullptr, 0), next);
+    }
 }

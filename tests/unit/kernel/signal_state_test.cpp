@@ -200,6 +200,16 @@ TEST(SignalState, ForkHandsOnWhatItsGroupWasSentMeanwhile) {
     EXPECT_EQ(d->cause.code, si_user);
 }
 
+TEST(SignalState, WhatContinuingDiscardsIsHandedBack) {
+    SignalState s;
+    QueuedSignal of_timer;
+    s.set_blocked(SignalSet::of(sig_cont));
+    EXPECT_EQ(s.post(sig_cont, from_user, &of_timer), PostResult::pending);
+    s.set_blocked({});
+    EXPECT_FALSE(s.choose_next());
+    EXPECT_EQ(s.take_discarded(), &of_timer) << "its timer waits for it";
+}
+
 TEST(SignalState, ExecKeepsIgnored) {
     SignalState s;
     ASSERT_TRUE(s.set_disposition(sig_int, {.handler = handler_ignore}));

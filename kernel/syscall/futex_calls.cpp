@@ -73,8 +73,9 @@ Reply wait(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t 
     }
     const FutexKey key = TRY(key_of(self, word, operation));
     const DeadlineWatch watch(*self.thread, deadline);
-    const Status status = futexes.wait(key, bits, is_at(word, expected),
-                                       [&deadline]() noexcept { return deadline.instant(); });
+    const auto give_up_at = [&deadline]() noexcept { return deadline.instant(); };
+    const Status status =
+        futexes.wait(key, bits, is_at(word, expected), give_up_at, self.scheduling.priority);
     if (status) {
         return 0U;
     }

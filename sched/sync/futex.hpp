@@ -25,9 +25,9 @@ concept FutexKey = std::equality_comparable<K> && requires(const K& key) {
     { key.hash() } noexcept -> std::same_as<std::uint32_t>;
 };
 
-/// Who sleeps where. First come, first woken, among those whose bits the waker names.
-/// Cost: O(waiters in the bucket). Concurrency: any; the callables run without the lock and may
-/// sleep.
+/// Who sleeps where. The most urgent first, among them first come, first woken: of those whose bits
+/// the waker names. Cost: O(waiters in the bucket). Concurrency: any; the callables run without the
+/// lock and may sleep.
 template <ThreadControl Threads, FutexKey Key, const LockRank& Rank>
 class FutexTable {
 public:
@@ -38,14 +38,14 @@ public:
     FutexTable& operator=(const FutexTable&) = delete;
 
     /// Sleeps until a wake() of `key` names one of `bits`. `is_expected()` is the look at the word
-    /// (Result<bool>), `deadline()` tells the Instant at which to give up, each time anew.
-    /// Errors: would_block (the word is not as expected), what is_expected() fails with, timed_out,
-    /// interrupted.
+    /// (Result<bool>), `deadline()` tells the Instant at which to give up, each time anew. Of
+    /// higher `urgency` is who is woken first. Errors: would_block (the word is not as expected),
+    /// what is_expected() fails with, timed_out, interrupted.
     template <class IsExpected, class Deadline>
     [[nodiscard]] Status wait(const Key& key, std::uint32_t bits, IsExpected&& is_expected,
-                              Deadline&& deadline) noexcept {
+                              Deadline&& deadline, std::uint32_t urgency = 0) noexcept {
         typename Threads::Thread& self = Threads::current();
-        Waiter waiter(self, key, bits);
+        Waiter waiter(self, key, bits, urgency);
         {
             LockGuard guard(lock_);
             link(waiter);
@@ -109,7 +109,7 @@ public:
                     ++done;
                     --move;
                     if (from == to) {
-                        next = nullptr;  // it is behind all others now, where it would be met again
+                        next = nullptr;  // it is behind all its equals now, and would be met again
                     }
                 }
             }
@@ -120,11 +120,12 @@ public:
 private:
     /// Lives on the sleeper's stack.
     struct Waiter {
-        Waiter(typename Threads::Thread& t, const Key& k, std::uint32_t b) noexcept
-            : thread(t), key(k), bits(b) {}
+        Waiter(typename Threads::Thread& t, const Key& k, std::uint32_t b, std::uint32_t u) noexcept
+            : thread(t), key(k), bits(b), urgency(u) {}
         typename Threads::Thread& thread;
         Key key;
         std::uint32_t bits;
+        std::uint32_t urgency;
         bool linked = false;  ///< cleared by the waker: that is the message
         Waiter* next = nullptr;
         Waiter* previous = nullptr;
@@ -147,10 +148,14 @@ private:
         ++operations_;
         Bucket& bucket = bucket_of(w.key);
         w.linked = true;
-        w.next = nullptr;
         w.previous = bucket.last;
-        (w.previous == nullptr ? bucket.first : w.previous->next) = &w;
-        bucket.last = &w;
+        while (w.previous != nullptr && w.previous->urgency < w.urgency) {
+            w.previous = w.previous->previous;
+        }
+        Waiter*& place = w.previous == nullptr ? bucket.first : w.previous->next;
+        w.next = place;
+        (w.next == nullptr ? bucket.last : w.next->previous) = &w;
+        place = &w;
     }
     void unlink(Waiter& w) noexcept REQUIRES(lock_) {
         ++operations_;

@@ -198,6 +198,37 @@ struct NoMoveAfterAChange {
     void check() { require(table.wake(a, 9) + table.wake(b, 9) == 0, "left behind"); }
 };
 
+/// Whoever comes first, the more urgent one is woken first.
+struct UrgencyChooses {
+    static constexpr std::size_t threads = 3;
+    static constexpr std::size_t urgent = 2;
+    UrgencyChooses() { Good::reset(); }
+    Table<Good> table;
+    ExploredCpu::Atomic<std::uint32_t> asleep{0}, awake{0};
+    void run(std::size_t thread) {
+        if (thread != 0) {
+            const auto falls_asleep = [&]() noexcept -> Result<bool> {
+                asleep.fetch_add(1);
+                return true;
+            };
+            require(table.wait(a, 1, falls_asleep, &never, thread == urgent ? 5 : 0).has_value(),
+                    "not woken");
+            require((awake.fetch_add(1) == 0) == (thread == urgent), "woken out of turn");
+            return;
+        }
+        while (asleep.load() != 2) {
+            ExploredCpu::relax();
+        }
+        for (std::uint32_t n = 1; n <= 2; ++n) {
+            require(table.wake(a, 1) == 1, "one was not woken");
+            while (awake.load() != n) {
+                ExploredCpu::relax();
+            }
+        }
+    }
+    void check() {}
+};
+
 /// A single thread: each way to fail.
 struct Errors {
     static constexpr std::size_t threads = 1;
@@ -230,6 +261,7 @@ TEST(FutexExploration, NoWakeUpIsLost) {
     explores<SetAndWake<Good>>();
     explores<OneOfTwo<Good>>(1);
     explores<BitsChoose<Good>>(1);
+    explores<UrgencyChooses>(1);
 }
 TEST(FutexExploration, AWakeUpIsNotLostToASignalOrADeadline) {
     explores<WakeAgainstTheLimits<Good>>();

@@ -194,6 +194,7 @@ public:
         if (type_ != NodeType::regular) {
             return fail(Errc::unsuitable_device);
         }
+        note_access();  // nobody will tell what is read through a mapping
         return Ref<mm::PageSource>(Ref<TmpfsNode>::share(*this));
     }
     [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {

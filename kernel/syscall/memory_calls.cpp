@@ -99,15 +99,15 @@ Status describe(Process& self, std::uint32_t flags, Fd fd, std::uint32_t page,
         (!is_anonymous && (flags & MAP_HUGETLB) != 0)) {
         return fail(Errc::invalid_argument);
     }
+    if (page + pages < page) {
+        return fail(Errc::value_overflow);
+    }
     if (request.size > hal::user_end - VirtAddr(0) || (flags & MAP_HUGETLB) != 0) {
         return fail(Errc::no_memory);  // there are no huge pages
     }
     request.fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
     request.replace = (flags & MAP_FIXED_NOREPLACE) == 0;
     if (file != nullptr) {
-        if (page + pages < page) {
-            return fail(Errc::value_overflow);
-        }
         if (type == MAP_SHARED_VALIDATE && (flags & MAP_SYNC) != 0) {
             return fail(Errc::not_supported);
         }

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace {
@@ -767,6 +769,37 @@ CHECK_CASE(mmap_checks_its_flags) {
     unsigned char resident = 0;
     EXPECT_EQ(mincore(ready, page, &resident), 0);
     EXPECT_EQ(resident & 1, 1);
+}
+
+CHECK_CASE(mmap_checks_the_end_in_the_file) {
+    // The last page of the largest file, and more.
+    const int fd = memfd_create("short", 0);
+    for (const int flags : {MAP_SHARED, MAP_PRIVATE | MAP_ANONYMOUS}) {
+        EXPECT_ERRNO(syscall(SYS_mmap2, 0, 0xfffff000U, PROT_READ, flags, fd, 0xffffffffU),
+                     EOVERFLOW);
+        EXPECT_ERRNO(syscall(SYS_mmap2, 0, 2 * page, PROT_READ, flags, fd, 0xffffffffU), EOVERFLOW);
+        EXPECT_ERRNO(syscall(SYS_mmap2, 0, 0xfffff000U, PROT_READ, flags, fd, 0), ENOMEM);
+    }
+    EXPECT_EQ(close(fd), 0);
+}
+
+CHECK_CASE(mapping_a_file_is_an_access) {
+    const char* const name = "/tmp/memory_test_access";
+    const int fd = open(name, O_CREAT | O_TRUNC | O_RDWR, 0600);
+    EXPECT_EQ(write(fd, "text", 4), 4);
+    struct stat before{};
+    struct stat after{};
+    EXPECT_EQ(fstat(fd, &before), 0);
+    while (time(nullptr) <= before.st_atime) {
+        usleep(10'000);
+    }
+    void* const at = mmap(nullptr, page, PROT_READ, MAP_SHARED, fd, 0);
+    EXPECT(at != MAP_FAILED);
+    EXPECT_EQ(fstat(fd, &after), 0);
+    EXPECT(after.st_atime > before.st_atime);
+    EXPECT_EQ(munmap(at, page), 0);
+    EXPECT_EQ(close(fd), 0);
+    EXPECT_EQ(unlink(name), 0);
 }
 
 CHECK_CASE(there_is_a_limit_to_mappings) {

@@ -1,9 +1,10 @@
 /// The tree under RegionMap: intrusive, balanced, and every node knows the largest gap below it.
 ///
 /// An AVL tree whose nodes are threaded in address order as well, so neighbours cost nothing. The
-/// gap of a node is the free room between its predecessor and itself; each node sums up its
-/// subtree's gaps, which lets highest_gap() walk straight down. Boost.Intrusive's trees have no
-/// place for such a sum. Allocates nothing. Concurrency: none.
+/// gap of a node is the free room between its predecessor and itself; each node knows the largest
+/// gap of its subtree, which lets highest_gap() walk straight down. Changes only mark what they
+/// make stale, because most programs map below what they mapped last and no search is needed.
+/// Boost.Intrusive's trees have no place for such knowledge. Allocates nothing. Concurrency: none.
 #pragma once
 
 #include "kidney/core/address.hpp"
@@ -13,6 +14,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace kidney::mm {
 
@@ -23,8 +25,9 @@ struct GapTreeHook {
     std::array<Node*, 2> child{};  ///< lower, higher
     Node* previous = nullptr;
     Node* next = nullptr;
-    std::uint32_t largest_gap = 0;  ///< bytes; of the whole subtree
-    std::uint32_t height = 0;       ///< of the subtree; a leaf has 1
+    std::uint32_t largest_gap = 0;  ///< bytes; of the whole subtree, unless stale
+    std::uint8_t height = 0;        ///< of the subtree; a leaf has 1
+    bool is_stale = false;          ///< and so is every node above
 };
 
 /// `Node` derives from GapTreeHook<Node>, has a `range`, and tells by `reserved_start()` where the
@@ -40,7 +43,7 @@ public:
     [[nodiscard]] Node* last() const noexcept { return last_; }
 
     /// The first node that starts above an address, or nullptr. Cost of this and all that follow:
-    /// O(log n).
+    /// O(log n), amortised.
     [[nodiscard]] Node* upper_bound(VirtAddr address) const noexcept {
         Node* bound = nullptr;
         for (Node* at = root_; at != nullptr;) {
@@ -57,7 +60,9 @@ public:
         // One of the two neighbours has a free place on this side.
         const bool goes_below = next != nullptr && next->child[lower] == nullptr;
         Node* const parent = goes_below ? next : previous;
-        static_cast<GapTreeHook<Node>&>(node) = {};
+        node.child = {};
+        node.height = 1;
+        node.is_stale = false;
         node.parent = parent;
         node.previous = previous;
         node.next = next;
@@ -65,71 +70,50 @@ public:
         (previous == nullptr ? first_ : previous->next) = &node;
         (next == nullptr ? last_ : next->previous) = &node;
         changed(node);
+        balance(parent);
     }
 
     void erase(Node& node) noexcept {
         Node* const next = node.next;
         (node.previous == nullptr ? first_ : node.previous->next) = next;
         (next == nullptr ? last_ : next->previous) = node.previous;
-        Node* changed_below = node.parent;
+        Node* lower_by_one = node.parent;
         if (node.child[lower] == nullptr || node.child[higher] == nullptr) {
             put_in_place_of(node, node.child[node.child[lower] == nullptr ? higher : lower]);
         } else {
-            changed_below = next->parent == &node ? next : next->parent;
+            lower_by_one = next->parent == &node ? next : next->parent;
             replace_by_next(node, *next);
         }
-        settle(changed_below);
-        if (next != nullptr) {
-            settle(next);
-        }
+        make_stale(lower_by_one);
+        make_stale(next);
+        balance(lower_by_one);
     }
 
     /// The range of a node, or what it reserves, has changed, but not the order of nodes.
     void changed(Node& node) noexcept {
-        settle(&node);
-        if (node.next != nullptr) {
-            settle(node.next);
-        }
+        make_stale(&node);
+        make_stale(node.next);
     }
 
     /// Where the highest free room of `size` bytes (not 0) within [lowest, ceiling) starts if it
     /// is taken from the top, or address 0.
     [[nodiscard]] VirtAddr highest_gap(std::uint32_t size, VirtAddr lowest,
-                                       VirtAddr ceiling) const noexcept {
-        // Down along the ceiling: its neighbours, and the highest node on the way that has enough
-        // room right below it or in its lower subtree.
-        const Node* below = nullptr;
-        const Node* candidate = nullptr;
-        for (const Node* at = root_; at != nullptr;) {
-            if (at->range.start >= ceiling) {
-                at = at->child[lower];
-                continue;
+                                       VirtAddr ceiling) noexcept {
+        const Node* above = lower_bound(ceiling);
+        for (int n = 0; n < steps_before_search; ++n) {
+            const Node* const below = above == nullptr ? last_ : above->previous;
+            const VirtAddr floor = below == nullptr ? lowest : std::max(lowest, below->range.end());
+            const VirtAddr top =
+                above == nullptr ? ceiling : std::min(ceiling, above->reserved_start());
+            if (floor < top && top - floor >= size) {
+                return top - size;
             }
-            below = at;
-            if (std::max(gap_before(*at), gap_of(at->child[lower])) >= size) {
-                candidate = at;
+            if (below == nullptr) {
+                return VirtAddr(0);
             }
-            at = at->child[higher];
+            above = below;
         }
-        const Node* const above = below == nullptr ? first_ : below->next;
-        const VirtAddr floor = below == nullptr ? lowest : std::max(lowest, below->range.end());
-        if (above != nullptr) {
-            ceiling = std::min(ceiling, above->reserved_start());
-        }
-        if (floor < ceiling && ceiling - floor >= size) {
-            return ceiling - size;
-        }
-        while (candidate != nullptr && gap_before(*candidate) < size) {
-            candidate = candidate->child[lower];
-            while (gap_of(candidate->child[higher]) >= size) {
-                candidate = candidate->child[higher];
-            }
-        }
-        // The gap of the very first node begins at address 0.
-        return candidate != nullptr && candidate->reserved_start() - lowest >= size &&
-                       candidate->reserved_start() > lowest
-                   ? candidate->reserved_start() - size
-                   : VirtAddr(0);
+        return search_below(above->range.start, size, lowest);
     }
 
     /// Panics if the tree is not one. Cost: O(n). For tests.
@@ -147,9 +131,11 @@ public:
                                              height_of(at->child[higher])};
             KIDNEY_INVARIANT(heights[0] <= heights[1] + 1 && heights[1] <= heights[0] + 1,
                              "gap tree: balance");
-            KIDNEY_INVARIANT(at->height == 1 + std::max(heights[0], heights[1]) &&
-                                 at->largest_gap == largest_gap_at(*at),
-                             "gap tree: sums");
+            KIDNEY_INVARIANT(at->height == 1 + std::max(heights[0], heights[1]),
+                             "gap tree: height");
+            KIDNEY_INVARIANT(at->is_stale ? at->parent == nullptr || at->parent->is_stale
+                                          : at->largest_gap == largest_gap_at(*at),
+                             "gap tree: gaps");
         }
         KIDNEY_INVARIANT(previous == last_, "gap tree: last");
     }
@@ -157,12 +143,21 @@ public:
 private:
     static constexpr std::size_t lower = 0;
     static constexpr std::size_t higher = 1;
+    static constexpr int steps_before_search = 4;
 
     static std::uint32_t height_of(const Node* node) noexcept {
         return node == nullptr ? 0 : node->height;
     }
-    static std::uint32_t gap_of(const Node* node) noexcept {
-        return node == nullptr ? 0 : node->largest_gap;
+    /// The largest gap of a subtree. Looks at what is stale; no deeper than the tree is high.
+    static std::uint32_t gap_of(Node* node) noexcept {
+        if (node == nullptr) {
+            return 0;
+        }
+        if (node->is_stale) {
+            node->largest_gap = largest_gap_at(*node);
+            node->is_stale = false;
+        }
+        return node->largest_gap;
     }
     /// What a node reserves may reach over its predecessors: then there is no gap.
     static std::uint32_t gap_before(const Node& node) noexcept {
@@ -171,19 +166,58 @@ private:
         return to > from ? to - from : 0;
     }
     static std::uint32_t largest_gap_at(const Node& node) noexcept {
-        return std::max({gap_before(node), gap_of(node.child[lower]), gap_of(node.child[higher])});
+        const std::uint32_t below = std::max(gap_of(node.child[lower]), gap_of(node.child[higher]));
+        return std::max(gap_before(node), below);
     }
-    /// Sums up again what is below. False: nothing has changed.
-    static bool update(Node& node) noexcept {
-        const std::uint32_t height =
-            1 + std::max(height_of(node.child[lower]), height_of(node.child[higher]));
-        const std::uint32_t gap = largest_gap_at(node);
-        if (node.height == height && node.largest_gap == gap) {
-            return false;
+    static void make_stale(Node* node) noexcept {
+        for (; node != nullptr && !node->is_stale; node = node->parent) {
+            node->is_stale = true;
         }
-        node.height = height;
-        node.largest_gap = gap;
-        return true;
+    }
+    /// False: the height is what it was.
+    static bool update_height(Node& node) noexcept {
+        const auto height = static_cast<std::uint8_t>(
+            1 + std::max(height_of(node.child[lower]), height_of(node.child[higher])));
+        return std::exchange(node.height, height) != height;
+    }
+
+    /// The first node that does not start below an address, or nullptr.
+    [[nodiscard]] Node* lower_bound(VirtAddr address) const noexcept {
+        Node* bound = nullptr;
+        for (Node* at = root_; at != nullptr;) {
+            const bool is_below = at->range.start < address;
+            bound = is_below ? bound : at;
+            at = at->child[is_below ? higher : lower];
+        }
+        return bound;
+    }
+    /// As highest_gap(), in the gaps of nodes that start at `limit` or below it.
+    [[nodiscard]] VirtAddr search_below(VirtAddr limit, std::uint32_t size,
+                                        VirtAddr lowest) noexcept {
+        // Down along the limit: the highest node that has enough room right below it, or in its
+        // lower subtree.
+        Node* candidate = nullptr;
+        for (Node* at = root_; at != nullptr;) {
+            if (at->range.start > limit) {
+                at = at->child[lower];
+                continue;
+            }
+            if (std::max(gap_before(*at), gap_of(at->child[lower])) >= size) {
+                candidate = at;
+            }
+            at = at->child[higher];
+        }
+        while (candidate != nullptr && gap_before(*candidate) < size) {
+            candidate = candidate->child[lower];
+            while (gap_of(candidate->child[higher]) >= size) {
+                candidate = candidate->child[higher];
+            }
+        }
+        // The gap of the very first node begins at address 0.
+        return candidate != nullptr && candidate->reserved_start() > lowest &&
+                       candidate->reserved_start() - lowest >= size
+                   ? candidate->reserved_start() - size
+                   : VirtAddr(0);
     }
 
     void put_in_place_of(const Node& old, Node* replacement) noexcept {
@@ -208,6 +242,7 @@ private:
             }
         }
         next.height = node.height;
+        next.is_stale = node.is_stale;
         next.largest_gap = node.largest_gap;
     }
 
@@ -222,23 +257,24 @@ private:
         }
         lifted.child[1 - side] = &top;
         top.parent = &lifted;
-        update(top);
-        update(lifted);
+        top.is_stale = lifted.is_stale = true;  // what is above them is stale already
+        update_height(top);
+        update_height(lifted);
     }
-    /// Restores balance and sums from a node upwards, as far as something changes.
-    void settle(Node* node) noexcept {
+    /// Restores balance from a node upwards, as far as heights change. All of them are stale.
+    void balance(Node* node) noexcept {
         while (node != nullptr) {
             Node* const parent = node->parent;
-            const std::uint32_t heights[] = {height_of(node->child[lower]),
-                                             height_of(node->child[higher])};
-            if (heights[0] > heights[1] + 1 || heights[1] > heights[0] + 1) {
-                const std::size_t tall = heights[0] > heights[1] ? lower : higher;
+            const std::uint32_t low = height_of(node->child[lower]);
+            const std::uint32_t high = height_of(node->child[higher]);
+            if (low > high + 1 || high > low + 1) {
+                const std::size_t tall = low > high ? lower : higher;
                 Node& child = *node->child[tall];
                 if (height_of(child.child[1 - tall]) > height_of(child.child[tall])) {
                     rotate(child, 1 - tall);
                 }
                 rotate(*node, tall);
-            } else if (!update(*node)) {
+            } else if (!update_height(*node)) {
                 return;
             }
             node = parent;

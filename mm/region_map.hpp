@@ -78,7 +78,7 @@ public:
 
     /// The highest free place of this size in [lowest, ceiling), or address 0.
     [[nodiscard]] VirtAddr find_gap(std::uint32_t size, VirtAddr lowest,
-                                    VirtAddr ceiling) const noexcept {
+                                    VirtAddr ceiling) noexcept {
         return tree_.highest_gap(size, lowest, ceiling);
     }
 

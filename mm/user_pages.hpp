@@ -255,7 +255,7 @@ private:
                 first_ = page;
             }
             last_ = page;
-            frames_[count_++] = frame;
+            frames_[count_++] = frame.value();
         }
 
     private:
@@ -263,13 +263,13 @@ private:
             if (count_ != 0) {
                 pages_.flush({first_, last_ + page_size - first_});
                 for (std::size_t i = 0; i < count_; ++i) {
-                    pages_.frames_.release(frames_[i]);
+                    pages_.frames_.release(FrameNumber(frames_[i]));
                 }
                 count_ = 0;
             }
         }
         UserPages& pages_;
-        std::array<FrameNumber, 64> frames_{};
+        std::array<std::uint32_t, 64> frames_;  ///< not cleared: most unmapped ranges are small
         std::size_t count_ = 0;
         VirtAddr first_;
         VirtAddr last_;

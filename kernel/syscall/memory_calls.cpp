@@ -86,6 +86,13 @@ std::uint32_t growth_limit(const Process& self) noexcept {
 /// not_supported, no_memory, and those of map_file().
 Status describe(Process& self, std::uint32_t flags, Fd fd, std::uint32_t page,
                 mm::MapRequest& request) noexcept {
+    // What malloc() asks for comes most often.
+    constexpr std::uint32_t plain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
+    constexpr std::uint32_t largest = hal::user_end - VirtAddr(0);
+    if ((flags | MAP_NORESERVE | MAP_STACK) == plain && page == 0 &&
+        request.size - 1 < largest) [[likely]] {
+        return {};
+    }
     const bool is_anonymous = (flags & MAP_ANONYMOUS) != 0;
     fs::File* const file = is_anonymous ? nullptr : TRY(self.files.get(fd));
     const std::uint32_t type = flags & MAP_TYPE;
@@ -102,7 +109,7 @@ Status describe(Process& self, std::uint32_t flags, Fd fd, std::uint32_t page,
     if (page + pages < page) {
         return fail(Errc::value_overflow);
     }
-    if (request.size > hal::user_end - VirtAddr(0) || (flags & MAP_HUGETLB) != 0) {
+    if (request.size > largest || (flags & MAP_HUGETLB) != 0) {
         return fail(Errc::no_memory);  // there are no huge pages
     }
     request.fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;

@@ -177,19 +177,25 @@ private:
 
     /// Moves the next component from rest_ to name_. True if it is the last one.
     [[nodiscard]] bool take_component() noexcept {
-        const std::size_t begin = rest_.find_first_not_of('/');
-        if (begin == std::string_view::npos) {
+        const char* const end = rest_.data() + rest_.size();
+        const char* const begin = skip_slashes(rest_.data(), end);
+        if (begin == end) {
             name_ = {};
             return true;
         }
-        rest_.remove_prefix(begin);
-        std::size_t end = 0;
-        while (end < rest_.size() && rest_[end] != '/') {
-            ++end;
+        const char* at = begin;
+        while (at != end && *at != '/') {
+            ++at;
         }
-        name_ = std::string_view(rest_.data(), end);
-        rest_.remove_prefix(end);
-        return rest_.find_first_not_of('/') == std::string_view::npos;
+        name_ = std::string_view(begin, static_cast<std::size_t>(at - begin));
+        rest_ = std::string_view(at, static_cast<std::size_t>(end - at));
+        return skip_slashes(at, end) == end;
+    }
+    [[nodiscard]] static const char* skip_slashes(const char* at, const char* end) noexcept {
+        while (at != end && *at == '/') {
+            ++at;
+        }
+        return at;
     }
 
     /// directory_ must be a directory, and searchable unless nothing is looked up in it.

@@ -111,9 +111,9 @@ public:
         if (flags.create) {
             TRY(room.reserve());
         }
-        const Ref<Vnode> node =
-            flags.create ? TRY(open_or_create(walk, context, flags, permissions, created))
-                         : TRY(open_existing(walk, flags));
+        Ref<Vnode> node = flags.create
+                              ? TRY(open_or_create(walk, context, flags, permissions, created))
+                              : TRY(open_existing(walk, flags));
         const NodeType type = node->type();
         if (type == NodeType::directory &&
             (flags.mode.write || flags.control || flags.create || flags.truncate)) {
@@ -125,9 +125,10 @@ public:
         if (!created) {
             TRY(check_open(walk, *node, flags));
         }
-        Ref<File> file = TRY(open_node(node, flags.mode, room));
+        Vnode& regular = *node;  // which the file keeps then
+        Ref<File> file = TRY(open_node(std::move(node), flags.mode, room));
         if (flags.truncate && type == NodeType::regular && !created) {
-            TRY(change_size(context.credentials, *node, 0));
+            TRY(change_size(context.credentials, regular, 0));
         }
         return file;
     }

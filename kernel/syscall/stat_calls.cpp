@@ -230,7 +230,8 @@ Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std:
     }
     // A pipe has attributes, but no node.
     const fs::Attributes attributes = TRY(node ? (*node)->attributes() : argument.attributes(true));
-    const bool is_mount_root = node && (*node)->file_system().root() == *node;
+    const bool is_mount_root = attributes.type == fs::NodeType::directory && node &&
+                               (*node)->file_system().root() == *node;
     TRY(put_user(UserPtr<struct statx>(to), statx_of(attributes, is_mount_root)));
     return 0U;
 }

@@ -89,8 +89,8 @@ Status describe(Process& self, std::uint32_t flags, Fd fd, std::uint32_t page,
     // What malloc() asks for comes most often.
     constexpr std::uint32_t plain = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
     constexpr std::uint32_t largest = hal::user_end - VirtAddr(0);
-    if ((flags | MAP_NORESERVE | MAP_STACK) == plain && page == 0 &&
-        request.size - 1 < largest) [[likely]] {
+    if ((flags | MAP_NORESERVE | MAP_STACK) == plain && page == 0 && request.size - 1 < largest)
+        [[likely]] {
         return {};
     }
     const bool is_anonymous = (flags & MAP_ANONYMOUS) != 0;

@@ -22,18 +22,21 @@ constexpr bool is_signal(std::uint32_t n) noexcept {
 namespace {
 
 /// Sets a disposition and tells the one before. Error: invalid_argument.
-Result<Disposition> change_disposition(Process& self, std::uint32_t signal,
-                                       const Disposition* next) noexcept {
-    Disposition before;
+Status change_disposition(Process& self, std::uint32_t signal, const Disposition* next,
+                          Disposition& before) noexcept {
+    bool has_discarded = false;
     {
         LockGuard guard(process_lock);
         before = self.signals.disposition(signal);
         if (next != nullptr) {
             TRY(self.signals.set_disposition(signal, *next));
         }
+        has_discarded = self.signals.has_discarded();
     }
-    settle_discarded(self);
-    return before;
+    if (has_discarded) {
+        settle_discarded(self);
+    }
+    return {};
 }
 
 /// What sigprocmask makes of the blocked set. Error: invalid_argument.
@@ -74,8 +77,8 @@ Reply rt_sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::SigAc
                   .restorer = a.restorer,
                   .mask = SignalSet(std::uint64_t{a.mask[1]} << 32 | a.mask[0])};
     }
-    const Disposition before =
-        TRY(change_disposition(self, signal, next.is_null() ? nullptr : &wanted));
+    Disposition before;
+    TRY(change_disposition(self, signal, next.is_null() ? nullptr : &wanted, before));
     if (!old.is_null()) {
         const std::uint64_t mask = before.mask.bits();
         TRY(put_user(old,
@@ -92,7 +95,9 @@ Reply signal(Process& self, std::uint32_t number, std::uint32_t handler) noexcep
         return fail(Errc::invalid_argument);
     }
     const Disposition wanted{.handler = handler, .flags = abi::sa_resethand | abi::sa_nodefer};
-    return TRY(change_disposition(self, number, &wanted)).handler;
+    Disposition before;
+    TRY(change_disposition(self, number, &wanted, before));
+    return before.handler;
 }
 
 Reply sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::OldSigAction> next,
@@ -108,8 +113,8 @@ Reply sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::OldSigAc
     if (!is_signal(signal)) {
         return fail(Errc::invalid_argument);
     }
-    const Disposition before =
-        TRY(change_disposition(self, signal, next.is_null() ? nullptr : &wanted));
+    Disposition before;
+    TRY(change_disposition(self, signal, next.is_null() ? nullptr : &wanted, before));
     TRY(put_user_if(old, {before.handler, low_word(before.mask), before.flags, before.restorer}));
     return 0U;
 }

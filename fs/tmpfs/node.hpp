@@ -200,7 +200,7 @@ public:
     [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
         return bytes_.page(index);
     }
-    void mark_dirty(std::uint32_t) noexcept override { touch(); }
+    void mark_dirty(std::uint32_t) noexcept override { touch(fs_.now()); }
     [[nodiscard]] Status remove(mm::PageSpan pages) noexcept override {
         return punch_hole(std::uint64_t{pages.first} << page_shift,
                           std::uint64_t{pages.count} << page_shift);
@@ -254,13 +254,14 @@ public:
         links_.fetch_add(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
     }
     [[nodiscard]] typename Fs::Directory& entries() noexcept { return entries_; }
-    void touch() noexcept EXCLUDES(bytes_.lock) {
+    [[nodiscard]] const FileTime& born() const noexcept { return born_; }
+    void touch(const FileTime& now) noexcept EXCLUDES(bytes_.lock) {
         LockGuard guard(bytes_.lock);
-        bytes_.modified = bytes_.changed = fs_.now();
+        bytes_.modified = bytes_.changed = now;
     }
-    void touch_change() noexcept EXCLUDES(bytes_.lock) {
+    void touch_change(const FileTime& now) noexcept EXCLUDES(bytes_.lock) {
         LockGuard guard(bytes_.lock);
-        bytes_.changed = fs_.now();
+        bytes_.changed = now;
     }
     // Guarded by Fs::names_lock_.
     TmpfsNode* parent_ = nullptr;   ///< of a directory that has a name

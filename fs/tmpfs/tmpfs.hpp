@@ -145,7 +145,7 @@ public:
                                            const NewNode& what) noexcept EXCLUDES(names_lock_) {
         Ref<Node> node = TRY(make_node(what));
         TRY(add(directory, name, node, true));
-        directory.touch();
+        directory.touch(node->born());
         return node;
     }
     [[nodiscard]] Result<Ref<Node>> create_unnamed(const NewNode& what, bool linkable) noexcept
@@ -162,8 +162,9 @@ public:
             node_gone();
             return added;
         }
-        directory.touch();
-        node.touch_change();
+        const FileTime time = now();
+        directory.touch(time);
+        node.touch_change(time);
         return {};
     }
     [[nodiscard]] Status unlink(Node& directory, std::string_view name, const Vnode& node) noexcept
@@ -176,8 +177,9 @@ public:
             directory.entries().erase(*removed);
             drop_link(directory, *removed->node);
         }
-        directory.touch();
-        removed->node->touch_change();
+        const FileTime time = now();
+        directory.touch(time);
+        removed->node->touch_change(time);
         Entry::destroy(heap_, removed);
         return {};
     }
@@ -189,12 +191,13 @@ public:
             Entry::destroy(heap_, fresh);
             return outcome;
         }
-        from.touch();
-        static_cast<Node&>(move.new_parent).touch();
-        moved->node->touch_change();  // `fresh` may be gone again already
+        const FileTime time = now();
+        from.touch(time);
+        static_cast<Node&>(move.new_parent).touch(time);
+        moved->node->touch_change(time);  // `fresh` may be gone again already
         Entry::destroy(heap_, moved);
         if (replaced != nullptr) {
-            replaced->node->touch_change();
+            replaced->node->touch_change(time);
             Entry::destroy(heap_, replaced);
         }
         return {};
@@ -212,10 +215,11 @@ public:
             change_parent(*b->node, to, from);
             std::swap(a->node, b->node);
         }
-        from.touch();
-        to.touch();
-        static_cast<Node&>(move.node).touch_change();
-        static_cast<Node&>(*move.replaced).touch_change();
+        const FileTime time = now();
+        from.touch(time);
+        to.touch(time);
+        static_cast<Node&>(move.node).touch_change(time);
+        static_cast<Node&>(*move.replaced).touch_change(time);
         return {};
     }
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept

@@ -225,7 +225,8 @@ private:
         const Index at = position(directory, name, hash_of(directory, name));
         if (at != none) {
             unlink(at);
-            dropped = std::exchange(entries_[at], Entry{});
+            dropped.directory = std::move(entries_[at].directory);
+            dropped.node = std::move(entries_[at].node);
             hand_ = at;  // the next name goes here, and drops nothing that is still good
         }
     }

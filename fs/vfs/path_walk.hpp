@@ -67,8 +67,12 @@ public:
         if (!directory_) {
             TRY(begin());
         }
-        while (!take_component()) {
+        for (;;) {
+            const bool is_last = take_component();
             TRY(check_directory());
+            if (is_last) {
+                return {};
+            }
             Ref<Vnode> next = TRY(look_up(name_));
             if (next->type() == NodeType::symlink) {
                 TRY(expand(*next));
@@ -76,7 +80,6 @@ public:
                 directory_ = std::move(next);
             }
         }
-        return check_directory();
     }
     [[nodiscard]] Vnode& directory() const noexcept { return *directory_; }
     /// The last component: empty for "/", else a name, "." or "..".
@@ -141,10 +144,13 @@ public:
         if (context_.credentials.is_root() && !includes(wanted, Access::execute)) {
             return {};
         }
-        return check_access(TRY(node.attributes()), context_.credentials, wanted);
+        return check_attributes(node, wanted);
     }
 
 private:
+    [[gnu::noinline]] Status check_attributes(Vnode& node, Access wanted) const noexcept {
+        return check_access(TRY(node.attributes()), context_.credentials, wanted);
+    }
     static constexpr std::size_t large_bytes = 2 * max_path;
 
     [[nodiscard]] Status begin() noexcept {

@@ -113,8 +113,11 @@ public:
         }
         Ref<Vnode> node = flags.create
                               ? TRY(open_or_create(walk, context, flags, permissions, created))
-                              : TRY(open_existing(walk, flags));
+                              : TRY(walk.to_node(!flags.no_follow));
         const NodeType type = node->type();
+        if (type == NodeType::symlink) {
+            return fail(flags.directory ? Errc::not_directory : Errc::too_many_symlinks);
+        }
         if (type == NodeType::directory &&
             (flags.mode.write || flags.control || flags.create || flags.truncate)) {
             return fail(Errc::is_directory);
@@ -288,14 +291,6 @@ private:
         return open_node(TRY(directory->create_unnamed(node, !flags.exclusive)), flags.mode);
     }
 
-    [[nodiscard]] static Result<Ref<Vnode>> open_existing(Walk& walk,
-                                                          const OpenFlags& flags) noexcept {
-        Ref<Vnode> node = TRY(walk.to_node(!flags.no_follow));
-        if (node->type() == NodeType::symlink) {
-            return fail(flags.directory ? Errc::not_directory : Errc::too_many_symlinks);
-        }
-        return node;
-    }
     [[nodiscard]] Result<Ref<Vnode>> open_or_create(Walk& walk, const PathContext& context,
                                                     const OpenFlags& flags, Permissions permissions,
                                                     bool& created) noexcept {

@@ -40,11 +40,11 @@ public:
     /// Error: no_memory, when there is nothing left to reclaim. What was reclaimed may be of no use
     /// for the zone, or taken by others; then more is.
     [[nodiscard]] Result<FrameNumber> allocate(FrameZone zone) noexcept {
-        Result<FrameNumber> frame = frames_.allocate(zone);
-        while (!frame && reclaim(batch) > 0) [[unlikely]] {
-            frame = frames_.allocate(zone);
+        const Result<FrameNumber> frame = frames_.allocate(zone);
+        if (frame) [[likely]] {
+            return frame;
         }
-        return frame;
+        return allocate_reclaimed(zone);
     }
     /// For those who use the frames themselves and can wait: true, if it is worth another try.
     [[nodiscard]] std::size_t reclaim(std::size_t most) noexcept {
@@ -67,6 +67,15 @@ public:
     [[nodiscard]] std::size_t free_frames() const noexcept { return frames_.free_frames(); }
 
 private:
+    [[gnu::noinline]] Result<FrameNumber> allocate_reclaimed(FrameZone zone) noexcept {
+        while (reclaim(batch) > 0) {
+            if (const Result<FrameNumber> frame = frames_.allocate(zone)) {
+                return frame;
+            }
+        }
+        return fail(Errc::no_memory);
+    }
+
     Frames& frames_;
     std::array<std::atomic<FrameReclaimer*>, 2> reclaimers_{};
 };

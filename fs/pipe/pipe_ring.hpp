@@ -55,11 +55,7 @@ public:
     /// no_memory.
     [[nodiscard]] Result<FrameNumber> page_behind() noexcept {
         Slot& next = slot(used_);
-        if (!next.has_page) {
-            next.piece.frame = TRY(frames_.allocate(mm::FrameZone::direct));
-            next.has_page = true;
-        }
-        return next.piece.frame;
+        return next.has_page ? next.piece.frame : add_page(next);
     }
     /// The first `size` bytes of page_behind() are the last piece now.
     void push_page(std::uint16_t size, bool is_packet) noexcept {
@@ -138,6 +134,11 @@ private:
         bool has_page = false;  ///< and owns a reference to it, in use or not
     };
 
+    [[gnu::noinline]] Result<FrameNumber> add_page(Slot& to) noexcept {
+        to.piece.frame = TRY(frames_.allocate(mm::FrameZone::direct));
+        to.has_page = true;
+        return to.piece.frame;
+    }
     [[nodiscard]] Slot& slot(std::uint32_t n) noexcept {
         return slots_[(first_ + n) & (capacity() - 1)];
     }

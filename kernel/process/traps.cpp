@@ -104,11 +104,14 @@ bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noex
     }
     ++self->faults;
     Status resolved = self->memory->handle_fault(fault);
-    if (!resolved && resolved.error() == Errc::no_memory) [[unlikely]] {
-        resolved = resolve_without_memory(*self, fault, frame.from_user());
-    }
-    if (resolved) {
+    if (resolved) [[likely]] {
         return true;
+    }
+    if (resolved.error() == Errc::no_memory) {
+        resolved = resolve_without_memory(*self, fault, frame.from_user());
+        if (resolved) {
+            return true;
+        }
     }
     if (!frame.from_user()) {
         return false;  // a system call reports EFAULT

@@ -235,14 +235,14 @@ public:
     /// Error invalid_argument: SIGKILL and SIGSTOP keep their default. Ignoring a signal discards a
     /// pending one. Flags that mean nothing are forgotten: a program can ask which are known.
     Status set_disposition(std::uint32_t signal, const Disposition& d) noexcept {
-        if (unblockable.contains(signal)) {
+        if (signal == abi::sig_kill || signal == abi::sig_stop) {
             return fail(Errc::invalid_argument);
         }
-        Disposition& own = dispositions_[signal - 1];
-        own = d;
-        own.flags &= abi::sa_known;
-        own.mask = d.mask.without(unblockable);
-        if (is_ignored(signal)) {
+        dispositions_[signal - 1] = {.handler = d.handler,
+                                     .flags = d.flags & abi::sa_known,
+                                     .restorer = d.restorer,
+                                     .mask = d.mask.without(unblockable)};
+        if (is_ignored(signal)) [[unlikely]] {
             discard(SignalSet::of(signal));
         }
         return {};
@@ -329,7 +329,7 @@ private:
         }
     }
     /// `set` is not pending any more.
-    void discard(SignalSet set) noexcept {
+    [[gnu::noinline]] void discard(SignalSet set) noexcept {
         pending_ = pending_.without(set);
         single_ = single_.without(set);
         while (QueuedSignal* const q = queue_.take(set)) {

@@ -1,11 +1,13 @@
 #include "kernel/exec/exec.hpp"
 
 #include "arch/i686/cpu/instructions.hpp"
+#include "arch/i686/vdso/vdso.hpp"
 #include "kernel/devices.hpp"
 #include "kernel/exec/elf_file.hpp"
 #include "kernel/exec/loader.hpp"
 #include "kernel/exec/script.hpp"
 #include "kernel/exec/stack_image.hpp"
+#include "kernel/memory/layout.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/signal/frame.hpp"
@@ -128,6 +130,8 @@ Result<StackLayout> write_stack(const Identity& who, const LoadedProgram& progra
         .entry = program.entry,
         .interpreter_base = program.interpreter_base,
         .program_headers = program.program_headers,
+        .vdso = layout::user_vdso,
+        .system_call_entry = arch::vdso_entry(),
         .program_header_count = program.program_header_count,
         .uid = who.user.real,
         .euid = who.user.effective,

@@ -31,6 +31,7 @@ struct StackImageInput {
     std::string_view executable;  ///< the path given to execve, for AT_EXECFN
     std::span<const std::byte, 16> random;
     VirtAddr entry, interpreter_base, program_headers;
+    VirtAddr vdso, system_call_entry;  ///< the shared code of all programs, and a call in it
     std::uint32_t program_header_count = 0;
     std::uint32_t uid = 0, euid = 0, gid = 0, egid = 0;
     std::uint32_t hardware_capabilities = 0;  ///< CPUID(1).edx
@@ -38,7 +39,7 @@ struct StackImageInput {
     bool secure = false;
 };
 
-inline constexpr std::uint32_t auxv_pairs = 20;
+inline constexpr std::uint32_t auxv_pairs = 22;
 
 /// The addresses of the finished image.
 struct StackLayout {
@@ -100,9 +101,10 @@ void write_stack_words(const StackImageInput& in, const StackLayout& at, Put&& p
     };
     put_strings(in.argc);
     put_strings(in.envc);
-    // Linux's order, which programs may not rely on and some do. Without AT_SYSINFO and
-    // AT_SYSINFO_EHDR: there is no vDSO, and one alone is fatal.
+    // Linux's order, which programs may not rely on and some do.
     const std::uint32_t auxv[auxv_pairs][2] = {
+        {AT_SYSINFO, in.system_call_entry.value()},
+        {AT_SYSINFO_EHDR, in.vdso.value()},
         {AT_MINSIGSTKSZ, in.signal_frame_size},
         {AT_HWCAP, in.hardware_capabilities},
         {AT_PAGESZ, page_size},

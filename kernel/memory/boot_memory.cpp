@@ -2,6 +2,7 @@
 
 #include "arch/i686/boot/boot.hpp"
 #include "arch/i686/boot/layout.h"
+#include "arch/i686/vdso/vdso.hpp"
 #include "kernel/kernel.hpp"
 #include "kidney/core/log.hpp"
 #include "mm/early_frames.hpp"
@@ -72,6 +73,20 @@ private:
     mm::EarlyFrames& early_;
 };
 
+FrameNumber frame_of(const void* page) noexcept {
+    return FrameNumber::containing(
+        PhysAddr(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(page)) - KERNEL_BASE));
+}
+
+/// Every program's view of the clock and of the vDSO.
+void show_to_programs(KernelTables& tables) noexcept {
+    static_assert(layout::user_clock.value() == USER_CLOCK &&
+                  layout::user_vdso.value() == USER_VDSO);
+    tables.set(layout::user_clock, frame_of(&arch::clock_state), {.user = true, .global = true});
+    tables.set(layout::user_vdso, frame_of(arch::vdso_image),
+               {.executable = true, .user = true, .global = true});
+}
+
 std::uint32_t next_device_page = 0;  // boot CPU only
 
 }  // namespace
@@ -85,6 +100,7 @@ void start_memory(const BootInfo& info) noexcept {
     KernelTables& tables = k.tables.create();
     const arch::ImagePlace image = arch::image_place();
     tables.create(direct_end.value(), {image.code, image.constants, image.variables}, zeroed);
+    show_to_programs(tables);
     Mmu::activate(tables.root().address());
 
     PhysMap& phys = k.phys_map.create(tables);

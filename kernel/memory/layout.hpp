@@ -6,6 +6,7 @@
 ///     0xF8000000  kernel stacks, each above an unmapped guard
 ///     0xFE000000  device registers
 ///     0xFFC00000  per-CPU windows on frames above the direct map
+///     0xFFFFD000  for programs to read: the clock, and the vDSO
 ///     0xFFFFF000  never mapped, so that small negative "pointers" fault
 ///
 /// All page tables of the range from 0xF8000000 are allocated at boot. Kernel entries of a page
@@ -35,7 +36,12 @@ inline constexpr VirtRange devices{VirtAddr(0xFE00'0000), 0x01C0'0000};
 inline constexpr std::uint32_t windows_per_cpu = 8;
 inline constexpr VirtRange windows{VirtAddr(0xFFC0'0000), max_cpus* windows_per_cpu* page_size};
 
+/// What programs may read.
+inline constexpr VirtAddr user_clock{0xFFFF'D000};
+inline constexpr VirtAddr user_vdso{0xFFFF'E000};
+
 static_assert(stacks.end() <= devices.start);
 static_assert(devices.end() <= windows.start);
+static_assert(windows.end() <= user_clock);
 
 }  // namespace kidney::kernel::layout

@@ -1,7 +1,6 @@
 #include "kernel/process/wall_clock.hpp"
 
 #include "kernel/config.hpp"
-#include "kidney/core/sequenced.hpp"
 
 #include <algorithm>
 
@@ -10,8 +9,6 @@ namespace {
 
 using WallClockLock = SpinLock<ranks::wall_clock>;
 constinit WallClockLock clock_lock;
-/// Wall clock minus monotonic clock.
-constinit Sequenced64 offset;
 constinit ClockWatcher* watchers GUARDED_BY(clock_lock) = nullptr;
 
 }  // namespace
@@ -21,7 +18,7 @@ Duration uptime() noexcept {
 }
 
 Duration wall_clock() noexcept {
-    return uptime() + Duration::nanoseconds(offset.load());
+    return uptime() + Duration::nanoseconds(arch::clock_state.time_of_day.load());
 }
 
 Status set_wall_clock(Duration since_epoch) noexcept {
@@ -33,7 +30,7 @@ Status set_wall_clock(Duration since_epoch) noexcept {
     if (since_epoch < now || since_epoch >= too_late) {
         return fail(Errc::invalid_argument);
     }
-    offset.store((since_epoch - now).count());
+    arch::clock_state.time_of_day.store((since_epoch - now).count());
     for (ClockWatcher* w = watchers; w != nullptr; w = w->next_) {
         w->changed_(*w);
     }

@@ -30,7 +30,7 @@ ROWS = (
     Row("sys.getpid80", 335, 90, "getpid, int 0x80"),
     Row("sys.getppid", 372, None, "getppid through libc"),
     Row("sys.enosys", 228, None, "an unknown call"),
-    Row("sys.clock", 183, None, "clock_gettime (Linux: without a call, by vDSO)"),
+    Row("sys.clock", 183, None, "clock_gettime (without a system call, by vDSO)"),
     Row("sys.yield", 1032, 300, "sched_yield, nothing else to run"),
     Row("io.wrnull1", 697, 200, "write 1 B to /dev/null"),
     Row("io.rdzero1", 792, None, "read 1 B of /dev/zero"),

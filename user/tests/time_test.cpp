@@ -6,7 +6,9 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <elf.h>
 #include <sched.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -31,6 +33,42 @@ void sleep_for(long long nanoseconds) {
 }
 
 }  // namespace
+
+/// What a C library answers without a system call (by vDSO) must fit what the kernel says.
+CHECK_CASE(clocks_are_the_same_with_and_without_a_system_call) {
+    const auto by_call = [](clockid_t clock) {
+        long long at[2]{};
+        EXPECT_EQ(syscall(SYS_clock_gettime64, clock, at), 0);
+        return at[0] * 1000000000 + (at[1] & 0xffffffff);
+    };
+    for (const clockid_t clock :
+         {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME,
+          CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_PROCESS_CPUTIME_ID}) {
+        for (int i = 0; i < 100; ++i) {
+            const long long before = by_call(clock);
+            timespec at{};
+            EXPECT_EQ(clock_gettime(clock, &at), 0);
+            const long long between = at.tv_sec * 1000000000LL + at.tv_nsec;
+            EXPECT(before <= between);
+            EXPECT(between <= by_call(clock));
+        }
+    }
+}
+
+CHECK_CASE(the_shared_code_can_be_read_and_not_written) {
+    auto* const image = reinterpret_cast<char*>(getauxval(AT_SYSINFO_EHDR));
+    EXPECT(image != nullptr && std::memcmp(image, ELFMAG, SELFMAG) == 0);
+    for (char* const page : {image, image - 4096}) {  // the code, and the clock that it reads
+        const pid_t child = fork();
+        if (child == 0) {
+            *static_cast<volatile char*>(page) = 0;
+            _exit(0);
+        }
+        int status = 0;
+        EXPECT_EQ(waitpid(child, &status, 0), child);
+        EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    }
+}
 
 CHECK_CASE(the_monotonic_clock_never_goes_back) {
     long long last = now();

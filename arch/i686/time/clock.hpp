@@ -6,18 +6,22 @@
 
 #include "arch/i686/cpu/instructions.hpp"
 #include "drivers/timer/tick_scale.hpp"
+#include "kidney/core/address.hpp"
+#include "kidney/core/sequenced.hpp"
 #include "kidney/hal/clock.hpp"
 
 #include <cstdint>
 
 namespace kidney::arch {
 
-struct ClockState {
+/// Alone in its page, which programs may read (arch/i686/vdso).
+struct alignas(page_size) ClockState {
     std::uint64_t tsc_at_zero = 0;
     std::uint64_t tsc_hertz = 0;
     drivers::TickScale nanoseconds;
+    Sequenced64 time_of_day;  ///< minus what the clock says; kept by the kernel's wall clock
 };
-extern ClockState clock_state;  // time/clock.cpp; written once, at calibration
+extern ClockState clock_state;  // time/clock.cpp; the clock's part is written once, at calibration
 
 struct Clock {
     [[nodiscard]] static Instant now() noexcept {

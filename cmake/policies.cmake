@@ -1,7 +1,7 @@
 # Policy slots: what can be swapped, and which choice this build makes.
 #
-#   kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT buddy)
-#   kidney_policy(frame_allocator buddy mm/frames/buddy.hpp mm::BuddyAllocator)
+#   kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT buddy_bitmap)
+#   kidney_policy(frame_allocator buddy mm/frames/buddy.hpp mm::Buddy)
 #
 # A policy is one header and one kidney_policy() line. From the lines of a slot the build generates
 # `generated/policies/<slot>.hpp`, which includes every policy and defines

@@ -1,7 +1,10 @@
 # The policies of mm/. A new one is its header and one line here.
-kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT buddy)
-kidney_policy(frame_allocator bitmap_first_fit mm/frames/bitmap_first_fit.hpp mm::BitmapFirstFit)
-kidney_policy(frame_allocator buddy mm/frames/buddy.hpp mm::BuddyAllocator)
+kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT buddy_bitmap)
+kidney_policy(frame_allocator best_fit mm/frames/best_fit.hpp mm::BestFit)
+kidney_policy(frame_allocator buddy mm/frames/buddy.hpp mm::Buddy)
+kidney_policy(frame_allocator buddy_bitmap mm/frames/buddy_bitmap.hpp mm::BuddyBitmap)
+kidney_policy(frame_allocator first_fit mm/frames/first_fit.hpp mm::FirstFit)
+kidney_policy(frame_allocator next_fit mm/frames/next_fit.hpp mm::NextFit)
 
 kidney_slot(heap VARIABLE KIDNEY_HEAP DEFAULT size_class)
 kidney_policy(heap size_class mm/heap/size_class.hpp mm::SizeClass)

@@ -49,9 +49,9 @@ inline constexpr unsigned row_bits = 1U << row_order;
     return ones[order] << first;
 }
 
-/// Start of an aligned run of 2^order ones: rather one whose buddy is taken than half of a longer
-/// run. There must be one. All orders are computed, because a loop up to `order` mispredicts.
-[[nodiscard]] constexpr unsigned best_run(std::uint32_t word, unsigned order) noexcept {
+/// Starts of the aligned runs of 2^order ones that are no half of a longer one. All orders are
+/// computed, because a loop up to `order` mispredicts.
+[[nodiscard]] constexpr std::uint32_t single_runs(std::uint32_t word, unsigned order) noexcept {
     std::uint32_t starts[row_order + 2] = {word};
     for (unsigned k = 0; k < row_order; ++k) {
         starts[k + 1] = join_runs(starts[k], k);
@@ -60,8 +60,14 @@ inline constexpr unsigned row_bits = 1U << row_order;
     const std::uint32_t longer = starts[order + 1];
     // A shift by a whole word is undefined; no run is longer than one, so `longer` is 0 there.
     const std::uint32_t second_halves = longer << (1U << order) % row_bits;
-    const std::uint32_t single = starts[order] & ~(longer | second_halves);
-    return static_cast<unsigned>(std::countr_zero(single != 0 ? single : starts[order]));
+    return starts[order] & ~(longer | second_halves);
+}
+
+/// Start of an aligned run of 2^order ones: rather one whose buddy is taken than half of a longer
+/// run. There must be one.
+[[nodiscard]] constexpr unsigned best_run(std::uint32_t word, unsigned order) noexcept {
+    const std::uint32_t single = single_runs(word, order);
+    return static_cast<unsigned>(std::countr_zero(single != 0 ? single : run_starts(word, order)));
 }
 
 static_assert(run_starts(0b1111'0110, 1) == 0b0101'0000);

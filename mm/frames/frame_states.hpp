@@ -54,7 +54,7 @@ public:
     }
 
     [[nodiscard]] std::uint32_t row_count() const noexcept { return row_count_; }
-    [[nodiscard]] FrameRow& row(std::uint32_t index) noexcept { return rows_[index]; }
+    [[nodiscard]] FrameRow& row(std::uint32_t index) const noexcept { return rows_[index]; }
     [[nodiscard]] FrameNumber frame(std::uint32_t index) const noexcept {
         return FrameNumber(base_ + index);
     }

@@ -1,7 +1,7 @@
 /// Kernel stacks: reuse, running out of frames at every page, and giving back under pressure.
 #include "kernel/memory/kernel_stacks.hpp"
 
-#include "mm/frames/buddy.hpp"
+#include "mm/frames/buddy_bitmap.hpp"
 #include "tests/fakes/faulty_frames.hpp"
 #include "tests/unit/mm/memory_machine.hpp"
 

@@ -2,8 +2,8 @@
 ///
 /// The law says only what must be possible; this is how well it is done, and a policy that takes
 /// whatever came back last would fail.
-#include "mm/frames/bitmap_first_fit.hpp"
-#include "mm/frames/buddy.hpp"
+#include "mm/frames/buddy_bitmap.hpp"
+#include "mm/frames/first_fit.hpp"
 #include "tests/laws/report.hpp"
 
 #include <gtest/gtest.h>
@@ -53,7 +53,7 @@ private:
     A allocator_;
 };
 
-using Policies = testing::Types<BitmapFirstFit, BuddyAllocator>;
+using Policies = testing::Types<BuddyBitmap, FirstFit>;
 TYPED_TEST_SUITE(FramePlacement, Policies);
 
 // Half of the memory is free: eight blocks at best.

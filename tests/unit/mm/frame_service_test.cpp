@@ -2,8 +2,8 @@
 #include "mm/frame_service.hpp"
 
 #include "mm/frame_setup.hpp"
-#include "mm/frames/bitmap_first_fit.hpp"
-#include "mm/frames/buddy.hpp"
+#include "mm/frames/buddy_bitmap.hpp"
+#include "mm/frames/first_fit.hpp"
 #include "tests/archetypes/counted_frames.hpp"
 #include "tests/archetypes/frame_allocator.hpp"
 #include "tests/fakes/faulty_frames.hpp"
@@ -81,7 +81,7 @@ std::size_t left_by(Frames& frames, mm::FrameClaim who, bool user_memory) {
 }
 
 TEST(FrameService, EveryoneLeavesSomethingToThoseWhoNeedItMore) {
-    using Frames = mm::FrameService<mm::BuddyAllocator, NullLock, Claimant>;
+    using Frames = mm::FrameService<mm::BuddyBitmap, NullLock, Claimant>;
     sim::RamArena ram(4096);
     const FrameRange all{FrameNumber(0), 4096};
     mm::EarlyFrames early({&all, 1}, {});

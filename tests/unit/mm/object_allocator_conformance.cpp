@@ -2,7 +2,7 @@
 /// catch.
 #include "kidney/mm/make.hpp"
 #include "mm/frame_service.hpp"
-#include "mm/frames/buddy.hpp"
+#include "mm/frames/buddy_bitmap.hpp"
 #include "policies/heap.hpp"
 #include "sim/ram_arena.hpp"
 #include "tests/fakes/fake_heap.hpp"

@@ -6,7 +6,7 @@
 #include "mm/early_frames.hpp"
 #include "mm/frame_service.hpp"
 #include "mm/frame_setup.hpp"
-#include "mm/frames/buddy.hpp"
+#include "mm/frames/buddy_bitmap.hpp"
 #include "sim/mmu.hpp"
 #include "sim/ram_arena.hpp"
 #include "sim/user_memory.hpp"
@@ -25,7 +25,7 @@ constexpr LockRank mappings_rank{91, "mappings"};
 constexpr LockRank frames_rank{98, "frames"};
 
 using World = SimWorld<>;
-using Frames = mm::FrameService<mm::BuddyAllocator, World::SpinLock<frames_rank>>;
+using Frames = mm::FrameService<mm::BuddyBitmap, World::SpinLock<frames_rank>>;
 
 template <class Format>
 class MemoryOnMachine : public testing::Test {

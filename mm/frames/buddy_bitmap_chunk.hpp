@@ -1,7 +1,7 @@
 /// What the buddy system knows about 4 MiB: which rows are whole, and what the cut ones promise.
 ///
-/// A plain record; who changes what, and when, is in buddy.hpp. Cost: O(1). 36 bytes, 0.28 bits per
-/// frame.
+/// A plain record; who changes what, and when, is in buddy_bitmap.hpp. Cost: O(1). 36 bytes, 0.28
+/// bits per frame.
 #pragma once
 
 #include "mm/frames/frame_row.hpp"

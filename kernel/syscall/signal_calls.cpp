@@ -21,9 +21,11 @@ constexpr bool is_signal(std::uint32_t n) noexcept {
 
 namespace {
 
-/// Sets a disposition and tells the one before. Error: invalid_argument.
-Status change_disposition(Process& self, std::uint32_t signal, const Disposition* next,
-                          Disposition& before) noexcept {
+/// Sets a disposition and tells the one before. Error: invalid_argument. Inlined, so that what is
+/// handed over stays in registers: runtimes set handlers often.
+[[gnu::always_inline]] inline Status change_disposition(Process& self, std::uint32_t signal,
+                                                        const Disposition* next,
+                                                        Disposition& before) noexcept {
     bool has_discarded = false;
     {
         LockGuard guard(process_lock);

@@ -49,9 +49,13 @@ inline constexpr unsigned row_bits = 1U << row_order;
     return ones[order] << first;
 }
 
-/// Starts of the aligned runs of 2^order ones that are no half of a longer one. All orders are
-/// computed, because a loop up to `order` mispredicts.
-[[nodiscard]] constexpr std::uint32_t single_runs(std::uint32_t word, unsigned order) noexcept {
+/// Where aligned runs of 2^order ones start.
+struct RunStarts {
+    std::uint32_t all;     ///< halves of longer runs, too
+    std::uint32_t single;  ///< those whose buddy is not free
+};
+/// All orders are computed, because a loop up to `order` mispredicts.
+[[nodiscard]] constexpr RunStarts find_runs(std::uint32_t word, unsigned order) noexcept {
     std::uint32_t starts[row_order + 2] = {word};
     for (unsigned k = 0; k < row_order; ++k) {
         starts[k + 1] = join_runs(starts[k], k);
@@ -60,14 +64,14 @@ inline constexpr unsigned row_bits = 1U << row_order;
     const std::uint32_t longer = starts[order + 1];
     // A shift by a whole word is undefined; no run is longer than one, so `longer` is 0 there.
     const std::uint32_t second_halves = longer << (1U << order) % row_bits;
-    return starts[order] & ~(longer | second_halves);
+    return {starts[order], starts[order] & ~(longer | second_halves)};
 }
 
 /// Start of an aligned run of 2^order ones: rather one whose buddy is taken than half of a longer
 /// run. There must be one.
 [[nodiscard]] constexpr unsigned best_run(std::uint32_t word, unsigned order) noexcept {
-    const std::uint32_t single = single_runs(word, order);
-    return static_cast<unsigned>(std::countr_zero(single != 0 ? single : run_starts(word, order)));
+    const auto [all, single] = find_runs(word, order);
+    return static_cast<unsigned>(std::countr_zero(single != 0 ? single : all));
 }
 
 static_assert(run_starts(0b1111'0110, 1) == 0b0101'0000);

@@ -76,10 +76,11 @@ public:
     /// a longer one: its buddy is taken, at least in part. Or `none`.
     [[nodiscard]] std::uint32_t find_maximal(unsigned order, std::uint32_t row) const noexcept {
         if (order < row_order) {
-            const std::uint32_t starts = single_runs(states_.row(row).free(), order);
+            const std::uint32_t starts = find_runs(states_.row(row).free(), order).single;
             return starts == 0 ? none : row * row_bits + lowest(starts);
         }
-        const std::uint32_t starts = single_runs(whole_[row / rows_per_chunk], order - row_order);
+        const std::uint32_t starts =
+            find_runs(whole_[row / rows_per_chunk], order - row_order).single;
         return (starts >> row % rows_per_chunk & 1U) == 0 ? none : row * row_bits;
     }
     [[nodiscard]] bool is_free(std::uint32_t block, unsigned order) const noexcept {

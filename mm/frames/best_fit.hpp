@@ -17,8 +17,6 @@
 #include "mm/frames/frame_map.hpp"
 #include "mm/frames/row_set.hpp"
 
-#include <array>
-
 namespace kidney::mm {
 
 class BestFit {
@@ -44,26 +42,18 @@ public:
     [[nodiscard]] std::size_t free_frames() const noexcept { return map_.free_frames(); }
 
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {
-        return FrameMap::metadata_bytes(span) +
-               std::size_t{orders} * FrameStates::chunks_of(span) * sizeof(std::uint32_t);
+        return FrameMap::metadata_bytes(span) + RowSets::metadata_bytes(span);
     }
     void attach(FrameRange span, std::span<std::byte> metadata) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span), "frames: metadata too small");
         map_.attach(span, metadata.data());
-        auto* words =
-            reinterpret_cast<std::uint32_t*>(metadata.data() + FrameMap::metadata_bytes(span));
-        for (RowSet& set : maximal_) {
-            set.attach(words, FrameStates::chunks_of(span));
-            words += FrameStates::chunks_of(span);
-        }
+        maximal_.attach(span, metadata.data() + FrameMap::metadata_bytes(span));
     }
     void add_region(FrameRange region) noexcept {
         map_.add(region, [&](std::uint32_t block, unsigned k) { file(block, k); });
     }
 
 private:
-    static constexpr unsigned orders = max_order.value() + 1;
-
     /// A maximal free block of this order, or FrameMap::none.
     [[nodiscard]] std::uint32_t find(unsigned k) noexcept {
         for (std::uint32_t row; (row = maximal_[k].first()) != RowSet::none;
@@ -84,8 +74,7 @@ private:
     }
 
     FrameMap map_;
-    std::array<RowSet, orders>
-        maximal_{};  ///< [k]: rows where a maximal block of order k may start
+    RowSets maximal_;  ///< [k]: rows where a maximal block of order k may start
 };
 
 static_assert(FrameAllocator<BestFit>);

@@ -16,8 +16,6 @@
 #include "mm/frames/frame_map.hpp"
 #include "mm/frames/row_set.hpp"
 
-#include <array>
-
 namespace kidney::mm {
 
 class FirstFit {
@@ -41,26 +39,18 @@ public:
     [[nodiscard]] std::size_t free_frames() const noexcept { return map_.free_frames(); }
 
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {
-        return FrameMap::metadata_bytes(span) +
-               std::size_t{orders} * FrameStates::chunks_of(span) * sizeof(std::uint32_t);
+        return FrameMap::metadata_bytes(span) + RowSets::metadata_bytes(span);
     }
     void attach(FrameRange span, std::span<std::byte> metadata) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span), "frames: metadata too small");
         map_.attach(span, metadata.data());
-        auto* words =
-            reinterpret_cast<std::uint32_t*>(metadata.data() + FrameMap::metadata_bytes(span));
-        for (RowSet& set : with_) {
-            set.attach(words, FrameStates::chunks_of(span));
-            words += FrameStates::chunks_of(span);
-        }
+        with_.attach(span, metadata.data() + FrameMap::metadata_bytes(span));
     }
     void add_region(FrameRange region) noexcept {
         map_.add(region, [&](std::uint32_t block, unsigned k) { file(block, k); });
     }
 
 private:
-    static constexpr unsigned orders = max_order.value() + 1;
-
     /// The rows of a chunk where a block of this order can start.
     [[nodiscard]] static constexpr std::uint32_t aligned_rows(unsigned order) noexcept {
         return order <= row_order ? ~0U : run_starts(~0U, order - row_order);
@@ -86,7 +76,7 @@ private:
     }
 
     FrameMap map_;
-    std::array<RowSet, orders> with_{};  ///< [k]: rows where a free block of order k may start
+    RowSets with_;  ///< [k]: rows where a free block of order k may start
 };
 
 static_assert(FrameAllocator<FirstFit>);

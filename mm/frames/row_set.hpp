@@ -1,4 +1,4 @@
-/// A set of rows (32 frames each) that knows its first member: three levels of bits.
+/// Sets of rows (32 frames each) that know their first member: three levels of bits.
 ///
 /// A bit of an upper level says that the word below it is not empty, so whatever the size of
 /// memory, the first member is found in three steps. A word of the lowest level is a chunk (4 MiB).
@@ -8,8 +8,10 @@
 
 #include "mm/frames/frame_states.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 
 namespace kidney::mm {
@@ -62,6 +64,29 @@ private:
     std::uint32_t top_ = 0;                                      ///< words of middle_
     std::array<std::uint32_t, max_chunks / row_bits> middle_{};  ///< chunks
     std::uint32_t* chunks_ = nullptr;                            ///< rows
+};
+
+/// A set for each order of block.
+class RowSets {
+public:
+    [[nodiscard]] static constexpr std::size_t metadata_bytes(FrameRange span) noexcept {
+        return std::size_t{orders} * FrameStates::chunks_of(span) * sizeof(std::uint32_t);
+    }
+    /// Makes all of them empty.
+    void attach(FrameRange span, std::byte* metadata) noexcept {
+        const std::uint32_t chunks = FrameStates::chunks_of(span);
+        auto* words = reinterpret_cast<std::uint32_t*>(metadata);
+        for (RowSet& set : sets_) {
+            set.attach(words, chunks);
+            words += chunks;
+        }
+    }
+    [[nodiscard]] RowSet& operator[](unsigned order) noexcept { return sets_[order]; }
+
+private:
+    static constexpr unsigned orders = max_order.value() + 1;
+
+    std::array<RowSet, orders> sets_{};
 };
 
 }  // namespace kidney::mm

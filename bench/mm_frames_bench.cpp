@@ -2,8 +2,8 @@
 /// beside the same job by hand. Times are per call.
 #include "bench/baselines/frame_lists.hpp"
 #include "bench/workloads/frames.hpp"
+#include "bench/workloads/ready.hpp"
 #include "kidney/core/type_list.hpp"
-#include "kidney/mm/frame_allocator.hpp"
 #include "policies/frame_allocator.hpp"
 
 #include <benchmark/benchmark.h>
@@ -11,25 +11,9 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace kidney::bench {
 namespace {
-
-/// A policy over 4 GiB of frames.
-template <mm::FrameAllocator A>
-class Ready : public A {
-public:
-    explicit Ready(std::uint32_t frames) {
-        const FrameRange span{FrameNumber(0), frames};
-        metadata_.resize(A::metadata_bytes(span));
-        A::attach(span, metadata_);
-        A::add_region(span);
-    }
-
-private:
-    std::vector<std::byte> metadata_;
-};
 
 template <class Workload, class Allocator>
 void measure(benchmark::State& state) {

@@ -19,13 +19,16 @@ namespace kidney::bench {
 class FreeListStack {
 public:
     static constexpr const char* name = "baseline_free_list";
+    [[nodiscard]] static double metadata_bits_per_frame(std::uint32_t) noexcept {
+        return 8.0 * sizeof(std::uint32_t);
+    }
     explicit FreeListStack(std::uint32_t frames) : next_(frames + 1) {
         for (std::uint32_t f = frames; f > 0; --f) {
             push(f);
         }
     }
-    [[nodiscard]] Result<FrameNumber> allocate(FrameOrder) noexcept {
-        if (top_ == 0) {
+    [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
+        if (order.value() != 0 || top_ == 0) {
             return fail(Errc::no_memory);
         }
         const std::uint32_t f = top_;
@@ -48,6 +51,9 @@ private:
 class LinuxStyleBuddy {
 public:
     static constexpr const char* name = "linux_style_buddy";
+    [[nodiscard]] static double metadata_bits_per_frame(std::uint32_t) noexcept {
+        return 8.0 * sizeof(Page);
+    }
     explicit LinuxStyleBuddy(std::uint32_t frames) : pages_(frames) {
         heads_.fill(none);
         for (std::uint32_t f = 0; f + top.frames() <= frames; f += top.frames()) {

@@ -50,14 +50,20 @@ def run_suite(name, program, options):
     return rows_of(content["benchmarks"])
 
 
+# What every entry has, and the counters that say how long a call took and how many requests were refused.
+OWN_FIELDS = {"real_time", "cpu_time", "iterations", "repetitions", "repetition_index", "threads", "family_index",
+              "per_family_instance_index", "call", "refused"}
+
+
 def rows_of(benchmarks):
-    """[{workload, subject, ns, ratio, refused}]: the fastest repetition of each, how it compares with its baseline, and
-    how many requests it refused (a policy may, see bench/workloads; the figure is then one of an easier run).
+    """[{workload, subject, ns, ratio, refused, figures}]: the fastest repetition of each, how it compares with its
+    baseline, how many requests it refused (a policy may, see bench/workloads; the figure is then one of an easier run),
+    and what else the suite counted. Figures take the place of the times: they are what such a suite is about.
 
     Names are workload/subject[/argument...]; a subject that starts with "baseline" is what the others are
     compared with. The fastest of several runs is the one that was disturbed least.
     """
-    best, refused = {}, {}
+    best, refused, figures = {}, {}, {}
     for entry in benchmarks:
         if entry.get("run_type") == "aggregate" or entry.get("error_occurred"):
             continue
@@ -68,13 +74,14 @@ def rows_of(benchmarks):
         figure = entry["cpu_time"] * scale
         best[key] = min(figure, best.get(key, figure))
         refused[key] = max(int(entry.get("refused", 0)), refused.get(key, 0))
+        figures[key] = {name: value for name, value in entry.items() if name not in OWN_FIELDS and isinstance(value, float)}
     baselines = {}
     for (workload, subject), figure in best.items():
         if subject.startswith("baseline"):
             baselines[workload] = min(figure, baselines.get(workload, figure))
     rows = [{"workload": workload, "subject": subject, "ns": figure,
              "ratio": figure / baselines[workload] if baselines.get(workload) else None,
-             "refused": refused[workload, subject]}
+             "refused": refused[workload, subject], "figures": figures[workload, subject]}
             for (workload, subject), figure in best.items()]
     return sorted(rows, key=lambda row: (natural(row["workload"]), not row["subject"].startswith("baseline"),
                                          row["subject"]))
@@ -93,6 +100,10 @@ def table(name, rows):
         if row["workload"] != workload:
             workload = row["workload"]
             print(f"  {workload}")
+        if row["figures"]:
+            figures = "  ".join(f"{name} {value:6.2f}" for name, value in row["figures"].items())
+            print(f"    {row['subject']:{width}} {figures}{refusals(row)}")
+            continue
         ratio = f"{row['ratio']:7.2f} x baseline" if row["ratio"] else ""
         print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio}{refusals(row)}")
 
@@ -119,6 +130,15 @@ def report(results):
         parts.append(f"<h2>{html.escape(name)}</h2>")
         for workload in dict.fromkeys(row["workload"] for row in rows):
             group = [row for row in rows if row["workload"] == workload]
+            names = list(group[0]["figures"])
+            if names:
+                parts.append(f"<h3>{html.escape(workload)}</h3><table><tr><th>subject" +
+                             "".join(f"<th>{html.escape(name)}" for name in names))
+                for row in group:
+                    parts.append(f"<tr><td>{html.escape(row['subject'] + refusals(row))}" +
+                                 "".join(f"<td class=number>{row['figures'][name]:.2f}" for name in names))
+                parts.append("</table>")
+                continue
             longest = max(row["ns"] for row in group) or 1
             parts.append(f"<h3>{html.escape(workload)}</h3><table><tr><th>subject<th>ns<th>ratio<th width=50%>")
             for row in group:

@@ -20,5 +20,29 @@ public:
 };
 
 static_assert(mm::FrameAllocator<FrameAllocatorArchetype>);
+static_assert(!mm::FrameBatches<FrameAllocatorArchetype>);
+static_assert(!mm::ReuseHint<FrameAllocatorArchetype>);
+static_assert(!mm::SharedFrameAllocator<FrameAllocatorArchetype>);
+
+/// All that a policy may offer besides.
+class FullFrameAllocatorArchetype : public FrameAllocatorArchetype {
+public:
+    static constexpr bool is_shared = true;
+    [[nodiscard]] std::size_t take_some(std::span<FrameNumber>) noexcept { return 0; }
+    void give_back_some(std::span<const FrameNumber>) noexcept {}
+    [[nodiscard]] bool reuse_at_once(FrameNumber) const noexcept { return false; }
+};
+static_assert(mm::FrameBatches<FullFrameAllocatorArchetype>);
+static_assert(mm::ReuseHint<FullFrameAllocatorArchetype>);
+static_assert(mm::SharedFrameAllocator<FullFrameAllocatorArchetype>);
+
+/// A policy that is one only on a given processor.
+struct FrameFamilyArchetype {
+    static constexpr const char* name = "family";
+    template <class C>
+    using For = FullFrameAllocatorArchetype;
+};
+static_assert(std::same_as<mm::FramesOf<FrameFamilyArchetype, int>, FullFrameAllocatorArchetype>);
+static_assert(std::same_as<mm::FramesOf<FrameAllocatorArchetype, int>, FrameAllocatorArchetype>);
 
 }  // namespace kidney::archetypes

@@ -6,6 +6,7 @@
 #include "kidney/hal/clock.hpp"
 #include "kidney/hal/interrupt_controller.hpp"
 #include "kidney/hal/mmu.hpp"
+#include "kidney/hal/per_cpu.hpp"
 #include "kidney/hal/port_io.hpp"
 #include "kidney/hal/user_memory.hpp"
 
@@ -49,5 +50,12 @@ struct TimerArchetype {
     static void disarm() noexcept {}
 };
 static_assert(hal::Timer<TimerArchetype>);
+
+struct PreemptionArchetype {
+    static void disable() noexcept {}
+    static void enable() noexcept {}
+};
+static_assert(hal::PreemptionControl<PreemptionArchetype>);
+static_assert(hal::CpuPin<hal::Pinned<PreemptionArchetype>>);
 
 }  // namespace kidney::archetypes

@@ -53,4 +53,56 @@ concept FrameAllocator = std::default_initializable<A> && FrameSource<A> && Fram
                              { A::name } -> std::convertible_to<const char*>;
                          };
 
+// What a policy may offer besides. Engines ask with `if constexpr`, for speed only: a policy that
+// has none of it works as well.
+
+/// Many single frames at once: what is cheap to hand out together, a row of a bitmap say.
+///   B1 take_some(out) takes at least one frame if there is room in `out` and one is free; frames
+///      out[0..n) are live blocks of order 0 then, and n is the answer
+///   B2 give_back_some(in) is free(f, 0) for each; F6 holds for each, for repetitions too
+/// Cost: less than the calls one by one. Frames that lie together in `in` are cheapest.
+template <class A>
+concept FrameBatches = FrameAllocator<A> &&
+                       requires(A& a, std::span<FrameNumber> out, std::span<const FrameNumber> in) {
+                           { a.take_some(out) } noexcept -> std::same_as<std::size_t>;
+                           { a.give_back_some(in) } noexcept -> std::same_as<void>;
+                       };
+
+/// Whether a frame that was just freed had better be handed out next (it is warm), or go back to
+/// its place so that a longer block may heal. A hint about a live frame: may read what others are
+/// writing, so atomically, without any lock.
+template <class A>
+concept ReuseHint = FrameAllocator<A> && requires(const A& a, FrameNumber frame) {
+    { a.reuse_at_once(frame) } noexcept -> std::same_as<bool>;
+};
+
+/// Several CPUs may be inside at once: nobody takes a lock for allocate, free, batches and hints.
+/// attach() and add_region() stay serial. F3 and F4 hold when nobody else is inside: free_frames()
+/// may lag meanwhile, and a block that is on its way is refused.
+template <class A>
+concept SharedFrameAllocator = FrameAllocator<A> && requires { requires A::is_shared; };
+
+namespace detail {
+template <class P, class C>
+struct FramesOf {
+    using type = P;
+};
+template <class P, class C>
+    requires requires { typename P::template For<C>; }
+struct FramesOf<P, C> {
+    using type = typename P::template For<C>;
+};
+}  // namespace detail
+
+/// The policy P on the processor C. One that needs atomics is a family
+///
+///     struct LlFree {
+///         static constexpr const char* name = "llfree";
+///         template <hal::AtomicsProvider C> using For = LlFreeAllocator<C>;
+///     };
+///
+/// and all others are themselves, whatever the processor.
+template <class P, class C>
+using FramesOf = typename detail::FramesOf<P, C>::type;
+
 }  // namespace kidney::mm

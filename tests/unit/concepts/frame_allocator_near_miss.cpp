@@ -48,5 +48,42 @@ static_assert(!mm::FrameAllocator<NoRegions> && !mm::FrameBookkeeping<NoRegions>
 static_assert(!mm::FrameAllocator<NotDefaultConstructible>);
 static_assert(!mm::FrameAllocator<NameIsNumber>);
 
+using Full = archetypes::FullFrameAllocatorArchetype;
+
+struct TakesOnly : Base {
+    std::size_t take_some(std::span<FrameNumber>) noexcept;
+};
+struct TakesIntoConst : Full {
+    std::size_t take_some(std::span<const FrameNumber>) noexcept;
+    std::size_t take_some(std::span<FrameNumber>) = delete;
+};
+struct GivesBackHowMany : Full {
+    std::size_t give_back_some(std::span<const FrameNumber>) noexcept;
+};
+struct HintWrites : Full {
+    bool reuse_at_once(FrameNumber) noexcept;
+};
+struct HintIsNumber : Full {
+    int reuse_at_once(FrameNumber) const noexcept;
+};
+struct SharedNever : Full {
+    static constexpr bool is_shared = false;
+};
+struct SharedSometimes : Full {
+    bool is_shared = true;
+};
+struct BatchesWithoutFree : Full {
+    void free(FrameNumber, FrameOrder) noexcept = delete;
+};
+
+static_assert(!mm::FrameBatches<TakesOnly>);
+static_assert(!mm::FrameBatches<TakesIntoConst>);
+static_assert(!mm::FrameBatches<GivesBackHowMany>);
+static_assert(!mm::FrameBatches<BatchesWithoutFree>);
+static_assert(!mm::ReuseHint<HintWrites>);
+static_assert(!mm::ReuseHint<HintIsNumber>);
+static_assert(!mm::SharedFrameAllocator<SharedNever>);
+static_assert(!mm::SharedFrameAllocator<SharedSometimes>);
+
 }  // namespace
 }  // namespace kidney

@@ -1,5 +1,6 @@
 /// Types that break one requirement of a hardware contract each: the concept must refuse them.
 #include "kidney/hal/page_fault.hpp"
+#include "kidney/hal/per_cpu.hpp"
 #include "tests/archetypes/hal.hpp"
 
 #include <cstddef>
@@ -73,6 +74,29 @@ struct TimerTakesDuration {
 static_assert(!hal::Clock<ClockInTicks>);
 static_assert(!hal::Clock<ClockNeedsObject>);
 static_assert(!hal::Timer<TimerTakesDuration>);
+
+// CpuPin and PreemptionControl
+struct PinTakesCpu {
+    explicit PinTakesCpu(CpuId) noexcept;
+    PinTakesCpu(const PinTakesCpu&) = delete;
+};
+struct PinMayThrow {
+    PinMayThrow();
+    PinMayThrow(const PinMayThrow&) = delete;
+};
+struct PinIsCopied {};
+struct EnableIsMissing {
+    static void disable() noexcept;
+};
+struct DisableMayThrow {
+    static void disable();
+    static void enable() noexcept;
+};
+static_assert(!hal::CpuPin<PinTakesCpu>);
+static_assert(!hal::CpuPin<PinMayThrow>);
+static_assert(!hal::CpuPin<PinIsCopied>);
+static_assert(!hal::PreemptionControl<EnableIsMissing>);
+static_assert(!hal::PreemptionControl<DisableMayThrow>);
 
 // UserMemory
 struct CopiesAllOrNothing {

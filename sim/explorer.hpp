@@ -137,6 +137,16 @@ public:
         wrote();
         return std::exchange(value_, static_cast<T>(value_ + n));
     }
+    T fetch_and(T n, std::memory_order = std::memory_order_seq_cst) noexcept {
+        switch_point();
+        wrote();
+        return std::exchange(value_, static_cast<T>(value_ & n));
+    }
+    T fetch_or(T n, std::memory_order = std::memory_order_seq_cst) noexcept {
+        switch_point();
+        wrote();
+        return std::exchange(value_, static_cast<T>(value_ | n));
+    }
     bool compare_exchange_strong(T& expected, T desired,
                                  std::memory_order = std::memory_order_seq_cst) noexcept {
         switch_point();

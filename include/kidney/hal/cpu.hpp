@@ -54,6 +54,8 @@ concept AtomicsProvider = requires(typename C::template Atomic<std::uint32_t>& a
     { a.store(v) } noexcept -> std::same_as<void>;
     { a.exchange(v) } noexcept -> std::same_as<std::uint32_t>;
     { a.fetch_add(v) } noexcept -> std::same_as<std::uint32_t>;
+    { a.fetch_and(v) } noexcept -> std::same_as<std::uint32_t>;
+    { a.fetch_or(v) } noexcept -> std::same_as<std::uint32_t>;
     { a.compare_exchange_strong(v, v) } noexcept -> std::same_as<bool>;
 };
 

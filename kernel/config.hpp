@@ -110,8 +110,14 @@ struct HeapContext {
 using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>, Claimants>;
 using Stacks = KernelStacks<KernelTables, Frames, Mmu, SpinLock<ranks::kernel_map>>;
 using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
-using Heap = mm::ReclaimingHeap<HeapPolicy::Heap<Frames, PhysMap, SpinLock<ranks::heap>>,
-                                ReclaimingFrames, HeapContext>;
+struct HeapEnvironment {
+    using Frames = kernel::Frames;
+    using Phys = PhysMap;
+    using Lock = SpinLock<ranks::heap>;
+    using Cpu = kernel::Cpu;
+    using Pin = hal::Pinned<Preemption>;
+};
+using Heap = mm::ReclaimingHeap<HeapPolicy::Heap<HeapEnvironment>, ReclaimingFrames, HeapContext>;
 using ReverseMap = mm::ReverseMap<Mutex<ranks::unmapping>, SpinLock<ranks::mappings>>;
 using MemoryEnvironment = mm::MemoryEnvironment<ReclaimingFrames, PhysMap, Heap, ReverseMap>;
 using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu, Heap,

@@ -7,5 +7,5 @@ kidney_policy(frame_allocator first_fit mm/frames/first_fit.hpp mm::FirstFit)
 kidney_policy(frame_allocator free_list mm/frames/free_list.hpp mm::FreeList)
 kidney_policy(frame_allocator next_fit mm/frames/next_fit.hpp mm::NextFit)
 
-kidney_slot(heap VARIABLE KIDNEY_HEAP DEFAULT size_class)
-kidney_policy(heap size_class mm/heap/size_class.hpp mm::SizeClass)
+kidney_slot(heap VARIABLE KIDNEY_HEAP DEFAULT slab)
+kidney_policy(heap slab mm/heap/slab_heap.hpp mm::SlabPolicy)

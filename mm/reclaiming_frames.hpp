@@ -77,7 +77,7 @@ private:
     }
 
     Frames& frames_;
-    std::array<std::atomic<FrameReclaimer*>, 2> reclaimers_{};
+    std::array<std::atomic<FrameReclaimer*>, 3> reclaimers_{};
 };
 
 }  // namespace kidney::mm

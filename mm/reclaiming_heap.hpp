@@ -1,8 +1,10 @@
-/// A heap that is only full when the caches are empty, too.
+/// A heap that is only full when the caches are empty, too; and that gives back what it keeps for
+/// later when others have no more.
 ///
 /// A wrapper that models the concept it wraps, as ReclaimingFrames does for frames.
 #pragma once
 
+#include "kidney/mm/frame_reclaimer.hpp"
 #include "kidney/mm/object_allocator.hpp"
 
 #include <atomic>
@@ -21,7 +23,7 @@ concept SleepContext = requires {
 /// `Base`; who allocates where it may sleep holds only mutexes that rank before the reclaimer's.
 /// Cost: that of `Base`, and when it has no more the reclaimer's.
 template <ObjectAllocator Base, class Reclaimer, SleepContext Context>
-class ReclaimingHeap final : public Base {
+class ReclaimingHeap final : public Base, public FrameReclaimer {
 public:
     using Base::Base;
 
@@ -37,6 +39,16 @@ public:
             object = allocate_slowly(bytes);
         }
         return object;
+    }
+
+    /// All that it can give. Unlike others it may be asked with any lock held that a heap's caller
+    /// may hold.
+    [[nodiscard]] std::size_t reclaim(std::size_t) noexcept override {
+        if constexpr (requires { Base::reclaim(); }) {
+            return Base::reclaim();
+        } else {
+            return 0;
+        }
     }
 
 private:

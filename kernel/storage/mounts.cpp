@@ -60,6 +60,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
     reclaiming_frames().add_reclaimer(k.page_cache.create(
         heap(), frames(), phys_map(), frames().reserve().highest() + PageCache::keep_free));
     reclaiming_frames().add_reclaimer(stacks());
+    reclaiming_frames().add_reclaimer(heap());
     heap().set_reclaimer(reclaiming_frames());
     k.vfs.create(heap());
 

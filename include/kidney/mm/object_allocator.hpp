@@ -21,4 +21,12 @@ concept ObjectAllocator = requires(A& a, const A& ca, void* object, std::size_t 
     { A::name } -> std::convertible_to<const char*>;
 };
 
+/// A heap that keeps free memory for later.
+///   O5 reclaim() gives what it can do without to its frames, and returns how many frames
+/// Where it is missing, freed memory goes back at once.
+template <class A>
+concept ReclaimableHeap = ObjectAllocator<A> && requires(A& a) {
+    { a.reclaim() } noexcept -> std::same_as<std::size_t>;
+};
+
 }  // namespace kidney::mm

@@ -4,6 +4,7 @@
 /// whatever came back last would fail.
 #include "mm/frames/buddy_bitmap.hpp"
 #include "mm/frames/first_fit.hpp"
+#include "mm/frames/fullest_region.hpp"
 #include "tests/laws/report.hpp"
 
 #include <gtest/gtest.h>
@@ -53,7 +54,7 @@ private:
     A allocator_;
 };
 
-using Policies = testing::Types<BuddyBitmap, FirstFit>;
+using Policies = testing::Types<BuddyBitmap, FirstFit, FullestRegion>;
 TYPED_TEST_SUITE(FramePlacement, Policies);
 
 // Half of the memory is free: eight blocks at best.

@@ -134,6 +134,8 @@ public:
 
 private:
     static constexpr std::uint32_t none = ~0U;
+    static constexpr unsigned region_order = 9;
+    static constexpr std::uint32_t frames_per_region = 1U << region_order;
     static constexpr std::uint32_t rows_per_region = frames_per_region / row_bits;
 
     // A region in 16 bits.

@@ -13,13 +13,10 @@
 
 namespace kidney::mm {
 
-inline constexpr unsigned region_order = 9;
-inline constexpr std::uint32_t frames_per_region = 1U << region_order;
-
 /// A bitmap of two levels.
 class RegionSet {
 public:
-    static constexpr std::uint32_t words = (1U << 20) / frames_per_region / row_bits;
+    static constexpr std::uint32_t words = (1U << 20) / 512 / row_bits;
 
     [[nodiscard]] bool is_empty() const noexcept { return (summary_[0] | summary_[1]) == 0; }
     /// The lowest region; there must be one.

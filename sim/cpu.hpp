@@ -117,6 +117,8 @@ struct Cpu {
     static void send_reschedule(CpuId target) noexcept {
         Machine::active()->send_reschedule(target);
     }
+    /// Fibers of one thread: what one has written, all see.
+    static void fence_everywhere() noexcept { detail::shared_access(); }
     [[nodiscard]] static HeldRanks& held_ranks() noexcept {
         static thread_local HeldRanks outside;
         Machine* const machine = Machine::active();

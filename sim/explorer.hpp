@@ -209,6 +209,8 @@ struct ExploredCpu {
         explored::switch_context(from, to);
     }
     static void send_reschedule(CpuId target) noexcept { explored::send_interrupt(target.value()); }
+    /// Interleavings are sequentially consistent.
+    static void fence_everywhere() noexcept { explored::switch_point(); }
     [[nodiscard]] static HeldRanks& held_ranks() noexcept { return explored::held_ranks(); }
 };
 static_assert(hal::Cpu<ExploredCpu>);

@@ -6,8 +6,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <linux/membarrier.h>
 #include <span>
+#include <sys/syscall.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace kidney::test {
@@ -35,6 +38,13 @@ struct StdCpu {
     }
     static void switch_context(Context&, Context&) noexcept {}
     static void send_reschedule(CpuId) noexcept {}
+    /// Linux makes the other threads of the process pass a barrier.
+    static void fence_everywhere() noexcept {
+        static const bool registered =
+            syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+        KIDNEY_INVARIANT(registered, "no membarrier(2) here");
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    }
     [[nodiscard]] static HeldRanks& held_ranks() noexcept { return state().held_ranks; }
 
 private:

@@ -78,6 +78,16 @@ concept Rescheduler = requires(CpuId target) {
     { C::send_reschedule(target) } noexcept -> std::same_as<void>;
 };
 
+/// A memory barrier that others pass, so that they need none of their own in a path that is taken
+/// often.
+///   C9 when fence_everywhere() returns, every CPU has passed a full memory barrier since the call
+/// A CPU answers even if its interrupts are off, as long as it is not for ever: while it waits in
+/// relax(), or when it lets interrupts in. So the caller may hold spin locks.
+template <class C>
+concept RemoteFence = requires {
+    { C::fence_everywhere() } noexcept -> std::same_as<void>;
+};
+
 /// The lock ranks that this CPU holds; debug bookkeeping of spin locks.
 template <class C>
 concept RankKeeper = requires {

@@ -40,6 +40,15 @@ static_assert(!hal::Cpu<SwitchMayThrow>);
 static_assert(!hal::Cpu<NoMessages> && !hal::Rescheduler<NoMessages>);
 static_assert(!hal::Cpu<RanksByValue> && !hal::RankKeeper<RanksByValue>);
 
+struct FencesOne {
+    static void fence_everywhere(CpuId) noexcept;
+};
+struct FenceMayThrow {
+    static void fence_everywhere();
+};
+static_assert(!hal::RemoteFence<FencesOne>);
+static_assert(!hal::RemoteFence<FenceMayThrow>);
+
 struct Window {
     std::span<std::byte, page_size> bytes() const noexcept;
 };

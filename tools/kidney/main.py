@@ -13,6 +13,7 @@ VERBS = {
     "run": ("verb_run", "build the images and boot them, to a shell prompt in this terminal"),
     "test": ("verb_test", "build and run all tests, or those with a label"),
     "bench": ("verb_bench", "run the benchmarks and write a report"),
+    "lab": ("verb_lab", "show what memory policies do to memory: tables, and a report with pictures"),
     "doctor": ("verb_doctor", "tell what is installed, what is missing and how to get it"),
     "setup": (None, "install what is missing (Debian and Ubuntu packages; asks sudo if needed)"),
 }

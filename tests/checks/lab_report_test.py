@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""The report of ./kidney lab frames, opened in headless Chromium: on a phone and on a desk, light and dark."""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+
+import chromium
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+SKIPPED = 77
+
+# How many different colours each canvas shows: one that is blank has one.
+COLOURS = """[...document.querySelectorAll("canvas")].map(canvas => {
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  return new Set(new Uint32Array(pixels.buffer)).size;
+})"""
+
+# What a download would have in it.
+DOWNLOADS = """Promise.all([...document.querySelectorAll("[data-csv]")].map(async button => {
+  let blob = null;
+  const before = URL.createObjectURL, click = HTMLAnchorElement.prototype.click;
+  URL.createObjectURL = made => { blob = made; return before.call(URL, made); };
+  HTMLAnchorElement.prototype.click = () => {};
+  button.click();
+  URL.createObjectURL = before;
+  HTMLAnchorElement.prototype.click = click;
+  return (await blob.text()).split("\\n").length - 1;
+}))"""
+
+# Presses keys on the first picture, and says what is read out.
+KEYS = """(() => {
+  const canvas = document.querySelector("#heat canvas");
+  canvas.focus();
+  for (const key of ["ArrowLeft", "ArrowUp"]) canvas.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  return document.activeElement === canvas ? canvas.closest("figure").querySelector("output").textContent : "no focus";
+})()"""
+
+
+def check(held, what):
+    if not held:
+        raise AssertionError(what)
+
+
+def look(browser, path, width, dark):
+    browser.open(path, width, dark=dark)
+    check(browser.ask("matchMedia('(prefers-color-scheme: dark)').matches") == dark, "the colour scheme is not the one asked for")
+    for workload in browser.ask("[...document.getElementById('workload').options].map(option => option.value)"):
+        browser.ask(f"document.getElementById('workload').value = '{workload}';"
+                    "document.getElementById('workload').dispatchEvent(new Event('change'))")
+        check(browser.ask("document.documentElement.scrollWidth <= innerWidth"), f"{width} px, {workload}: wider than the window")
+        colours = browser.ask(COLOURS)
+        check(len(colours) == 4 and min(colours) > 2, f"{width} px, {workload}: a picture is blank: {colours}")
+    said = browser.ask(KEYS)
+    check("MiB" in said and "After" in said, f"the arrow keys read out: {said}")
+    lines = browser.ask(DOWNLOADS)
+    check(len(lines) == 5 and min(lines) > 2, f"the CSV files have {lines} lines")
+    complaints = browser.complaints()
+    check(not complaints, f"the page complains: {complaints}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tree", required=True)
+    parser.add_argument("--save", metavar="DIR", help="keep pictures of the page there")
+    options = parser.parse_args()
+    if not chromium.program():
+        print("needs Chromium (package chromium)")
+        return SKIPPED
+    with tempfile.TemporaryDirectory() as folder, chromium.Chromium() as browser:
+        path = os.path.join(folder, "report.html")
+        subprocess.run([os.path.join(ROOT, "kidney"), "lab", "frames", "--tree", options.tree, "--memory", "8", "--seeds", "2",
+                        "--policy", "next_fit", "--policy", "buddy_bitmap", "--workload", "fpaper", "--workload", "machine",
+                        "--html", path], stdout=subprocess.DEVNULL, check=True)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        check("http" not in text, "the report speaks of the network")
+        for width, dark in ((390, False), (1280, True)):
+            look(browser, path, width, dark)
+            if options.save:
+                browser.save_picture(os.path.join(options.save, f"report-{width}.png"))
+    print("the report looks right at 390 and 1280 px")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -29,6 +30,8 @@ public:
     template <class A>
     [[nodiscard]] FrameNumber take(A& a, FrameOrder order) noexcept {
         if (const auto got = a.allocate(order)) {
+            // The compiler must not see through a pair of calls: a caller does something between.
+            std::atomic_signal_fence(std::memory_order_seq_cst);
             return *got;
         }
         ++refused_;
@@ -76,31 +79,62 @@ struct Burst64 : Customer {
     std::array<FrameNumber, 64> frames{};
 };
 
-/// Allocate all frames, free them in random order.
-struct Bulk : Customer {
-    static constexpr const char* name = "frames.bulk_random_free";
-    static constexpr std::size_t operations = 2 * std::size_t{frame_count};
-    template <class A>
-    void prepare(A&) {
-        order.resize(frame_count);
-        frames.resize(frame_count);
-        laws::Random random(1);
-        for (std::uint32_t i = 0; i < frame_count; ++i) {
+/// Frames that are taken one after another and given back in random order.
+struct Shuffled : Customer {
+    void resize(std::uint32_t count, std::uint32_t seed) {
+        order.resize(count);
+        frames.resize(count);
+        laws::Random random(seed);
+        for (std::uint32_t i = 0; i < count; ++i) {
             order[i] = i;
             std::swap(order[i], order[random.below(i + 1)]);
         }
     }
     template <class A>
-    void round(A& a) {
+    void take_all(A& a) noexcept {
         for (FrameNumber& frame : frames) {
             frame = take(a, single);
         }
+    }
+    template <class A>
+    void give_back_all(A& a) noexcept {
         for (const std::uint32_t i : order) {
             give_back(a, frames[i], single);
         }
     }
     std::vector<std::uint32_t> order;
     std::vector<FrameNumber> frames;
+};
+
+/// Allocate all frames (what is timed), or free them in random order (what is timed).
+template <bool Freeing>
+struct Bulk : Shuffled {
+    static constexpr const char* name = Freeing ? "frames.free_random" : "frames.bulk";
+    static constexpr std::size_t operations = frame_count;
+    template <class A>
+    void prepare(A& a) {
+        resize(frame_count, 1);
+        if constexpr (Freeing) {
+            take_all(a);
+        }
+    }
+    template <class A>
+    void round(A& a) {
+        if constexpr (Freeing) {
+            give_back_all(a);
+        } else {
+            take_all(a);
+        }
+    }
+    /// The other half, not timed.
+    template <class A>
+    void rewind(A& a) {
+        if constexpr (Freeing) {
+            take_all(a);
+        } else {
+            give_back_all(a);
+        }
+    }
 };
 
 /// At a steady occupancy: free a random live frame, allocate another.
@@ -143,12 +177,11 @@ struct Mix : Customer {
 };
 
 /// Mixed orders 0..9 at about 60 % occupancy, geometric or uniform: free a random live block,
-/// allocate one of the same order, or one of a random order.
-template <bool Uniform, bool Same>
+/// allocate one of a random order. Asking for the order that was just freed would flatter those who
+/// remember it.
+template <bool Uniform>
 struct Orders : Customer {
-    static constexpr const char* name =
-        Same ? (Uniform ? "frames.orders_uniform" : "frames.orders_geo")
-             : (Uniform ? "frames.other_orders_uniform" : "frames.other_orders_geo");
+    static constexpr const char* name = Uniform ? "frames.orders_uniform" : "frames.orders_geo";
     static constexpr std::size_t operations = 2 * 1024;
     struct Block {
         FrameNumber first;
@@ -186,11 +219,9 @@ struct Orders : Customer {
             __builtin_prefetch(&live[victims[(next + 8) % victims.size()]]);
             Block& block = live[victims[next % victims.size()]];
             give_back(a, block.first, block.order);
-            if constexpr (!Same) {
-                // Victims and newcomers are of one distribution, so the occupancy stays. The period
-                // is another one than the victims'.
-                block.order = orders[next_order++ % (orders.size() - 1)];
-            }
+            // Victims and newcomers are of one distribution, so the occupancy stays. The period is
+            // another one than the victims'.
+            block.order = orders[next_order++ % (orders.size() - 1)];
             block.first = take(a, block.order);
             ++next;
         }

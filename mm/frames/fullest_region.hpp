@@ -81,16 +81,34 @@ public:
         }
         return taken;
     }
+    /// Frames of a row that come one after another are given back together.
     void give_back_some(std::span<const FrameNumber> frames) noexcept {
-        for (const FrameNumber frame : frames) {
-            free(frame, FrameOrder(0));
+        for (std::size_t i = 0; i < frames.size();) {
+            const std::uint32_t index = index_of(frames[i]);
+            const std::uint32_t row = index / row_bits;
+            std::uint32_t together = 1U << index % row_bits;
+            std::uint32_t count = 1;
+            for (; ++i < frames.size(); ++count) {
+                const std::uint32_t next = frames[i].value() - base_;
+                const std::uint32_t bit = 1U << next % row_bits;
+                if (next / row_bits != row || (together & bit) != 0) {
+                    break;
+                }
+                together |= bit;
+            }
+            const std::uint32_t region = row / rows_per_region;
+            rows_.give_back_singles(row, together, (regions_[region] & ragged) != 0);
+            set_free(region, free_in(region) + count);
+            promise(region, 0);
         }
     }
-    /// Would this frame, if it were given back, be among the first to be handed out again?
+    /// Would this frame, if it were given back, be among the first to be handed out again? Its
+    /// region has no other free frame, or is the one that single frames come from just now.
     [[nodiscard]] bool reuse_at_once(FrameNumber frame) const noexcept {
         // relaxed: a hint, asked while others may be inside.
-        const auto state = std::atomic_ref(regions_[(frame.value() - base_) / frames_per_region]);
-        return (state.load(std::memory_order_relaxed) & free_mask) == 0;
+        const std::uint32_t region = (frame.value() - base_) / frames_per_region;
+        return region == source_.load(std::memory_order_relaxed) ||
+               (std::atomic_ref(regions_[region]).load(std::memory_order_relaxed) & free_mask) == 0;
     }
 
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
@@ -104,7 +122,11 @@ public:
     }
     void attach(FrameRange span, std::span<std::byte> metadata) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span), "frames: metadata too small");
-        *this = {};
+        by_free_ = {};
+        by_level_ = {};
+        stale_ = {};
+        free_ = 0;
+        source_.store(none, std::memory_order_relaxed);
         base_ = span.first.value() & ~(max_order.frames() - 1);
         region_count_ = regions_in(span);
         const std::uint32_t rows = region_count_ * rows_per_region;
@@ -185,8 +207,7 @@ private:
     void set_free(std::uint32_t region, std::uint32_t count) noexcept {
         const std::uint32_t before = free_in(region);
         set_state(region, regions_[region] - before + count);
-        free_ += count;
-        free_ -= before;
+        free_ += count - std::size_t{before};
         const unsigned from = set_of(before);
         const unsigned to = set_of(count);
         if (from != to) {
@@ -244,18 +265,21 @@ private:
     }
     /// Single frames of a region, row by row.
     [[nodiscard]] std::size_t take_from(std::uint32_t region, std::span<FrameNumber> out) noexcept {
+        const std::size_t most = std::min<std::size_t>(out.size(), free_in(region));
         std::uint32_t taken = 0;
-        for (std::uint32_t row = region * rows_per_region;
-             taken < out.size() && row < (region + 1) * rows_per_region; ++row) {
+        for (std::uint32_t row = region * rows_per_region; taken < most; ++row) {
             const std::uint32_t free = rows_.free(row);
             std::uint32_t left = free;
-            for (; left != 0 && taken < out.size(); left &= left - 1) {
-                out[taken++] = FrameNumber(base_ + row * row_bits +
-                                           static_cast<unsigned>(std::countr_zero(left)));
+            const std::uint32_t first = base_ + row * row_bits;
+            for (; left != 0 && taken < most; left &= left - 1) {
+                out[taken++] = FrameNumber(first + static_cast<unsigned>(std::countr_zero(left)));
             }
-            rows_.take_singles(row, free ^ left);
+            if (left != free) {
+                rows_.take_singles(row, free ^ left);
+            }
         }
         set_free(region, free_in(region) - taken);
+        source_.store(region, std::memory_order_relaxed);
         return taken;
     }
     /// A free block of less than a region: where the largest is the smallest that fits.
@@ -321,6 +345,7 @@ private:
     std::size_t free_ = 0;
     std::uint32_t base_ = 0;  ///< frame at position 0, a multiple of the largest block
     std::uint32_t region_count_ = 0;
+    std::atomic<std::uint32_t> source_{none};  ///< region that single frames were taken from last
 };
 
 static_assert(FrameBatches<FullestRegion> && ReuseHint<FullestRegion>);

@@ -159,6 +159,20 @@ public:
             }
         }
     }
+    /// Live -> free: each of these frames of a row by itself, after looking whether it is live.
+    void give_back_singles(std::uint32_t row, std::uint32_t frames, bool is_ragged) noexcept {
+        if (coded_[row] == 0 && !is_ragged) [[likely]] {
+            KIDNEY_INVARIANT((words_[row] & frames) == 0, "frames: freed block is not live");
+            words_[row] |= frames;
+            return;
+        }
+        for (; frames != 0; frames &= frames - 1) {
+            const std::uint32_t index =
+                row * row_bits + static_cast<unsigned>(std::countr_zero(frames));
+            KIDNEY_INVARIANT(is_live(index, 0, is_ragged), "frames: freed block is not live");
+            give_back(index, 0);
+        }
+    }
     /// Is there a live block of exactly this place and order? `is_ragged`: frames may be missing in
     /// its row (add() said so).
     [[nodiscard]] bool is_live(std::uint32_t index, unsigned order, bool is_ragged) const noexcept {

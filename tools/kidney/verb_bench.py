@@ -9,6 +9,7 @@ Leaves build/bench/<suite>.json and build/bench/report.html.
 import glob
 import html
 import json
+import math
 import os
 import subprocess
 import sys
@@ -47,7 +48,22 @@ def run_suite(name, program, options):
         raise Failure(f"the suite {name} failed:\n{result.stdout.strip()}")
     with open(report, encoding="utf-8") as file:
         content = json.load(file)
-    return rows_of(content["benchmarks"])
+    return rows_of(content["benchmarks"]), machine(content["context"])
+
+
+def machine(context):
+    """What a figure depends on beside the code: {commit, build, machine, load}, from what the suite wrote down."""
+    git = lambda *arguments: subprocess.run(["git", "-C", ROOT, *arguments], stdout=subprocess.PIPE, text=True).stdout.strip()
+    model = "unknown processor"
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), model)
+    return {"commit": git("describe", "--always", "--dirty"), "build": "host-release, 64-bit",
+            "machine": f"{context['num_cpus']} x {model}, {context['mhz_per_cpu']} MHz",
+            "load": "/".join(f"{value:.1f}" for value in context.get("load_avg", [])) or "unknown", "date": context["date"]}
+
+
+def machine_line(what):
+    return f"commit {what['commit']}, {what['build']}, {what['machine']}, load {what['load']}, {what['date']}"
 
 
 # What every entry has, and the counters that say how long a call took and how many requests were refused.
@@ -71,7 +87,8 @@ def rows_of(benchmarks):
         parts = [part for part in entry.get("run_name", entry["name"]).split("/") if ":" not in part]
         workload, subject, arguments = parts[0], parts[1] if len(parts) > 1 else "", parts[2:]
         key = ("/".join([workload, *arguments]), subject)
-        figure = entry["cpu_time"] * scale
+        # Of one call, if the suite says how many there are in a round.
+        figure = entry["call"] * 1e9 if "call" in entry else entry["cpu_time"] * scale
         best[key] = min(figure, best.get(key, figure))
         refused[key] = max(int(entry.get("refused", 0)), refused.get(key, 0))
         figures[key] = {name: value for name, value in entry.items() if name not in OWN_FIELDS and isinstance(value, float)}
@@ -92,10 +109,10 @@ def natural(text):
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in text.split("/")]
 
 
-def table(name, rows):
+def table(name, rows, what):
     width = max(len(row["subject"]) for row in rows)
     workload = None
-    print(f"\n{name}")
+    print(f"\n{name}: {machine_line(what)}")
     for row in rows:
         if row["workload"] != workload:
             workload = row["workload"]
@@ -121,13 +138,22 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
 
-def report(results):
+def bar_width(ns, group):
+    """Percent for a bar, and whether the scale is logarithmic: it is where the figures of a group span decades."""
+    shortest, longest = min(row["ns"] for row in group), max(row["ns"] for row in group)
+    if shortest > 0 and longest / shortest > 20:
+        # The shortest gets a bar of its own, half a decade.
+        return 100 * (math.log10(ns / shortest) + 0.5) / (math.log10(longest / shortest) + 0.5), True
+    return 100 * ns / (longest or 1), False
+
+
+def report(results, machines):
     path = os.path.join(OUTPUT, "report.html")
     parts = [f"<!doctype html><meta charset=utf-8><title>KidneyOS benchmarks</title><style>{STYLE}</style>",
              "<h1>KidneyOS benchmarks</h1><p>Fastest of three interleaved runs. The ratio is against the baseline of "
              "the same workload in the same run; 1.00 means: costs what hand-written code costs.</p>"]
     for name, rows in results.items():
-        parts.append(f"<h2>{html.escape(name)}</h2>")
+        parts.append(f"<h2>{html.escape(name)}</h2><p>{html.escape(machine_line(machines[name]))}")
         for workload in dict.fromkeys(row["workload"] for row in rows):
             group = [row for row in rows if row["workload"] == workload]
             names = list(group[0]["figures"])
@@ -139,14 +165,14 @@ def report(results):
                                  "".join(f"<td class=number>{row['figures'][name]:.2f}" for name in names))
                 parts.append("</table>")
                 continue
-            longest = max(row["ns"] for row in group) or 1
-            parts.append(f"<h3>{html.escape(workload)}</h3><table><tr><th>subject<th>ns<th>ratio<th width=50%>")
+            scale = " (logarithmic scale)" if bar_width(group[0]["ns"], group)[1] else ""
+            parts.append(f"<h3>{html.escape(workload)}</h3><table><tr><th>subject<th>ns<th>ratio<th width=50%>{scale}")
             for row in group:
                 kind = "bar baseline" if row["subject"].startswith("baseline") else "bar"
                 ratio = f"{row['ratio']:.2f}" if row["ratio"] else ""
                 parts.append(f"<tr><td>{html.escape(row['subject'] + refusals(row))}<td class=number>{row['ns']:.1f}"
                              f"<td class=number>{ratio}<td><div class='{kind}' "
-                             f"style='width:{100 * row['ns'] / longest:.1f}%'></div>")
+                             f"style='width:{bar_width(row['ns'], group)[0]:.1f}%'></div>")
             parts.append("</table>")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(parts))
@@ -170,13 +196,15 @@ def main(arguments):
         if not chosen:
             raise Failure(f"no suite '{options.name}'. The suites are: {', '.join(suites())}, guest", 2)
         tree = build.build("host-release", [os.path.basename(program) for program in chosen.values()])
-        results = {name: run_suite(name, os.path.join(tree, program), options) for name, program in chosen.items()}
-        results = {name: rows for name, rows in results.items() if rows}
-        for name, rows in results.items():
-            table(name, rows)
+        results, machines = {}, {}
+        for name, program in chosen.items():
+            rows, machines[name] = run_suite(name, os.path.join(tree, program), options)
+            if rows:
+                results[name] = rows
+                table(name, rows, machines[name])
         with open(os.path.join(OUTPUT, "summary.json"), "w", encoding="utf-8") as file:
-            json.dump(results, file, indent=1)
-        print(f"\nreport: {os.path.relpath(report(results))}")
+            json.dump({"machines": machines, **results}, file, indent=1)
+        print(f"\nreport: {os.path.relpath(report(results, machines))}")
         return 0
     except Failure as failure:
         say(failure)

@@ -14,6 +14,8 @@ VERBS = {
     "test": ("verb_test", "build and run all tests, or those with a label"),
     "bench": ("verb_bench", "run the benchmarks and write a report"),
     "lab": ("verb_lab", "show what memory policies do to memory: tables, and a report with pictures"),
+    "handout": ("verb_handout", "make the tree that students get for an assignment"),
+    "grade": ("verb_grade", "grade trees; in a student's tree: that tree, by the tests it came with"),
     "doctor": ("verb_doctor", "tell what is installed, what is missing and how to get it"),
     "setup": (None, "install what is missing (Debian and Ubuntu packages; asks sudo if needed)"),
 }

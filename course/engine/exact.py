@@ -1,0 +1,222 @@
+"""Judges that compare a policy with the reference, call by call: the policy is a process that answers questions
+(course/judge/wire.hpp), and so is the reference.
+
+`compare` says whether blocks come from where the assignment says (P1), and whether its counter counts right (S1).
+"""
+import os
+import select
+import struct
+import subprocess
+
+QUESTION = struct.Struct("<cBHII")
+ANSWER = struct.Struct("<c3xII")
+BATCH = 256  # questions under way at a time: less than a pipe holds
+SILENCE = 60  # seconds without an answer, a backstop: the sandbox ends what uses CPU time
+
+
+class Ended(Exception):
+    """The subject is gone, or says nothing."""
+
+
+class Subject:
+    """A policy in its process, started again when it has died."""
+
+    def __init__(self, command):
+        self.command = command
+        self.process = None
+        self.starts = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.stdin.close()
+            self.process.stdout.close()
+            self.process.wait()
+            self.process = None
+
+    def ask(self, questions):
+        """[(outcome, value, free frames)]; fewer than questions if it ended on the way (then it is stopped)."""
+        if self.process is None:
+            self.starts += 1
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=subprocess.DEVNULL, bufsize=0)
+        answers = []
+        for begin in range(0, len(questions), BATCH):
+            batch = questions[begin:begin + BATCH]
+            try:
+                self.process.stdin.write(b"".join(QUESTION.pack(*question) for question in batch))
+            except OSError:
+                pass  # what it has answered before counts
+            data = self._read(len(batch) * ANSWER.size)
+            answers += [ANSWER.unpack_from(data, at) for at in range(0, len(data) - ANSWER.size + 1, ANSWER.size)]
+            if len(data) < len(batch) * ANSWER.size:
+                self.stop()
+                break
+        return answers
+
+    def _read(self, size):
+        data = b""
+        out = self.process.stdout.fileno()
+        while len(data) < size:
+            if not select.select([out], [], [], SILENCE)[0]:
+                break
+            piece = os.read(out, size - len(data))
+            if not piece:
+                break
+            data += piece
+        return data
+
+
+class Random:
+    """The same numbers for the same seed for ever (xorshift, Marsaglia 2003)."""
+
+    def __init__(self, seed):
+        self.state = seed * 2654435761 % (1 << 32) or 1
+
+    def below(self, bound):
+        x = self.state
+        x ^= x << 13 & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= x << 5 & 0xFFFFFFFF
+        self.state = x
+        return x % bound
+
+
+class Plan:
+    """A span, its regions, and calls with names: ("a", name, order), ("f", name)."""
+
+    def __init__(self, span, regions, calls):
+        self.span, self.regions, self.calls = span, regions, calls
+
+    def opening(self):
+        return [(b"A", 0, 0, *self.span)] + [(b"R", 0, 0, *region) for region in self.regions]
+
+
+MAPS = (
+    ((0x1000, 64), ((0x1000, 64),)),
+    ((0x1003, 200), ((0x1003, 90), (0x1060, 7), (0x1080, 75))),
+    ((0x2000, 2048), ((0x2000, 1024), (0x2400, 1024))),
+    ((0x0FF0, 1500), ((0x0FF0, 700), (0x1300, 1), (0x1310, 400), (0x14A0, 300))),
+)
+
+
+def make_plan(seed):
+    random = Random(seed)
+    span, regions = MAPS[seed % len(MAPS)]
+    calls, live, named = [], [], 0
+    largest = 4 if span[1] < 256 else 8
+    for step in range(240):
+        grows = step // 40 % 2 == 0
+        if live and random.below(8) >= (6 if grows else 2):
+            calls.append(("f", live.pop(random.below(len(live)))))
+        else:
+            order = random.below(largest) if random.below(4) == 0 else random.below(3)
+            calls.append(("a", named, order))
+            live.append(named)
+            named += 1
+    return Plan(span, regions, calls)
+
+
+def play_reference(reference, plan, calls):
+    """[(call, question, answer, count)]. A block that was refused is never freed."""
+    reference.ask(plan.opening())
+    frames, played = {}, []
+    for call in calls:
+        if call[0] == "a":
+            question = (b"a", call[2], 0, 0, 0)
+        elif call[1] in frames:
+            question = (b"f", frames[call[1]][1], 0, frames.pop(call[1])[0], 0)
+        else:
+            continue
+        answer, count = reference.ask([question, (b"c", 0, 0, 0, 0)])
+        if answer[0] == b"s":
+            frames[call[1]] = (answer[1], call[2])
+        played.append((call, question, answer, count))
+    return played
+
+
+class Difference:
+    def __init__(self, at, expected, happened, verdict="broken"):
+        self.at, self.expected, self.happened, self.verdict = at, expected, happened, verdict
+
+
+def spoken(question, answer):
+    call = f"allocate({question[1]})" if question[0] == b"a" else f"free(0x{question[3]:x}, {question[1]})"
+    if question[0] == b"f" and answer[0] == b"d":
+        return call
+    return f"{call} -> {told(answer)}"
+
+
+def told(answer):
+    return {b"s": f"0x{answer[1]:x}", b"r": "no_memory" if answer[1] == 0 else "another error than no_memory",
+            b"t": "an invariant failure", b"d": "done"}.get(answer[0], "an answer that is none")
+
+
+def differ(subject, plan, played, what):
+    """The first Difference in "P1" (answers) or "S1" (counts), and how many calls agreed before."""
+    questions = [question for _, asked, _, _ in played for question in (asked, (b"c", 0, 0, 0, 0))]
+    opening = plan.opening()
+    answers = subject.ask(opening + questions)[len(opening):]
+    for at, (_, question, expected, count) in enumerate(played):
+        if len(answers) < 2 * at + 2:
+            return Difference(at, spoken(question, expected), "the program ended", "crashed"), at
+        happened, counted = answers[2 * at], answers[2 * at + 1]
+        if happened[:2] != expected[:2] and not (happened[0] == expected[0] == b"d"):
+            return (Difference(at, spoken(question, expected), told(happened)) if what == "P1" else None), at
+        if what == "S1" and counted[:2] != count[:2]:
+            seen = "there is no such member function" if counted[0] == b"x" else str(counted[1])
+            return Difference(at, f"{count[1]} after {spoken(question, expected)}", seen), at
+    return None, len(played)
+
+
+def shrink(subject, reference, plan, calls, what, budget=150):
+    """Leaves calls out as long as the difference stays."""
+    def still(candidate):
+        played = play_reference(reference, plan, candidate)
+        return differ(subject, plan, played, what)[0], played
+    size = max(len(calls) // 2, 1)
+    while budget > 0 and subject.starts < 12:
+        at, smaller = 0, False
+        while at < len(calls) and budget > 0 and subject.starts < 12:
+            candidate = calls[:at] + calls[at + size:]
+            budget -= 1
+            difference, played = still(candidate)
+            if difference:
+                calls = [call for call, _, _, _ in played[:difference.at + 1]]
+                smaller = True
+            else:
+                at += size
+        if size == 1 and not smaller:
+            break
+        size = max(size // 2, 1)
+    return still(calls)
+
+
+def compare(command, reference_command, what, seeds):
+    """(verdict, expected, happened, calls, checks) of "P1" or "S1"."""
+    checks = 0
+    with Subject(command) as subject, Subject(reference_command) as reference:
+        for seed in seeds:
+            plan = make_plan(seed)
+            played = play_reference(reference, plan, plan.calls)
+            difference, agreed = differ(subject, plan, played, what)
+            checks += agreed
+            if difference:
+                calls = [call for call, _, _, _ in played[:difference.at + 1]]
+                smaller, steps = shrink(subject, reference, plan, calls, what)
+                if smaller:  # a program that crashes now and then may refuse to do so again
+                    difference, played = smaller, steps
+                shown = [f"attach(0x{plan.span[0]:x}, {plan.span[1]})"]
+                shown += [f"add_region(0x{first:x}, {count})" for first, count in plan.regions]
+                shown += [spoken(question, answer) for _, question, answer, _ in played[:difference.at]]
+                return difference.verdict, difference.expected, difference.happened, shown, checks
+    if checks < 50:
+        return "not_judged", "answers that agree with the assignment long enough to look at the counter", \
+            f"only {checks} calls did", [], checks
+    return "kept", "", "", [], checks

@@ -1,0 +1,94 @@
+"""The student's tree: the project without what gives the solution away, and with the skeleton in its place."""
+import fnmatch
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+
+from assignment import ROOT, Mistake, fill
+
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+from project_files import project_files  # noqa: E402
+
+WHEN = "2026-01-01T00:00:00+0000"  # the same tree is the same commit
+
+
+def _matches(path, patterns):
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _edited(path, data, edits):
+    for edit in edits:
+        if edit["file"] != path:
+            continue
+        text = data.decode("utf-8")
+        if "drop_lines" in edit:
+            kept = [line for line in text.splitlines(keepends=True) if not re.search(edit["drop_lines"], line)]
+            text = "".join(kept)
+        else:
+            text = re.sub(edit["find"], lambda match: edit["replace"], text, flags=re.M | re.S)
+        if text == data.decode("utf-8"):
+            raise Mistake(f"the handout's edit of {path} changes nothing: {edit}")
+        data = text.encode("utf-8")
+    return data
+
+
+def kept_files(assignment):
+    """Names of the project's files that a student gets."""
+    handout = assignment.handout
+    return [path for path in project_files(ROOT)
+            if not _matches(path, handout["remove"]) or _matches(path, handout["keep"])]
+
+
+def contents(assignment, seed):
+    """{path: bytes} of the whole tree."""
+    values = assignment.variant(seed)
+    handout, mutants = assignment.handout, assignment.mutants
+    tree = {}
+    for path in kept_files(assignment):
+        full = os.path.join(ROOT, path)
+        if not os.path.islink(full):
+            with open(full, "rb") as file:
+                tree[path] = _edited(path, file.read(), filled_edits(handout.get("edits", []), values))
+    skeleton = os.path.join(assignment.folder, "skeleton")
+    for folder, _, files in os.walk(skeleton):
+        for name in files:
+            path = os.path.relpath(os.path.join(folder, name), skeleton)
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                tree[fill(path.removesuffix(".in"), values)] = fill(file.read(), values).encode()
+    for path, source in handout.get("pages", {}).items():
+        page = assignment.read(source).replace("](figures/", f"](course/{assignment.name}/figures/")
+        tree[path] = fill(page, {**values, "mutant_count": str(len(mutants))}).encode()
+    tree["course/handout.json"] = (json.dumps({"assignment": assignment.name, "variant": values["variant"]}) + "\n").encode()
+    return tree
+
+
+def filled_edits(edits, values):
+    return [{key: fill(text, values) if key == "replace" else text for key, text in edit.items()} for edit in edits]
+
+
+def is_executable(path):
+    return bool(os.path.exists(os.path.join(ROOT, path)) and os.stat(os.path.join(ROOT, path)).st_mode & stat.S_IXUSR)
+
+
+def make(assignment, seed, folder):
+    """Writes the tree into a folder that is empty or not there, with a history of one commit."""
+    if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
+        raise Mistake(f"{folder} is there already, and not empty")
+    tree = contents(assignment, seed)
+    for path, data in tree.items():
+        full = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "wb") as file:
+            file.write(data)
+        if is_executable(path):
+            os.chmod(full, 0o755)
+    environment = {"PATH": os.environ["PATH"], "HOME": folder, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_DATE": WHEN,
+                   "GIT_COMMITTER_DATE": WHEN}
+    for name in ("AUTHOR", "COMMITTER"):
+        environment[f"GIT_{name}_NAME"], environment[f"GIT_{name}_EMAIL"] = "KidneyOS course", "course@kidneyos.invalid"
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", f"course: hand out {assignment.name}"]):
+        subprocess.run(["git", "-C", folder, *command], check=True, env=environment)
+    return tree

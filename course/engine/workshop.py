@@ -1,0 +1,124 @@
+"""Compiles the programs of a grading: judges and references here, what students wrote in a sandbox.
+
+A program is made once for the same sources and kept under build/course, by the hash of all that goes into it.
+"""
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+
+from assignment import ROOT, Mistake, fill
+
+COMPILER = "clang++-19"
+COMMON = ["-std=c++20", "-O1", "-g", "-DKIDNEY_DEBUG", "-fuse-ld=lld"]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-gnu-statement-expression", "-Wno-gnu-statement-expression-from-macro-expansion",
+            "-ferror-limit=10", "-fno-color-diagnostics", "-ftemplate-backtrace-limit=4"]
+# Memory errors are seen, and branches counted: an endless loop ends after so many steps, on any machine.
+WATCHED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+COUNTED = ["-fsanitize-coverage=trace-pc,no-prune"]
+
+# All that a policy is compiled with. Of mm/frames it gets nothing: its books are its own.
+KIT = ("include/kidney", "tests/support/std_cpu.hpp", "tests/laws/frames", "tests/laws/report.hpp",
+       "tests/judge/subject.cpp", "tests/judge/subject.hpp", "course/judge/subject.cpp", "course/judge/wire.hpp")
+CACHE = os.path.join(ROOT, "build", "course")
+
+
+def _digest(paths):
+    sha = hashlib.sha256()
+    for path in paths:
+        for folder, folders, files in os.walk(os.path.join(ROOT, path)) if os.path.isdir(os.path.join(ROOT, path)) \
+                else [(os.path.dirname(os.path.join(ROOT, path)), [], [os.path.basename(path)])]:
+            folders.sort()
+            for name in sorted(files):
+                with open(os.path.join(folder, name), "rb") as file:
+                    sha.update(f"{name}\0".encode() + file.read())
+    return sha.hexdigest()
+
+
+class Workshop:
+    """Trusted programs. Several graders may share it."""
+
+    def __init__(self):
+        os.makedirs(CACHE, exist_ok=True)
+        self._sources = _digest(["include", "tests/support", "tests/laws", "tests/judge", "course/judge", "bench/workloads"])
+
+    def _made(self, label, arguments, extra=""):
+        key = hashlib.sha256("\0".join([self._sources, extra, *arguments]).encode()).hexdigest()[:20]
+        path = os.path.join(CACHE, f"{label}-{key}")
+        if os.path.exists(path):
+            return path
+        with open(path + ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(path):
+                result = subprocess.run([COMPILER, *COMMON, f"-I{ROOT}", f"-I{ROOT}/include", *arguments, "-o", path + ".new"],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+                if result.returncode != 0:
+                    raise Mistake(f"cannot compile {label}:\n{result.stdout[-4000:]}")
+                os.replace(path + ".new", path)
+        return path
+
+    def judge(self):
+        files = ["judge", "results", "subject_process", "verdict"]
+        return self._made("judge", [f"{ROOT}/tests/judge/{file}.cpp" for file in files])
+
+    def race(self):
+        return self._made("race", [f"{ROOT}/course/judge/race.cpp"])
+
+    def world(self):
+        """The part of a law subject that is not the policy: compiled once, and not counted."""
+        return self._made("world.o", [*WATCHED, "-c", f"{ROOT}/tests/judge/subject_world.cpp"])
+
+    def exact_subject(self, source, policy, values):
+        """A trusted policy, from its text, as a program for exact.py."""
+        folder = os.path.join(CACHE, "text-" + hashlib.sha256(source.encode()).hexdigest()[:20])
+        os.makedirs(folder, exist_ok=True)
+        header = os.path.join(folder, "policy.hpp")
+        if not os.path.exists(header):
+            with open(f"{header}.{os.getpid()}", "w", encoding="utf-8") as file:
+                file.write(source)
+            os.replace(f"{header}.{os.getpid()}", header)
+        return self._made("subject", exact_arguments(header, policy, values, ROOT), source)
+
+
+def exact_arguments(header, policy, values, root):
+    count = fill(policy.get("count", "no_count"), values)
+    return [f'-DKIDNEY_SUBJECT_HEADER="{header}"', f"-DKIDNEY_SUBJECT_TYPE={fill(policy['type'], values)}",
+            f"-DKIDNEY_SUBJECT_COUNT={count}", f"{root}/course/judge/subject.cpp"]
+
+
+def law_arguments(header, policy, values, root, world):
+    return [*WATCHED, *COUNTED, f'-DKIDNEY_SUBJECT_HEADER="{header}"',
+            f"-DKIDNEY_SUBJECT_TYPE={fill(policy['type'], values)}", f"{root}/tests/judge/subject.cpp", world]
+
+
+class Bench:
+    """A folder for one grading: the kit to compile with, the student's files, the programs. Readable for the sandbox's
+    user, whoever that is; gone at the end."""
+
+    def __init__(self, workshop):
+        self.folder = tempfile.mkdtemp(prefix="grade-")
+        os.chmod(self.folder, 0o755)
+        self.kit, self.work, self.out = (os.path.join(self.folder, name) for name in ("kit", "work", "out"))
+        for path in KIT:
+            source, target = os.path.join(ROOT, path), os.path.join(self.kit, path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copytree(source, target) if os.path.isdir(source) else shutil.copy(source, target)
+        shutil.copy(workshop.world(), os.path.join(self.kit, "world.o"))
+        os.mkdir(self.work)
+        os.mkdir(self.out)
+        os.chmod(self.out, 0o1777)
+        subprocess.run(["chmod", "-R", "a+rX", self.kit], check=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def put(self, path, data):
+        target = os.path.join(self.work, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "wb") as file:
+            file.write(data)

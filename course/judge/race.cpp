@@ -1,0 +1,171 @@
+// The race against fragmentation: the protocols of bench/workloads/fragmentation.hpp, played here;
+// the policy that races is another process and sees nothing but calls.
+//
+//     race SEED COMMAND...      prints a line of JSON
+//
+// A block that is not wholly free, not aligned or not in the span disqualifies: then there are no
+// figures.
+#include "bench/workloads/fragmentation.hpp"
+#include "course/judge/wire.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <unistd.h>
+#include <vector>
+
+namespace kidney::course {
+namespace {
+
+/// 64 MiB: 32 blocks of 2 MiB.
+constexpr FrameRange span{FrameNumber(0x8000), 0x4000};
+
+[[noreturn]] void disqualify(const char* why, std::uint32_t value) {
+    std::printf("{\"complete\": false, \"message\": \"%s 0x%x\"}\n", why, value);
+    std::fflush(stdout);
+    std::_Exit(0);
+}
+
+class Subject {
+public:
+    explicit Subject(char** command) {
+        int to[2];
+        int from[2];
+        if (::pipe(to) != 0 || ::pipe(from) != 0) {
+            std::perror("race");
+            std::exit(2);
+        }
+        if (::fork() == 0) {
+            ::dup2(to[0], STDIN_FILENO);
+            ::dup2(from[1], STDOUT_FILENO);
+            for (const int fd : {to[0], to[1], from[0], from[1]}) {
+                ::close(fd);
+            }
+            ::execvp(command[0], command);
+            std::perror(command[0]);
+            ::_exit(127);
+        }
+        ::close(to[0]);
+        ::close(from[1]);
+        in_ = to[1];
+        out_ = from[0];
+    }
+    /// Calls without a result wait for the next one that has: a round trip costs more than a call.
+    void tell(const Question& question) {
+        waiting_.push_back(question);
+        if (waiting_.size() == 256) {  // far less than a pipe holds
+            exchange();
+        }
+    }
+    Answer ask(const Question& question) {
+        waiting_.push_back(question);
+        return exchange();
+    }
+
+private:
+    /// Returns the last answer.
+    Answer exchange() {
+        const std::size_t count = waiting_.size();
+        const std::size_t asked = count * sizeof(Question);
+        std::array<Answer, 256> answers{};
+        auto* bytes = reinterpret_cast<char*>(answers.data());
+        bool alive = ::write(in_, waiting_.data(), asked) == static_cast<ssize_t>(asked);
+        for (std::size_t done = 0; alive && done < count * sizeof(Answer);) {
+            const ssize_t n = ::read(out_, bytes + done, count * sizeof(Answer) - done);
+            alive = n > 0;
+            done += alive ? static_cast<std::size_t>(n) : 0;
+        }
+        if (!alive) {
+            disqualify(
+                "the policy's program ended before it had answered all calls; the last was of "
+                "order",
+                waiting_.back().order);
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+            if (answers[i].outcome == Outcome::trapped) {
+                disqualify("an invariant failed in a right call, which freed the frame",
+                           waiting_[i].first);
+            }
+        }
+        waiting_.clear();
+        return answers[count - 1];
+    }
+
+    int in_ = -1;
+    int out_ = -1;
+    std::vector<Question> waiting_;
+};
+
+/// Models mm::FrameAllocator as far as the protocols use it.
+class RemoteFrames {
+public:
+    explicit RemoteFrames(Subject& subject) : subject_(subject), taken_(span.count) {
+        subject_.tell({Ask::attach, 0, 0, span.first.value(), span.count});
+        subject_.tell({Ask::add, 0, 0, span.first.value(), span.count});
+    }
+    [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) {
+        const Answer answer = subject_.ask({Ask::allocate, order.value(), 0, 0, 0});
+        if (answer.outcome != Outcome::served) {
+            return fail(Errc::no_memory);
+        }
+        const std::uint32_t at = answer.value - span.first.value();
+        if (at >= span.count || order.frames() > span.count - at || at % order.frames() != 0) {
+            disqualify("a block lies outside of the span or is not aligned:", answer.value);
+        }
+        for (std::uint32_t i = 0; i < order.frames(); ++i) {
+            if (taken_[at + i]) {
+                disqualify("a frame was handed out twice:", answer.value + i);
+            }
+            taken_[at + i] = true;
+        }
+        return FrameNumber(answer.value);
+    }
+    void free(FrameNumber first, FrameOrder order) {
+        for (std::uint32_t i = 0; i < order.frames(); ++i) {
+            taken_[first - span.first + i] = false;
+        }
+        subject_.tell({Ask::give_back, order.value(), 0, first.value(), 0});
+    }
+
+private:
+    Subject& subject_;
+    std::vector<bool> taken_;
+};
+
+template <class Protocol>
+double run(Subject& subject, std::uint32_t seed, const char* before) {
+    RemoteFrames frames(subject);
+    const bench::FreeShape shape = bench::fragment<Protocol>(frames, span, seed);
+    const double granted = shape.granted_share(bench::order_2_mib);
+    std::printf("%s\"%s\": %.1f", before, Protocol::name, granted);
+    return granted;
+}
+
+int race(std::uint32_t seed, char** command) {
+    ::signal(SIGPIPE, SIG_IGN);
+    Subject subject(command);
+    // Buffered until all is done: who is disqualified has no figures.
+    static char output[4096];
+    std::setvbuf(stdout, output, _IOFBF, sizeof output);
+    std::printf("{\"protocols\": {");
+    const double sum = run<bench::Breathe<40, 60>>(subject, seed, "") +
+                       run<bench::Breathe<75, 95>>(subject, seed, ", ") +
+                       run<bench::Paper>(subject, seed, ", ") +
+                       run<bench::MixedOrders>(subject, seed, ", ");
+    std::printf("}, \"figure\": %.1f, \"complete\": true}\n", sum / 4);
+    return 0;
+}
+
+}  // namespace
+}  // namespace kidney::course
+
+int main(int count, char** arguments) {
+    if (count < 3) {
+        std::fprintf(stderr, "usage: race SEED COMMAND...\n");
+        return 2;
+    }
+    return kidney::course::race(static_cast<std::uint32_t>(std::strtoul(arguments[1], nullptr, 10)),
+                                arguments + 2);
+}

@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""The engine without a compiler: variants, what is taken from strange trees, own tests, forms of results, the sandbox."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as xml
+
+COURSE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+ROOT = os.path.dirname(COURSE)
+sys.path[:0] = [os.path.join(COURSE, "engine"), os.path.join(ROOT, "tools", "kidney")]
+
+import assignment  # noqa: E402
+import exact  # noqa: E402
+import figures  # noqa: E402
+import own_tests  # noqa: E402
+import results  # noqa: E402
+import sandbox  # noqa: E402
+import submission  # noqa: E402
+
+
+class Variants(unittest.TestCase):
+    def test_years_do_not_share_their_rules(self):
+        for name in assignment.names():
+            chosen = assignment.find(name)
+            rules = [chosen.behaviour(year) for year in range(2000, 2064)]
+            options = 1
+            for choice in chosen.manifest["choices"]:
+                options *= len(choice["options"])
+            self.assertEqual(len(set(rules)), min(options, 64), name)
+
+    def test_a_seed_is_a_variant_and_no_seed_the_first_of_all(self):
+        chosen = assignment.find("1")
+        self.assertEqual(chosen.variant("2026"), chosen.variant(2026))
+        self.assertNotEqual(chosen.variant("ann"), chosen.variant("bob"))
+        first = chosen.variant()
+        for choice in chosen.manifest["choices"]:
+            for key, value in choice["options"][0].items():
+                self.assertEqual(first[key], value)
+
+    def test_an_unknown_key_is_named(self):
+        with self.assertRaisesRegex(assignment.Mistake, "@nobody@"):
+            assignment.fill("x @nobody@", {"somebody": "y"})
+        with self.assertRaisesRegex(assignment.Mistake, "01-frames"):
+            assignment.find("99")
+
+
+class Manifest(unittest.TestCase):
+    def test_points_make_a_hundred(self):
+        for name in assignment.names():
+            manifest = assignment.find(name).manifest
+            points = sum(sum(policy["points"].values()) for policy in manifest["policies"])
+            points += max(gain for _, gain in manifest["race"]["steps"]) + manifest["own_tests"]["points"]
+            self.assertEqual(points, 100, name)
+
+    def test_there_are_enough_mutants_and_each_differs_from_the_reference(self):
+        for name in assignment.names():
+            chosen = assignment.find(name)
+            self.assertGreaterEqual(len(chosen.mutants), 15)
+            for mutant in chosen.mutants:
+                source = chosen.read(f"reference/{mutant['policy']}.hpp.in")
+                self.assertIn(mutant["find"], source, mutant["name"])
+                self.assertIn(mutant["loses"], [*chosen.manifest["policies"][0]["points"]], mutant["name"])
+
+    def test_pictures_are_what_their_text_says(self):
+        self.assertEqual(figures.main(["--check"]), 0)
+
+
+class Submissions(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tree = folder.name
+        os.makedirs(os.path.join(self.tree, "mm"))
+
+    def problem(self, path="mm/x.hpp", limit=1000):
+        handed = submission.read(self.tree, path, limit)
+        self.assertIsNone(handed.data)
+        return handed.problem
+
+    def test_a_plain_file_is_taken(self):
+        with open(os.path.join(self.tree, "mm/x.hpp"), "wb") as file:
+            file.write("// größer\n".encode())
+        self.assertEqual(submission.read(self.tree, "mm/x.hpp", 1000).text, "// größer\n")
+
+    def test_what_is_no_plain_file_is_not(self):
+        path = os.path.join(self.tree, "mm/x.hpp")
+        self.assertIn("missing", self.problem())
+        os.symlink("/etc/passwd", path)
+        self.assertIn("not a plain file", self.problem())
+        os.remove(path)
+        os.mkfifo(path)
+        self.assertIn("not a plain file", self.problem())
+        os.remove(path)
+        os.mkdir(path)
+        self.assertIn("not a plain file", self.problem())
+        if os.getuid() == 0:
+            os.rmdir(path)
+            os.mknod(path, 0o20666, os.makedev(1, 5))  # /dev/zero
+            self.assertIn("not a plain file", self.problem())
+
+    def test_folders_are_not_followed_either(self):
+        os.symlink("/etc", os.path.join(self.tree, "up"))
+        self.assertIn("not a plain file", self.problem("up/passwd"))
+
+    def test_huge_and_binary_files_are_not(self):
+        path = os.path.join(self.tree, "mm/x.hpp")
+        with open(path, "wb") as file:
+            file.truncate(1 << 40)
+        self.assertIn("larger than 1000", self.problem())
+        for data in (b"\xff\xfe", b"a\0b"):
+            with open(path, "wb") as file:
+                file.write(data)
+            self.assertIn("not", self.problem())
+
+    def test_names_that_are_no_text_can_be_told(self):
+        with open(os.path.join(os.fsencode(self.tree), b"mm", b"\xff\n.hpp"), "wb"):
+            pass
+        self.assertEqual(submission.strange_names(self.tree), ["mm/\\xff\\x0a.hpp"])
+
+    def test_includes(self):
+        allowed = {"array", "kidney/core/address.hpp"}
+        fine = '#include <array>\n  # include "kidney/core/address.hpp" // yes\n// #include <vector>\n/* #include "x" */\n#pragma once\n'
+        self.assertEqual(submission.forbidden_includes(fine, allowed), [])
+        for text in ('#include "/etc/passwd"', "#include <vector>", "#inc\\\nlude <vector>", "%:include <vector>", "#include MACRO",
+                     "#embed </dev/zero>", "#import <array>", "#/**/include <vector>", "#include_next <array>"):
+            self.assertEqual(len(submission.forbidden_includes(text, allowed)), 1, text)
+
+
+class OwnTests(unittest.TestCase):
+    POLICIES = {"buddy": "buddy", "twins": "buddy"}
+
+    def test_every_statement_is_understood(self):
+        text = """
+            test twins "all of them"   # a comment
+                span 0x1000 64
+                region 0x1000 8
+                a = allocate 2
+                refuse allocate 3
+                free a
+                expect free_frames 8
+                expect a at 0x1000
+                expect a apart a
+                expect count 1
+                trap free a
+            test buddy "other traps"
+                trap free a order 1
+                trap free a plus 1
+                trap free a order 1 plus 2
+                trap free frame 0x2000 order 0
+        """
+        tests, complaints = own_tests.parse(text, self.POLICIES)
+        self.assertEqual(complaints, [])
+        self.assertEqual([(test.policy, test.name, len(test.steps)) for test in tests],
+                         [("buddy", "all of them", 10), ("buddy", "other traps", 4)])
+
+    def test_nonsense_is_told_with_its_line(self):
+        for text, words in (("free a", "first line begins a test"), ('test cat "x"', "buddy, twins"), ('test buddy "x"\nfly', "line 2"),
+                            ('test buddy "x\n', "line 1"), ('test buddy "x"\na = allocate -1', "not a number"),
+                            ('test buddy "x"\na = allocate 999', "999"), ("\x00\x1b", "line 1")):
+            _, complaints = own_tests.parse(text, self.POLICIES)
+            self.assertTrue(complaints and words in complaints[0], (text, complaints))
+
+    def test_there_is_an_end(self):
+        tests, complaints = own_tests.parse('test buddy "x"\n' * 100_000, self.POLICIES)
+        self.assertEqual((len(tests), len(complaints)), (own_tests.MOST_TESTS, 1))
+
+
+class Forms(unittest.TestCase):
+    def grade(self, text):
+        grade = results.Grade("=cmd|' /C calc'!A0", "01-frames", "")
+        grade.note(text)
+        grade.figures["figure"] = 12.5
+        grade.results = [results.Result("buddy/F5", "a law", "broken", 6, expected=text, happened=text, calls=[text], reproduce=text),
+                         results.Result("buddy/F1", "another", "kept", 3),
+                         results.Result("buddy/F2", "a third", "not_judged", 4, happened=text, hidden=True)]
+        return grade
+
+    def test_all_carry_whatever_a_program_may_say(self):
+        for text in ("", "]]>&<\"'", "\x00\x1b[31m\x07\x7f", "\udcff\ufffe\uffff", "```\n# x\n|||", "a\r\nb", "😀", "x" * 100_000):
+            grade = self.grade(text)
+            for form, (render, _) in results.FORMATS.items():
+                said = render(grade)
+                said.encode("utf-8")
+                self.assertLess(len(said), 80_000, form)
+            suite = xml.fromstring(results.junit(grade))
+            self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("skipped")), ("3", "1", "1"))
+            self.assertEqual(len(suite.findall("testcase/failure")), 1)
+            content = json.loads(results.gradescope(grade))
+            self.assertEqual((content["score"], [test["score"] for test in content["tests"]]), (3, [0, 3, 0]))
+            self.assertEqual(content["leaderboard"], [{"name": "figure", "value": 12.5, "order": "desc"}])
+            self.assertEqual([test["visibility"] for test in content["tests"]], ["visible", "visible", "after_due_date"])
+
+    def test_the_table_does_not_depend_on_the_order_and_has_no_formulas(self):
+        one, two = self.grade("x"), results.Grade("bob", "01-frames", "")
+        table = results.class_table([one, two])
+        self.assertEqual(table, results.class_table([two, one]))
+        self.assertIn("'=cmd", table)
+        again = results.from_json(json.loads(json.dumps(one.as_json())))
+        self.assertEqual(results.text(again), results.text(one))
+
+
+class Sandbox(unittest.TestCase):
+    LIMITS = {"cpu": 2, "wall": 30, "memory": 200, "file": 1 << 20, "processes": 12}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.secret = os.path.join(COURSE, "01-frames", "hidden.toml")
+        cls.kind, why = sandbox.find_kind(cls.secret)
+        if cls.kind is None:
+            raise unittest.SkipTest(why)
+
+    def run_in(self, script, **limits):
+        with tempfile.TemporaryDirectory() as folder:
+            report = os.path.join(folder, "limit")
+            box = sandbox.Box(self.kind, {**self.LIMITS, **limits}, report=report)
+            result = subprocess.run([*box.prefix(os.path.join(folder, "box")), "bash", "-c", script], stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+            limit = None
+            if os.path.exists(report):
+                with open(report, encoding="ascii") as file:
+                    limit = file.read()
+            return result.returncode, result.stdout, limit
+
+    def test_nothing_of_ours_is_seen(self):
+        status, said, _ = self.run_in(f"cat '{self.secret}'; ls '{ROOT}/course' /root; id -u; ls /proc | grep -c '^[0-9]*$'")
+        self.assertNotIn("law_seeds", said)
+        self.assertNotIn("engine", said)
+        if self.kind == "bubblewrap":
+            self.assertLess(int(said.split()[-1]), 8)  # processes: its own
+            self.assertEqual(self.run_in("cat /proc/net/dev | tail -n +3 | grep -v lo:; touch /usr/x /x && echo made")[1], "")
+
+    def test_limits(self):
+        self.assertEqual(self.run_in("while :; do :; done")[2], "cpu")
+        self.assertEqual(self.run_in("sleep 1000 & sleep 1000", wall=1)[2], "wall")
+        self.assertEqual(self.run_in("x=$(head -c 400000000 /dev/zero | tr '\\0' x); sleep 20", cpu=20)[2], "memory")
+        # Each link of the chain sleeps, so that it takes no time, and none is ever reaped.
+        status, said, limit = self.run_in("for i in $(seq 100); do sleep 60 & done; echo $(jobs -r | wc -l)", wall=15)
+        self.assertTrue(limit == "wall" or status != 0 or int(said) <= 12, (status, said, limit))
+
+    def test_what_was_started_ends_with_it(self):
+        self.assertEqual(self.run_in("sleep 54321 & echo started")[1], "started\n")
+        left = subprocess.run(["pgrep", "-f", "sleep 54321"], stdout=subprocess.PIPE, text=True).stdout
+        self.assertEqual(left, "")
+
+
+class Plans(unittest.TestCase):
+    def test_they_are_the_same_for_ever(self):
+        plan = exact.make_plan(5)
+        self.assertEqual(plan.calls[:4], [('a', 0, 3), ('a', 1, 1), ('a', 2, 1), ('f', 0)])
+        names = [call[1] for call in plan.calls if call[0] == "f"]
+        self.assertEqual(len(names), len(set(names)))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""For every assignment: what is handed out has nothing of the solution in it, builds without a warning, and its given
+tests are red with the skeleton and green with the reference."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+COURSE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+ROOT = os.path.dirname(COURSE)
+sys.path[:0] = [os.path.join(COURSE, "engine")]
+
+import assignment  # noqa: E402
+import student_tree  # noqa: E402
+from workshop import COMMON, COMPILER, WARNINGS  # noqa: E402
+
+SEEDS = (None, "2026")
+
+
+def code_lines(text):
+    """Lines of code without blanks; comments, braces and includes are everybody's."""
+    lines = [re.sub(r"\s+", "", line.split("//")[0]) for line in text.splitlines()]
+    return [line for line in lines if len(line) > 8 and not line.startswith("#")]
+
+
+def windows(text, size=3):
+    lines = code_lines(text)
+    return {tuple(lines[i:i + size]) for i in range(len(lines) - size + 1)}
+
+
+def with_reference(chosen, seed, folder):
+    """Puts the solution into a student's tree."""
+    values = chosen.variant(seed)
+    for policy in chosen.manifest["policies"]:
+        path = f"reference/{policy['key']}.hpp.in"
+        if os.path.exists(os.path.join(chosen.folder, path)):
+            with open(os.path.join(folder, assignment.fill(policy["file"], values)), "w", encoding="utf-8") as file:
+                file.write(assignment.fill(chosen.read(path), values))
+
+
+def grade(folder, *arguments):
+    return subprocess.run([os.path.join(folder, "kidney"), "grade", "--only", *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+
+
+class Handout(unittest.TestCase):
+    def trees(self):
+        chosen = [assignment.find(name) for name in assignment.names()]
+        return [(one, seed, student_tree.contents(one, seed)) for one in chosen for seed in SEEDS]
+
+    def test_no_solution_is_in_it(self):
+        for chosen, seed, tree in self.trees():
+            values = chosen.variant(seed)
+            secret = set()
+            for policy in chosen.manifest["policies"]:
+                path = f"reference/{policy['key']}.hpp.in"
+                if os.path.exists(os.path.join(chosen.folder, path)):
+                    secret |= windows(assignment.fill(chosen.read(path), values))
+            for path in student_tree.project_files(ROOT, ("mm/frames",)):
+                if path not in student_tree.kept_files(chosen):
+                    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                        secret |= windows(file.read())
+            # The contract's own signatures are no secret: every policy has them.
+            for path in student_tree.kept_files(chosen):
+                if path.startswith("mm/frames/"):
+                    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                        secret -= windows(file.read())
+            # Nor are the names in the skeleton.
+            for folder, _, files in os.walk(os.path.join(chosen.folder, "skeleton")):
+                for name in files:
+                    with open(os.path.join(folder, name), encoding="utf-8") as file:
+                        secret -= windows(assignment.fill(file.read(), values))
+            self.assertGreater(len(secret), 200)
+            for path, data in tree.items():
+                text = data.decode("utf-8", "replace")
+                for word in chosen.handout["secrets"]:
+                    self.assertIsNone(re.search(rf"\b{word}\b", text), f"{path} has the word {word}")
+                if path.endswith((".hpp", ".cpp", ".in", ".md")):
+                    found = windows(text) & secret
+                    self.assertFalse(found, f"{path} has lines of a solution: {found}")
+
+    def test_what_is_hidden_is_not_in_it(self):
+        for chosen, _, tree in self.trees():
+            for path in tree:
+                for part in ("reference/", "mutants", "hidden.toml", "review.md", "handout.toml", "/skeleton/"):
+                    self.assertNotIn(part, path)
+            self.assertNotIn(b"handout", tree["tools/kidney/main.py"])
+
+    def test_every_file_that_is_included_is_in_it(self):
+        for _, _, tree in self.trees():
+            for path, data in tree.items():
+                if not path.endswith((".hpp", ".cpp")):
+                    continue
+                for name in re.findall(r'^\s*#\s*include "([^"]+)"', data.decode(), re.M):
+                    self.assertTrue(name in tree or f"include/{name}" in tree or os.path.join(os.path.dirname(path), name) in tree or
+                                    name.startswith(("policies/", "generated/")), f"{path} includes {name}")
+
+    def test_no_place_is_left_unfilled(self):
+        for chosen, seed, tree in self.trees():
+            skeleton = {path for path in tree if not os.path.exists(os.path.join(ROOT, path))}
+            self.assertGreater(len(skeleton), 4)
+            for path in skeleton:
+                if not path.startswith("course/"):
+                    self.assertIsNone(assignment.PLACE.search(tree[path].decode()), path)
+
+    def test_it_has_a_history_of_one_commit_and_is_the_same_each_time(self):
+        chosen = assignment.find("1")
+        commits = []
+        for _ in range(2):
+            with tempfile.TemporaryDirectory() as folder:
+                student_tree.make(chosen, "2026", folder)
+                log = subprocess.run(["git", "-C", folder, "log", "--format=%H %s"], stdout=subprocess.PIPE, text=True).stdout
+                state = subprocess.run(["git", "-C", folder, "status", "--porcelain"], stdout=subprocess.PIPE, text=True).stdout
+                self.assertEqual((log.count("\n"), state), (1, ""))
+                commits.append(log)
+        self.assertEqual(commits[0], commits[1])
+
+    def test_a_folder_that_is_in_use_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            open(os.path.join(folder, "mine"), "w", encoding="ascii").close()
+            with self.assertRaisesRegex(assignment.Mistake, "not empty"):
+                student_tree.make(assignment.find("1"), None, folder)
+
+
+class GivenTests(unittest.TestCase):
+    def test_red_with_the_skeleton_green_with_the_reference(self):
+        for name in assignment.names():
+            chosen = assignment.find(name)
+            for seed in SEEDS:
+                with self.subTest(assignment=name, seed=seed), tempfile.TemporaryDirectory() as folder:
+                    student_tree.make(chosen, seed, folder)
+                    # What is compiled before is not compiled again: the first red verdict of a student takes longer.
+                    os.makedirs(os.path.join(folder, "build"))
+                    os.makedirs(os.path.join(ROOT, "build", "course"), exist_ok=True)
+                    os.symlink(os.path.join(ROOT, "build", "course"), os.path.join(folder, "build", "course"))
+                    self.compile_without_a_warning(chosen, seed, folder)
+                    policies = [policy["key"] for policy in chosen.manifest["policies"] if policy["points"]]
+                    red = {key: grade(folder, f"{key}/F4") for key in policies}
+                    with_reference(chosen, seed, folder)
+                    green = {key: grade(folder, f"{key}/F4") for key in policies}
+                    for key in policies:
+                        self.assertEqual(red[key].returncode, 1, red[key].stdout)
+                        self.assertIn("not kept", red[key].stdout)
+                        self.assertIn("allocate(0) -> no_memory", red[key].stdout)
+                        self.assertEqual(green[key].returncode, 0, green[key].stdout)
+
+    def compile_without_a_warning(self, chosen, seed, folder):
+        values = chosen.variant(seed)
+        for policy in chosen.manifest["policies"]:
+            header = assignment.fill(policy["file"], values)
+            result = subprocess.run([COMPILER, *COMMON[:-1], *WARNINGS, "-Wpedantic", "-Wconversion", "-Wno-sign-conversion", "-Wshadow", "-Werror",
+                                     "-fsyntax-only", f"-I{folder}", f"-I{folder}/include", "-x", "c++", os.path.join(folder, header),
+                                     "-Wno-pragma-once-outside-header"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            self.assertEqual((result.returncode, result.stdout.replace("unused", "")), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "arch/i686/cpu/cpu.hpp"
+#include "arch/i686/cpu/pages.hpp"
 #include "arch/i686/mm/mmu.hpp"
 #include "arch/i686/mm/user_memory.hpp"
 #include "arch/i686/time/clock.hpp"
@@ -21,6 +22,8 @@
 #include "kernel/thread.hpp"
 #include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
+#include "mm/locked_frames.hpp"
+#include "mm/magazines.hpp"
 #include "mm/reclaiming_frames.hpp"
 #include "mm/reclaiming_heap.hpp"
 #include "policies/frame_allocator.hpp"
@@ -55,7 +58,7 @@ using PageFormat = arch::TwoLevel;
 #endif
 
 // The policies.
-using FramePolicy = policies::frame_allocator::Selected;
+using FramePolicy = mm::FramesOf<policies::frame_allocator::Selected, Cpu>;
 using SchedulerPolicy = policies::scheduler::Selected;
 using HeapPolicy = policies::heap::Selected;
 
@@ -99,7 +102,7 @@ struct Preemption {
 
 // Memory.
 using KernelTables = KernelMap<PageFormat>;
-using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption>;
+using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption, arch::Pages>;
 /// Says whose memory runs short (kernel/resource/frame_claims.cpp).
 struct Claimants {
     [[nodiscard]] static mm::FrameClaim current() noexcept;
@@ -107,7 +110,11 @@ struct Claimants {
 struct HeapContext {
     [[nodiscard]] static bool may_sleep() noexcept;
 };
-using Frames = mm::FrameService<FramePolicy, SpinLock<ranks::frames>, Claimants>;
+// WHY interrupts off and not only preemption: signals, which timers post, come from the heap, and
+// whoever empties a magazine may hold a lock that a handler wants (docs/decisions/0015).
+using FrameZones = mm::Magazines<mm::SharedFrames<FramePolicy, SpinLock<ranks::frames>>, Cpu,
+                                 hal::InterruptGuard<Cpu>, mm::NoMarks>;
+using Frames = mm::FrameService<FrameZones, Claimants>;
 using Stacks = KernelStacks<KernelTables, Frames, Mmu, SpinLock<ranks::kernel_map>>;
 using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
 struct HeapEnvironment {
@@ -131,6 +138,7 @@ using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
 
 // What the table must add up to.
 static_assert(hal::PhysMap<PhysMap>, "config: PhysMap must reach every frame");
+static_assert(hal::PageMover<PhysMap>, "config: PhysMap must know how to clear a page");
 static_assert(mm::CountedFrames<Frames>, "config: Frames must count references");
 static_assert(mm::ObjectAllocator<Heap>, "config: Heap must make objects");
 static_assert(hal::UserMemory<UserMemory>, "config: UserMemory must survive faults");

@@ -19,7 +19,7 @@ enum class FrameClaim : std::uint8_t {
     essential,   ///< the kernel itself, and programs that are on their way out
 };
 
-/// Says on whose behalf the caller runs. The lock of the frames is held when it is asked.
+/// Says on whose behalf the caller runs.
 template <class C>
 concept FrameClaims = requires {
     { C::current() } noexcept -> std::same_as<FrameClaim>;

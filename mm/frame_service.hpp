@@ -1,14 +1,13 @@
-/// The kernel's frames: two policy objects (memory inside and outside the direct map), a lock, and
-/// a reference count for every frame.
+/// The kernel's frames: two zones (memory inside and outside the direct map), and a reference count
+/// for every frame.
 ///
-/// The policy decides which frame; this engine counts, locks and picks the zone. Models
-/// `CountedFrames` for single frames and `FrameSource` / `FrameSink` for contiguous blocks from the
-/// direct zone (heap, DMA). Everything it needs to remember lies in memory that boot hands over
-/// (frame_setup.hpp).
+/// The zones decide which frame, and let any CPU in: this engine counts, picks the zone, keeps some
+/// for those who need them more, and takes no lock. Models `CountedFrames` for single frames and
+/// `FrameSource` / `FrameSink` for contiguous blocks from the direct zone (heap, DMA). Everything
+/// it needs to remember lies in memory that boot hands over (frame_setup.hpp).
 #pragma once
 
 #include "kidney/core/assert.hpp"
-#include "kidney/core/lock.hpp"
 #include "kidney/mm/frame_allocator.hpp"
 #include "kidney/mm/frame_service.hpp"
 #include "mm/frame_reserve.hpp"
@@ -29,42 +28,38 @@ struct FrameCounts {
     std::size_t free_direct = 0;
 };
 
-/// Concurrency: any thread, any CPU; the lock is a spin lock in the kernel. Cost: allocate() and
-/// release() the policy's cost plus a lock and a count; retain() one atomic add. `Claims` is asked
-/// only when memory is short.
-template <FrameAllocator Policy, BasicLockable Lock, FrameClaims Claims = NoFrameClaims>
+/// Concurrency: any thread, any CPU. Cost: allocate() and release() the zone's cost and a count;
+/// retain() one atomic add. `Claims` is asked only when memory is short.
+template <SharedFrameAllocator Zone, FrameClaims Claims = NoFrameClaims>
 class FrameService {
 public:
-    static constexpr const char* name = Policy::name;
+    static constexpr const char* name = Zone::name;
 
     /// Bytes that attach() needs to manage `span`, aligned to 16. Frames from `direct_end` on are
     /// outside the direct map.
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span,
                                                     FrameNumber direct_end) noexcept {
-        return counts_bytes(span) + aligned(Policy::metadata_bytes(below(span, direct_end))) +
-               aligned(Policy::metadata_bytes(above(span, direct_end)));
+        return counts_bytes(span) + aligned(Zone::metadata_bytes(below(span, direct_end))) +
+               aligned(Zone::metadata_bytes(above(span, direct_end)));
     }
 
     /// Takes charge of `span`, in which no frame is free yet.
-    void attach(FrameRange span, FrameNumber direct_end, std::span<std::byte> metadata) noexcept
-        EXCLUDES(lock_) {
+    void attach(FrameRange span, FrameNumber direct_end, std::span<std::byte> metadata) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span, direct_end),
                          "frames: metadata too small");
-        const LockGuard guard(lock_);
         span_ = span;
         direct_end_ = direct_end;
         counts_ = reinterpret_cast<std::uint32_t*>(metadata.data());
         std::fill_n(counts_, span.count, 0U);
         metadata = metadata.subspan(counts_bytes(span));
-        const std::size_t direct_bytes = aligned(Policy::metadata_bytes(below(span, direct_end)));
+        const std::size_t direct_bytes = aligned(Zone::metadata_bytes(below(span, direct_end)));
         direct_.attach(below(span, direct_end), metadata.first(direct_bytes));
         high_.attach(above(span, direct_end), metadata.subspan(direct_bytes));
         totals_ = {};
     }
 
     /// Frames of `region` become free.
-    void add_region(FrameRange region) noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
+    void add_region(FrameRange region) noexcept {
         const FrameRange low = below(region, direct_end_);
         const FrameRange high = above(region, direct_end_);
         if (low.count != 0) {
@@ -75,16 +70,21 @@ public:
         }
         totals_.total += region.count;
         totals_.total_direct += low.count;
+        has_high_ = has_high_ || high.count != 0;
         reserve_ = FrameReserve::of(totals_.total_direct);
+        if constexpr (FramesAtHand<Zone>) {
+            direct_.keep(reserve_.highest());
+        }
     }
 
     /// One frame with one reference. Errors: no_memory.
-    [[nodiscard]] Result<FrameNumber> allocate(FrameZone zone) noexcept EXCLUDES(lock_) {
-        const Result<FrameNumber> frame = take(zone);
-        if (frame) [[likely]] {
-            // relaxed: nobody else knows the frame yet.
-            count(*frame).store(1, std::memory_order_relaxed);
+    [[nodiscard]] Result<FrameNumber> allocate(FrameZone zone) noexcept {
+        FrameNumber frame;
+        if (!take_at_hand(zone, frame)) [[unlikely]] {
+            frame = TRY(take(zone));
         }
+        // relaxed: nobody else knows the frame yet.
+        count(frame).store(1, std::memory_order_relaxed);
         return frame;
     }
 
@@ -94,7 +94,7 @@ public:
         KIDNEY_INVARIANT(before != 0, "frames: retained a free frame");
     }
 
-    void release(FrameNumber frame) noexcept EXCLUDES(lock_) {
+    void release(FrameNumber frame) noexcept {
         const auto references = count(frame);
         // A sole owner needs no read-modify-write: nobody else can change the count.
         // acquire / acq_rel: the next owner comes after every use of this one.
@@ -105,7 +105,7 @@ public:
         }
         if (before == 1) {
             references.store(0, std::memory_order_relaxed);
-            give_back(frame, FrameOrder(0));
+            (frame < direct_end_ ? direct_ : high_).free(frame, FrameOrder(0));
         }
     }
 
@@ -113,31 +113,31 @@ public:
         return count(frame).load(std::memory_order_acquire);
     }
 
-    /// 2^order contiguous frames of the direct zone; not counted one by one. Errors: no_memory.
-    [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
-        return take_direct(order, false);
+    /// 2^order contiguous frames of the direct zone; only a single one is counted. Errors:
+    /// no_memory.
+    [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
+        return order == FrameOrder(0) ? allocate(FrameZone::direct) : take_direct(order, false);
     }
-    void free(FrameNumber first, FrameOrder order) noexcept EXCLUDES(lock_) {
+    void free(FrameNumber first, FrameOrder order) noexcept {
         KIDNEY_ASSERT(first < direct_end_);
-        give_back(first, order);
+        if (order == FrameOrder(0)) {
+            KIDNEY_INVARIANT(references(first) == 1, "frames: freed block is not live");
+            release(first);
+        } else {
+            direct_.free(first, order);
+        }
     }
 
-    [[nodiscard]] std::size_t free_frames() const noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
+    [[nodiscard]] std::size_t free_frames() const noexcept {
         return direct_.free_frames() + high_.free_frames();
     }
-    [[nodiscard]] FrameCounts counts() const noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
+    [[nodiscard]] FrameCounts counts() const noexcept {
         FrameCounts c = totals_;
         c.free_direct = direct_.free_frames();
         c.free = c.free_direct + high_.free_frames();
         return c;
     }
-    [[nodiscard]] FrameReserve reserve() const noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
-        return reserve_;
-    }
+    [[nodiscard]] FrameReserve reserve() const noexcept { return reserve_; }
     /// Is this a frame of managed RAM (and not, say, a device's memory)?
     [[nodiscard]] bool manages(FrameNumber frame) const noexcept { return span_.contains(frame); }
 
@@ -163,35 +163,68 @@ private:
         return std::atomic_ref<std::uint32_t>(counts_[frame - span_.first]);
     }
 
-    [[nodiscard]] Result<FrameNumber> take(FrameZone zone) noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
+    /// A frame that nobody needs to be asked for.
+    [[nodiscard]] bool take_at_hand(FrameZone zone, FrameNumber& frame) noexcept {
+        if constexpr (FramesAtHand<Zone>) {
+            const bool in_high = zone == FrameZone::any && has_high_;
+            return (in_high ? high_ : direct_).take_at_hand(frame);
+        } else {
+            return false;
+        }
+    }
+    [[nodiscard, gnu::noinline]] Result<FrameNumber> take(FrameZone zone) noexcept {
         const bool is_user_memory = zone == FrameZone::any;
-        if (is_user_memory && high_.free_frames() != 0) {
-            return high_.allocate(FrameOrder(0));
+        if (is_user_memory && has_high_) {
+            if (high_.free_frames() != 0) {
+                if (const Result<FrameNumber> frame = high_.allocate(FrameOrder(0))) {
+                    return frame;
+                }
+            }
+            FrameNumber frame;
+            if (take_at_hand(FrameZone::direct, frame)) {
+                return frame;
+            }
         }
         return take_direct(FrameOrder(0), is_user_memory);
     }
-    [[nodiscard]] Result<FrameNumber> take_direct(FrameOrder order, bool is_user_memory) noexcept
-        REQUIRES(lock_) {
-        const std::size_t free = direct_.free_frames();
+    [[nodiscard]] Result<FrameNumber> take_direct(FrameOrder order, bool is_user_memory) noexcept {
         const std::size_t wanted = order.frames();
-        if (free < reserve_.highest() + wanted &&
-            free < reserve_.floor(Claims::current(), is_user_memory) + wanted) [[unlikely]] {
+        if (falls_short(wanted, is_user_memory)) [[unlikely]] {
+            if constexpr (FramesAtHand<Zone>) {
+                direct_.drain();
+            }
+            if (falls_short(wanted, is_user_memory)) {
+                return fail(Errc::no_memory);
+            }
+        }
+        const Result<FrameNumber> block = direct_.allocate(order);
+        // Another CPU may have taken some since we looked: what is kept stays, and one of us asks
+        // again.
+        if (block && falls_short(0, is_user_memory)) [[unlikely]] {
+            direct_.free(*block, order);
             return fail(Errc::no_memory);
         }
-        return direct_.allocate(order);
+        return block;
     }
-    void give_back(FrameNumber first, FrameOrder order) noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
-        (first < direct_end_ ? direct_ : high_).free(first, order);
+    /// With `wanted` fewer, would there be less than the caller has to leave to others? What is at
+    /// hand of some CPU is anybody's, so it does not count.
+    [[nodiscard]] bool falls_short(std::size_t wanted, bool is_user_memory) const noexcept {
+        std::size_t free = 0;
+        if constexpr (FramesAtHand<Zone>) {
+            free = direct_.free_below();
+        } else {
+            free = direct_.free_frames();
+        }
+        return free < reserve_.highest() + wanted &&
+               free < reserve_.floor(Claims::current(), is_user_memory) + wanted;
     }
 
-    mutable Lock lock_;
-    Policy direct_ GUARDED_BY(lock_);
-    Policy high_ GUARDED_BY(lock_);
-    FrameCounts totals_ GUARDED_BY(lock_);
-    FrameReserve reserve_ GUARDED_BY(lock_);
-    // Written by attach() at boot, before a second CPU runs.
+    Zone direct_;
+    Zone high_;
+    // Written at boot, before a second CPU runs.
+    FrameCounts totals_;
+    FrameReserve reserve_;
+    bool has_high_ = false;
     FrameRange span_;
     FrameNumber direct_end_;
     std::uint32_t* counts_ = nullptr;  ///< references of each frame of span_; 0: free

@@ -129,7 +129,7 @@ private:
     }
     [[nodiscard]] Result<FrameNumber> new_table() noexcept {
         const FrameNumber frame = TRY(frames_.allocate(FrameZone::direct));
-        std::memset(phys_.direct(frame).data(), 0, page_size);
+        hal::clear_page(phys_, phys_.direct(frame));
         table_count_.store(table_count() + 1, std::memory_order_relaxed);  // we have the lock
         return frame;
     }

@@ -71,7 +71,7 @@ public:
         const FrameNumber frame = TRY(frames_.allocate(FrameZone::any));
         {
             const auto window = phys_.window(frame);
-            std::memset(window.bytes().data(), 0, page_size);
+            hal::clear_page(phys_, window.bytes());
         }
         replace(page, *entry, Format::leaf(frame, flags));
         return {};
@@ -95,7 +95,7 @@ public:
         {
             const auto from = phys_.window(source);
             const auto to = phys_.window(frame);
-            std::memcpy(to.bytes().data(), from.bytes().data(), page_size);
+            hal::copy_page(phys_, to.bytes(), from.bytes());
         }
         replace(page, *entry, Format::leaf(frame, flags));
         return {};

@@ -6,6 +6,7 @@
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/vnode.hpp"
+#include "kidney/hal/phys_map.hpp"
 #include "kidney/mm/page_source.hpp"
 
 #include <algorithm>
@@ -190,7 +191,7 @@ private:
             return *known;
         }
         const FrameNumber frame = TRY(fs_.take_page());
-        std::memset(fs_.map().direct(frame).data(), 0, page_size);
+        hal::clear_page(fs_.map(), fs_.map().direct(frame));
         if (const Status s = insert(index, frame); !s) {
             fs_.give_page(frame);
             return fail(s.error());
@@ -335,7 +336,7 @@ private:
         // The page was truncated away while we wrote into it: the bytes go into a new one.
         const FrameNumber frame = TRY(fs_.take_page());
         const auto fresh = fs_.map().direct(frame);
-        std::memset(fresh.data(), 0, page_size);
+        hal::clear_page(fs_.map(), fresh);
         std::memcpy(fresh.data() + begin, bytes.data() + begin, length);
         const Status inserted = insert(batch.index(n), frame);
         if (!inserted) {

@@ -19,7 +19,7 @@ namespace kidney::kernel {
 /// Windows are slots of the executing CPU, taken and given back like a stack. While one is open on
 /// a high frame, preemption is off (`Preemption::disable/enable`), so the holder stays on its CPU
 /// and must not sleep. Interrupt handlers open none.
-template <class Map, hal::CpuIdentity Cpu, hal::Mmu Mmu, class Preemption>
+template <class Map, hal::CpuIdentity Cpu, hal::Mmu Mmu, class Preemption, class Pages>
 class KernelPhysMap {
 public:
     explicit constexpr KernelPhysMap(Map& map) noexcept : map_(map) {}
@@ -51,6 +51,11 @@ public:
     [[nodiscard]] std::span<std::byte, page_size> direct(FrameNumber frame) const noexcept {
         KIDNEY_ASSERT(is_direct(frame));
         return std::span<std::byte, page_size>(direct_pointer(frame), page_size);
+    }
+    static void clear_page(std::span<std::byte, page_size> page) noexcept { Pages::clear(page); }
+    static void copy_page(std::span<std::byte, page_size> to,
+                          std::span<const std::byte, page_size> from) noexcept {
+        Pages::copy(to, from);
     }
     [[nodiscard]] Window window(FrameNumber frame) noexcept {
         if (is_direct(frame)) [[likely]] {

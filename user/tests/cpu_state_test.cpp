@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -72,6 +73,39 @@ CHECK_CASE(floating_point_survives_preemption) {
     hold_pattern(7, 400);
     for (const pid_t pid : pids) {
         EXPECT_EQ(check::wait_status(pid), 0);
+    }
+}
+
+/// The kernel clears and copies pages through these registers, and puts them back.
+CHECK_CASE(floating_point_survives_page_faults) {
+    constexpr std::size_t pages = 64;
+    constexpr std::size_t page = 4096;
+    void* const area =
+        mmap(nullptr, pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(area != MAP_FAILED);
+    auto* const bytes = static_cast<volatile unsigned char*>(area);
+    FpuState before;
+    FpuState after;
+    for (const unsigned round : {1U, 2U}) {
+        // Round 1 fills with zeros; after the fork, round 2 copies what is shared.
+        const pid_t pid = round == 1 ? 0 : check::fork_or_fail();
+        load_pattern(31 * round);
+        save(before);
+        bool kept = true;
+        for (std::size_t i = 0; i < pages; ++i) {
+            kept = kept && bytes[i * page + 17] == (round == 1 ? 0 : 1) &&
+                   bytes[i * page + page - 1] == 0;
+            bytes[i * page + 17] = static_cast<unsigned char>(round);
+        }
+        save(after);
+        EXPECT(kept);
+        EXPECT(same(before, after));
+        if (round == 2) {
+            if (pid == 0) {
+                _Exit(0);
+            }
+            EXPECT_EQ(check::wait_status(pid), 0);
+        }
     }
 }
 

@@ -31,6 +31,10 @@ constinit FpuState initial_state;
 
 }  // namespace
 
+namespace detail {
+constinit bool sse_available = false;
+}  // namespace detail
+
 void initialise_fpu() noexcept {
     const std::uint32_t features = cpuid(1).edx;
     fxsave_available = (features & cpuid_fxsr) != 0;
@@ -48,6 +52,7 @@ void initialise_fpu() noexcept {
     state.save();
     std::array<std::byte, FpuState::size> image;
     std::ranges::copy(state.bytes(), image.begin());
+    detail::sse_available = has_sse;
     if (has_sse) {
         std::memcpy(&mxcsr_mask, image.data() + mxcsr_mask_at, sizeof mxcsr_mask);
         mxcsr_mask = mxcsr_mask == 0 ? default_mxcsr_mask : mxcsr_mask;

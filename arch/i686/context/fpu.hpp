@@ -1,4 +1,5 @@
-/// The x87, MMX and SSE registers of a user thread. The kernel itself uses none of them.
+/// The x87, MMX and SSE registers of a user thread. The kernel itself uses none of them, except
+/// where it puts them back at once with interrupts off (cpu/pages.S).
 ///
 /// Saved and loaded at every switch between user threads: one instruction each, and no trap on
 /// first use to handle. In the kernel the registers still hold the current thread's values.
@@ -16,6 +17,16 @@ void initialise_fpu() noexcept;
 
 /// Do states have the FXSAVE layout (any CPU since the Pentium II), or the 108 bytes of FNSAVE?
 [[nodiscard]] bool has_fxsave() noexcept;
+
+namespace detail {
+/// Written by the boot CPU's initialise_fpu(), before another CPU runs.
+extern bool sse_available;
+}  // namespace detail
+
+/// May the kernel use the SSE registers? False until initialise_fpu().
+[[nodiscard]] inline bool has_sse() noexcept {
+    return detail::sse_available;
+}
 
 class FpuState {
 public:

@@ -43,7 +43,13 @@ struct Cpu {
         sti_hlt();
         cli();
     }
-    static void relax() noexcept { pause(); }
+    /// Answers other CPUs meanwhile: they may hold what this one waits for.
+    static void relax() noexcept {
+        pause();
+        if (this_cpu().shoot_down_pending.load(std::memory_order_relaxed) != 0) {
+            answer_shoot_downs();
+        }
+    }
 
     static void prepare_context(Context& context, std::span<std::byte> stack,
                                 hal::ContextEntry entry, void* argument) noexcept {
@@ -53,6 +59,7 @@ struct Cpu {
         arch::switch_context(from, to);
     }
     static void send_reschedule(CpuId target) noexcept { arch::send_reschedule(target); }
+    static void fence_everywhere() noexcept { arch::fence_everywhere(); }
     [[nodiscard]] static HeldRanks& held_ranks() noexcept { return this_cpu().held_ranks; }
 
     // Beyond the contract: what the kernel keeps per CPU.
@@ -75,6 +82,6 @@ private:
             offsetof(CpuLocal, return_work));
     }
 };
-static_assert(hal::Cpu<Cpu>);
+static_assert(hal::Cpu<Cpu> && hal::RemoteFence<Cpu>);
 
 }  // namespace kidney::arch

@@ -86,6 +86,11 @@ void shoot_down(CpuSet targets, VirtRange range) noexcept {
     }
 }
 
+void fence_everywhere() noexcept {
+    // Asking and answering are atomic operations on both sides, and each is a full barrier.
+    shoot_down(online_cpus(), VirtRange{});
+}
+
 bool stop_other_cpus() noexcept {
     std::uint32_t nobody = 0;
     const std::uint32_t me = this_cpu().id + 1;

@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstring>
 #include <span>
 
 namespace kidney::hal {
@@ -28,5 +29,33 @@ concept PhysMap = requires(M& map, FrameNumber frame) {
     { map.is_direct(frame) } noexcept -> std::same_as<bool>;
     { map.direct(frame) } noexcept -> std::same_as<std::span<std::byte, page_size>>;
 };
+
+/// A map that knows a faster way to clear or copy a page than its bytes one by one.
+template <class M>
+concept PageMover =
+    requires(std::span<std::byte, page_size> to, std::span<const std::byte, page_size> from) {
+        { M::clear_page(to) } noexcept -> std::same_as<void>;
+        { M::copy_page(to, from) } noexcept -> std::same_as<void>;
+    };
+
+/// Zeros for a page that the map shows.
+template <PhysMap M>
+void clear_page(const M&, std::span<std::byte, page_size> page) noexcept {
+    if constexpr (PageMover<M>) {
+        M::clear_page(page);
+    } else {
+        std::memset(page.data(), 0, page_size);
+    }
+}
+/// One page that the map shows to another.
+template <PhysMap M>
+void copy_page(const M&, std::span<std::byte, page_size> to,
+               std::span<const std::byte, page_size> from) noexcept {
+    if constexpr (PageMover<M>) {
+        M::copy_page(to, from);
+    } else {
+        std::memcpy(to.data(), from.data(), page_size);
+    }
+}
 
 }  // namespace kidney::hal

@@ -82,6 +82,19 @@ concept ReuseHint = FrameAllocator<A> && requires(const A& a, FrameNumber frame)
 template <class A>
 concept SharedFrameAllocator = FrameAllocator<A> && requires { requires A::is_shared; };
 
+/// Keeps single frames at hand, for each CPU its own, beside those that lie `below` for all.
+///   H1 take_at_hand(f) answers true with a live single frame, or false and nothing is changed
+///   H2 free_frames() counts both; free_below() only what is at nobody's hand
+///   H3 the last keep(n) frames below never get to anybody's hand; drain() brings all below
+template <class A>
+concept FramesAtHand =
+    SharedFrameAllocator<A> && requires(A& a, const A& ca, FrameNumber& frame, std::size_t n) {
+        { a.take_at_hand(frame) } noexcept -> std::same_as<bool>;
+        { ca.free_below() } noexcept -> std::same_as<std::size_t>;
+        { a.keep(n) } noexcept -> std::same_as<void>;
+        { a.drain() } noexcept -> std::same_as<void>;
+    };
+
 namespace detail {
 template <class P, class C>
 struct FramesOf {

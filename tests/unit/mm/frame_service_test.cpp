@@ -4,6 +4,8 @@
 #include "mm/frame_setup.hpp"
 #include "mm/frames/buddy_bitmap.hpp"
 #include "mm/frames/first_fit.hpp"
+#include "mm/locked_frames.hpp"
+#include "mm/magazines.hpp"
 #include "tests/archetypes/counted_frames.hpp"
 #include "tests/archetypes/frame_allocator.hpp"
 #include "tests/fakes/faulty_frames.hpp"
@@ -13,12 +15,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <vector>
 
 namespace kidney {
 
 // The engine needs no more of its policy than the contract promises.
-template class mm::FrameService<archetypes::FrameAllocatorArchetype, NullLock>;
+template class mm::FrameService<archetypes::FullFrameAllocatorArchetype>;
 
 namespace {
 
@@ -81,7 +85,7 @@ std::size_t left_by(Frames& frames, mm::FrameClaim who, bool user_memory) {
 }
 
 TEST(FrameService, EveryoneLeavesSomethingToThoseWhoNeedItMore) {
-    using Frames = mm::FrameService<mm::BuddyBitmap, NullLock, Claimant>;
+    using Frames = mm::FrameService<mm::Locked<mm::BuddyBitmap, NullLock>, Claimant>;
     sim::RamArena ram(4096);
     const FrameRange all{FrameNumber(0), 4096};
     mm::EarlyFrames early({&all, 1}, {});
@@ -95,6 +99,103 @@ TEST(FrameService, EveryoneLeavesSomethingToThoseWhoNeedItMore) {
     EXPECT_EQ(left_by(frames, privileged, true), reserve.for_kernel + reserve.for_ending);
     EXPECT_EQ(left_by(frames, privileged, false), reserve.for_ending);
     EXPECT_EQ(left_by(frames, essential, false), 0U);
+}
+
+/// One thread that plays any CPU.
+struct PlayedCpu {
+    template <class T>
+    using Atomic = std::atomic<T>;
+    static inline std::uint32_t now = 0;
+    static CpuId id() noexcept { return CpuId(now); }
+    static void relax() noexcept {}
+    static void fence_everywhere() noexcept {}
+};
+
+/// As in the kernel.
+template <class Claims>
+using FramesAtHand = mm::FrameService<
+    mm::Magazines<mm::Locked<mm::BuddyBitmap, NullLock>, PlayedCpu, hal::NoPin, mm::NoMarks>,
+    Claims>;
+
+template <class Frames>
+struct ServiceOnRam {
+    explicit ServiceOnRam(std::uint32_t count, std::uint32_t direct) : ram(count, direct) {
+        const FrameRange all{FrameNumber(0), count};
+        mm::EarlyFrames early({&all, 1}, {});
+        MUST(mm::set_up_frames(frames, early, ram, FrameNumber(direct)));
+    }
+    sim::RamArena ram;
+    Frames frames;
+};
+
+TEST(FrameService, WhatIsKeptForOthersIsAtNobodysHand) {
+    using Frames = FramesAtHand<Claimant>;
+    ServiceOnRam<Frames> machine(4096, 4096);
+    Frames& frames = machine.frames;
+    const mm::FrameReserve reserve = frames.reserve();
+    const std::size_t all = frames.free_frames();
+    using enum mm::FrameClaim;
+    EXPECT_EQ(left_by(frames, ordinary, true), reserve.highest());
+    // Somebody who ends returns frames on another CPU: they replenish what is kept first.
+    Claimant::who = essential;
+    std::vector<FrameNumber> returned;
+    for (int i = 0; i < 40; ++i) {
+        returned.push_back(*frames.allocate(mm::FrameZone::direct));
+    }
+    PlayedCpu::now = 1;
+    for (const FrameNumber frame : returned) {
+        frames.release(frame);
+    }
+    EXPECT_EQ(left_by(frames, ordinary, true), reserve.highest());
+    EXPECT_EQ(left_by(frames, ordinary, false), reserve.for_root + reserve.for_ending);
+    EXPECT_EQ(left_by(frames, privileged, false), reserve.for_ending);
+    EXPECT_EQ(left_by(frames, essential, false), 0U);
+    PlayedCpu::now = 0;
+    for (std::uint32_t f = 0; f < 4096; ++f) {
+        if (frames.manages(FrameNumber(f)) && frames.references(FrameNumber(f)) == 1) {
+            frames.release(FrameNumber(f));
+        }
+    }
+    EXPECT_EQ(frames.free_frames(), all);
+    EXPECT_TRUE(frames.allocate(mm::max_order));
+}
+
+TEST(FrameService, BothZonesHaveFramesAtHand) {
+    using Frames = FramesAtHand<mm::NoFrameClaims>;
+    ServiceOnRam<Frames> machine(4096, 2048);
+    Frames& frames = machine.frames;
+    const std::size_t all = frames.free_frames();
+    laws::Report report;
+    laws::run_laws<laws::CountedFramesLaws<Frames>>(report, frames);
+    test::expect_laws_held(report);
+    std::vector<FrameNumber> taken;
+    std::size_t high = 0;
+    while (const auto frame = frames.allocate(mm::FrameZone::any)) {
+        high += machine.ram.is_direct(*frame) ? 0 : 1;
+        EXPECT_TRUE(high == taken.size() + 1 || high == 2048) << "high memory comes first";
+        taken.push_back(*frame);
+    }
+    EXPECT_EQ(high, 2048U);
+    EXPECT_EQ(frames.free_frames(), frames.reserve().for_kernel);
+    for (const FrameNumber frame : taken) {
+        frames.release(frame);
+    }
+    EXPECT_EQ(frames.free_frames(), all);
+}
+
+TEST(FrameServiceDeathTest, AFrameAtHandIsNotReleasedAgain) {
+    using Frames = FramesAtHand<mm::NoFrameClaims>;
+    ServiceOnRam<Frames> machine(4096, 4096);
+    Frames& frames = machine.frames;
+    const FrameNumber frame = *frames.allocate(mm::FrameZone::any);
+    const FrameNumber single = *frames.allocate(FrameOrder(0));
+    const FrameNumber block = *frames.allocate(FrameOrder(2));
+    frames.release(frame);
+    EXPECT_DEATH(frames.release(frame), "free frame");
+    frames.free(single, FrameOrder(0));
+    EXPECT_DEATH(frames.free(single, FrameOrder(0)), "not live");
+    EXPECT_DEATH(frames.free(block + 1, FrameOrder(0)), "not live") << "inside a block";
+    EXPECT_DEATH(frames.free(block, FrameOrder(1)), "not live") << "half a block";
 }
 
 TEST(FrameReserve, RootsPartHasAnEnd) {

@@ -6,6 +6,7 @@
 #include "mm/frame_service.hpp"
 #include "mm/frame_setup.hpp"
 #include "mm/frames/buddy_bitmap.hpp"
+#include "mm/locked_frames.hpp"
 #include "sim/ram_arena.hpp"
 
 #include <cstddef>
@@ -14,7 +15,7 @@
 namespace kidney::test {
 
 struct MemoryMachine {
-    using Frames = mm::FrameService<mm::BuddyBitmap, NullLock>;
+    using Frames = mm::FrameService<mm::Locked<mm::BuddyBitmap, NullLock>>;
 
     explicit MemoryMachine(std::uint32_t frame_count) : MemoryMachine(frame_count, frame_count) {}
     MemoryMachine(std::uint32_t frame_count, std::uint32_t direct_frames)

@@ -7,6 +7,8 @@
 #include "mm/frame_service.hpp"
 #include "mm/frame_setup.hpp"
 #include "mm/frames/buddy_bitmap.hpp"
+#include "mm/locked_frames.hpp"
+#include "mm/magazines.hpp"
 #include "sim/mmu.hpp"
 #include "sim/ram_arena.hpp"
 #include "sim/user_memory.hpp"
@@ -25,7 +27,9 @@ constexpr LockRank mappings_rank{91, "mappings"};
 constexpr LockRank frames_rank{98, "frames"};
 
 using World = SimWorld<>;
-using Frames = mm::FrameService<mm::BuddyBitmap, World::SpinLock<frames_rank>>;
+using Frames =
+    mm::FrameService<mm::Magazines<mm::Locked<mm::BuddyBitmap, World::SpinLock<frames_rank>>,
+                                   sim::Cpu, hal::InterruptGuard<sim::Cpu>, mm::NoMarks>>;
 
 template <class Format>
 class MemoryOnMachine : public testing::Test {

@@ -5,7 +5,7 @@
 /// each region, how many of its frames are free, and regions are in sets by that number. So
 ///   single frames  come from the fullest region that has any, by whole rows of 32 at a time
 ///   small blocks   (2 to 256 frames) come from a region whose largest free block is the smallest
-///                  that fits
+///                  that fits, and while there are more beside it, from there
 ///   whole regions  are the fallback of both, last of all
 ///
 /// Why it works: where what lives is replaced at random, full regions are refilled as soon as they
@@ -30,6 +30,7 @@
 #include "mm/frames/region_sets.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -125,6 +126,7 @@ public:
         by_free_ = {};
         by_level_ = {};
         stale_ = {};
+        near_.fill(none / row_bits);
         free_ = 0;
         source_.store(none, std::memory_order_relaxed);
         base_ = span.first.value() & ~(max_order.frames() - 1);
@@ -284,6 +286,39 @@ private:
     }
     /// A free block of less than a region: where the largest is the smallest that fits.
     [[nodiscard]] std::uint32_t find_in_regions(unsigned order) noexcept {
+        // Where the last one was found there is mostly another, and no need to look elsewhere.
+        if (const std::uint32_t block = find_near(order); block != none) {
+            return block;
+        }
+        const std::uint32_t block = search(order);
+        near_[order] = block / row_bits;
+        return block;
+    }
+    /// In the same row or, for longer blocks, in the rows behind.
+    [[nodiscard]] std::uint32_t find_near(unsigned order) noexcept {
+        std::uint32_t row = near_[order];
+        if (order < row_order) {
+            const std::uint32_t free = row < region_count_ * rows_per_region ? rows_.free(row) : 0;
+            const auto [all, single] = find_runs(free, order);
+            return all == 0
+                       ? none
+                       : row * row_bits +
+                             static_cast<unsigned>(std::countr_zero(single != 0 ? single : all));
+        }
+        const std::uint32_t count = 1U << (order - row_order);
+        row += count;
+        if (row % rows_per_region == 0 || row >= region_count_ * rows_per_region) {
+            return none;
+        }
+        for (std::uint32_t i = 0; i < count; ++i) {
+            if (rows_.free(row + i) != ~0U) {
+                return none;
+            }
+        }
+        near_[order] = row;
+        return row * row_bits;
+    }
+    [[nodiscard]] std::uint32_t search(unsigned order) noexcept {
         for (;;) {
             std::uint32_t region;
             if (const std::uint32_t fitting = by_level_.filled_from(order); fitting != 0) {
@@ -342,6 +377,7 @@ private:
     RegionSets<whole> by_free_;              ///< regions with free frames, by how many
     RegionSets<region_order - 1> by_level_;  ///< regions by their level
     RegionSet stale_;
+    std::array<std::uint32_t, region_order> near_{};  ///< by order: row where one was found last
     std::size_t free_ = 0;
     std::uint32_t base_ = 0;  ///< frame at position 0, a multiple of the largest block
     std::uint32_t region_count_ = 0;

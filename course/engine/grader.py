@@ -11,7 +11,7 @@ import own_tests
 import submission
 from assignment import Mistake, fill
 from results import Grade, Result
-from sandbox import Box
+from sandbox import Box, limits_reached
 from workshop import COMMON, COMPILER, WARNINGS, Bench, Workshop, exact_arguments, law_arguments
 
 EXACT = {"P1": "places blocks as the assignment says", "S1": "counts what the assignment asks for"}
@@ -124,11 +124,8 @@ class Grader:
         return None, f"it does not compile: {why}"
 
     def limit_of(self, bench, limits):
-        try:
-            with open(os.path.join(bench.folder, "limit"), encoding="ascii") as file:
-                return LIMITS[file.read()].format(**self.manifest["limits"][limits])
-        except OSError:
-            return None
+        reached = limits_reached(os.path.join(bench.folder, "limit"))
+        return LIMITS[reached[0]].format(**self.manifest["limits"][limits]) if reached else None
 
     def again(self, key):
         return f"./kidney grade --only {key}"

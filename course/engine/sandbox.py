@@ -41,7 +41,9 @@ class Box:
         self.readable = readable or {}
         self.writable = writable or {}
         self.address_space = address_space  # limit it, too; programs with AddressSanitizer reserve terabytes
-        self.report = report                # a file that is told which limit ended it
+        # A file that is told, in a line each, which limits ended it. A judge starts a program again and again; one that
+        # has reached its limits twice is not started any more.
+        self.report = report
 
     def prefix(self, description):
         """What to put before a command; `description` is a file to be written."""
@@ -165,8 +167,19 @@ def _own_uid():
     raise OSError("too many boxes at a time")
 
 
+def limits_reached(report):
+    """The lines of a report."""
+    try:
+        with open(report, encoding="ascii") as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
 def run(box, command):
     """Returns the exit status; a signal n is 128 + n, as in a shell."""
+    if box.report and len(limits_reached(box.report)) >= 2:
+        return STATUS_LIMIT
     environment, folder = None, "/"
     identity = {}
     uid = lock = None
@@ -210,8 +223,8 @@ def run(box, command):
     if ended_by is None and status == 128 + signal.SIGXCPU:
         ended_by = "cpu"
     if box.report and ended_by:
-        with open(box.report, "w", encoding="ascii") as file:
-            file.write(ended_by)
+        with open(box.report, "a", encoding="ascii") as file:
+            file.write(ended_by + "\n")
     return STATUS_LIMIT if ended_by else status
 
 

@@ -218,11 +218,7 @@ class Sandbox(unittest.TestCase):
             box = sandbox.Box(self.kind, {**self.LIMITS, **limits}, report=report)
             result = subprocess.run([*box.prefix(os.path.join(folder, "box")), "bash", "-c", script], stdout=subprocess.PIPE,
                                     stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
-            limit = None
-            if os.path.exists(report):
-                with open(report, encoding="ascii") as file:
-                    limit = file.read()
-            return result.returncode, result.stdout, limit
+            return result.returncode, result.stdout, "".join(sandbox.limits_reached(report)) or None
 
     def test_nothing_of_ours_is_seen(self):
         status, said, _ = self.run_in(f"cat '{self.secret}'; ls '{ROOT}/course' /root; id -u; ls /proc | grep -c '^[0-9]*$'")
@@ -239,6 +235,15 @@ class Sandbox(unittest.TestCase):
         # Each link of the chain sleeps, so that it takes no time, and none is ever reaped.
         status, said, limit = self.run_in("for i in $(seq 100); do sleep 60 & done; echo $(jobs -r | wc -l)", wall=15)
         self.assertTrue(limit == "wall" or status != 0 or int(said) <= 12, (status, said, limit))
+
+    def test_who_reaches_limits_again_and_again_is_not_started_any_more(self):
+        with tempfile.TemporaryDirectory() as folder:
+            report = os.path.join(folder, "limit")
+            with open(report, "w", encoding="ascii") as file:
+                file.write("cpu\ncpu\n")
+            box = sandbox.Box(self.kind, self.LIMITS, report=report)
+            result = subprocess.run([*box.prefix(os.path.join(folder, "box")), "echo", "started"], stdout=subprocess.PIPE, text=True)
+            self.assertEqual((result.returncode, result.stdout), (sandbox.STATUS_LIMIT, ""))
 
     def test_what_was_started_ends_with_it(self):
         self.assertEqual(self.run_in("sleep 54321 & echo started")[1], "started\n")

@@ -273,6 +273,13 @@ private:
             const std::uint32_t free = rows_.free(row);
             std::uint32_t left = free;
             const std::uint32_t first = base_ + row * row_bits;
+            if (free == ~0U && most - taken >= row_bits) {
+                for (std::uint32_t i = 0; i < row_bits; ++i) {
+                    out[taken + i] = FrameNumber(first + i);
+                }
+                taken += row_bits;
+                left = 0;
+            }
             for (; left != 0 && taken < most; left &= left - 1) {
                 out[taken++] = FrameNumber(first + static_cast<unsigned>(std::countr_zero(left)));
             }
@@ -354,11 +361,15 @@ private:
     /// A whole region, rather one whose buddy is not whole; or two.
     [[nodiscard]] std::uint32_t find_whole(unsigned order) const noexcept {
         std::uint32_t other = none;
-        if ((by_free_.filled_from(whole)) == 0) {
+        if (by_free_.filled_from(whole) == 0) {
             return none;
         }
-        for (std::uint32_t word = 0; word < RegionSet::words; ++word) {
+        for (std::uint32_t word = by_free_[whole].first() / row_bits; word < RegionSet::words;
+             ++word) {
             const std::uint32_t regions = by_free_[whole].word(word);
+            if (regions == 0) {
+                continue;
+            }
             const auto [all, single] = find_runs(regions, order - region_order);
             if (single != 0 && order == region_order) {
                 return (word * row_bits + static_cast<unsigned>(std::countr_zero(single))) *

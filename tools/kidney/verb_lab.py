@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 
 import build
@@ -108,14 +109,21 @@ def part(plan, which):
 
 
 def observe(program, run, memory):
-    """What the program says about one run; if it crashes, a run with an `error`."""
+    """What the program says about one run; if it crashes or never ends, a run with an `error`."""
     workload, policy, seed = run
-    result = subprocess.run([program, policy, workload, str(seed), str(memory)], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, errors="replace")
+    most = 60 + memory  # CPU seconds; a run takes a hundredth of that
+    result = subprocess.run(["sh", "-c", f'ulimit -t {most}; exec "$@"', "sh", program, policy, workload, str(seed), str(memory)],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     if result.returncode == 0:
         return json.loads(result.stdout)
-    lines = [line for line in result.stderr.splitlines() if line.strip()]
-    return {"policy": policy, "workload": workload, "seed": seed, "error": lines[0] if lines else "crashed"}
+    lines = [line for line in result.stderr.splitlines() if any(map(str.isalpha, line))]
+    if result.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        error = f"no end after {most} s of CPU time"
+    elif lines:
+        error = lines[0]
+    else:
+        error = f"ended with {result.returncode}" if result.returncode > 0 else signal.Signals(-result.returncode).name
+    return {"policy": policy, "workload": workload, "seed": seed, "error": error}
 
 
 def measure(plan, options):
@@ -138,9 +146,20 @@ def load(path):
         raise Failure(f"{path}: {error}", 2) from None
     if not isinstance(result, dict) or not all(key in result for key in (*PLAN, "shard", "runs")):
         raise Failure(f"{path}: not a result of ./kidney lab frames", 2)
+    numbers = result["shard"]
+    if not (isinstance(numbers, list) and len(numbers) == 2 and all(isinstance(n, int) for n in numbers)
+            and 1 <= numbers[0] <= numbers[1]):
+        raise Failure(f"{path}: its shard is {numbers}, not a part and a number of parts", 2)
     if result["version"] != VERSION:
         raise Failure(f"{path}: of version {result['version']} of the laboratory; this is version {VERSION}", 2)
     return result
+
+
+def names_of(result):
+    try:
+        return [(run["workload"], run["policy"], run["seed"]) for run in result["runs"]]
+    except (KeyError, TypeError):
+        return None
 
 
 def merge(paths):
@@ -157,8 +176,7 @@ def merge(paths):
             raise Failure(f"{path}: part {which} of {count}; {first_path} is one of {first['shard'][1]}", 2)
         if which in shards:
             raise Failure(f"{path}: part {which} of {count} is in {shards[which][0]} already", 2)
-        names = [(run["workload"], run["policy"], run["seed"]) for run in result["runs"]]
-        if names != part(result, result["shard"]):
+        if names_of(result) != part(result, result["shard"]):
             raise Failure(f"{path}: its runs are not those of part {which} of {count}", 2)
         shards[which] = (path, result)
     missing = [str(which) for which in range(1, first["shard"][1] + 1) if which not in shards]
@@ -240,7 +258,7 @@ def table(result):
         cells = " ".join(f"{row['granted'][name]:10.1f}" for name in columns)
         bits = f"{row['bits']:10.2f}" if row["bits"] is not None else f"{'-':>10}"
         lines.append(f"{place:3}. {row['policy']:{width}} {cells} {row['mean']:8.1f} {row['refused']:7.2f} % {bits}")
-        lines += [f"     {row['policy']} crashed: {error}" for error in row["errors"]]
+        lines += [f"     {row['policy']}: {error}" for error in row["errors"]]
     return "\n".join(lines)
 
 

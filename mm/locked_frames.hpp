@@ -85,6 +85,12 @@ public:
     {
         return policy_.reuse_at_once(frame);
     }
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept
+        requires FreeRows<Policy>
+    EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return policy_.free_row(frame);
+    }
 
 private:
     /// Frames that a simple policy hands out under one lock: interrupts are off meanwhile.
@@ -95,7 +101,7 @@ private:
         free_.store(policy_.free_frames(), std::memory_order_relaxed);
     }
 
-    Lock lock_;
+    mutable Lock lock_;
     Policy policy_ GUARDED_BY(lock_);
     std::atomic<std::size_t> free_{0};
 };

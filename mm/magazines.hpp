@@ -125,6 +125,13 @@ public:
         return n;
     }
 
+    /// Frames in magazines count as taken.
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept
+        requires FreeRows<Shared>
+    {
+        return shared_.free_row(frame);
+    }
+
     /// A frame that is at hand on this CPU, with nobody asked. False: call allocate().
     [[nodiscard]] bool take_at_hand(FrameNumber& frame) noexcept {
         const Pin pin;

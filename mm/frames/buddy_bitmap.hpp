@@ -89,6 +89,13 @@ public:
         }
     }
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept {
+        const std::uint32_t row = states_.index_of(frame) / row_bits;
+        const bool is_last = last_.order < row_order && last_.index / row_bits == row;
+        const std::uint32_t frames = states_.row(row).free();
+        return is_last || row == current_ ? frames
+                                          : chunks_[row / rows_per_chunk].free(row, frames);
+    }
 
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
         if (order.value() == 0 && current_ != no_row) {
@@ -115,13 +122,11 @@ public:
 private:
     static constexpr std::uint32_t no_row = ~0U;
     static constexpr unsigned no_order = ~0U;
-
+    using Chunk = BuddyChunk;
     struct Block {
         std::uint32_t index = 0;  ///< of its first frame
         unsigned order = no_order;
     };
-
-    using Chunk = BuddyChunk;
 
     // --- Single frames ---
 
@@ -390,6 +395,6 @@ private:
     ChunkSet with_stale_rows_;  ///< and perhaps some that have none any more
 };
 
-static_assert(FrameAllocator<BuddyBitmap>);
+static_assert(FrameAllocator<BuddyBitmap> && FreeRows<BuddyBitmap>);
 
 }  // namespace kidney::mm

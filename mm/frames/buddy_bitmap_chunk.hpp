@@ -23,6 +23,12 @@ struct BuddyChunk {
     /// One more than the order of the largest block promised; 0 if that is a single frame or none.
     std::uint32_t level = 0;
 
+    /// The free frames of a row, of whose own frames `frames` are free. Those of a long block are
+    /// left as they were when it was taken.
+    [[nodiscard]] std::uint32_t free(std::uint32_t row, std::uint32_t frames) const noexcept {
+        const bool is_own = ((rows.free() | stale) >> row % row_bits & 1U) != 0;
+        return frames != ~0U || is_own ? frames : 0;
+    }
     /// The cut row `bit` has a block of this order, besides what is known.
     void promise_also(std::uint32_t bit, unsigned order) noexcept {
         for (unsigned k = 0; k <= order; ++k) {

@@ -37,6 +37,9 @@ public:
         file(map_.give_back(first, order.value()), order.value());
     }
     [[nodiscard]] std::size_t free_frames() const noexcept { return map_.free_frames(); }
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept {
+        return map_.free_row(frame);
+    }
 
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {
         return FrameMap::metadata_bytes(span) + RowSets::metadata_bytes(span);

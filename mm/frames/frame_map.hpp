@@ -50,6 +50,9 @@ public:
 
     [[nodiscard]] std::uint32_t row_count() const noexcept { return states_.row_count(); }
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept {
+        return states_.row(states_.index_of(frame) / row_bits).free();
+    }
 
     /// The first free block of this order that starts in the rows [from, to), or `none`.
     [[nodiscard]] std::uint32_t find(unsigned order, std::uint32_t from,

@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace kidney::mm {
@@ -74,6 +75,15 @@ concept FrameBatches = FrameAllocator<A> &&
 template <class A>
 concept ReuseHint = FrameAllocator<A> && requires(const A& a, FrameNumber frame) {
     { a.reuse_at_once(frame) } noexcept -> std::same_as<bool>;
+};
+
+/// Tells which frames are free, 32 at a time, for pictures and statistics.
+///   R1 bit i of free_row(frame) says that frame + i is free; `frame` is a multiple of 32 and at
+///      least one of the 32 lies in the attached span
+/// Cost: O(1).
+template <class A>
+concept FreeRows = requires(const A& a, FrameNumber frame) {
+    { a.free_row(frame) } noexcept -> std::same_as<std::uint32_t>;
 };
 
 /// Several CPUs may be inside at once: nobody takes a lock for allocate, free, batches and hints.

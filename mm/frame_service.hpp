@@ -138,6 +138,16 @@ public:
         return c;
     }
     [[nodiscard]] FrameReserve reserve() const noexcept { return reserve_; }
+    /// For FreeBlocks: 32 frames of one zone. Those at hand on some CPU count as taken.
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept
+        requires FreeRows<Zone>
+    {
+        return (frame < direct_end_ ? direct_ : high_).free_row(frame);
+    }
+    /// Where the frames of a zone lie, with holes between them.
+    [[nodiscard]] FrameRange direct_span() const noexcept { return below(span_, direct_end_); }
+    [[nodiscard]] FrameRange high_span() const noexcept { return above(span_, direct_end_); }
+
     /// Is this a frame of managed RAM (and not, say, a device's memory)?
     [[nodiscard]] bool manages(FrameNumber frame) const noexcept { return span_.contains(frame); }
 

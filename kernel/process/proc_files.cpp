@@ -24,6 +24,7 @@
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/system_v.hpp"
 #include "kernel/version.hpp"
+#include "mm/free_blocks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -107,6 +108,31 @@ void write_policies(void*, fs::TextOutput& out) noexcept {
               static_cast<const char*>(FramePolicy::name),
               static_cast<const char*>(SchedulerPolicy::name),
               static_cast<const char*>(Heap::name));
+}
+/// What of the frames is free, and in blocks of which order. Those in magazines are in no block,
+/// and others go on meanwhile: the lines need not add up.
+void write_frames(void*, fs::TextOutput& out) noexcept {
+    const mm::FrameCounts counts = frames().counts();
+    format_to(out,
+              "policy {}\nzone direct total {} free {}\nzone high total {} free {}\nreserve {}\n",
+              static_cast<const char*>(Frames::name), counts.total_direct, counts.free_direct,
+              counts.total - counts.total_direct, counts.free - counts.free_direct,
+              frames().reserve().highest());
+    if constexpr (mm::FreeRows<Frames>) {
+        mm::FreeBlocks direct, all;
+        direct.add(frames(), frames().direct_span());
+        all = direct;
+        all.add(frames(), frames().high_span());
+        for (std::uint8_t k = 0; k <= mm::max_order.value(); ++k) {
+            const FrameOrder order(k);
+            const std::uint32_t unusable = all.unusable(order);
+            format_to(out, "order {} direct {} high {} unusable {}.{:03}\n", k,
+                      direct.frames(order), all.frames(order) - direct.frames(order),
+                      unusable / 1000, unusable % 1000);
+        }
+    } else {
+        out.write("order unknown: the policy does not tell which frames are free\n");
+    }
 }
 void write_version(void*, fs::TextOutput& out) noexcept {
     format_to(out, "Linux version {} (kidney) {}\n", kernel_release, kernel_version());
@@ -225,6 +251,7 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     const fs::ProcId own = TRY(proc.add_directory("kidney"));
     TRY(proc.add_file(own, "policies", &write_policies));
     TRY(proc.add_file(own, "cpus", &write_cpu_times));
+    TRY(proc.add_file(own, "frames", &write_frames));
     return &proc;
 }
 

@@ -413,6 +413,60 @@ CHECK_CASE(files_of_the_machine_are_there) {
     EXPECT(std::strstr(text, " / / ") != nullptr && std::strstr(text, " - ") != nullptr);
 }
 
+/// The free frames that /proc/kidney/frames tells of, or -1; checks that its lines fit each other.
+long told_free_frames() {
+    char text[4096];
+    const int size = read_file("/proc/kidney/frames", text, sizeof text - 1);
+    if (size < 0) {
+        return -1;
+    }
+    text[size] = '\0';
+    char policy[32];
+    unsigned total, free, high_total, high_free, reserve;
+    EXPECT_EQ(std::sscanf(text,
+                          "policy %31s\nzone direct total %u free %u\nzone high total %u free %u\n"
+                          "reserve %u\n",
+                          policy, &total, &free, &high_total, &high_free, &reserve),
+              6);
+    EXPECT(free <= total && high_free <= high_total && reserve < total);
+    unsigned before = ~0U;
+    int orders = 0;
+    for (const char* line = std::strstr(text, "order "); line != nullptr;
+         line = std::strstr(line + 1, "order ")) {
+        unsigned order, direct, high, whole, thousandths;
+        const int fields = std::sscanf(line, "order %u direct %u high %u unusable %u.%u", &order,
+                                       &direct, &high, &whole, &thousandths);
+        if (fields == 0) {
+            EXPECT(std::strstr(line, "order unknown") == line);  // a policy need not tell
+            return free + high_free;
+        }
+        EXPECT_EQ(fields, 5);
+        EXPECT_EQ(order, orders++);
+        EXPECT_EQ(direct % (1U << order), 0);
+        EXPECT_EQ(high % (1U << order), 0);
+        EXPECT(direct <= total && high <= high_total && direct + high <= before);
+        EXPECT(whole * 1000 + thousandths <= 1000);
+        before = direct + high;
+    }
+    EXPECT_EQ(orders, 11);
+    return free + high_free;
+}
+
+CHECK_CASE(free_frames_are_told_by_size_of_block) {
+    const long before = told_free_frames();
+    if (before < 0) {
+        return;  // Linux: it is our own file
+    }
+    constexpr std::size_t bytes = 8U << 20;
+    void* const memory =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(memory != MAP_FAILED);
+    std::memset(memory, 1, bytes);
+    EXPECT(before - told_free_frames() > 1900);
+    EXPECT_EQ(munmap(memory, bytes), 0);
+    EXPECT(before - told_free_frames() < 150);
+}
+
 CHECK_CASE(a_zombie_has_nothing_left) {
     const pid_t pid = check::fork_or_fail();
     if (pid == 0) {

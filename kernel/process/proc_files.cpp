@@ -109,20 +109,14 @@ void write_policies(void*, fs::TextOutput& out) noexcept {
               static_cast<const char*>(SchedulerPolicy::name),
               static_cast<const char*>(Heap::name));
 }
-/// What of the frames is free, and in blocks of which order. Those in magazines are in no block,
-/// and others go on meanwhile: the lines need not add up.
-void write_frames(void*, fs::TextOutput& out) noexcept {
-    const mm::FrameCounts counts = frames().counts();
-    format_to(out,
-              "policy {}\nzone direct total {} free {}\nzone high total {} free {}\nreserve {}\n",
-              static_cast<const char*>(Frames::name), counts.total_direct, counts.free_direct,
-              counts.total - counts.total_direct, counts.free - counts.free_direct,
-              frames().reserve().highest());
-    if constexpr (mm::FreeRows<Frames>) {
+/// A template, because what a policy does not offer must not be compiled.
+template <class AllFrames>
+void write_free_blocks(const AllFrames& all_frames, fs::TextOutput& out) noexcept {
+    if constexpr (mm::FreeRows<AllFrames>) {
         mm::FreeBlocks direct, all;
-        direct.add(frames(), frames().direct_span());
+        direct.add(all_frames, all_frames.direct_span());
         all = direct;
-        all.add(frames(), frames().high_span());
+        all.add(all_frames, all_frames.high_span());
         for (std::uint8_t k = 0; k <= mm::max_order.value(); ++k) {
             const FrameOrder order(k);
             const std::uint32_t unusable = all.unusable(order);
@@ -133,6 +127,17 @@ void write_frames(void*, fs::TextOutput& out) noexcept {
     } else {
         out.write("order unknown: the policy does not tell which frames are free\n");
     }
+}
+/// What of the frames is free, and in blocks of which order. Those in magazines are in no block,
+/// and others go on meanwhile: the lines need not add up.
+void write_frames(void*, fs::TextOutput& out) noexcept {
+    const mm::FrameCounts counts = frames().counts();
+    format_to(out,
+              "policy {}\nzone direct total {} free {}\nzone high total {} free {}\nreserve {}\n",
+              static_cast<const char*>(Frames::name), counts.total_direct, counts.free_direct,
+              counts.total - counts.total_direct, counts.free - counts.free_direct,
+              frames().reserve().highest());
+    write_free_blocks(frames(), out);
 }
 void write_version(void*, fs::TextOutput& out) noexcept {
     format_to(out, "Linux version {} (kidney) {}\n", kernel_release, kernel_version());

@@ -49,8 +49,9 @@ public:
 
     void free(FrameNumber first, FrameOrder order) noexcept {
         const std::uint32_t block = first.value() - base_;
-        KIDNEY_INVARIANT(block < count_ && states_[block] == (live | order.value()),
-                         "frames: freed block is not live");
+        KIDNEY_INVARIANT(
+            order <= max_order && block < count_ && states_[block] == (live | order.value()),
+            "frames: freed block is not live");
         free_ += order.frames();
         merge_and_list(block, order.value());
     }

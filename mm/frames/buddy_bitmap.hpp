@@ -183,7 +183,9 @@ private:
 
     /// The long way, by the summaries. Only no_memory, and then nothing has changed but them.
     [[gnu::noinline]] Result<FrameNumber> search(unsigned order) noexcept {
-        KIDNEY_ASSERT(order <= max_order.value());
+        if (order > max_order.value()) {
+            return fail(Errc::no_memory);
+        }
         file_last();
         if (order == 0) {
             return next_row() ? Result<FrameNumber>(take_from_current(states_.row(current_).free()))

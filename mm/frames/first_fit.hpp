@@ -24,6 +24,9 @@ public:
 
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
         const unsigned k = order.value();
+        if (k > max_order.value()) {
+            return fail(Errc::no_memory);
+        }
         for (std::uint32_t row; (row = with_[k].first()) != RowSet::none; with_[k].erase(row)) {
             const std::uint32_t block = map_.find(k, row, row + 1);
             if (block != FrameMap::none) {

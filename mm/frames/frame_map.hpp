@@ -57,6 +57,9 @@ public:
     /// The first free block of this order that starts in the rows [from, to), or `none`.
     [[nodiscard]] std::uint32_t find(unsigned order, std::uint32_t from,
                                      std::uint32_t to) const noexcept {
+        if (order > max_order.value()) {
+            return none;
+        }
         if (order < row_order) {
             for (std::uint32_t row = from; row < to; ++row) {
                 if (const std::uint32_t starts = run_starts(states_.row(row).free(), order)) {

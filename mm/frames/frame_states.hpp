@@ -95,7 +95,7 @@ private:
     }
     /// Of a block longer than a row: is it live, as far as its own rows tell?
     [[nodiscard]] bool is_live(std::uint32_t index, unsigned order) const noexcept {
-        if ((index & ((1U << order) - 1)) != 0) {
+        if (order > max_order.value() || (index & ((1U << order) - 1)) != 0) {
             return false;
         }
         const FrameRow* const r = &rows_[index / row_bits];

@@ -24,7 +24,9 @@ public:
     static constexpr const char* name = "free_list";
 
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
-        const std::uint32_t block = order == FrameOrder(0) ? head_ : find_block(order.frames());
+        const std::uint32_t block = order == FrameOrder(0) ? head_
+                                    : order <= max_order   ? find_block(order.frames())
+                                                           : none;
         if (block == none) {
             return fail(Errc::no_memory);
         }
@@ -39,8 +41,9 @@ public:
 
     void free(FrameNumber first, FrameOrder order) noexcept {
         const std::uint32_t block = first.value() - base_;
-        KIDNEY_INVARIANT(block < count_ && states_[block] == (live | order.value()),
-                         "frames: freed block is not live");
+        KIDNEY_INVARIANT(
+            order <= max_order && block < count_ && states_[block] == (live | order.value()),
+            "frames: freed block is not live");
         // Backwards, so that they come out in ascending order.
         for (std::uint32_t frame = block + order.frames(); frame-- > block;) {
             push(frame);

@@ -49,7 +49,9 @@ public:
             FrameNumber frame;
             return take_some({&frame, 1}) != 0 ? Result<FrameNumber>(frame) : fail(Errc::no_memory);
         }
-        const std::uint32_t block = k < region_order ? find_in_regions(k) : find_whole(k);
+        const std::uint32_t block = k < region_order         ? find_in_regions(k)
+                                    : k <= max_order.value() ? find_whole(k)
+                                                             : none;
         if (block == none) {
             return fail(Errc::no_memory);
         }

@@ -49,7 +49,9 @@ public:
 
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
         const unsigned k = order.value();
-        const std::uint32_t block = k < region_order ? take_part(k) : take_whole(k);
+        const std::uint32_t block = k < region_order         ? take_part(k)
+                                    : k <= max_order.value() ? take_whole(k)
+                                                             : none;
         if (block == none) {
             return fail(Errc::no_memory);
         }

@@ -33,6 +33,9 @@ public:
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
 
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
+        if (order > mm::max_order) {
+            return fail(Errc::no_memory);
+        }
         const std::uint32_t size = order.frames();
         const std::uint32_t first = (span_.first.value() + size - 1) / size * size;
         for (std::uint32_t f = first; f + size <= span_.end().value(); f += size) {

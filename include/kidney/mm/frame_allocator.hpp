@@ -11,7 +11,7 @@
 
 namespace kidney::mm {
 
-/// Largest block that a policy must be able to hand out where it exists: 2^10 frames, 4 MiB.
+/// Largest block that a policy hands out where it exists: 2^10 frames, 4 MiB.
 inline constexpr FrameOrder max_order{10};
 
 /// Where an allocator gets its blocks.
@@ -36,23 +36,36 @@ concept FrameBookkeeping = requires(A& a, FrameRange span, std::span<std::byte> 
 };
 
 /// Hands out physical frames in blocks of 2^order.
-///   F1 a block lies inside one added region, aligned to its size
+///   F1 a block lies in added frames, aligned to its size; regions that touch are as one
 ///   F2 live blocks are disjoint
 ///   F3 free_frames() moves by exactly 2^order
-///   F4 allocate() fails only with no_memory, and then changes nothing
-///   F5 when everything is freed, the largest aligned block of each region is available again
-///   F6 freeing a block that is not live is a KIDNEY_INVARIANT failure, never silent corruption
-///   F7 metadata_bytes() grows with the span alone; regions may be added piecewise, holes stay
-///   holes
-/// Metadata is aligned to 16 bytes and arrives uninitialised. Values: no statics, locks, clock or
-/// logging. Cost: stated by each policy. Concurrency: none, callers serialise. Not for interrupt
-/// handlers.
+///   F4 allocate() fails only with no_memory, changing nothing, and only if no aligned block of
+///   this
+///      size is free as a whole, or if the order is above largest_order_of<A>
+///   F5 when everything is freed, the largest aligned blocks are available again
+///   F6 freeing what is not live, exactly this block and order, is a KIDNEY_INVARIANT failure,
+///      never silent corruption
+///   F7 metadata_bytes() grows with the span alone, by 64 bytes a frame at most; nothing else is
+///      written; regions may be added piecewise and in any order, holes stay holes
+///   F8 allocators share nothing, and answers do not depend on addresses: neither on that of the
+///      metadata nor, moved by multiples of the largest block, on the frames' own
+/// Spans lie below frame 2^20, the end of what 32-bit addresses can name. Metadata is aligned to 16
+/// bytes and arrives uninitialised. Values: no statics, locks, clock or logging. Cost: stated by
+/// each policy. Concurrency: none, callers serialise. Not for interrupt handlers.
 template <class A>
 concept FrameAllocator = std::default_initializable<A> && FrameSource<A> && FrameSink<A> &&
                          FrameBookkeeping<A> && requires(const A& a) {
                              { a.free_frames() } noexcept -> std::same_as<std::size_t>;
                              { A::name } -> std::convertible_to<const char*>;
                          };
+
+/// The largest order that a policy serves. One that only has single frames, say, is an honest
+/// policy if it says so: `static constexpr FrameOrder largest_order{0};`
+template <class A>
+inline constexpr FrameOrder largest_order_of = max_order;
+template <class A>
+    requires requires { A::largest_order; }
+inline constexpr FrameOrder largest_order_of<A> = A::largest_order;
 
 // What a policy may offer besides. Engines ask with `if constexpr`, for speed only: a policy that
 // has none of it works as well.

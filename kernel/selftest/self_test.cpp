@@ -28,6 +28,9 @@ void run(const SelfTest& test, Tally& tally) noexcept {
     for (const laws::Failure& f : report.failures()) {
         log::error<"selftest">("  {}: {} at {}:{}", f.law, f.expression, f.file, f.line);
     }
+    if (!report.explanation().empty()) {
+        log::error<"selftest">("  {}", report.explanation());
+    }
 }
 
 }  // namespace

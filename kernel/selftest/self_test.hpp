@@ -22,7 +22,7 @@ struct SelfTest {
 [[noreturn]] void run_self_tests() noexcept;
 
 // The groups, one file each.
-std::span<const SelfTest> policy_self_tests() noexcept;  ///< laws of every policy of every slot
+std::span<const SelfTest> policy_self_tests() noexcept;  ///< laws of this image's policies
 std::span<const SelfTest> memory_self_tests() noexcept;  ///< frames, heap, page tables, user copies
 std::span<const SelfTest> machine_self_tests() noexcept;  ///< instructions, traps, messages
 std::span<const SelfTest> thread_self_tests() noexcept;   ///< dispatcher, locks, timers, all CPUs

@@ -1,299 +1,124 @@
-/// The laws of `mm::FrameAllocator`, F1 to F7. Freestanding.
+/// The laws of `mm::FrameAllocator`, F1 to F8, in one process with the allocator. Freestanding.
 ///
-/// Each law drives a fresh allocator over the same awkward memory map with seeded random calls, and
-/// compares it with a shadow that has one byte per frame. F6 (a wrong free stops the system) needs
-/// a process that may die: tests/unit/mm/frame_allocator_conformance.cpp.
+/// For the kernel's self-test, and for fakes and wrappers in host tests. Where it counts, a policy
+/// is judged by a program that it has no access to: tests/judge, with the same plans and books.
 #pragma once
 
-#include "kidney/mm/frame_allocator.hpp"
+#include "tests/laws/frames/director.hpp"
+#include "tests/laws/frames/plans.hpp"
+#include "tests/laws/frames/player.hpp"
+#include "tests/laws/frames/shadow.hpp"
 #include "tests/laws/report.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
 namespace kidney::laws {
-
-/// Regions with odd ends, a whole 4 MiB chunk that arrives in two pieces, islands, holes.
-inline constexpr FrameRange frame_law_regions[] = {
-    {FrameNumber(0x1003), 0x17f1 - 0x1003},
-    {FrameNumber(0x1800), 512},
-    {FrameNumber(0x1a00), 512},
-    {FrameNumber(0x2105), 1},
-    {FrameNumber(0x2110), 65},
-};
-inline constexpr FrameRange frame_law_span{FrameNumber(0x1003), 0x2151 - 0x1003};
 
 /// Everything that the laws need to remember; too big for a kernel stack. `metadata` must have
 /// frame_law_metadata_bytes<A>() bytes, aligned to 16.
 struct FrameLawWorkspace {
-    struct Block {
-        FrameNumber first;
-        FrameOrder order;
-    };
-    enum class Shadow : std::uint8_t { hole, free, live };
+    static constexpr std::size_t max_blocks = 8192;
 
     std::span<std::byte> metadata;
-    std::array<Shadow, frame_law_span.count> shadow{};
-    std::array<Block, 512> live{};
-    std::size_t live_count = 0;
+    unsigned maps = frames::small_maps;  ///< how many to try
+    frames::PlanMaker maker;
+    struct Memory {
+        std::array<std::uint8_t, frames::small_map_frames> states{};
+        std::array<frames::Blocks::Block, max_blocks> blocks{};
+        std::array<std::uint32_t, max_blocks> live{};
+    };
+    std::array<Memory, frames::max_instances> memory{};
+    std::array<frames::FrameBooks, frames::max_instances> books{};
+    std::array<frames::Blocks, frames::max_instances> blocks{};
 };
 
-inline constexpr std::size_t frame_law_canary_bytes = 16;
-
+/// Enough for two allocators over every small map.
 template <mm::FrameAllocator A>
 [[nodiscard]] std::size_t frame_law_metadata_bytes() noexcept {
-    return A::metadata_bytes(frame_law_span) + frame_law_canary_bytes;
+    constexpr std::uint32_t frames_in_chunks =
+        frames::small_map_frames + 2 * mm::max_order.frames();
+    return 2 * (A::metadata_bytes({FrameNumber(0), frames_in_chunks}) + 4096);
 }
 
-/// An allocator under test beside its shadow. Every call checks everything that can be seen from
-/// outside; a law looks at the verdict it is about.
-template <mm::FrameAllocator A>
-class FrameDrill {
-public:
-    using Shadow = FrameLawWorkspace::Shadow;
+namespace frames {
 
-    explicit FrameDrill(FrameLawWorkspace& workspace) noexcept : w_(workspace) {
-        w_.live_count = 0;
-        w_.shadow.fill(Shadow::hole);
-        std::fill(w_.metadata.begin(), w_.metadata.end(), std::byte{0xA5});
-        allocator_.attach(frame_law_span, metadata());
-        for (const FrameRange region : frame_law_regions) {
-            allocator_.add_region(region);
-            for (std::uint32_t i = 0; i < region.count; ++i) {
-                w_.shadow[region.first - frame_law_span.first + i] = Shadow::free;
+/// One law, as a law of report.hpp. `World` is a PlayerWorld; what it cannot survive is not tried.
+template <mm::FrameAllocator A, Law L>
+struct FrameLaw {
+    static constexpr const char* text = law_texts[static_cast<std::size_t>(L)];
+
+    static void check(Report& report, FrameLawWorkspace& w, std::uint32_t seed) noexcept {
+        PlainWorld world(w.metadata);
+        check_in(world, report, w, seed);
+    }
+    template <PlayerWorld World>
+    static void check_in(World& world, Report& report, FrameLawWorkspace& w,
+                         std::uint32_t seed) noexcept {
+        w.maker.for_each(L, seed, w.maps, [&](const Plan& plan) {
+            std::array<std::uint64_t, max_instances> first{};
+            for (unsigned v = 0; v < (L == Law::f8 ? variations : 1); ++v) {
+                const Plan varied = vary(plan, v);
+                const auto seen = play(world, report, w, varied);
+                first = v == 0 ? seen : first;
+                for (unsigned i = 0; i < max_instances; ++i) {
+                    const bool takes_part = (varied.instances >> i & 1U) != 0;
+                    report.check(!takes_part || seen[i] == first[i],
+                                 "the same calls get the same answers", __FILE_NAME__, __LINE__);
+                }
             }
-            total_ += region.count;
-        }
+        });
     }
-
-    /// False if the allocator had nothing of this size.
-    bool allocate(FrameOrder order) noexcept {
-        const std::size_t before = allocator_.free_frames();
-        const Result<FrameNumber> block = allocator_.allocate(order);
-        if (!block.has_value()) {
-            fails_cleanly = fails_cleanly && block.error() == Errc::no_memory &&
-                            allocator_.free_frames() == before;
-            return false;
-        }
-        counted = counted && allocator_.free_frames() + order.frames() == before;
-        aligned = aligned && block->value() % order.frames() == 0;
-        for (std::uint32_t i = 0; i < order.frames(); ++i) {
-            const std::uint32_t at = *block + i - frame_law_span.first;
-            if (at >= w_.shadow.size() || w_.shadow[at] == Shadow::hole) {
-                inside = false;
-                continue;
-            }
-            disjoint = disjoint && w_.shadow[at] == Shadow::free;
-            w_.shadow[at] = Shadow::live;
-        }
-        if (w_.live_count == w_.live.size()) {
-            release({*block, order});
-        } else {
-            w_.live[w_.live_count++] = {*block, order};
-        }
-        return true;
-    }
-
-    void free_any(Random& random) noexcept {
-        if (w_.live_count != 0) {
-            auto& victim = w_.live[random.below(static_cast<std::uint32_t>(w_.live_count))];
-            const auto block = victim;
-            victim = w_.live[--w_.live_count];
-            release(block);
-        }
-    }
-    void free_all(Random& random) noexcept {
-        while (w_.live_count != 0) {
-            free_any(random);
-        }
-    }
-    /// Random calls of mixed orders, rather small ones, at varying occupancy.
-    void churn(Random& random, unsigned steps) noexcept {
-        for (unsigned i = 0; i < steps; ++i) {
-            const bool growing = (i / 512) % 2 == 0;
-            if (random.below(8) < (growing ? 5U : 3U)) {
-                const std::uint32_t order =
-                    random.below(4) == 0 ? random.below(11) : random.below(3);
-                allocate(FrameOrder(static_cast<std::uint8_t>(order)));
-            } else {
-                free_any(random);
-            }
-        }
-    }
-
-    [[nodiscard]] std::size_t free_frames() const noexcept { return allocator_.free_frames(); }
-    [[nodiscard]] std::size_t total_frames() const noexcept { return total_; }
-    [[nodiscard]] std::size_t live_blocks() const noexcept { return w_.live_count; }
-    [[nodiscard]] A& allocator() noexcept { return allocator_; }
-    [[nodiscard]] bool canary_intact() const noexcept {
-        const auto tail = w_.metadata.subspan(metadata().size());
-        return std::all_of(tail.begin(), tail.end(),
-                           [](std::byte b) { return b == std::byte{0xA5}; });
-    }
-
-    bool inside = true;         ///< every frame handed out had been added
-    bool aligned = true;        ///< every block was aligned to its size
-    bool disjoint = true;       ///< no frame was handed out twice
-    bool counted = true;        ///< free_frames() moved by the block's size
-    bool fails_cleanly = true;  ///< failures said no_memory and changed no count
 
 private:
-    [[nodiscard]] std::span<std::byte> metadata() const noexcept {
-        return w_.metadata.first(A::metadata_bytes(frame_law_span));
-    }
-    void release(FrameLawWorkspace::Block block) noexcept {
-        const std::size_t before = allocator_.free_frames();
-        allocator_.free(block.first, block.order);
-        counted = counted && allocator_.free_frames() == before + block.order.frames();
-        for (std::uint32_t i = 0; i < block.order.frames(); ++i) {
-            const std::uint32_t at = block.first + i - frame_law_span.first;
-            if (at < w_.shadow.size() && w_.shadow[at] == Shadow::live) {
-                w_.shadow[at] = Shadow::free;
-            }
+    /// Returns a hash of the answers of each allocator.
+    template <class World>
+    static std::array<std::uint64_t, max_instances> play(World& world, Report& report,
+                                                         FrameLawWorkspace& w,
+                                                         const Plan& plan) noexcept {
+        for (unsigned i = 0; i < max_instances; ++i) {
+            w.books[i].use(w.memory[i].states);
+            w.blocks[i].use(w.memory[i].blocks, w.memory[i].live);
         }
-    }
-
-    FrameLawWorkspace& w_;
-    A allocator_{};
-    std::size_t total_ = 0;
-};
-
-namespace frame_allocator {
-
-template <mm::FrameAllocator A>
-struct F1 {
-    static constexpr const char* text =
-        "F1 a block lies inside an added region, aligned to its size";
-    static void check(Report& report, FrameLawWorkspace& w, std::uint32_t seed) noexcept {
-        FrameDrill<A> drill(w);
-        Random random(seed);
-        drill.churn(random, 4096);
-        LAW_CHECK(report, drill.inside);
-        LAW_CHECK(report, drill.aligned);
-    }
-};
-
-template <mm::FrameAllocator A>
-struct F2 {
-    static constexpr const char* text = "F2 live blocks are disjoint";
-    static void check(Report& report, FrameLawWorkspace& w, std::uint32_t seed) noexcept {
-        FrameDrill<A> drill(w);
-        Random random(seed);
-        drill.churn(random, 4096);
-        LAW_CHECK(report, drill.disjoint);
-    }
-};
-
-template <mm::FrameAllocator A>
-struct F3 {
-    static constexpr const char* text = "F3 free_frames() moves by exactly 2^order";
-    static void check(Report& report, FrameLawWorkspace& w, std::uint32_t seed) noexcept {
-        FrameDrill<A> drill(w);
-        Random random(seed);
-        LAW_CHECK(report, drill.free_frames() == drill.total_frames());
-        drill.churn(random, 2048);
-        drill.free_all(random);
-        LAW_CHECK(report, drill.counted);
-        LAW_CHECK(report, drill.free_frames() == drill.total_frames());
-    }
-};
-
-template <mm::FrameAllocator A>
-struct F4 {
-    static constexpr const char* text = "F4 allocate() fails only with no_memory, changing nothing";
-    static void check(Report& report, FrameLawWorkspace& w, std::uint32_t seed) noexcept {
-        FrameDrill<A> drill(w);
-        Random random(seed);
-        drill.churn(random, 2048);
-        // Whatever the fragmentation: single frames are served until none is left.
-        while (drill.free_frames() != 0) {
-            if (drill.live_blocks() == w.live.size()) {
-                w.live_count -= 1;  // stays allocated for good
-            }
-            if (!drill.allocate(FrameOrder(0))) {
+        std::array<std::uint64_t, max_instances> hash{};
+        Director director(plan, w.blocks, mm::largest_order_of<A>);
+        Player<A, World> player(plan, world);
+        Shadow shadow(w.books, mm::largest_order_of<A>);
+        Call call;
+        while (director.next(call)) {
+            const Answer answer = player.play(call);
+            director.hear(call, answer);
+            hash[call.instance] = (hash[call.instance] + answer.frame.value() +
+                                   static_cast<unsigned>(answer.outcome)) *
+                                      0x9E37'79B9'7F4A'7C15 +
+                                  answer.free_frames;
+            const Shadow::Next next = shadow.judge(call, answer);
+            if (next != Shadow::Next::goes_on) {
+                report.check(next == Shadow::Next::ends, "a right call is no invariant failure",
+                             __FILE_NAME__, __LINE__);
                 break;
             }
         }
-        LAW_CHECK(report, drill.free_frames() == 0);
-        for (std::uint8_t k = 0; k <= mm::max_order.value(); ++k) {
-            LAW_CHECK(report, !drill.allocate(FrameOrder(k)));
+        for (std::size_t n = 0; n < shadow.checks(L); ++n) {
+            report.check(true, text, __FILE_NAME__, __LINE__);
         }
-        LAW_CHECK(report, drill.fails_cleanly);
-        // A failed call changed nothing: what comes back is served again.
-        drill.free_any(random);
-        LAW_CHECK(report, drill.allocate(FrameOrder(0)));
-        LAW_CHECK(report, drill.disjoint);
+        for (const Finding& finding : shadow.findings()) {
+            report.check(false, law_texts[static_cast<std::size_t>(finding.law)], __FILE_NAME__,
+                         static_cast<int>(finding.law));
+            report.explain([&](auto& sink) { write_finding(sink, finding); });
+        }
+        return hash;
     }
 };
 
-template <mm::FrameAllocator A>
-struct F5 {
-    static constexpr const char* text =
-        "F5 when all is freed, the largest blocks are available again";
-    static void check(Report& report, FrameLawWorkspace& w, std::uint32_t seed) noexcept {
-        FrameDrill<A> drill(w);
-        Random random(seed);
-        for (std::uint8_t k = mm::max_order.value() + 1; k-- > 0;) {
-            drill.churn(random, 512);
-            drill.free_all(random);
-            const FrameOrder order(k);
-            const std::size_t expected = std::min(whole_blocks(order), w.live.size());
-            std::size_t served = 0;
-            while (served < expected && drill.allocate(order)) {
-                ++served;
-            }
-            LAW_CHECK(report, served == expected);
-            drill.free_all(random);
-        }
-    }
-    /// Aligned blocks of this order that fit inside a region.
-    [[nodiscard]] static std::size_t whole_blocks(FrameOrder order) noexcept {
-        std::size_t blocks = 0;
-        for (const FrameRange region : frame_law_regions) {
-            const std::uint32_t size = order.frames();
-            const std::uint32_t first = (region.first.value() + size - 1) / size;
-            const std::uint32_t end = region.end().value() / size;
-            blocks += end > first ? end - first : 0;
-        }
-        return blocks;
-    }
-};
+}  // namespace frames
 
-template <mm::FrameAllocator A>
-struct F7 {
-    static constexpr const char* text = "F7 metadata grows with the span alone; holes stay holes";
-    static void check(Report& report, FrameLawWorkspace& w, std::uint32_t seed) noexcept {
-        std::size_t before = 0;
-        for (std::uint32_t frames = 1024; frames <= 1U << 19; frames *= 2) {
-            const std::size_t bytes = A::metadata_bytes({FrameNumber(0), frames});
-            LAW_CHECK(report, bytes >= before);
-            before = bytes;
-        }
-        FrameDrill<A> drill(w);
-        Random random(seed);
-        drill.churn(random, 1024);
-        LAW_CHECK(report, drill.canary_intact());
-        // A second life in the same memory starts empty.
-        A& allocator = drill.allocator();
-        allocator.attach(frame_law_span, w.metadata.first(A::metadata_bytes(frame_law_span)));
-        LAW_CHECK(report, allocator.free_frames() == 0);
-        LAW_CHECK(report, !allocator.allocate(FrameOrder(0)).has_value());
-        allocator.add_region(frame_law_regions[3]);
-        const Result<FrameNumber> only = allocator.allocate(FrameOrder(0));
-        LAW_CHECK(report, only.has_value() && *only == frame_law_regions[3].first);
-        LAW_CHECK(report, !allocator.allocate(FrameOrder(0)).has_value());
-    }
-};
-
-}  // namespace frame_allocator
-
-/// F6 is a death test. Arguments: FrameLawWorkspace&, seed.
+/// Without F6: a wrong free stops a world that cannot catch it. Arguments: FrameLawWorkspace&,
+/// seed.
 template <mm::FrameAllocator A>
 using FrameAllocatorLaws =
-    TypeList<frame_allocator::F1<A>, frame_allocator::F2<A>, frame_allocator::F3<A>,
-             frame_allocator::F4<A>, frame_allocator::F5<A>, frame_allocator::F7<A>>;
+    TypeList<frames::FrameLaw<A, frames::Law::f1>, frames::FrameLaw<A, frames::Law::f2>,
+             frames::FrameLaw<A, frames::Law::f3>, frames::FrameLaw<A, frames::Law::f4>,
+             frames::FrameLaw<A, frames::Law::f5>, frames::FrameLaw<A, frames::Law::f7>,
+             frames::FrameLaw<A, frames::Law::f8>>;
+template <mm::FrameAllocator A>
+using WrongFreeLaw = frames::FrameLaw<A, frames::Law::f6>;
 
 }  // namespace kidney::laws

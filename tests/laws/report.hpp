@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace kidney::laws {
 
@@ -54,7 +55,8 @@ public:
         ++failed_;
         // One law that is broken all the time must not hide the others.
         for (std::size_t i = 0; i < kept_; ++i) {
-            if (failures_[i].line == line && failures_[i].law == law_) {
+            if (failures_[i].line == line && failures_[i].law == law_ &&
+                failures_[i].expression == expression) {
                 ++failures_[i].times;
                 return;
             }
@@ -62,6 +64,17 @@ public:
         if (kept_ < capacity) {
             failures_[kept_++] = {law_, expression, file, line, 1};
         }
+    }
+    /// Values for the first failure: `write(sink)` is called at most once, after a failed check.
+    template <class F>
+    void explain(F&& write) noexcept {
+        if (explanation_length_ == 0 && failed_ != 0) {
+            Sink sink{*this};
+            write(sink);
+        }
+    }
+    [[nodiscard]] std::string_view explanation() const noexcept {
+        return {explanation_.data(), explanation_length_};
     }
     [[nodiscard]] bool passed() const noexcept { return failed_ == 0; }
     [[nodiscard]] std::size_t checks() const noexcept { return checks_; }
@@ -72,12 +85,25 @@ public:
     }
 
 private:
+    struct Sink {
+        Report& report;
+        void write(std::string_view text) noexcept {
+            const std::size_t room = report.explanation_.size() - report.explanation_length_;
+            const std::size_t n = text.size() < room ? text.size() : room;
+            for (std::size_t i = 0; i < n; ++i) {
+                report.explanation_[report.explanation_length_++] = text[i];
+            }
+        }
+    };
+
     Observer observer_;
     const char* law_ = "";
     std::size_t kept_ = 0;
     std::size_t checks_ = 0;
     std::size_t failed_ = 0;
     std::array<Failure, capacity> failures_{};
+    std::size_t explanation_length_ = 0;
+    std::array<char, 160> explanation_{};
 };
 
 /// Seeded, so that a failing run can be repeated (xorshift, Marsaglia 2003).

@@ -3,6 +3,7 @@
 #include "kidney/core/assert.hpp"
 #include "kidney/core/log.hpp"
 
+#include <csetjmp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,7 @@ namespace {
 
 // Written by one thread, read by its signal handler.
 const char* volatile law_in_hand = nullptr;
+std::jmp_buf* after_assertion = nullptr;
 
 /// No law needs a hundredth of this, in any build. CPU time: a busy machine does not shorten it.
 constexpr long law_seconds = 120;
@@ -45,10 +47,17 @@ void note_law(const char* law) noexcept {
     ::setitimer(ITIMER_VIRTUAL, &limit, nullptr);
 }
 
+void go_on_after_assertion(std::jmp_buf* where) noexcept {
+    after_assertion = where;
+}
+
 }  // namespace test
 
 void assertion_failed(const char* expression, const char* why, const char* file,
                       int line) noexcept {
+    if (after_assertion != nullptr) {
+        std::longjmp(*after_assertion, 1);
+    }
     std::fprintf(stderr, "%s:%d: assertion failed: %s%s%s\n", file, line, expression,
                  *why != '\0' ? ": " : "", why);
     if (law_in_hand != nullptr) {

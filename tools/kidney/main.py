@@ -12,6 +12,7 @@ from project import say  # noqa: E402
 VERBS = {
     "run": ("verb_run", "build the images and boot them, to a shell prompt in this terminal"),
     "test": ("verb_test", "build and run all tests, or those with a label"),
+    "laws": ("verb_laws", "judge policies by the laws of their contract"),
     "bench": ("verb_bench", "run the benchmarks and write a report"),
     "lab": ("verb_lab", "show what memory policies do to memory: tables, and a report with pictures"),
     "handout": ("verb_handout", "make the tree that students get for an assignment"),

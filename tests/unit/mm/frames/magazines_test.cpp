@@ -63,12 +63,10 @@ TYPED_TEST(MagazinesConformance, Laws) {
     auto workspace = std::make_unique<laws::FrameLawWorkspace>();
     std::vector<std::byte> metadata(laws::frame_law_metadata_bytes<Frames>());
     workspace->metadata = metadata;
-    for (std::uint32_t seed = 1; seed <= 2; ++seed) {
-        SCOPED_TRACE(testing::Message() << "seed " << seed);
-        test::LawReport report;
-        laws::run_laws<laws::FrameAllocatorLaws<Frames>>(report, *workspace, seed);
-        test::expect_laws_held(report);
-    }
+    workspace->maps = laws::frames::tiny_maps;
+    test::LawReport report;
+    laws::run_laws<laws::FrameAllocatorLaws<Frames>>(report, *workspace, 1U);
+    test::expect_laws_held(report);
 }
 
 constexpr FrameRange all{FrameNumber(0x400), 0x1000};

@@ -183,15 +183,13 @@ private:
 
     /// The long way, by the summaries. Only no_memory, and then nothing has changed but them.
     [[gnu::noinline]] Result<FrameNumber> search(unsigned order) noexcept {
-        if (order > max_order.value()) {
-            return fail(Errc::no_memory);
-        }
         file_last();
         if (order == 0) {
             return next_row() ? Result<FrameNumber>(take_from_current(states_.row(current_).free()))
                               : fail(Errc::no_memory);
         }
-        const std::uint32_t chunk = find_chunk(order);
+        const std::uint32_t chunk =
+            order > max_order.value() ? ChunkIndex::none : find_chunk(order);
         if (chunk == ChunkIndex::none) {
             return fail(Errc::no_memory);
         }

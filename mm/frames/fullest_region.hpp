@@ -49,9 +49,7 @@ public:
             FrameNumber frame;
             return take_some({&frame, 1}) != 0 ? Result<FrameNumber>(frame) : fail(Errc::no_memory);
         }
-        const std::uint32_t block = k < region_order         ? find_in_regions(k)
-                                    : k <= max_order.value() ? find_whole(k)
-                                                             : none;
+        const std::uint32_t block = k < region_order ? find_in_regions(k) : find_whole(k);
         if (block == none) {
             return fail(Errc::no_memory);
         }
@@ -363,7 +361,7 @@ private:
     /// A whole region, rather one whose buddy is not whole; or two.
     [[nodiscard]] std::uint32_t find_whole(unsigned order) const noexcept {
         std::uint32_t other = none;
-        if (by_free_.filled_from(whole) == 0) {
+        if (order > max_order.value() || by_free_.filled_from(whole) == 0) {
             return none;
         }
         for (std::uint32_t word = by_free_[whole].first() / row_bits; word < RegionSet::words;

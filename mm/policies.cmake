@@ -9,4 +9,6 @@ kidney_policy(frame_allocator fullest_region mm/frames/fullest_region.hpp mm::Fu
 kidney_policy(frame_allocator next_fit mm/frames/next_fit.hpp mm::NextFit)
 
 kidney_slot(heap VARIABLE KIDNEY_HEAP DEFAULT slab)
+kidney_policy(heap segregated_fit mm/heap/segregated_fit.hpp mm::SegregatedFit)
 kidney_policy(heap slab mm/heap/slab_heap.hpp mm::SlabPolicy)
+kidney_policy(heap tlsf mm/heap/tlsf.hpp mm::Tlsf)

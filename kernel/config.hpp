@@ -22,6 +22,7 @@
 #include "kernel/thread.hpp"
 #include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
+#include "mm/heap/debug_heap.hpp"
 #include "mm/locked_frames.hpp"
 #include "mm/magazines.hpp"
 #include "mm/reclaiming_frames.hpp"
@@ -122,9 +123,18 @@ struct HeapEnvironment {
     using Phys = PhysMap;
     using Lock = SpinLock<ranks::heap>;
     using Cpu = kernel::Cpu;
-    using Pin = hal::Pinned<Preemption>;
+    using Pin = hal::InterruptGuard<kernel::Cpu>;  // as for frames: timers post signals
 };
-using Heap = mm::ReclaimingHeap<HeapPolicy::Heap<HeapEnvironment>, ReclaimingFrames, HeapContext>;
+#ifdef KIDNEY_DEBUG
+struct HeapReports {
+    [[noreturn]] static void misuse(const mm::HeapMisuse& misuse) noexcept;
+};
+using CheckedHeap =
+    mm::DebugHeap<HeapPolicy::Heap<HeapEnvironment>, HeapReports, SpinLock<ranks::heap>>;
+#else
+using CheckedHeap = HeapPolicy::Heap<HeapEnvironment>;
+#endif
+using Heap = mm::ReclaimingHeap<CheckedHeap, ReclaimingFrames, HeapContext>;
 using ReverseMap = mm::ReverseMap<Mutex<ranks::unmapping>, SpinLock<ranks::mappings>>;
 using MemoryEnvironment = mm::MemoryEnvironment<ReclaimingFrames, PhysMap, Heap, ReverseMap>;
 using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu, Heap,

@@ -48,6 +48,14 @@ constinit BootOptions boot_options;
     return depth == 0 ? 0 : overflow_stack(depth + 1) + frame[depth % frame.size()];
 }
 
+/// A debug kernel says who it was.
+[[gnu::noinline]] void free_twice() noexcept {
+    void* const object = MUST(heap().allocate(40));
+    heap().free(object, 40);
+    heap().free(object, 40);
+    panic("freed twice, and nobody noticed");
+}
+
 /// Files need times; without the chip they begin in 1970.
 void read_time_of_day() noexcept {
     const Result<drivers::CalendarTime> now = drivers::CmosClock(arch::PortIo()).read();
@@ -113,6 +121,9 @@ void first_thread(void* /*argument*/) noexcept {
     }
     if (boot_options.overflow_test) {
         overflow_stack(1);
+    }
+    if (boot_options.heap_test) {
+        free_twice();
     }
     if (boot_options.self_test) {
         run_self_tests();

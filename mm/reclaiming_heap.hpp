@@ -32,8 +32,8 @@ public:
         reclaimer_.store(&reclaimer, std::memory_order_release);  // with all that it consists of
     }
 
-    /// Error: no_memory.
-    [[nodiscard]] Result<void*> allocate(std::size_t bytes) noexcept {
+    /// Error: no_memory. WHY inline: a debug heap below is to see the caller's caller.
+    [[nodiscard, gnu::always_inline]] Result<void*> allocate(std::size_t bytes) noexcept {
         Result<void*> object = Base::allocate(bytes);
         if (!object) [[unlikely]] {
             object = allocate_slowly(bytes);
@@ -44,7 +44,7 @@ public:
     /// All that it can give. Unlike others it may be asked with any lock held that a heap's caller
     /// may hold.
     [[nodiscard]] std::size_t reclaim(std::size_t) noexcept override {
-        if constexpr (requires { Base::reclaim(); }) {
+        if constexpr (ReclaimableHeap<Base>) {
             return Base::reclaim();
         } else {
             return 0;
@@ -57,7 +57,7 @@ private:
     /// WHY an end: a large object wants frames side by side, and no number of others helps.
     static constexpr int most_tries = 8;
 
-    [[nodiscard]] Result<void*> allocate_slowly(std::size_t bytes) noexcept {
+    [[nodiscard, gnu::noinline]] Result<void*> allocate_slowly(std::size_t bytes) noexcept {
         Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
         Result<void*> object = fail(Errc::no_memory);
         if (reclaimer == nullptr || bytes > Base::max_object_bytes || !Context::may_sleep()) {

@@ -68,6 +68,12 @@ public:
         TRY(add({name, directory, generate, context}));
         return {};
     }
+    /// For root's eyes only.
+    [[nodiscard]] Status add_private_file(ProcId directory, std::string_view name,
+                                          TextGenerator generate) noexcept {
+        TRY(add({.name = name, .parent = directory, .generate = generate, .permissions = 0400}));
+        return {};
+    }
     /// A link with a text of its own.
     [[nodiscard]] Status add_link(std::string_view name, std::string_view target) noexcept {
         TRY(add({.name = name, .parent = {}, .target = target}));

@@ -45,6 +45,7 @@ struct BootOptions {
     PanicAction panic = PanicAction::exit;
     bool panic_test = false;     ///< `panic=test`: panic once booted, for the tests
     bool overflow_test = false;  ///< `panic=overflow`: run out of stack once booted
+    bool heap_test = false;      ///< `panic=heap`: free an object twice once booted
     bool no_apic = false;
     bool self_test = false;
     bool trace = false;  ///< record the scheduler's decisions
@@ -99,6 +100,8 @@ constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept 
         options.panic_test = true;
     } else if (value == "overflow") {
         options.overflow_test = true;
+    } else if (value == "heap") {
+        options.heap_test = true;
     } else {
         return false;
     }

@@ -11,6 +11,7 @@
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/log_device.hpp"
+#include "kernel/memory/heap_reports.hpp"
 #include "kernel/process/cpu_times.hpp"
 #include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/process_source.hpp"
@@ -257,6 +258,8 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file(own, "policies", &write_policies));
     TRY(proc.add_file(own, "cpus", &write_cpu_times));
     TRY(proc.add_file(own, "frames", &write_frames));
+    TRY(proc.add_private_file(own, "heap", &write_heap_sites));
+    TRY(proc.add_private_file(fs::ProcId{}, "slabinfo", &write_slab_info));
     return &proc;
 }
 

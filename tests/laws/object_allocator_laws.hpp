@@ -1,6 +1,8 @@
-/// The laws of `mm::ObjectAllocator`, O1 to O4. Freestanding.
+/// The laws of `mm::ObjectAllocator`, O1 to O6. Freestanding.
 ///
-/// The subject is a running heap that may be in use by others: laws look at differences only.
+/// The subject is a running heap that may be in use by others: laws look at differences only. It
+/// has a few megabytes to give, so a modest request that is refused is a broken law. Which mistakes
+/// these laws find is shown by tests/unit/mm/heap_mutants_test.cpp.
 #pragma once
 
 #include "kidney/mm/object_allocator.hpp"
@@ -29,6 +31,7 @@ public:
         if (!object.has_value()) {
             fails_cleanly =
                 fails_cleanly && object.error() == Errc::no_memory && heap_.used_bytes() == used;
+            serves = serves && bytes > modest;
             return false;
         }
         const std::size_t alignment = std::min<std::size_t>(16, std::bit_floor(bytes));
@@ -51,8 +54,7 @@ public:
     void churn(Random& random, unsigned steps) noexcept {
         for (unsigned i = 0; i < steps; ++i) {
             if (count_ < max_live && (count_ == 0 || random.below(5) < 3)) {
-                const std::uint32_t limit = random.below(16) == 0 ? 20000 : 600;
-                allocate(1 + random.below(limit));
+                allocate(some_size(random));
             } else {
                 free_at(random.below(static_cast<std::uint32_t>(count_)));
             }
@@ -63,14 +65,33 @@ public:
             free_at(count_ - 1);
         }
     }
+    /// Where classes, lists and pages of a heap begin and end, or anything below.
+    [[nodiscard]] static std::size_t some_size(Random& random) noexcept {
+        switch (random.below(4)) {
+            case 0: {
+                const std::uint32_t power = std::uint32_t{2} << random.below(13);
+                return power - 1 + random.below(3);
+            }
+            case 1:
+                return 16 * (1 + random.below(40)) + random.below(2);
+            case 2:
+                return 1 + random.below(20000);
+            default:
+                return 1 + random.below(600);
+        }
+    }
     [[nodiscard]] bool balanced() const noexcept { return heap_.used_bytes() == before_; }
 
     bool aligned = true;
     bool disjoint = true;
     bool counted = true;
     bool fails_cleanly = true;
+    bool serves = true;
 
 private:
+    /// Bytes that any heap with a few megabytes has to have in one piece.
+    static constexpr std::size_t modest = 20001;
+
     struct Object {
         unsigned char* bytes;
         std::size_t size;
@@ -98,6 +119,7 @@ struct O1 {
         drill.churn(random, 2000);
         drill.free_all();
         LAW_CHECK(report, drill.aligned);
+        LAW_CHECK(report, drill.serves);
     }
 };
 
@@ -141,11 +163,57 @@ struct O4 {
     }
 };
 
+template <mm::ObjectAllocator A>
+struct O5 {
+    static constexpr const char* text = "O5 what was freed can be had again";
+    static void check(Report& report, A& heap, std::uint32_t seed) noexcept {
+        ObjectDrill<A> drill(heap);
+        // Of each size two megabytes; a heap that loses one of them runs out, if it has no more.
+        constexpr std::array<std::uint32_t, 14> sizes{16,  40,   64,   100,  128,  320,   500,
+                                                      896, 1024, 1500, 2048, 4096, 10000, 20000};
+        for (const std::uint32_t size : sizes) {
+            const std::size_t bytes = size + seed % 3 - 1;
+            const std::size_t at_once =
+                std::min<std::size_t>(ObjectDrill<A>::max_live, 65536 / bytes);
+            for (std::size_t volume = 0; volume < std::size_t{2} << 20 && drill.serves;
+                 volume += at_once * bytes) {
+                for (std::size_t i = 0; i < at_once && drill.serves; ++i) {
+                    drill.allocate(bytes);
+                }
+                drill.free_all();
+            }
+        }
+        LAW_CHECK(report, drill.serves);
+        LAW_CHECK(report, drill.disjoint);
+    }
+};
+
+template <mm::ObjectAllocator A>
+struct O6 {
+    static constexpr const char* text = "O6 reclaim() touches no live object";
+    static void check(Report& report, A& heap, std::uint32_t seed) noexcept {
+        ObjectDrill<A> drill(heap);
+        Random random(seed);
+        for (int n = 0; n < 8; ++n) {
+            drill.churn(random, 200);
+            const std::size_t used = heap.used_bytes();
+            if constexpr (mm::ReclaimableHeap<A>) {
+                static_cast<void>(heap.reclaim());
+            }
+            LAW_CHECK(report, heap.used_bytes() == used);
+        }
+        drill.free_all();
+        LAW_CHECK(report, drill.disjoint);
+        LAW_CHECK(report, drill.serves);
+    }
+};
+
 }  // namespace object_allocator
 
 /// Arguments: the heap, a seed. Nobody else may use the heap meanwhile.
 template <mm::ObjectAllocator A>
-using ObjectAllocatorLaws = TypeList<object_allocator::O1<A>, object_allocator::O2<A>,
-                                     object_allocator::O3<A>, object_allocator::O4<A>>;
+using ObjectAllocatorLaws =
+    TypeList<object_allocator::O1<A>, object_allocator::O2<A>, object_allocator::O3<A>,
+             object_allocator::O4<A>, object_allocator::O5<A>, object_allocator::O6<A>>;
 
 }  // namespace kidney::laws

@@ -40,6 +40,10 @@ public:
         list = freed;
     }
 
+    [[nodiscard]] std::size_t footprint() const noexcept {
+        return static_cast<std::size_t>(next_ - mapping_);
+    }
+
 private:
     static constexpr std::size_t span = std::size_t{16} << 30;
     static constexpr std::size_t chunk = 64 * 1024;

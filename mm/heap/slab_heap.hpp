@@ -30,8 +30,8 @@
 
 namespace kidney::mm {
 
-/// Concurrency: any thread on any CPU, preemption on or off, spin locks of lower rank held. Not
-/// from interrupt handlers: a magazine may be half changed.
+/// Concurrency: any thread on any CPU, spin locks of lower rank held or not. From interrupt
+/// handlers only if the pin keeps them out: a magazine may be half changed.
 template <HeapEnvironment E>
 class SlabHeap {
 public:

@@ -2,7 +2,7 @@
 ///
 /// The subject is a running heap that may be in use by others: laws look at differences only. It
 /// has a few megabytes to give, so a modest request that is refused is a broken law. Which mistakes
-/// these laws find is shown by tests/unit/mm/heap_mutants_test.cpp.
+/// these laws find is shown by tests/unit/mm/heap/heap_mutants_test.cpp.
 #pragma once
 
 #include "kidney/mm/object_allocator.hpp"

@@ -21,17 +21,19 @@ struct KeptReports {
 using Heap = DebugHeap<fakes::FakeHeap, KeptReports, NullLock>;
 static_assert(ObjectAllocator<Heap>);
 
+volatile int last_call = 0;
+
 // Two places of each kind, to tell them apart.
 [[gnu::noinline]] char* allocate_here(Heap& heap, std::size_t bytes) {
     return static_cast<char*>(*heap.allocate(bytes));
 }
 [[gnu::noinline]] void free_here(Heap& heap, void* object, std::size_t bytes) {
     heap.free(object, bytes);
-    asm volatile("");  // no tail call: the return address is in here
+    last_call = 1;  // no tail call: the return address is in here
 }
 [[gnu::noinline]] void free_there(Heap& heap, void* object, std::size_t bytes) {
     heap.free(object, bytes);
-    asm volatile("");
+    last_call = 2;
 }
 /// Is it the address of an instruction of `function`, all of which are short?
 template <class F>

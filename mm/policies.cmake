@@ -6,6 +6,7 @@ kidney_policy(frame_allocator buddy_bitmap mm/frames/buddy_bitmap.hpp mm::BuddyB
 kidney_policy(frame_allocator first_fit mm/frames/first_fit.hpp mm::FirstFit)
 kidney_policy(frame_allocator free_list mm/frames/free_list.hpp mm::FreeList)
 kidney_policy(frame_allocator fullest_region mm/frames/fullest_region.hpp mm::FullestRegion)
+kidney_policy(frame_allocator llfree mm/frames/llfree.hpp mm::LlFree)
 kidney_policy(frame_allocator next_fit mm/frames/next_fit.hpp mm::NextFit)
 
 kidney_slot(heap VARIABLE KIDNEY_HEAP DEFAULT slab)

@@ -25,6 +25,7 @@ using laws::frames::Answer;
 constexpr rlim_t cpu_seconds = 60;
 constexpr int silent_milliseconds = 120'000;
 constexpr std::size_t output_limit = std::size_t{1} << 28;
+constexpr std::size_t longest_line = 4096;  // no answer is as long
 
 void put(std::string& text, std::uint32_t number) {
     char digits[12];
@@ -225,10 +226,16 @@ SubjectProcess::Output SubjectProcess::start(const std::string& input, bool with
             if (n <= 0) {
                 from[i].fd = -1;
                 --open;
-            } else if (to[i]->size() < output_limit >> (i * 8)) {
+                continue;
+            }
+            if (to[i]->size() < output_limit >> (i * 8)) {
                 to[i]->append(buffer.data(), static_cast<std::size_t>(n));
             } else if (i == 0) {
                 open = 0;  // a flood
+                break;
+            }
+            if (i == 0 && output.text.size() - (output.text.rfind('\n') + 1) > longest_line) {
+                open = 0;  // and what is no answer at all is seen at once
                 break;
             }
         }

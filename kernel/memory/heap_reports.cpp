@@ -11,7 +11,8 @@ namespace kidney::kernel {
 namespace {
 
 /// The function that a return address leads into. One back: the call may be the last thing in it.
-[[nodiscard]] Symbol caller(std::uintptr_t return_address) noexcept {
+/// Only debug kernels ask.
+[[nodiscard, maybe_unused]] Symbol caller(std::uintptr_t return_address) noexcept {
     return symbol_at(VirtAddr(static_cast<std::uint32_t>(return_address) - 1));
 }
 

@@ -1,7 +1,8 @@
 // Judges a frame allocator by the laws of its contract. It links no policy: that is in a program of
 // its own, the subject.
 //
-//   judge --subject PROGRAM [--via "COMMAND"] [--law F3] [--seeds N] [--largest-order K]
+//   judge --subject PROGRAM [--via "COMMAND"] [--law F3] [--seeds N] [--largest-order K] [--maps
+//   small|all]
 //         [--json FILE] [--junit FILE] [--reproduce "COMMAND"] [-- ARGUMENTS OF THE SUBJECT]
 //
 // Exit status: 0 every law is kept, 1 a law is not, 2 there was nothing to judge.
@@ -29,6 +30,7 @@ struct Options {
     std::optional<Law> law;
     std::uint32_t seeds = 2;
     unsigned largest_order = 0;
+    unsigned maps = laws::frames::all_maps;
     std::string json;
     std::string junit;
     std::string reproduce;  ///< {law} stands for the law
@@ -82,6 +84,8 @@ Options parse(std::vector<std::string> words) {
             options.law = law_named(value);
         } else if (option == "--seeds") {
             options.seeds = number(value);
+        } else if (option == "--maps" && (value == "small" || value == "all")) {
+            options.maps = value == "all" ? laws::frames::all_maps : laws::frames::small_maps;
         } else if (option == "--largest-order") {
             options.largest_order = number(value);
         } else if (option == "--json") {
@@ -138,7 +142,7 @@ int run(const Options& options) {
     results.subject = subject.name();
     std::array<Verdict, law_count> verdicts;
     if (results.complete) {
-        verdicts = Judge(subject, options.seeds).judge(options.law);
+        verdicts = Judge(subject, options.seeds, options.maps).judge(options.law);
     }
     bool kept = results.complete;
     for (std::size_t law = 0; law < law_count; ++law) {

@@ -52,7 +52,8 @@ constexpr unsigned enough_deaths = 2;
 
 }  // namespace
 
-Judge::Judge(SubjectProcess& subject, std::uint32_t seeds) : subject_(subject), seeds_(seeds) {
+Judge::Judge(SubjectProcess& subject, std::uint32_t seeds, unsigned maps)
+    : subject_(subject), seeds_(seeds), maps_(maps) {
     for (unsigned i = 0; i < frames::max_instances; ++i) {
         states_[i].resize(1U << 20);
         blocks_[i].resize(frames::plan_blocks);

@@ -37,7 +37,8 @@ struct Failure {
 
 class Judge {
 public:
-    Judge(SubjectProcess& subject, std::uint32_t seeds);
+    /// `maps`: how many of frames::all_maps; small_maps leaves out those of a million frames.
+    Judge(SubjectProcess& subject, std::uint32_t seeds, unsigned maps);
 
     /// Every law, or one of them.
     [[nodiscard]] std::array<Verdict, law_count> judge(std::optional<Law> only);
@@ -73,7 +74,7 @@ private:
 
     SubjectProcess& subject_;
     std::uint32_t seeds_;
-    unsigned maps_ = laws::frames::all_maps;
+    unsigned maps_;
     laws::frames::PlanMaker maker_;
     std::array<std::vector<std::uint8_t>, laws::frames::max_instances> states_;
     std::array<std::vector<laws::frames::Blocks::Block>, laws::frames::max_instances> blocks_;

@@ -14,7 +14,7 @@ def main(judge, subject, mutant, name, verdict, most_calls):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "results.json")
         arguments = ["--", mutant] if mutant else []
-        subprocess.run([judge, "--subject", subject, "--json", path, "--seeds", "1", *arguments])
+        subprocess.run([judge, "--subject", subject, "--json", path, "--seeds", "1", "--maps", "small", *arguments])
         with open(path, encoding="utf-8") as file:
             results = json.load(file)
     assert results["complete"], "the judge could not judge"

@@ -39,7 +39,9 @@ public:
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
         const Result<FrameNumber> block = policy_.allocate(order);
         if (!block) {
-            ++statistics_.refused[order.value()];
+            if (order <= max_order) {  // larger ones nobody serves
+                ++statistics_.refused[order.value()];
+            }
             return block;
         }
         ++statistics_.granted[order.value()];

@@ -341,6 +341,13 @@ void exhaust(const Kind& kind) {
     run("/bin/sh", "-c", "rm -rf /tmp/exhaust /dev/shm/*");
 }
 
+long exhaust_and_measure(const Kind& kind) {
+    mkdir(folder, 0777);
+    chmod(folder, 0777);
+    exhaust(kind);
+    return free_kib();
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -354,15 +361,20 @@ int main(int count, char** arguments) {
         if (!wanted) {
             continue;
         }
+        // A leak comes every time. What CPUs keep at hand, and the pages that it lies in, differ
+        // from one time to the next, but not without end: then a further round loses nothing more.
         constexpr long tolerance = 1024;
-        long left[2];
-        for (long& kib : left) {
-            mkdir(folder, 0777);
-            chmod(folder, 0777);
-            exhaust(kind);
-            kib = free_kib();
+        constexpr int most_rounds = 4;
+        long before = 0;
+        long after = exhaust_and_measure(kind);
+        for (int round = 1; round < most_rounds; ++round) {
+            before = after;
+            after = exhaust_and_measure(kind);
+            if (after + tolerance >= before) {
+                break;
+            }
         }
-        std::printf("%s %s: %ld KiB free, then %ld\n",
-                    left[1] + tolerance < left[0] ? "not ok" : "ok", kind.name, left[0], left[1]);
+        std::printf("%s %s: %ld KiB free, then %ld\n", after + tolerance < before ? "not ok" : "ok",
+                    kind.name, before, after);
     }
 }

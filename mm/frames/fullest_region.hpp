@@ -13,7 +13,7 @@
 /// A stack of free frames does the opposite: the hole that was made last is filled first, and
 /// nothing ever gathers. But a stack is fast, and a per-CPU one in front of this costs nothing if
 /// it keeps to the rule: reuse_at_once() says for which frames it does, those whose region has no
-/// other free frame (mm/frames/magazines.hpp asks).
+/// other free frame (mm/magazines.hpp asks).
 ///
 /// The largest free block of a region, its *level*, is known as a bound only. Taking a block may
 /// lower it: it is then found out by a search in vain. Giving one back may raise it, by merging:

@@ -6,20 +6,21 @@
 ///   regions   16 bits for each 512 frames: how many are free, and whether the region is handed out
 ///             as a whole. Two regions share a word, so that one operation takes 1024 frames
 /// A CPU first takes its frames off a region's count, then looks for them in the rows: what the
-/// count has granted is there. So that CPUs do not meet, each reserves a region of its own and
-/// leaves it when it is used up; the next one is found by sets of regions of about equal fullness.
+/// count has granted is there. So that CPUs do not meet, each reserves a region for each order and
+/// leaves it when it has no more; the next one is found by sets: for single frames of regions of
+/// about equal fullness, for blocks of those whose longest free run is of one order.
 /// The sets are hints: who finds a region in the wrong one puts it right, and before a request is
 /// refused all regions have been looked at.
 ///
-/// The rows alone are the truth. After a crash recover() counts again, and all that is lost is what
-/// was being handed out or returned at that moment.
+/// The rows, and which regions are handed out as a whole, are the truth. After a crash recover()
+/// counts again, and all that is lost is what was being handed out or returned at that moment.
 ///
 /// Source: Wrenger, Rommel, Halbuer, Dietrich, Lohmann, "LLFree: Scalable and Optionally-Persistent
 /// Page-Frame Allocation", USENIX ATC 2023. There a CPU reserves trees of many regions, which
-/// scatters blocks of mixed orders; here one region, and a nearly full one first. Their guard takes
-/// one bit a frame and believes the order that free() is told; the second bit here proves it (F6).
-/// Cost: three atomic operations a call while the reserved region lasts, then O(regions / 32).
-/// Metadata: 2.1 bits per frame.
+/// scatters blocks of mixed orders; here single regions, cut ones before whole ones. Their guard
+/// takes one bit a frame and believes the order that free() is told; the second bit here proves it
+/// (F6). Cost: three atomic operations a call while the reserved region lasts, then O(regions /
+/// 32). Metadata: 2.1 bits per frame.
 #pragma once
 
 #include "kidney/core/assert.hpp"

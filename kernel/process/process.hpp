@@ -128,7 +128,7 @@ public:
     Ref<UserAccount> account;            ///< of the real user; changed by its owner only
     std::int32_t memory_adjustment = 0;  ///< oom_score_adj
     std::int32_t least_adjustment = 0;   ///< as far as it may go down without root
-    Instant killed_for_memory = Instant::never();
+    Instant awaited_since = Instant::never();  ///< it ends, and somebody needs its memory
     Pid group, session;
     Terminal* terminal = nullptr;   ///< controlling terminal
     ExitStatus status;              ///< of a zombie, or the stop signal

@@ -18,11 +18,17 @@ struct Obituary {
     std::uint32_t kib = 0;
 };
 
-/// A victim may hang on a lock for that long before another one has to go.
-constexpr Duration victim_patience = Duration::milliseconds(1000);
+/// Who ends may hang on a lock for that long before another one has to go.
+constexpr Duration patience = Duration::milliseconds(1000);
 
-[[nodiscard]] bool has_memory(Process& p) noexcept {
-    return p.peek(p.memory, [](const AddressSpace* memory) { return memory != nullptr; });
+/// `p` ends, whoever wanted it, and will give back what it holds. It has done so once it is a
+/// zombie, and not when its memory is out of sight: from there to the last frame, other CPUs would
+/// kill all the rest of the machine.
+[[nodiscard]] bool is_worth_waiting_for(Process& p, Instant now) noexcept REQUIRES(process_lock) {
+    if (p.awaited_since == Instant::never()) {
+        p.awaited_since = now;
+    }
+    return now - p.awaited_since < patience;
 }
 
 [[nodiscard]] bool is_enough_free(Process& self) noexcept {
@@ -39,7 +45,7 @@ void kill_with_borrowers(Process& p) noexcept REQUIRES(process_lock) {
             send_signal(other, abi::sig_kill, {});
         }
     });
-    p.killed_for_memory = Clock::now();
+    p.awaited_since = Clock::now();
     send_signal(p, abi::sig_kill, {});
 }
 
@@ -52,11 +58,11 @@ void kill_with_borrowers(Process& p) noexcept REQUIRES(process_lock) {
     LockGuard guard(process_lock);
     processes().for_each([&](Process& p) KIDNEY_NO_TSA("called with the lock held") {
         if (p.thread == nullptr || p.lender != nullptr) {
-            return;
+            return;  // a zombie, or the memory is another one's
         }
-        if (p.killed_for_memory != Instant::never()) {
-            is_coming |= now - p.killed_for_memory < victim_patience && has_memory(p);
-        } else if (!p.is_ending.load(std::memory_order_relaxed)) {
+        if (p.is_ending.load(std::memory_order_relaxed)) {
+            is_coming |= is_worth_waiting_for(p, now);
+        } else {
             choice.consider(&p, victim_facts(p));
         }
     });

@@ -154,11 +154,12 @@ public:
         if (id_.kind == Kind::text && process_texts[id_.number].is_private) {
             TRY(fs_.processes().check_inside(id_.pid));
         }
-        if (is_text(ProcessText::mem)) {
+        if (id_.kind == Kind::text && process_texts[id_.number].text == ProcessText::mem) {
             return Ref<File>(TRY(
                 mm::make_ref<Memory>(fs_.heap(), fs_.heap(), Ref<ProcNode>::share(*this), mode)));
         }
-        if (mode.write && (permissions().bits() & 0200U) == 0) {
+        const std::uint32_t owners = permissions().bits();  // for root, too
+        if ((mode.write && (owners & 0200U) == 0) || (mode.read && (owners & 0400U) == 0)) {
             return fail(Errc::permission_denied);
         }
         return Ref<File>(
@@ -181,7 +182,9 @@ public:
         return {};
     }
     [[nodiscard]] Status store(std::string_view text) noexcept {
-        return fs_.processes().store(id_.pid, process_texts[id_.number].text, text);
+        return id_.kind == Kind::file
+                   ? fs_.entries()[id_.number].take(text)
+                   : fs_.processes().store(id_.pid, process_texts[id_.number].text, text);
     }
     [[nodiscard]] Status read_memory(std::uint32_t address, std::span<std::byte> to) noexcept {
         return fs_.processes().read_memory(id_.pid, address, to);
@@ -208,9 +211,6 @@ private:
                                    : id_.kind == Kind::file ? fs_.entries()[id_.number].permissions
                                                             : 0444);
         }
-    }
-    [[nodiscard]] bool is_text(ProcessText which) const noexcept {
-        return id_.kind == Kind::text && process_texts[id_.number].text == which;
     }
     [[nodiscard]] std::uint32_t directories_inside() const noexcept {
         std::uint32_t count = 0;

@@ -36,11 +36,13 @@ public:
         std::string_view target{};     ///< of a link
         SpecialOpener open = nullptr;  ///< of a file that is no text
         std::uint16_t permissions = 0444;
+        TextTaker take = nullptr;  ///< of a file that is written
 
         [[nodiscard]] ProcId::Kind kind() const noexcept {
-            return !target.empty()                          ? ProcId::Kind::fixed_link
-                   : generate == nullptr && open == nullptr ? ProcId::Kind::directory
-                                                            : ProcId::Kind::file;
+            const bool is_file = generate != nullptr || open != nullptr || take != nullptr;
+            return !target.empty() ? ProcId::Kind::fixed_link
+                   : is_file       ? ProcId::Kind::file
+                                   : ProcId::Kind::directory;
         }
     };
 
@@ -72,6 +74,12 @@ public:
     [[nodiscard]] Status add_private_file(ProcId directory, std::string_view name,
                                           TextGenerator generate) noexcept {
         TRY(add({.name = name, .parent = directory, .generate = generate, .permissions = 0400}));
+        return {};
+    }
+    /// Root writes to it, and nobody reads it.
+    [[nodiscard]] Status add_command(ProcId directory, std::string_view name,
+                                     TextTaker take) noexcept {
+        TRY(add({.name = name, .parent = directory, .permissions = 0200, .take = take}));
         return {};
     }
     /// A link with a text of its own.

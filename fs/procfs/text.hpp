@@ -50,6 +50,9 @@ static_assert(TextSink<TextOutput>);
 /// Writes the contents of one file. `context` is what it was registered with.
 using TextGenerator = void (*)(void* context, TextOutput& out) noexcept;
 
+/// Takes what was written to a file. Errors: invalid_argument, nothing was done.
+using TextTaker = Status (*)(std::string_view text) noexcept;
+
 /// Opens a file that is not text (kmsg). Errors: the file's own.
 using SpecialOpener = Result<Ref<File>> (*)(Vnode& node, OpenMode mode) noexcept;
 

@@ -194,6 +194,9 @@ struct ProcfsTest : testing::Test {
             },
             &looks));
         ASSERT_TRUE(proc.add_link("mounts", "self/mounts"));
+        ASSERT_TRUE(proc.add_command(ProcId{}, "command", [](std::string_view text) noexcept {
+            return text == "wrong" ? Status(fail(Errc::invalid_argument)) : Status();
+        }));
         processes.table[1].facts = {.pid = 1, .name = {"init"}};
         auto& shell = processes.table[42];
         shell.facts = {.pid = 42,
@@ -227,6 +230,11 @@ struct ProcfsTest : testing::Test {
             }
             all.append(piece.data(), count);
         }
+    }
+    Result<std::size_t> write(std::string_view path, std::string_view text) {
+        const Ref<File> file = TRY(vfs.open(at(), path, {.mode = {.write = true}}, {}));
+        SpanWriteBuffer from(std::as_bytes(std::span(text)));
+        return file->write(from);
     }
     Result<std::string> link(std::string_view path) {
         std::array<char, 600> text{};
@@ -351,14 +359,6 @@ TEST_F(ProcfsTest, TellsWhereAProcessMayRunAndWhatWaitsForIt) {
 }
 
 TEST_F(ProcfsTest, ValuesCanBeWritten) {
-    const auto write = [&](const char* path, std::string_view text) -> Result<std::size_t> {
-        auto file = vfs.open(at(), path, {.mode = {.write = true}}, {});
-        if (!file) {
-            return fail(file.error());
-        }
-        SpanWriteBuffer from(std::as_bytes(std::span(text)));
-        return (*file)->write(from);
-    };
     EXPECT_EQ(write("/proc/42/oom_score_adj", " -17\n"), Result<std::size_t>(5));
     EXPECT_EQ(read("/proc/42/oom_score_adj"), Result<std::string>("-17\n"));
     for (const char* const wrong : {"", "\n", "-", "1 2", "0x10", "99999999999", "2147483648"}) {
@@ -366,6 +366,15 @@ TEST_F(ProcfsTest, ValuesCanBeWritten) {
     }
     EXPECT_EQ(read("/proc/42/oom_score_adj"), Result<std::string>("-17\n"));
     EXPECT_EQ(write("/proc/42/stat", "1").error(), Errc::permission_denied);
+}
+
+TEST_F(ProcfsTest, CommandsAreWrittenAndNotRead) {
+    EXPECT_EQ(write("/proc/command", "3\n"), Result<std::size_t>(2));
+    EXPECT_EQ(write("/proc/command", "wrong").error(), Errc::invalid_argument);
+    EXPECT_EQ(read("/proc/command").error(), Errc::permission_denied);
+    const Attributes a = *vfs.attributes(at(), "/proc/command", true);
+    EXPECT_EQ(a.permissions.bits(), 0200U);
+    EXPECT_EQ(a.type, NodeType::regular);
 }
 
 TEST_F(ProcfsTest, TellsHowDescriptorsWereOpened) {

@@ -11,7 +11,7 @@ import subprocess
 QUESTION = struct.Struct("<cBHII")
 ANSWER = struct.Struct("<c3xII")
 BATCH = 256  # questions under way at a time: less than a pipe holds
-SILENCE = 60  # seconds without an answer, a backstop: the sandbox ends what uses CPU time
+SILENCE = 600  # seconds without an answer, a backstop behind the sandbox's limits: they say what it was
 
 
 class Ended(Exception):

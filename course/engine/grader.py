@@ -23,15 +23,30 @@ class Grader:
     """For many trees of one assignment and variant. `kind` is a sandbox's, or None to do without."""
 
     def __init__(self, assignment, seed, kind, given_only=False, only=None):
-        self.assignment, self.seed, self.kind, self.only = assignment, seed, kind, only
+        self.assignment, self.seed, self.kind = assignment, seed, kind
         self.values = assignment.variant(seed)
         self.manifest = assignment.manifest
         self.given_only = given_only or not assignment.hidden
         self.tests = assignment.given if self.given_only else {**assignment.given, **assignment.hidden}
         self.workshop = Workshop()
         self.policies = {policy["key"]: policy for policy in self.manifest["policies"]}
+        self.only = only and self.test_called(only)
         for program in (self.workshop.judge, self.workshop.race, self.workshop.world):
             program()
+
+    def test_called(self, name):
+        """What --only names, a policy by its key or as the variant calls it: next_fit, carousel_fit/F4, own-tests."""
+        part, slash, test = name.partition("/")
+        keys = {self.values.get(key, key): key for key in self.policies} | {key: key for key in self.policies}
+        key = keys.get(part, part)
+        known = {"own-tests": []} if "own_tests" in self.manifest else {}
+        for policy in self.policies.values():
+            known[policy["key"]] = [*dict.fromkeys([*policy["points"], *policy.get("gates", [])]),
+                                    *(["race"] if self.is_racer(policy["key"]) else [])]
+        if key not in known or (slash and test not in known[key]):
+            raise Mistake(f"there is no test '{name}'; there are: " +
+                          ", ".join(f"{key} ({' '.join(tests)})" if tests else key for key, tests in known.items()))
+        return key + slash + test
 
     # --- programs that are trusted ---
 
@@ -64,7 +79,7 @@ class Grader:
         with Bench(self.workshop) as bench:
             for policy in self.policies.values():
                 self.grade_policy(grade, bench, policy, handed.get(fill(policy["file"], self.values)))
-            self.grade_own_tests(grade, handed)
+            self.grade_own_tests(grade, bench, handed)
         return grade
 
     def wanted(self, key):
@@ -74,7 +89,7 @@ class Grader:
         said = submission.read(tree, "course/handout.json", 10_000)
         try:
             variant = json.loads(said.text)["variant"] if said.data else None
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             variant = None
             grade.note("course/handout.json is not as it was handed out")
         if isinstance(variant, str) and variant != self.values["variant"]:
@@ -90,10 +105,10 @@ class Grader:
                 more = f" and {len(changed) - 8} more" if len(changed) > 8 else ""
                 grade.note(f"changed, and not used (ours are): {', '.join(changed[:8])}{more}")
 
-    def box(self, bench, limits, writable=False, address_space=False):
-        report = os.path.join(bench.folder, "limit")
-        if os.path.exists(report):
-            os.remove(report)
+    def box(self, bench, limits, program, address_space=False):
+        """Which limits a program reaches is remembered for all its runs: one that never ends does not take them each time."""
+        report = os.path.join(bench.folder, f"{limits}-{os.path.basename(program)}.limit")
+        writable = limits == "compile"
         folders = {"/kit": bench.kit, "/work": bench.work}
         if not writable:
             folders["/out"] = bench.out
@@ -111,7 +126,7 @@ class Grader:
         header, output = fill(policy["file"], self.values), f"/out/{key}.{'exact' if exact_one else 'laws'}"
         arguments = exact_arguments(header, policy, self.values, "/kit") if exact_one else \
             law_arguments(header, policy, self.values, "/kit", "/kit/world.o")
-        box = self.box(bench, "compile", writable=True, address_space=True)
+        box = self.box(bench, "compile", output, address_space=True)
         command = self.boxed(bench, box, [COMPILER, *COMMON, *WARNINGS, "-I/work", "-I/kit", "-I/kit/include",
                                           *arguments, "-o", output], "compile.json")
         most = self.manifest["limits"]["compile"]["output"]
@@ -120,12 +135,13 @@ class Grader:
             return output, None
         for inside in ("/work/", "/kit/"):
             text = text.replace(bench.folder + inside, "").replace(inside, "")
-        why = self.limit_of(bench, "compile") or f"the compiler said:\n{text}"
+        why = self.limit_of(box) or f"the compiler said:\n{text}"
         return None, f"it does not compile: {why}"
 
-    def limit_of(self, bench, limits):
-        reached = limits_reached(os.path.join(bench.folder, "limit"))
-        return LIMITS[reached[0]].format(**self.manifest["limits"][limits]) if reached else None
+    @staticmethod
+    def limit_of(box):
+        reached = limits_reached(box.report)
+        return LIMITS[reached[0]].format(**box.limits) if reached else None
 
     def again(self, key):
         return f"./kidney grade --only {key}"
@@ -174,7 +190,7 @@ class Grader:
         """{law: verdict}; adds results for those that have points, or gate."""
         key = policy["key"]
         wanted = [law for law in laws if law.startswith("F")]
-        box = self.box(bench, "run")
+        box = self.box(bench, "run", program)
         file = os.path.join(bench.folder, "laws.json")
         if os.path.exists(file):
             os.remove(file)
@@ -193,7 +209,7 @@ class Grader:
         found = {entry["law"]: entry for entry in content["laws"]}
         # Who serves nothing keeps many a law.
         idle = found.get("F2", {}).get("verdict") == "not_judged"
-        ended = self.limit_of(bench, "run")
+        ended = self.limit_of(box)
         for law in wanted:
             if not self.wanted(f"{key}/{law}"):
                 continue
@@ -217,12 +233,12 @@ class Grader:
         reference = self.reference(key)
         if reference is None:
             grade.results.append(Result(f"{key}/{law}", EXACT[law], "not_judged", most,
-                                        happened="is judged when it is handed in: see the examples in the assignment"))
+                                        happened="needs a right solution to compare with: is judged when it is handed in"))
             return
-        box = self.box(bench, "run", address_space=True)
+        box = self.box(bench, "run", program, address_space=True)
         command = self.boxed(bench, box, [program], "exact-box.json")
         verdict, expected, happened, calls, _ = exact.compare(command, reference, law, self.tests["exact_seeds"])
-        ended = self.limit_of(bench, "run")
+        ended = self.limit_of(box)
         if ended and verdict == "crashed":
             verdict, happened = "endless", ended
         grade.results.append(Result(f"{key}/{law}", EXACT[law], verdict, most, expected=expected, happened=happened, calls=calls,
@@ -249,7 +265,7 @@ class Grader:
             grade.results.append(Result(key, title, "not_judged", most, happened=f"does not run: {', '.join(broken)} not kept",
                                         reproduce=self.again(policy["key"])))
             return
-        box = self.box(bench, "run", address_space=True)
+        box = self.box(bench, "run", program, address_space=True)
         command = [self.workshop.race(), str(self.tests["race_seed"]), *self.boxed(bench, box, [program], "race-box.json")]
         _, text = captured(command, 1 << 16, bench.folder, errors=False)
         try:
@@ -257,7 +273,7 @@ class Grader:
         except ValueError:
             content = {"complete": False, "message": "the race came to no end"}
         if not content["complete"]:
-            ended = self.limit_of(bench, "run")
+            ended = self.limit_of(box)
             grade.results.append(Result(key, title, "crashed", most, happened=ended or content["message"], reproduce=self.again(key)))
             return
         points, _ = self.race_points(content["figure"])
@@ -269,7 +285,7 @@ class Grader:
 
     # --- the student's own tests ---
 
-    def grade_own_tests(self, grade, handed):
+    def grade_own_tests(self, grade, bench, handed):
         settings = self.manifest.get("own_tests")
         if not settings or not self.wanted("own-tests"):
             return
@@ -283,9 +299,10 @@ class Grader:
         tests, complaints = own_tests.parse(file.text, names)
         references = {key: self.reference(key) for key in settings["policies"]}
         if None in references.values():
-            happened = f"{len(tests)} tests could be read; they are run on the reference when they are handed in"
+            lines = [f"{len(tests)} tests could be read; they are run on the reference when they are handed in",
+                     *self.own_tests_on_own_policies(bench, handed, settings, tests), *complaints]
             grade.results.append(Result("own-tests", title, "broken" if complaints else "not_judged", most,
-                                        happened="\n".join([happened, *complaints]), reproduce=self.again("own-tests")))
+                                        happened="\n".join(lines), reproduce=self.again("own-tests")))
             return
         sound, refused, caught, missed = own_tests.score(tests, references, self.mutants())
         total = len(caught) + len(missed)
@@ -294,6 +311,25 @@ class Grader:
         grade.results.append(Result("own-tests", title, "kept" if not missed else "broken", most,
                                     round(most * len(caught) / max(total, 1), 1), expected=f"all {total} wrong policies caught",
                                     happened="\n".join(lines), reproduce=self.again("own-tests"), hidden=not self.given_only))
+
+    def own_tests_on_own_policies(self, bench, handed, settings, tests):
+        """A line for each test that does not agree with the student's policy: one of the two is wrong."""
+        lines = []
+        for key in settings["policies"]:
+            policy, mine = self.policies[key], [test for test in tests if test.policy == key]
+            file = fill(policy["file"], self.values)
+            why = self.unusable(handed.get(file)) if mine else None
+            if mine and why is None:
+                bench.put(file, handed[file].data)
+                program, why = self.compile(bench, policy, exact_one=True)
+            if why is not None:
+                lines.append(f"{file}: {why}")
+            elif mine:
+                command = self.boxed(bench, self.box(bench, "run", program, address_space=True), [program], "own-box.json")
+                found = [f'line {test.line}, "{test.name}": with your {file}: {what}'
+                         for test, what in own_tests.run(command, mine).items() if what]
+                lines += found or [f"{file} passes its {len(mine)}"]
+        return lines
 
 
 def inside_path(box, word):

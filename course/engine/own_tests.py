@@ -18,7 +18,8 @@ import shlex
 
 from exact import Subject
 
-MOST_TESTS, MOST_STEPS = 200, 2000
+# A file of tests is run on the reference and on every mutant, each of which may look at every frame in every step.
+MOST_TESTS, MOST_STEPS, MOST_FRAMES = 200, 2000, 1 << 14
 
 
 class Wrong(Exception):
@@ -73,7 +74,7 @@ class Test:
 
 def parse(text, policies):
     """([Test], [complaint]). `policies`: {name in the file: key}."""
-    tests, complaints = [], []
+    tests, complaints, steps = [], [], 0
     for number, line in enumerate(text.splitlines(), 1):
         plain = " ".join(line.split("#")[0].split())
         if not plain:
@@ -86,8 +87,12 @@ def parse(text, policies):
                 tests.append(Test(policies[words[1]], words[2][:80], number))
             elif not tests:
                 raise Wrong("the first line begins a test")
-            elif len(tests[-1].steps) < MOST_STEPS:
+            elif steps == MOST_STEPS:
+                complaints.append(f"line {number}: more than {MOST_STEPS} lines of tests; what follows is not run")
+                return tests, complaints
+            else:
                 tests[-1].steps.append((number, _statement(plain)))
+                steps += 1
         except (Wrong, ValueError) as error:
             complaints.append(f"line {number}: {error}")
         if len(tests) > MOST_TESTS:
@@ -127,8 +132,8 @@ class Runner:
         spans = [step[1:] for _, step in test.steps if step[0] == "span"]
         first = min((region[0] for region in regions), default=0)
         span = spans[0] if spans else (first, max((sum(region) for region in regions), default=first) - first)
-        if span[0] + span[1] > 1 << 20 or not regions:
-            return "a test has regions, and they end at frame 0x100000 at the latest"
+        if span[0] + span[1] > 1 << 20 or span[1] > MOST_FRAMES or not regions:
+            return f"a test has regions, which end at frame 0x100000 at the latest, in a span of at most {MOST_FRAMES} frames"
         at = test.line
         try:
             self.must_not_trap(self.ask(b"A", 0, 0, *span))

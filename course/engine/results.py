@@ -7,7 +7,8 @@ import re
 
 VERDICTS = {"kept": "kept", "broken": "not kept", "crashed": "crashed", "endless": "does not end", "not_judged": "not judged",
             "noted": "note"}
-CONTROL = re.compile(r"[^\x09\x0A\x20-\x7E\u00A0-\uD7FF\uE000-\uFFFD]")
+# No control characters, and none that change the direction of what follows.
+CONTROL = re.compile(r"[^\x09\x0A\x20-\x7E\u00A0-\u200A\u2010-\u2027\u202F-\u2065\u206A-\uD7FF\uE000-\uFFFD]")
 
 
 def clean(text, most=6000):

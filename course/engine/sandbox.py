@@ -75,7 +75,7 @@ def _bubblewrap(box, command):
             arguments += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             arguments += ["--ro-bind", path, path]
-    arguments += ["--proc", "/proc", "--dev", "/dev", "--size", str(16 * MIB), "--tmpfs", "/tmp"]
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--size", str(16 * MIB), "--tmpfs", "/tmp"]
     for inside, outside in box.readable.items():
         arguments += ["--ro-bind", outside, inside]
     for inside, outside in box.writable.items():
@@ -167,6 +167,27 @@ def _own_uid():
     raise OSError("too many boxes at a time")
 
 
+def _start_guard(uid, folder):
+    """Ends all that the user runs when this program has ended, however it did: whoever waits for it may kill it. The lock
+    on the user id is the guard's, too. Returns what to close to have that now, and the guard's process id."""
+    end, begin = os.pipe()
+    guard = os.fork()
+    if guard == 0:
+        try:
+            os.setsid()  # a signal to our group is not for it
+            os.close(begin)
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in range(3):
+                os.dup2(null, descriptor)  # who reads our output does not wait for it
+            os.read(end, 1)
+            _kill_user(uid)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os._exit(0)
+    os.close(end)
+    return begin, guard
+
+
 def limits_reached(report):
     """The lines of a report."""
     try:
@@ -181,7 +202,7 @@ def run(box, command):
     if box.report and len(limits_reached(box.report)) >= 2:
         return STATUS_LIMIT
     environment, folder = None, "/"
-    identity = {}
+    identity, guard = {}, None
     uid = lock = None
     if os.getuid() == 0:
         # Root is not limited in its number of processes, and reads what it likes.
@@ -194,6 +215,7 @@ def run(box, command):
             return STATUS_NOT_STARTED
         folder = tempfile.mkdtemp(prefix="box-")
         os.chown(folder, uid, uid)
+        guard = _start_guard(uid, folder)
         environment = {**ENVIRONMENT, "HOME": folder, "TMPDIR": folder,
                        **{name: os.environ[name] for name in FORWARDED if name in os.environ}}
     else:
@@ -214,9 +236,9 @@ def run(box, command):
         print(f"sandbox: {error}", file=sys.stderr)
         return STATUS_NOT_STARTED
     finally:
-        if box.kind == "user":
-            _kill_user(uid)
-            shutil.rmtree(folder, ignore_errors=True)
+        if guard:
+            os.close(guard[0])
+            os.waitpid(guard[1], 0)
         if lock is not None:
             os.close(lock)
     status = 128 - status if status < 0 else status

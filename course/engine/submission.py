@@ -3,6 +3,7 @@
 The tree is a stranger's. Nothing in it is followed, run or trusted: a link, a device, a pipe or a huge file is a
 finding, and so is text that is no text.
 """
+import errno
 import os
 import re
 import stat
@@ -40,7 +41,9 @@ def _open_below(tree, path):
             inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
-        # What is at the other end of a pipe or a device may never answer.
+        # To open a device may do something, and what is at the other end of a pipe may never answer.
+        if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            raise OSError(errno.EINVAL, "not a file")
         return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=folder)
     finally:
         os.close(folder)
@@ -85,12 +88,15 @@ def take(tree, assignment, values):
 
 
 INCLUDE = re.compile(r"^[ \t]*(?:#|%:)[ \t]*(include_next|include|import|embed)\b[ \t]*(.*)$", re.M)
-COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+# Comments, and what looks like one and is none: a literal may have /* in it, and hides nothing that follows.
+COMMENT_OR_LITERAL = re.compile(r'''(?P<comment>//[^\n]*|/\*.*?\*/)|R"(?P<mark>[^()\\\s]{0,16})\(.*?\)(?P=mark)"|"(?:\\.|[^"\\\n])*"'''
+                                r"""|(?<![0-9A-Fa-f])'(?:\\.|[^'\\\n])+'""", re.S)
 
 
 def forbidden_includes(text, allowed):
     """What a header includes and should not."""
-    plain = COMMENT.sub(" ", re.sub(r"\\[ \t]*\r?\n", "", text))
+    spliced = re.sub(r"\\[ \t]*\r?\n", "", text)
+    plain = COMMENT_OR_LITERAL.sub(lambda match: " " if match["comment"] else match[0].replace("\n", " "), spliced)
     found = []
     for kind, rest in INCLUDE.findall(plain):
         match = re.match(r'["<]([^">]*)[">]', rest)

@@ -3,8 +3,8 @@
 //
 //     race SEED COMMAND...      prints a line of JSON
 //
-// A block that is not wholly free, not aligned or not in the span disqualifies: then there are no
-// figures.
+// A block that is not wholly free, not aligned or not in the span disqualifies, and so does a
+// refusal while there is such a block: then there are no figures.
 #include "bench/workloads/fragmentation.hpp"
 #include "course/judge/wire.hpp"
 
@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <unistd.h>
 #include <vector>
 
@@ -108,6 +109,7 @@ public:
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) {
         const Answer answer = subject_.ask({Ask::allocate, order.value(), 0, 0, 0});
         if (answer.outcome != Outcome::served) {
+            must_be_impossible(order);
             return fail(Errc::no_memory);
         }
         const std::uint32_t at = answer.value - span.first.value();
@@ -130,31 +132,45 @@ public:
     }
 
 private:
+    /// Who serves nobody keeps memory whole easily.
+    void must_be_impossible(FrameOrder order) const {
+        std::uint32_t idle = 0;  // frames in a row, from a multiple of the block's size
+        for (std::uint32_t at = 0; at < span.count; ++at) {
+            idle = at % order.frames() == 0 ? 0 : idle;
+            idle += taken_[at] ? 0U : 1U;
+            if (idle == order.frames()) {
+                disqualify("a request was refused although there is a free block of its size, at",
+                           (span.first + (at + 1 - idle)).value());
+            }
+        }
+    }
+
     Subject& subject_;
     std::vector<bool> taken_;
 };
 
 template <class Protocol>
-double run(Subject& subject, std::uint32_t seed, const char* before) {
+double run(Subject& subject, std::uint32_t seed, std::string& figures) {
     RemoteFrames frames(subject);
     const bench::FreeShape shape = bench::fragment<Protocol>(frames, span, seed);
     const double granted = shape.granted_share(bench::order_2_mib);
-    std::printf("%s\"%s\": %.1f", before, Protocol::name, granted);
+    char text[64];
+    std::snprintf(text, sizeof text, "%s\"%s\": %.1f", figures.empty() ? "" : ", ", Protocol::name,
+                  granted);
+    figures += text;
     return granted;
 }
 
 int race(std::uint32_t seed, char** command) {
     ::signal(SIGPIPE, SIG_IGN);
     Subject subject(command);
-    // Buffered until all is done: who is disqualified has no figures.
-    static char output[4096];
-    std::setvbuf(stdout, output, _IOFBF, sizeof output);
-    std::printf("{\"protocols\": {");
-    const double sum = run<bench::Breathe<40, 60>>(subject, seed, "") +
-                       run<bench::Breathe<75, 95>>(subject, seed, ", ") +
-                       run<bench::Paper>(subject, seed, ", ") +
-                       run<bench::MixedOrders>(subject, seed, ", ");
-    std::printf("}, \"figure\": %.1f, \"complete\": true}\n", sum / 4);
+    std::string figures;  // printed at the end: who is disqualified has none
+    const double sum = run<bench::Breathe<40, 60>>(subject, seed, figures) +
+                       run<bench::Breathe<75, 95>>(subject, seed, figures) +
+                       run<bench::Paper>(subject, seed, figures) +
+                       run<bench::MixedOrders>(subject, seed, figures);
+    std::printf("{\"protocols\": {%s}, \"figure\": %.1f, \"complete\": true}\n", figures.c_str(),
+                sum / 4);
     return 0;
 }
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as xml
 
@@ -122,10 +123,12 @@ class Submissions(unittest.TestCase):
 
     def test_includes(self):
         allowed = {"array", "kidney/core/address.hpp"}
+        self.assertEqual(submission.forbidden_includes('auto a = R"x(\n#include <vector>\n)" )x"; int b = 1\'000; // it\'s "\n', allowed), [])
         fine = '#include <array>\n  # include "kidney/core/address.hpp" // yes\n// #include <vector>\n/* #include "x" */\n#pragma once\n'
         self.assertEqual(submission.forbidden_includes(fine, allowed), [])
         for text in ('#include "/etc/passwd"', "#include <vector>", "#inc\\\nlude <vector>", "%:include <vector>", "#include MACRO",
-                     "#embed </dev/zero>", "#import <array>", "#/**/include <vector>", "#include_next <array>"):
+                     'auto a = R"(/*)";\n#include <vector>\nauto b = R"(*/)";', 'auto a = "/*";\n#include <vector>\nauto b = "*/";',
+                     "char a = '\"'; /* \" */\n#include <vector>\n// \"", "#embed </dev/zero>", "#import <array>", "#/**/include <vector>", "#include_next <array>"):
             self.assertEqual(len(submission.forbidden_includes(text, allowed)), 1, text)
 
 
@@ -166,6 +169,10 @@ class OwnTests(unittest.TestCase):
     def test_there_is_an_end(self):
         tests, complaints = own_tests.parse('test buddy "x"\n' * 100_000, self.POLICIES)
         self.assertEqual((len(tests), len(complaints)), (own_tests.MOST_TESTS, 1))
+        tests, complaints = own_tests.parse(('test buddy "x"\n' + "refuse allocate 10\n" * 1500) * 20, self.POLICIES)
+        self.assertEqual((sum(len(test.steps) for test in tests), len(complaints)), (own_tests.MOST_STEPS, 1))
+        (test,), _ = own_tests.parse('test buddy "all of memory"\nregion 0 0x100000\n', self.POLICIES)
+        self.assertIn("at most", own_tests.Runner(None).run(test))
 
 
 class Forms(unittest.TestCase):
@@ -179,11 +186,12 @@ class Forms(unittest.TestCase):
         return grade
 
     def test_all_carry_whatever_a_program_may_say(self):
-        for text in ("", "]]>&<\"'", "\x00\x1b[31m\x07\x7f", "\udcff\ufffe\uffff", "```\n# x\n|||", "a\r\nb", "😀", "x" * 100_000):
+        for text in ("", "]]>&<\"'", "\x00\x1b[31m\x07\x7f", "\udcff\ufffe\uffff", "```\n# x\n|||", "a\r\nb", "\u202e\u2066\u200f\u2028", "😀", "x" * 100_000):
             grade = self.grade(text)
             for form, (render, _) in results.FORMATS.items():
                 said = render(grade)
                 said.encode("utf-8")
+                self.assertNotRegex(said, "[\u202e\u2066\u200f\u2028\x1b\x00]")
                 self.assertLess(len(said), 80_000, form)
             suite = xml.fromstring(results.junit(grade))
             self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("skipped")), ("3", "1", "1"))
@@ -227,6 +235,26 @@ class Sandbox(unittest.TestCase):
         if self.kind == "bubblewrap":
             self.assertLess(int(said.split()[-1]), 8)  # processes: its own
             self.assertEqual(self.run_in("cat /proc/net/dev | tail -n +3 | grep -v lo:; touch /usr/x /x && echo made")[1], "")
+
+    def test_nothing_is_left_of_one_that_was_killed_with_its_sandbox(self):
+        for kind in {self.kind, "user"} if os.getuid() == 0 else {self.kind}:
+            with tempfile.TemporaryDirectory() as folder:
+                os.chmod(folder, 0o755)
+                box = sandbox.Box(kind, self.LIMITS)
+                mark = f"9{os.getpid()}"
+                with subprocess.Popen([*box.prefix(os.path.join(folder, "box")), "bash", "-c", f"setsid sleep {mark} & echo; sleep {mark}"],
+                                      stdout=subprocess.PIPE) as process:
+                    process.stdout.readline()
+                    process.kill()
+                deadline = time.monotonic() + 60
+                while subprocess.run(["pgrep", "-x", "-f", f"sleep {mark}"], stdout=subprocess.DEVNULL).returncode == 0:
+                    self.assertLess(time.monotonic(), deadline, kind)
+                    time.sleep(0.1)
+
+    def test_memory_is_not_had_as_files(self):
+        if self.kind == "bubblewrap":
+            self.assertEqual(self.run_in("for f in /dev/shm /dev /run /var; do echo x > $f/file && echo $f; done")[1], "")
+            self.assertNotIn("17", self.run_in("for i in $(seq 20); do head -c 1000000 /dev/zero > /tmp/$i || exit; echo $i; done")[1].split())
 
     def test_limits(self):
         self.assertEqual(self.run_in("while :; do :; done")[2], "cpu")

@@ -100,6 +100,21 @@ class Right(Submission):
         self.assertGreaterEqual(found["race"].points, 6)
 
 
+    def test_who_serves_nobody_does_not_win_the_race(self):
+        racer = self.reference("buddy").replace("class Buddy", "class Racer").replace("<Buddy>", "<Racer>").replace(
+            "unsigned k = order.value();", "unsigned k = order.value();\nif (k < 9) { return fail(Errc::no_memory); }")
+        _, found = self.grade("racer/race", racer, "mm/frames/racer.hpp")
+        self.assertEqual(found["race"].points, 0)
+        self.assertIn("refused although there is a free block", found["race"].happened)
+
+    def test_a_test_is_called_as_the_variant_calls_it(self):
+        grader = Grader(CHOSEN, "77", KIND, only="wanderer_fit/F4")
+        self.assertEqual(grader.only, "next_fit/F4")
+        for name in ("carousel_fit", "next_fit/F9", "own-tests/x"):
+            with self.assertRaisesRegex(assignment.Mistake, "there are: "):
+                Grader(CHOSEN, "77", KIND, only=name)
+
+
 class Wrong(Submission):
     def test_mutants_lose_what_they_should(self):
         for mutant in CHOSEN.mutants:
@@ -182,6 +197,10 @@ class Hostile(Submission):
     def test_a_loop_ends(self):
         self.assertEqual(self.law(self.with_allocate("for (volatile int i = 0; i >= 0; i = 1) {}"))["F2"].verdict, "endless")
 
+    def test_one_at_birth_too(self):
+        text = self.reference().replace("public:", "public:\n    NextFit() noexcept { for (volatile int i = 0; i >= 0; i = 1) {} }", 1)
+        self.assertEqual(self.law(text)["F2"].verdict, "endless")
+
     def test_a_flood_of_output_is_no_answer(self):
         text = self.with_allocate("static char flood[1 << 16]; for (char& c : flood) { c = 's'; } for (;;) { write(1, flood, 1 << 16); }",
                                   'extern "C" long write(int, const void*, unsigned long);')
@@ -200,7 +219,11 @@ class Hostile(Submission):
         os.makedirs(os.path.join(self.tree, "tests", "judge"))
         with open(os.path.join(self.tree, "tests", "judge", "judge.cpp"), "w", encoding="utf-8") as file:
             file.write("int main() { return 0; }\n")
+        os.makedirs(os.path.join(self.tree, "course"))
+        with open(os.path.join(self.tree, "course", "handout.json"), "w", encoding="utf-8") as file:
+            file.write("[" * 9000)
         grade, found = self.grade("next_fit/F3", self.reference().replace("free_ -= size;", "free_ -= 1;"))
+        self.assertIn("course/handout.json is not as it was handed out", grade.notes)
         self.assertTrue(any("not used" in note for note in grade.notes))
         self.assertEqual(found["F3"].verdict, "broken")
 

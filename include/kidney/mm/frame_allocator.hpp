@@ -40,8 +40,7 @@ concept FrameBookkeeping = requires(A& a, FrameRange span, std::span<std::byte> 
 ///   F2 live blocks are disjoint
 ///   F3 free_frames() moves by exactly 2^order
 ///   F4 allocate() fails only with no_memory, changing nothing, and only if no aligned block of
-///   this
-///      size is free as a whole, or if the order is above largest_order_of<A>
+///      this size is free as a whole, or if the order is above largest_order_of<A>
 ///   F5 when everything is freed, the largest aligned blocks are available again
 ///   F6 freeing what is not live, exactly this block and order, is a KIDNEY_INVARIANT failure,
 ///      never silent corruption

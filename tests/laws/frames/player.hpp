@@ -114,8 +114,13 @@ private:
     [[nodiscard]] bool prepare(Instance& instance, const Call& call, Answer& answer) noexcept {
         std::size_t bytes = 0;
         const FrameRange span{call.range.first + plan_.shift, call.range.count};
-        const Answer::Outcome end =
-            world_.run(span.count, [&] { bytes = A::metadata_bytes(span); });
+        const bool again = instance.allocator.has_value();
+        const Answer::Outcome end = world_.run(span.count, [&] {
+            bytes = A::metadata_bytes(span);
+            if (!again) {
+                instance.allocator.emplace();
+            }
+        });
         if (end != Answer::Outcome::done) {
             answer.outcome = end;
             return false;
@@ -127,10 +132,6 @@ private:
         if (instance.storage.size() < all) {
             answer.outcome = Answer::Outcome::oversized;
             return false;
-        }
-        const bool again = instance.allocator.has_value();
-        if (!again) {
-            instance.allocator.emplace();
         }
         instance.place = plan_.place;
         instance.bytes = bytes;

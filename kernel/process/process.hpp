@@ -125,9 +125,9 @@ public:
     std::uint32_t personality = 0;   ///< kept, not acted on
     std::uint32_t timer_slack = default_timer_slack;  ///< ns; kept: sleeps end when they should
     bool keeps_capabilities = false;                  ///< past a change of user (PR_SET_KEEPCAPS)
-    Ref<UserAccount> account;            ///< of the real user; changed by its owner only
-    std::int32_t memory_adjustment = 0;  ///< oom_score_adj
-    std::int32_t least_adjustment = 0;   ///< as far as it may go down without root
+    Ref<UserAccount> account;                  ///< of the real user; changed by its owner only
+    std::int32_t memory_adjustment = 0;        ///< oom_score_adj
+    std::int32_t least_adjustment = 0;         ///< as far as it may go down without root
     Instant awaited_since = Instant::never();  ///< it ends, and somebody needs its memory
     Pid group, session;
     Terminal* terminal = nullptr;   ///< controlling terminal

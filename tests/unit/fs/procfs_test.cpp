@@ -283,8 +283,8 @@ TEST_F(ProcfsTest, ShowsRegisteredFiles) {
 }
 
 TEST_F(ProcfsTest, ListsEverythingOnce) {
-    const std::vector<std::string> whole{".",     "..",     "self", "thread-self", "kidney",
-                                         "looks", "mounts", "1",    "42"};
+    const std::vector<std::string> whole{".",     "..",     "self",    "thread-self", "kidney",
+                                         "looks", "mounts", "command", "1",           "42"};
     for (const std::size_t room : {1U, 2U, 3U, 100U}) {
         EXPECT_EQ(list("/proc", room), whole) << room;
         EXPECT_EQ(list("/proc/42/fd", room), (std::vector<std::string>{".", "..", "0", "7"}));

@@ -27,6 +27,7 @@
 #include "mm/magazines.hpp"
 #include "mm/reclaiming_frames.hpp"
 #include "mm/reclaiming_heap.hpp"
+#include "mm/trace/recorded_frames.hpp"
 #include "policies/selected/frame_allocator.hpp"
 #include "policies/selected/heap.hpp"
 #include "policies/selected/scheduler.hpp"
@@ -108,12 +109,17 @@ using PhysMap = KernelPhysMap<KernelTables, Cpu, Mmu, Preemption, arch::Pages>;
 struct Claimants {
     [[nodiscard]] static mm::FrameClaim current() noexcept;
 };
+/// Records only with the boot option `trace_frames` (kernel/memory/frame_trace.cpp).
+struct FrameRecording {
+    static mm::FrameTrace trace;
+};
 struct HeapContext {
     [[nodiscard]] static bool may_sleep() noexcept;
 };
+using RecordedPolicy = mm::RecordedFrames<FramePolicy, FrameRecording>;
 // WHY interrupts off and not only preemption: signals, which timers post, come from the heap, and
 // whoever empties a magazine may hold a lock that a handler wants (docs/decisions/0015).
-using FrameZones = mm::Magazines<mm::SharedFrames<FramePolicy, SpinLock<ranks::frames>>, Cpu,
+using FrameZones = mm::Magazines<mm::SharedFrames<RecordedPolicy, SpinLock<ranks::frames>>, Cpu,
                                  hal::InterruptGuard<Cpu>, mm::NoMarks>;
 using Frames = mm::FrameService<FrameZones, Claimants>;
 using Stacks = KernelStacks<KernelTables, Frames, Mmu, SpinLock<ranks::kernel_map>>;

@@ -158,7 +158,7 @@ extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexce
     arch::calibrate_clock();
 
     read_boot_information(boot_information);
-    start_memory(boot_info);
+    start_memory(boot_info, boot_options.trace_frames);
     kernel_objects.dispatcher.create();
     set_thread_name_hook([]() noexcept { return current_thread().name(); });
     adopt_this_cpu();

@@ -138,6 +138,14 @@ public:
         return c;
     }
     [[nodiscard]] FrameReserve reserve() const noexcept { return reserve_; }
+    /// From now on every request goes down to the zones' policies, for those who observe them. Boot
+    /// only, after add_region().
+    void keep_none_at_hand() noexcept {
+        if constexpr (FramesAtHand<Zone>) {
+            direct_.keep(more_than_there_are);
+            high_.keep(more_than_there_are);
+        }
+    }
     /// For FreeBlocks: 32 frames of one zone. Those at hand on some CPU count as taken.
     [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept
         requires FreeRows<Zone>
@@ -152,6 +160,8 @@ public:
     [[nodiscard]] bool manages(FrameNumber frame) const noexcept { return span_.contains(frame); }
 
 private:
+    static constexpr std::size_t more_than_there_are = std::size_t{1} << 30;
+
     [[nodiscard]] static constexpr std::size_t aligned(std::size_t bytes) noexcept {
         return (bytes + 15) & ~std::size_t{15};
     }

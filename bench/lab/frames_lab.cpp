@@ -1,10 +1,10 @@
 /// One run of the laboratory: a frame policy, a workload, a seed. Prints what happened as JSON, the
 /// same on every machine. `./kidney lab frames` runs it many times and makes the tables and
-/// pictures.
+/// pictures. Instead of a workload, a trace of the running kernel can be asked again.
+#include "bench/lab/recorded_trace.hpp"
 #include "bench/lab/subject.hpp"
 #include "bench/lab/workloads.hpp"
 #include "bench/workloads/fragmentation.hpp"
-#include "bench/workloads/ready.hpp"
 #include "kidney/core/type_list.hpp"
 #include "policies/frame_allocator.hpp"
 #include "tests/support/std_cpu.hpp"
@@ -12,25 +12,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace kidney::lab {
 namespace {
-
-template <class Policy>
-class Held final : public AnyFrames {
-public:
-    explicit Held(std::uint32_t frames) : policy_(frames) {}
-    [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept override {
-        return policy_.allocate(order);
-    }
-    void free(FrameNumber first, FrameOrder order) noexcept override { policy_.free(first, order); }
-
-private:
-    bench::Ready<Policy> policy_;
-};
 
 /// A protocol of the benchmarks as a workload of the laboratory.
 template <class P>
@@ -46,11 +36,14 @@ using Policies = policies::frame_allocator::All;
 using Workloads = TypeList<Protocol<bench::Breathe<40, 60>>, Protocol<bench::Breathe<75, 95>>,
                            Protocol<bench::Paper>, Protocol<bench::MixedOrders>, Machine, Queue>;
 
-struct Plan {
+/// What is printed of a run besides what the subject saw.
+struct Run {
     std::string_view policy;
     std::string_view workload;
     std::uint32_t seed = 1;
-    std::uint32_t memory_mib = 64;
+    std::size_t metadata_bytes = 0;
+    std::uint32_t region_frames = 0;
+    std::optional<std::uint64_t> as_recorded{};  ///< of a trace
 };
 
 template <class List>
@@ -75,13 +68,15 @@ void print_list(const char* name, const Values& values) {
     std::printf("]");
 }
 
-void print(const Plan& plan, std::size_t metadata_bytes, std::uint32_t region_frames,
-           const Subject& subject, const ByOrder& granted) {
-    std::printf("{\"policy\": \"%s\", \"workload\": \"%s\", \"seed\": %u,\n", plan.policy.data(),
-                plan.workload.data(), plan.seed);
+void print(const Run& run, const Subject& subject, const ByOrder& granted) {
+    std::printf("{\"policy\": \"%s\", \"workload\": \"%s\", \"seed\": %u,\n", run.policy.data(),
+                run.workload.data(), run.seed);
     std::printf(" \"frames\": %u, \"region_frames\": %u, \"metadata_bytes\": %zu, \"calls\": %llu",
-                subject.map().frames(), region_frames, metadata_bytes,
+                subject.map().frames(), run.region_frames, run.metadata_bytes,
                 static_cast<unsigned long long>(subject.calls()));
+    if (run.as_recorded) {
+        std::printf(", \"as_recorded\": %llu", static_cast<unsigned long long>(*run.as_recorded));
+    }
     print_list("asked", subject.requests().asked);
     print_list("refused_full", subject.requests().full);
     print_list("refused_scattered", subject.requests().scattered);
@@ -102,37 +97,75 @@ void print(const Plan& plan, std::size_t metadata_bytes, std::uint32_t region_fr
     std::printf("]}\n");
 }
 
-/// False if there is no such policy or workload.
-bool run(const Plan& plan) {
-    const std::uint32_t frames = plan.memory_mib * 256;
-    // 64 regions, and none smaller than a large page could tell apart.
-    const std::uint32_t region_frames = frames / 64;
+/// The policy with all frames of the regions; null if there is none of this name. Adds to the run
+/// what it costs.
+std::unique_ptr<AnyFrames> held(Run& run, FrameRange span, std::span<const FrameRange> regions) {
     std::unique_ptr<AnyFrames> policy;
-    std::size_t metadata_bytes = 0;
     Policies::for_each([&]<class P>() {
         using Policy = mm::FramesOf<P, test::StdCpu>;
-        if (plan.policy == P::name) {
-            policy = std::make_unique<Held<Policy>>(frames);
-            metadata_bytes = Policy::metadata_bytes({FrameNumber(0), frames});
+        if (run.policy == P::name) {
+            policy = std::make_unique<Holding<Policy>>(span, regions);
+            run.metadata_bytes = Policy::metadata_bytes(span);
         }
     });
+    return policy;
+}
+
+/// 64, and none smaller than a large page could tell apart.
+constexpr std::uint32_t regions_of_the_map = 64;
+
+/// False if there is no such policy or workload.
+bool run_workload(Run run, std::uint32_t memory_mib) {
+    const FrameRange all{FrameNumber(0), memory_mib * 256};
+    run.region_frames = all.count / regions_of_the_map;
+    auto policy = held(run, all, {&all, 1});
     if (policy == nullptr) {
         return false;
     }
-    Subject subject(std::move(policy), frames, region_frames);
+    Subject subject(std::move(policy), all.count, run.region_frames, {&all, 1});
     bool is_known = false;
     Workloads::for_each([&]<class W>() {
-        if (plan.workload == W::name) {
+        if (run.workload == W::name) {
             is_known = true;
-            laws::Random random(plan.seed);
+            laws::Random random(run.seed);
             W::run(subject, random);
         }
     });
     subject.finish();
     if (is_known) {
-        print(plan, metadata_bytes, region_frames, subject, subject.granted_now());
+        print(run, subject, subject.granted_now());
     }
     return is_known;
+}
+
+/// False if there is no such policy.
+bool run_trace(Run run, const RecordedTrace& trace) {
+    run.region_frames = trace.map_frames() / regions_of_the_map;
+    auto policy = held(run, trace.span, trace.regions);
+    if (policy == nullptr) {
+        return false;
+    }
+    Subject subject(std::move(policy), trace.map_frames(), run.region_frames, trace.regions);
+    run.as_recorded = replay(trace, subject);
+    subject.finish();
+    print(run, subject, subject.granted_now());
+    return true;
+}
+
+/// From standard input. The exit status of a broken one.
+int with_trace(std::string_view policy, std::string_view name) {
+    TraceReader reader;
+    const std::optional<RecordedTrace> trace = reader.read(std::cin);
+    if (!trace) {
+        std::fprintf(stderr, "%s\n", reader.error().c_str());
+        return 2;
+    }
+    if (policy.empty()) {
+        std::printf("{\"policy\": \"%s\", \"frames\": %u, \"calls\": %zu, \"dropped\": %u}\n",
+                    trace->policy.c_str(), trace->span.count, trace->calls.size(), trace->dropped);
+        return 0;
+    }
+    return run_trace({.policy = policy, .workload = name}, *trace) ? 0 : 2;
 }
 
 std::optional<std::uint32_t> number(const char* text, std::uint32_t low, std::uint32_t high) {
@@ -156,13 +189,24 @@ int main(int count, char** arguments) {
         std::printf("}\n");
         return 0;
     }
+    if (count == 2 && std::strcmp(arguments[1], "--check-trace") == 0) {
+        return with_trace("", "");
+    }
+    if (count == 4 && std::strcmp(arguments[2], "--trace") == 0) {
+        return with_trace(arguments[1], arguments[3]);
+    }
     if (count == 5) {
         const auto seed = number(arguments[3], 1, ~std::uint32_t{0});
         const auto memory = number(arguments[4], 4, 1U << 14);
-        if (seed && memory && run({arguments[1], arguments[2], *seed, *memory})) {
+        if (seed && memory &&
+            run_workload({.policy = arguments[1], .workload = arguments[2], .seed = *seed},
+                         *memory)) {
             return 0;
         }
     }
-    std::fprintf(stderr, "usage: frames_lab POLICY WORKLOAD SEED MIB   (or --list)\n");
+    std::fprintf(stderr,
+                 "usage: frames_lab POLICY WORKLOAD SEED MIB\n"
+                 "       frames_lab POLICY --trace NAME <TRACE\n"
+                 "       frames_lab --list, frames_lab --check-trace <TRACE\n");
     return 2;
 }

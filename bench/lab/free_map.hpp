@@ -16,18 +16,23 @@ namespace kidney::lab {
 inline constexpr unsigned orders = mm::max_order.value() + 1;
 using ByOrder = std::array<std::uint32_t, orders>;
 
-/// Of a span that starts at frame 0. Cost of a change: O(orders + frames of the block).
+/// Of a span that starts at frame 0, all of it in use at first. Cost of a change: O(orders + frames
+/// of the block).
 class FreeMap {
 public:
-    explicit FreeMap(std::uint32_t frames) : free_(frames) {
+    explicit FreeMap(std::uint32_t frames) {
         for (unsigned k = 0; k < orders; ++k) {
-            used_[k].resize(frames >> k);
-            whole_[k] = (frames >> k) << k;
+            used_[k].assign(frames >> k, 1U << k);
         }
     }
 
     void take(FrameNumber first, FrameOrder order) { change(first, order, true); }
     void give_back(FrameNumber first, FrameOrder order) { change(first, order, false); }
+    void give_back(FrameRange range) {
+        for (std::uint32_t i = 0; i < range.count; ++i) {
+            give_back(range.first + i, FrameOrder(0));
+        }
+    }
 
     /// Is any frame of the block in use, or outside the span?
     [[nodiscard]] bool overlaps(FrameNumber first, FrameOrder order) const {
@@ -72,7 +77,7 @@ private:
 
     std::array<std::vector<std::uint32_t>, orders> used_;  ///< frames in use, by order and block
     ByOrder whole_{};
-    std::uint32_t free_;
+    std::uint32_t free_ = 0;
 };
 
 }  // namespace kidney::lab

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,27 @@ public:
     virtual ~AnyFrames() = default;
     [[nodiscard]] virtual Result<FrameNumber> allocate(FrameOrder order) noexcept = 0;
     virtual void free(FrameNumber first, FrameOrder order) noexcept = 0;
+};
+
+/// A policy and its books, with all frames of the regions.
+template <class Policy>
+class Holding final : public AnyFrames {
+public:
+    Holding(FrameRange span, std::span<const FrameRange> regions)
+        : metadata_(Policy::metadata_bytes(span)) {
+        policy_.attach(span, metadata_);
+        for (const FrameRange region : regions) {
+            policy_.add_region(region);
+        }
+    }
+    [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept override {
+        return policy_.allocate(order);
+    }
+    void free(FrameNumber first, FrameOrder order) noexcept override { policy_.free(first, order); }
+
+private:
+    std::vector<std::byte> metadata_;
+    Policy policy_;
 };
 
 /// How memory looked after so many calls.
@@ -45,8 +67,13 @@ class Subject {
 public:
     static constexpr std::size_t pictures_at_most = 128;
 
-    Subject(std::unique_ptr<AnyFrames> policy, std::uint32_t frames, std::uint32_t region_frames)
+    /// `frames` is a multiple of `region_frames`; what is in no range of `added` counts as taken.
+    Subject(std::unique_ptr<AnyFrames> policy, std::uint32_t frames, std::uint32_t region_frames,
+            std::span<const FrameRange> added)
         : policy_(std::move(policy)), map_(frames), region_frames_(region_frames) {
+        for (const FrameRange range : added) {
+            map_.give_back(range);
+        }
         take_picture();
     }
 

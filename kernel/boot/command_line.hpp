@@ -48,7 +48,8 @@ struct BootOptions {
     bool heap_test = false;      ///< `panic=heap`: free an object twice once booted
     bool no_apic = false;
     bool self_test = false;
-    bool trace = false;  ///< record the scheduler's decisions
+    bool trace = false;         ///< record the scheduler's decisions
+    bool trace_frames = false;  ///< record what is asked of the frame policies
     BoundedText<256> init_arguments;
     BoundedList<BoundedText<48>, 8> unknown;  ///< words nobody understands, or with a bad value
 };
@@ -167,6 +168,8 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         options.self_test = true;
     } else if (name == "trace") {
         options.trace = true;
+    } else if (name == "trace_frames") {
+        options.trace_frames = true;
     } else {
         return false;
     }

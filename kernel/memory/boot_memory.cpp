@@ -4,6 +4,7 @@
 #include "arch/i686/boot/layout.h"
 #include "arch/i686/vdso/vdso.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/memory/frame_trace.hpp"
 #include "kidney/core/log.hpp"
 #include "mm/early_frames.hpp"
 #include "mm/frame_setup.hpp"
@@ -91,7 +92,7 @@ std::uint32_t next_device_page = 0;  // boot CPU only
 
 }  // namespace
 
-void start_memory(const BootInfo& info) noexcept {
+void start_memory(const BootInfo& info, bool trace_frames) noexcept {
     Kernel& k = kernel_objects;
     mm::EarlyFrames early = frames_of(info);
     const FrameNumber direct_end = std::min(early.span().end(), direct_limit);
@@ -104,8 +105,14 @@ void start_memory(const BootInfo& info) noexcept {
     Mmu::activate(tables.root().address());
 
     PhysMap& phys = k.phys_map.create(tables);
+    if (trace_frames) {
+        start_frame_trace(early, direct_end, phys);
+    }
     Frames& frames = k.frames.create();
     MUST(mm::set_up_frames(frames, early, phys, direct_end));
+    if (trace_frames) {
+        frames.keep_none_at_hand();
+    }
     ReclaimingFrames& reclaiming = k.reclaiming_frames.create(frames);
     Heap& heap = k.heap.create(frames, phys);
     k.stacks.create(tables, frames);

@@ -13,8 +13,8 @@ namespace kidney::kernel {
 
 /// Creates the memory objects of `Kernel` (tables, physical windows, frames, heap, stacks) and
 /// moves this CPU to the kernel's own page tables. Boot CPU only, once. Panics if the machine has
-/// too little memory.
-void start_memory(const BootInfo& info) noexcept;
+/// too little memory. With `trace_frames`, all that is asked of the frame policies is recorded.
+void start_memory(const BootInfo& info, bool trace_frames) noexcept;
 
 /// Maps `size` bytes of device registers or firmware tables at `start`, uncached, for good.
 /// Errors: no_memory when the area for devices is used up. Boot only.

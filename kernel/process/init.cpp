@@ -5,6 +5,7 @@
 #include "kernel/console.hpp"
 #include "kernel/decision_trace.hpp"
 #include "kernel/exec/exec.hpp"
+#include "kernel/memory/frame_trace.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/resource/accounts.hpp"
@@ -128,6 +129,7 @@ void init_has_exited(ExitStatus status) noexcept {
     write_decision_trace();
     set_console_limit(default_console_limit);  // whatever dmesg -n said: somebody waits for this
     set_log_level(LogLevel::info);
+    write_frame_trace();
     log::info<"process">("init exited with status {}", status.shell_code());
     power_off();
 }

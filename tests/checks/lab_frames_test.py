@@ -2,9 +2,11 @@
 """./kidney lab frames: shards join to what one run says, and everything that does not fit is refused."""
 import argparse
 import csv
+import gzip
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
 
 from project import policy_slots  # noqa: E402
+import frame_trace  # noqa: E402
 import verb_lab  # noqa: E402
 
 TREE = None
@@ -68,7 +71,8 @@ class Lab(unittest.TestCase):
 
     def test_every_policy_gets_through_every_workload(self):
         whole = json.loads(content(self.measure("all.json", options=("--memory", "4", "--seeds", "1"))))
-        self.assertEqual(len(whole["runs"]), len(whole["policies"]) * len(verb_lab.WORKLOADS))
+        recorded = frame_trace.recorded()
+        self.assertEqual(len(whole["runs"]), len(whole["policies"]) * (len(verb_lab.WORKLOADS) + len(recorded)))
         for run in whole["runs"]:
             end = run["pictures"][-1]
             with self.subTest(policy=run["policy"], workload=run["workload"]):
@@ -78,6 +82,66 @@ class Lab(unittest.TestCase):
                 self.assertEqual(run["granted_at_end"][0], end["free"])
                 self.assertTrue(all(got <= whole for got, whole in zip(run["granted_at_end"], end["whole"])))
                 self.assertEqual(end["whole"], sorted(end["whole"], reverse=True))
+
+    def test_recorded_traces_are_repeated(self):
+        recorded = frame_trace.recorded()
+        self.assertTrue(recorded)
+        for trace in recorded.values():
+            whole = json.loads(content(self.measure("trace.json", options=("--workload", trace.name, "--seeds", "2"))))
+            self.assertEqual(list(whole["traces"]), [trace.name])
+            self.assertEqual([run["seed"] for run in whole["runs"]], [1] * len(whole["policies"]))
+            requests = len(re.findall(r"(?:^| )[+!]", trace.text, re.MULTILINE))
+            refused = {run["policy"]: verb_lab.figures(run)["refused"] for run in whole["runs"]}
+            self.assertEqual([sum(run["asked"]) for run in whole["runs"]], [requests] * len(whole["runs"]))
+            # Whoever serves all ends with as much in use.
+            self.assertEqual(len({run["pictures"][-1]["free"] for run in whole["runs"] if not refused[run["policy"]]}), 1)
+
+    def test_a_trace_in_a_file_is_a_workload(self):
+        calls = "+10 +20.4 !9 -10 +11 -20.4"
+        text = f"# by hand\nkidney-frame-trace 1 policy=buddy calls=6 dropped=7\ns1-3ff r1-f0 r100-2ff\n{calls}\nend\n"
+        paths = [self.path("mine.txt"), self.path("packed.gz")]
+        for path in paths:
+            frame_trace.write(path, text)
+        options = ("--policy", "next_fit", "--policy", "buddy_bitmap", *(f"--trace={path}" for path in paths))
+        whole = json.loads(content(self.measure("mine.json", "--html", self.path("mine.html"), options=options)))
+        self.assertEqual(whole["workloads"], ["mine", "packed"])
+        self.assertIn("recorded in the running kernel: by hand; 7 later calls are missing", content(self.path("mine.html")))
+        for run in whole["runs"]:
+            self.assertEqual((run["frames"], sum(run["asked"])), (1024, 4))
+            self.assertEqual(run["pictures"][0]["free"], 0xf0 + 0x200)
+            self.assertEqual(run["pictures"][-1]["free"], 0xf0 + 0x200 - 1)
+            self.assertEqual(run["refused_scattered"][9], 1)
+        parts = [self.measure(f"{k}.json", "--shard", f"{k}/2", options=options) for k in (1, 2)]
+        self.assertEqual(lab("--merge", *parts, "--json", self.path("joined.json")).returncode, 0)
+        self.assertEqual(content(self.path("joined.json")), content(self.path("mine.json")))
+        # The same name, but another trace.
+        frame_trace.write(paths[1], text.replace("+11", "+12"))
+        self.refused("--merge", parts[0], self.measure("2.json", "--shard", "2/2", options=options), words=("traces",))
+        self.refused("--merge", parts[0], "--trace", paths[0], words=("traces from the files",))
+
+    def test_what_is_no_trace_is_refused(self):
+        for name, data, words in (("broken.txt", b"kidney-frame-trace 1 policy=buddy calls=1 dropped=0\ns0-ff r0-ff\n-5 end\n", ("line 3", "'-5'")),
+                                  ("log.txt", b"[ 0.1 ] boot: hello\n", ("line 1", "header")), ("empty.txt", b"", ("header",)),
+                                  ("cut.gz", gzip.compress(b"kidney-frame-trace 1")[:-5], ("cut.gz",)),
+                                  ("image.png", bytes(range(256)), ("image.png",)),
+                                  ("bomb.gz", gzip.compress(b"#" * (frame_trace.BYTES_AT_MOST + 1)), ("longer than any trace",)),
+                                  ("fmix.txt", b"", ("fmix", "rename")),
+                                  ("two words", b"", ("two words", "named"))):
+            with open(self.path(name), "wb") as file:
+                file.write(data)
+            self.refused("--tree", TREE, "--trace", self.path(name), words=(name, *words))
+        self.refused("--trace", self.path("nosuch"), words=("nosuch",))
+
+    def test_a_trace_is_found_in_a_kernel_log(self):
+        trace = "kidney-frame-trace 1 policy=buddy calls=0 dropped=0\ns0-ff r0-ff\nend\n"
+        before, between, after = "[    0.1] boot: frames: x\r\n[    0.2] frames: no memory\r\n", "[    0.3] irq: 7\r\n", "[    0.4] z: y\r\n"
+        first, *rest = (f"[    0.3] frames: {line}\r\n" for line in trace.splitlines())
+        log = before + first + between + "".join(rest) + after
+        self.assertEqual(frame_trace.cut_out(log), (trace, before + between + after))
+        self.assertIsNone(frame_trace.cut_out(before + first)[0])
+        self.assertEqual(frame_trace.dropped(trace), 0)
+        self.assertEqual(frame_trace.dropped(trace.replace("dropped=0", "dropped=70000")), 70000)
+        self.assertEqual(frame_trace.cut_out(before), (None, before))
 
     def test_shards_join_to_the_bytes_of_one_run(self):
         once = self.measure("once.json", "--csv", self.path("once.csv"), "--html", self.path("once.html"))

@@ -71,7 +71,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, chromium.Chromium() as browser:
         path = os.path.join(folder, "report.html")
         subprocess.run([os.path.join(ROOT, "kidney"), "lab", "frames", "--tree", options.tree, "--memory", "8", "--seeds", "2",
-                        "--policy", "next_fit", "--policy", "buddy_bitmap", "--workload", "fpaper", "--workload", "machine",
+                        "--policy", "next_fit", "--policy", "buddy_bitmap", "--workload", "fpaper", "--workload", "files",
                         "--html", path], stdout=subprocess.DEVNULL, check=True)
         with open(path, encoding="utf-8") as file:
             text = file.read()

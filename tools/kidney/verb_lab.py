@@ -16,6 +16,7 @@ import signal
 import subprocess
 
 import build
+import frame_trace
 import lab_report
 from project import ROOT, Arguments, Failure, integer_between, output_file, policy_slots, say
 
@@ -27,8 +28,8 @@ WORKLOADS = {
     "machine": "a file cache, processes that come and go, the kernel's heap, buffers and large pages",
     "queue": "a producer takes buffers, a consumer gives them back in the same order, much later",
 }
-VERSION = 1
-PLAN = ("version", "memory_mib", "sources", "policies", "workloads", "seeds")
+VERSION = 2
+PLAN = ("version", "memory_mib", "sources", "policies", "workloads", "seeds", "traces")
 LARGE = 9  # the order of a large page, 2 MiB
 
 
@@ -44,7 +45,9 @@ def parse(arguments):
     parser.add_argument("subject", choices=["frames"], help="frames: the frame allocators")
     parser.add_argument("--policy", action="append", default=[], metavar="P", help="only this policy (may be repeated)")
     parser.add_argument("--workload", action="append", default=[], metavar="W",
-                        help=f"only this workload (may be repeated): {', '.join(WORKLOADS)}")
+                        help=f"only this workload (may be repeated): {', '.join([*WORKLOADS, *frame_trace.recorded()])}")
+    parser.add_argument("--trace", action="append", default=[], metavar="FILE",
+                        help="only this trace of ./kidney run --record-frames, as a workload (may be repeated)")
     parser.add_argument("--seeds", type=integer_between(1, 1000), default=3, metavar="N", help="seeds 1 to N (3)")
     parser.add_argument("--memory", type=integer_between(4, 16384), default=64, metavar="MIB",
                         help="memory that the policies manage (64)")
@@ -67,8 +70,8 @@ def parse(arguments):
             raise Failure("--csv and --html belong to the whole: give them to --merge", 2)
     elif not options.merge:
         options.shard = [1, 1]
-    if options.merge and (options.policy or options.workload):
-        raise Failure("--merge takes policies and workloads from the files", 2)
+    if options.merge and (options.policy or options.workload or options.trace):
+        raise Failure("--merge takes policies, workloads and traces from the files", 2)
     return options
 
 
@@ -83,7 +86,7 @@ def chosen(what, wanted, known):
 def sources():
     """Says which code was observed: shards of different code must not be mixed."""
     digest = hashlib.sha256()
-    for folder in ("include/kidney/core", "include/kidney/mm", "mm/frames", "bench/lab", "bench/workloads", "tests/laws"):
+    for folder in ("include/kidney/core", "include/kidney/mm", "mm/frames", "mm/trace", "bench/lab", "bench/workloads", "tests/laws"):
         for name in sorted(os.listdir(os.path.join(ROOT, folder))):
             if name.endswith((".hpp", ".cpp")):
                 with open(os.path.join(ROOT, folder, name), "rb") as file:
@@ -91,28 +94,52 @@ def sources():
     return digest.hexdigest()[:16]
 
 
-def plan_of(options):
+def traces_of(options):
+    """{name: Trace}: those that can be asked for."""
+    traces = frame_trace.recorded()
+    for trace in map(frame_trace.load, options.trace):
+        if trace.name in WORKLOADS or trace.name in traces and traces[trace.name].text != trace.text:
+            raise Failure(f"--trace {trace.path}: there is another workload '{trace.name}'; rename the file", 2)
+        traces[trace.name] = trace
+    return traces
+
+
+def plan_of(options, traces):
     slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
+    wanted = options.workload + [frame_trace.load(path).name for path in options.trace]
+    workloads = chosen("workload", wanted, [*WORKLOADS, *traces])
     return {"version": VERSION, "memory_mib": options.memory, "sources": sources(),
             "policies": chosen("policy", options.policy, slots["frame_allocator"]),
-            "workloads": chosen("workload", options.workload, list(WORKLOADS)), "seeds": options.seeds}
+            "workloads": workloads, "seeds": options.seeds,
+            "traces": {name: {"digest": traces[name].digest, "about": traces[name].about}
+                       for name in workloads if name in traces}}
 
 
 def runs_of(plan):
-    """[(workload, policy, seed)], in the order of the result."""
+    """[(workload, policy, seed)], in the order of the result. A trace leaves nothing to a seed."""
     return [(workload, policy, seed) for workload in plan["workloads"] for policy in plan["policies"]
-            for seed in range(1, plan["seeds"] + 1)]
+            for seed in range(1, 2 if workload in plan["traces"] else plan["seeds"] + 1)]
 
 
 def part(plan, which):
     return runs_of(plan)[which[0] - 1::which[1]]
 
 
-def observe(program, run, memory):
+def check_trace(program, trace):
+    result = subprocess.run([program, "--check-trace"], input=trace.text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                            text=True, errors="replace")
+    if result.returncode != 0:
+        raise Failure(f"{trace.path}: not a trace: {result.stderr.strip()}", 2)
+
+
+def observe(program, run, memory, traces):
     """What the program says about one run; if it crashes or never ends, a run with an `error`."""
     workload, policy, seed = run
     most = 60 + memory  # CPU seconds; a run takes a hundredth of that
-    result = subprocess.run(["sh", "-c", f'ulimit -t {most}; exec "$@"', "sh", program, policy, workload, str(seed), str(memory)],
+    arguments, text = [policy, workload, str(seed), str(memory)], ""
+    if workload in traces:
+        arguments, text = [policy, "--trace", workload], traces[workload].text
+    result = subprocess.run(["sh", "-c", f'ulimit -t {most}; exec "$@"', "sh", program, *arguments], input=text,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     if result.returncode == 0:
         return json.loads(result.stdout)
@@ -126,13 +153,15 @@ def observe(program, run, memory):
     return {"policy": policy, "workload": workload, "seed": seed, "error": error}
 
 
-def measure(plan, options):
+def measure(plan, options, traces):
     tree = options.tree or build.build("host-release", ["frames_lab"])
     program = os.path.join(tree, "bench", "lab", "frames_lab")
     if not os.access(program, os.X_OK):
         raise Failure(f"--tree {tree}: has no bench/lab/frames_lab", 2)
+    for name in plan["traces"]:
+        check_trace(program, traces[name])
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        runs = list(pool.map(lambda run: observe(program, run, plan["memory_mib"]), part(plan, options.shard)))
+        runs = list(pool.map(lambda run: observe(program, run, plan["memory_mib"], traces), part(plan, options.shard)))
     return dict(plan, shard=options.shard, runs=runs)
 
 
@@ -144,14 +173,19 @@ def load(path):
             result = json.load(file)
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {error}", 2) from None
-    if not isinstance(result, dict) or not all(key in result for key in (*PLAN, "shard", "runs")):
+    if not isinstance(result, dict) or "version" not in result:
+        raise Failure(f"{path}: not a result of ./kidney lab frames", 2)
+    if result["version"] != VERSION:
+        raise Failure(f"{path}: of version {result['version']} of the laboratory; this is version {VERSION}", 2)
+    if not all(key in result for key in (*PLAN, "shard", "runs")):
         raise Failure(f"{path}: not a result of ./kidney lab frames", 2)
     numbers = result["shard"]
     if not (isinstance(numbers, list) and len(numbers) == 2 and all(isinstance(n, int) for n in numbers)
             and 1 <= numbers[0] <= numbers[1]):
         raise Failure(f"{path}: its shard is {numbers}, not a part and a number of parts", 2)
-    if result["version"] != VERSION:
-        raise Failure(f"{path}: of version {result['version']} of the laboratory; this is version {VERSION}", 2)
+    if not (isinstance(result["traces"], dict) and all(isinstance(trace, dict) and isinstance(trace.get("about"), str)
+                                                       for trace in result["traces"].values())):
+        raise Failure(f"{path}: its traces are not those of a plan", 2)
     return result
 
 
@@ -252,7 +286,7 @@ def table(result):
     width = max(len(row["policy"]) for row in rows)
     columns = result["workloads"]
     lines = [f"Percent of free memory that is granted in blocks of 2 MiB after a run; {result['memory_mib']} MiB, "
-             f"{result['seeds']} seed{'s' if result['seeds'] > 1 else ''}", "",
+             f"{result['seeds']} seed{'s' if result['seeds'] > 1 else ''}{'; of recorded workloads their own' if result['traces'] else ''}", "",
              f"     {'':{width}} " + " ".join(f"{name:>10}" for name in columns) + f" {'mean':>8} {'refused':>9} {'bits/frame':>10}"]
     for place, row in enumerate(rows, 1):
         cells = " ".join(f"{row['granted'][name]:10.1f}" for name in columns)
@@ -260,6 +294,10 @@ def table(result):
         lines.append(f"{place:3}. {row['policy']:{width}} {cells} {row['mean']:8.1f} {row['refused']:7.2f} % {bits}")
         lines += [f"     {row['policy']}: {error}" for error in row["errors"]]
     return "\n".join(lines)
+
+
+def about_workloads(result):
+    return {name: WORKLOADS.get(name) or result["traces"][name]["about"] for name in result["workloads"]}
 
 
 def write(path, text):
@@ -277,13 +315,17 @@ def json_text(result):
 def main(arguments):
     try:
         options = parse(arguments)
-        result = merge(options.merge) if options.merge else measure(plan_of(options), options)
+        if options.merge:
+            result = merge(options.merge)
+        else:
+            traces = traces_of(options)
+            result = measure(plan_of(options, traces), options, traces)
         if options.json:
             write(options.json, json_text(result))
         if options.csv:
             write(options.csv, csv_text(result))
         if options.html:
-            write(options.html, lab_report.page(result, ranking(result), WORKLOADS))
+            write(options.html, lab_report.page(result, ranking(result), about_workloads(result)))
         if result["shard"] == [1, 1]:
             print(table(result))
         else:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import build
+import frame_trace
 import linux
 import qemu
 import root_disk
@@ -40,6 +41,8 @@ def parse(arguments):
     add("--release", action="store_true", help="the optimised kernel, without its assertions")
     add("--timeout", metavar="SECONDS", type=seconds, help="give up after this long")
     add("--log", metavar="FILE", type=output_file, help="the kernel log (default: kernel.log in the build tree)")
+    add("--record-frames", metavar="FILE", type=output_file,
+        help="write what the frame allocator is asked (compressed if FILE ends in .gz), for ./kidney lab frames --trace")
     add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
     add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
     add("--linux", action="store_true", help="boot Debian's i386 Linux with the same root file system, to compare with")
@@ -65,6 +68,8 @@ def parse(arguments):
         parser.error("--gdb starts a GDB of its own, for as long as you like: not together with --gdb-server or --timeout")
     if options.command is not None and (options.gdb or options.gdb_server):
         parser.error("debugging is interactive: use it without --exec")
+    if options.record_frames and (options.command is None or options.linux):
+        parser.error("--record-frames goes with --exec, on our kernel")
     if options.tree and (options.settings or options.release):
         parser.error("--tree boots what is built: not together with --set or --release")
     if options.tree and not os.path.isfile(os.path.join(options.tree, "kidney.iso")):
@@ -138,7 +143,7 @@ def our_machine(options, tree, folder):
     for number, path in enumerate(options.disk, 1):
         command += qemu.disk(number, path, snapshot=False)
     screen_size = ["console_size=80x25"] if options.gui else terminal_size() if interactive else []
-    words = [*screen_size, *options.append]
+    words = [*screen_size, *options.append, *(["trace_frames"] if options.record_frames else [])]
     command += qemu.word(folder, "append", " ".join(words))
     if options.command is not None:
         command += qemu.word(folder, "exec", options.command or ":")
@@ -177,12 +182,30 @@ def boot(options, tree, folder):
                 "localhost:5900")
         code = run_interactive(command, options)
     ending = linux.ending(folder) if options.linux else guest_status(log)
+    is_recorded = not options.record_frames or save_frame_trace(options, log)
     if log != kept_log:
         keep(log, kept_log)
     if code is None:
         say(f"timeout: the machine was stopped after {options.timeout:g} s; the kernel log is {kept_log}")
         return STATUS_TIMEOUT
-    return conclude(code, ending, os.path.relpath(kept_log))
+    status = conclude(code, ending, os.path.relpath(kept_log))
+    if not is_recorded:
+        say("no trace of the frames: the kernel writes it when the command has ended, if there was memory for it")
+    return status or (0 if is_recorded else 1)
+
+
+def save_frame_trace(options, log):
+    """Moves it from the kernel log to its file. False if there is none."""
+    with open(log, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        trace, rest = frame_trace.cut_out(file.read())
+    if trace is None:
+        return False
+    if missing := frame_trace.dropped(trace):
+        say(f"the trace of the frames ends early: the kernel had no room for the last {missing} calls")
+    frame_trace.write(options.record_frames, frame_trace.describe(options.memory, options.smp, options.command) + trace)
+    with open(log, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(rest)
+    return True
 
 
 def keep(log, place):

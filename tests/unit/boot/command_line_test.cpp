@@ -59,6 +59,13 @@ TEST(CommandLine, ReadsTheSizeOfTheTerminal) {
     EXPECT_EQ(o.unknown.size(), 7U);
 }
 
+TEST(CommandLine, KnowsWhatToRecord) {
+    EXPECT_FALSE(parsed("trace").trace_frames);
+    EXPECT_TRUE(parsed("trace_frames").trace_frames);
+    EXPECT_FALSE(parsed("trace_frames").trace);
+    EXPECT_EQ(parsed("trace_frames=1").unknown.size(), 1U);
+}
+
 TEST(CommandLine, ALaterWordWins) {
     EXPECT_EQ(parsed("root=a root=b").root.view(), "b");
     BootOptions o = parsed("smp=2");

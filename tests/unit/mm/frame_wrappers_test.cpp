@@ -1,9 +1,14 @@
 /// Wrappers of frame policies: they keep the laws, and what they tell is true.
+#include "mm/frames/buddy_bitmap.hpp"
+#include "mm/frames/fullest_region.hpp"
+#include "mm/frames/llfree.hpp"
 #include "mm/frames/measured.hpp"
 #include "mm/frames/next_fit.hpp"
 #include "mm/frames/owned.hpp"
+#include "mm/trace/recorded_frames.hpp"
 #include "tests/laws/frame_allocator_laws.hpp"
 #include "tests/support/law_test.hpp"
+#include "tests/support/std_cpu.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,10 +24,26 @@ struct Asker {
     static inline std::uint32_t number = 0;
 };
 
+struct Recorder {
+    static inline FrameTrace trace;
+};
+
+/// The wrapper has the abilities that the policy has, and no others.
+template <class P>
+constexpr bool is_transparent = []() {
+    using Wrapped = RecordedFrames<P, Recorder>;
+    return FrameBatches<Wrapped> == FrameBatches<P> && ReuseHint<Wrapped> == ReuseHint<P> &&
+           FreeRows<Wrapped> == FreeRows<P> &&
+           SharedFrameAllocator<Wrapped> == SharedFrameAllocator<P>;
+}();
+static_assert(is_transparent<NextFit> && is_transparent<BuddyBitmap> &&
+              is_transparent<FullestRegion> && is_transparent<LlFreeAllocator<test::StdCpu>>);
+
 template <class A>
 class FrameWrapper : public testing::Test {};
 using Wrappers = testing::Types<Measured<NextFit>, Owned<NextFit, Asker>,
-                                Measured<Owned<Measured<NextFit>, Asker>>>;
+                                Measured<Owned<Measured<NextFit>, Asker>>,
+                                RecordedFrames<BuddyBitmap, Recorder>>;
 TYPED_TEST_SUITE(FrameWrapper, Wrappers);
 
 TYPED_TEST(FrameWrapper, KeepsTheLaws) {

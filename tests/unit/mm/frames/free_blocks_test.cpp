@@ -42,6 +42,7 @@ void live(const char* name) {
     frames.attach(all_frames, metadata);
     frames.add_region(all_frames);
     lab::FreeMap map(frame_count);
+    map.give_back(all_frames);
     std::vector<std::pair<FrameNumber, FrameOrder>> blocks;
     laws::Random random(7);
     compare(frames, map, name);

@@ -120,6 +120,8 @@ def make_plan(seed):
             calls.append(("a", named, order))
             live.append(named)
             named += 1
+    # Searches in vain: of every order there is a candidate that reaches out of an odd span.
+    calls += [("a", named + i, order) for i, order in enumerate([*range(10, -1, -1), 0, 0, 1])]
     return Plan(span, regions, calls)
 
 

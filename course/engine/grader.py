@@ -4,6 +4,7 @@ Nothing that the tree says decides anything; no clock does either. What goes wro
 """
 import json
 import os
+import re
 import subprocess
 
 import exact
@@ -11,7 +12,7 @@ import own_tests
 import submission
 from assignment import Mistake, fill
 from results import Grade, Result
-from sandbox import Box, limits_reached
+from sandbox import STATUS_LIMIT, Box, limits_reached
 from workshop import COMMON, COMPILER, WARNINGS, Bench, Workshop, exact_arguments, law_arguments
 
 EXACT = {"P1": "places blocks as the assignment says", "S1": "counts what the assignment asks for"}
@@ -135,6 +136,7 @@ class Grader:
             return output, None
         for inside in ("/work/", "/kit/"):
             text = text.replace(bench.folder + inside, "").replace(inside, "")
+        text = same_each_time(text)
         why = self.limit_of(box) or f"the compiler said:\n{text}"
         return None, f"it does not compile: {why}"
 
@@ -220,6 +222,8 @@ class Grader:
                 continue
             verdict = entry["verdict"]
             expected, happened = split_message(entry["message"])
+            if ended and verdict == "crashed" and happened.endswith(f"exit status {STATUS_LIMIT}"):
+                verdict, happened = "endless", happened.removesuffix(f" ended the program: exit status {STATUS_LIMIT}")
             if verdict == "kept" and (idle or not content["complete"]):
                 verdict, happened = "not_judged", "easily kept by who serves nothing" if idle else "the judge was interrupted"
             grade.results.append(Result(
@@ -235,7 +239,7 @@ class Grader:
             grade.results.append(Result(f"{key}/{law}", EXACT[law], "not_judged", most,
                                         happened="needs a right solution to compare with: is judged when it is handed in"))
             return
-        box = self.box(bench, "run", program, address_space=True)
+        box = self.box(bench, "exact", program, address_space=True)
         command = self.boxed(bench, box, [program], "exact-box.json")
         verdict, expected, happened, calls, _ = exact.compare(command, reference, law, self.tests["exact_seeds"])
         ended = self.limit_of(box)
@@ -325,11 +329,17 @@ class Grader:
             if why is not None:
                 lines.append(f"{file}: {why}")
             elif mine:
-                command = self.boxed(bench, self.box(bench, "run", program, address_space=True), [program], "own-box.json")
+                command = self.boxed(bench, self.box(bench, "exact", program, address_space=True), [program], "own-box.json")
                 found = [f'line {test.line}, "{test.name}": with your {file}: {what}'
                          for test, what in own_tests.run(command, mine).items() if what]
                 lines += found or [f"{file} passes its {len(mine)}"]
         return lines
+
+
+def same_each_time(text):
+    """What a compiler says, without what is different each time: names of its own files, where it was when it failed."""
+    text = text.partition("PLEASE submit a bug report")[0]
+    return re.sub(r"/tmp/(?:box-\w+/)?(\w+)-[0-9a-f]{6}\.o", r"\1.o", text)
 
 
 def inside_path(box, word):

@@ -283,6 +283,7 @@ class Plans(unittest.TestCase):
     def test_they_are_the_same_for_ever(self):
         plan = exact.make_plan(5)
         self.assertEqual(plan.calls[:4], [('a', 0, 3), ('a', 1, 1), ('a', 2, 1), ('f', 0)])
+        self.assertEqual([call[2] for call in plan.calls[240:]], [*range(10, -1, -1), 0, 0, 1])
         names = [call[1] for call in plan.calls if call[0] == "f"]
         self.assertEqual(len(names), len(set(names)))
 

@@ -21,9 +21,10 @@ namespace {
 
 using laws::frames::Answer;
 
-// A subject counts its own steps. These are for one that hinders that.
+// A subject counts its own steps. These are for one that hinders that; a sandbox around it ends it
+// earlier, and says why.
 constexpr rlim_t cpu_seconds = 60;
-constexpr int silent_milliseconds = 120'000;
+constexpr int silent_milliseconds = 200'000;
 constexpr std::size_t output_limit = std::size_t{1} << 28;
 constexpr std::size_t longest_line = 4096;  // no answer is as long
 

@@ -27,9 +27,11 @@ enum class Bug {
     overrun_when_full,    ///< writes a word behind the metadata when it is full
     underrun,             ///< writes a byte in front of the metadata
     odd_metadata,         ///< needs more for an odd number of frames than for the next even one
+    remembers_asking,     ///< needs more when it was asked a few times
     shared_hint,          ///< the hint is static
     address,              ///< begins its search where the metadata's address says
     frame_numbers,        ///< searches odd chunks from their end
+    endless_at_birth,     ///< its constructor does not end
     endless_when_full,    ///< goes round and round
     endless_free,         ///< loops when a block of more than 64 frames is freed
     crash_on_tiny_span,   ///< computes with spans of fewer than four frames

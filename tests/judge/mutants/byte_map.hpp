@@ -1,4 +1,4 @@
-/// Next fit over a byte for each frame, and 30 ways to get it wrong.
+/// Next fit over a byte for each frame, and 32 ways to get it wrong.
 #pragma once
 
 #include "kidney/core/assert.hpp"
@@ -17,9 +17,16 @@ class ByteMap {
 public:
     static constexpr const char* name = "byte_map";
 
+    ByteMap() noexcept {
+        while (is(Bug::endless_at_birth)) {
+            spin_ += 1;
+        }
+    }
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {
         const std::size_t more = is(Bug::odd_metadata) && span.count % 2 == 1 ? 32 : 0;
-        return span.count + more;
+        static std::size_t asked = 0;
+        asked += is(Bug::remembers_asking) ? 1 : 0;
+        return span.count + more + (asked > 3 ? 1 : 0);
     }
     void attach(FrameRange span, std::span<std::byte> metadata) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span), "metadata too small");

@@ -188,6 +188,7 @@ private:
         return map_.span.end();
     }
     void metadata() noexcept {
+        step(Op::measure, map_.span.first.value(), map_.span.count);
         std::uint32_t frames = 1;
         for (unsigned i = 0; i < 21; ++i) {
             step(Op::measure, 0, frames);

@@ -174,6 +174,12 @@ public:
                       Kind::shrinks, Law::f7, measured_bytes_, answer.size);
                 check(answer.size <= metadata_limit(call.range), Kind::oversized, Law::f7,
                       metadata_limit(call.range), answer.size);
+                check(call.range != spanned_ || answer.size == spanned_bytes_, Kind::shrinks,
+                      Law::f7, spanned_bytes_, answer.size);
+                if (spanned_.count == 0) {
+                    spanned_ = call.range;
+                    spanned_bytes_ = answer.size;
+                }
                 measured_ = call.range;
                 measured_bytes_ = answer.size;
                 break;
@@ -270,6 +276,8 @@ private:
     std::array<std::size_t, law_count> checks_{};
     std::size_t index_ = 0;
     std::array<std::uint32_t, max_instances> last_told_{};
+    FrameRange spanned_{};  ///< what was measured first
+    std::uint32_t spanned_bytes_ = 0;
     FrameRange measured_{};
     std::uint32_t measured_bytes_ = 0;
     unsigned largest_;

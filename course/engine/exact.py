@@ -91,11 +91,14 @@ class Random:
 class Plan:
     """A span, its regions, and calls with names: ("a", name, order), ("f", name)."""
 
-    def __init__(self, span, regions, calls):
-        self.span, self.regions, self.calls = span, regions, calls
+    def __init__(self, span, regions, calls, second_life=False):
+        self.span, self.regions, self.calls, self.second_life = span, regions, calls, second_life
 
     def opening(self):
-        return [(b"A", 0, 0, *self.span)] + [(b"R", 0, 0, *region) for region in self.regions]
+        """The policy lives over the span, for the first time or after a life of which nothing may be left."""
+        earlier = [(b"A", 0, 0, 0x3000, 700), (b"R", 0, 0, 0x3000, 700), (b"a", 0, 0, 0, 0), (b"a", 3, 0, 0, 0)]
+        return (earlier if self.second_life else []) + [(b"A", int(self.second_life), 0, *self.span)] + \
+            [(b"R", 0, 0, *region) for region in self.regions]
 
 
 MAPS = (
@@ -122,7 +125,7 @@ def make_plan(seed):
             named += 1
     # Searches in vain: of every order there is a candidate that reaches out of an odd span.
     calls += [("a", named + i, order) for i, order in enumerate([*range(10, -1, -1), 0, 0, 1])]
-    return Plan(span, regions, calls)
+    return Plan(span, regions, calls, seed // 4 % 2 == 0)
 
 
 def play_reference(reference, plan, calls):
@@ -153,6 +156,11 @@ def spoken(question, answer):
     if question[0] == b"f" and answer[0] == b"d":
         return call
     return f"{call} -> {told(answer)}"
+
+
+def opened(question):
+    kind, order, _, first, count = question
+    return f"allocate({order})" if kind == b"a" else f"{'attach' if kind == b'A' else 'add_region'}(0x{first:x}, {count})"
 
 
 def told(answer):
@@ -214,8 +222,7 @@ def compare(command, reference_command, what, seeds):
                 smaller, steps = shrink(subject, reference, plan, calls, what)
                 if smaller:  # a program that crashes now and then may refuse to do so again
                     difference, played = smaller, steps
-                shown = [f"attach(0x{plan.span[0]:x}, {plan.span[1]})"]
-                shown += [f"add_region(0x{first:x}, {count})" for first, count in plan.regions]
+                shown = [opened(question) for question in plan.opening()]
                 shown += [spoken(question, answer) for _, question, answer, _ in played[:difference.at]]
                 return difference.verdict, difference.expected, difference.happened, shown, checks
     if checks < 50:

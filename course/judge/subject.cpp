@@ -57,7 +57,9 @@ private:
         answer.outcome = Outcome::done;
         switch (question.ask) {
             case Ask::attach:
-                policy_.emplace();
+                if (question.order == 0) {
+                    policy_.emplace();
+                }
                 books_.assign(A::metadata_bytes(range) / sizeof(Unit) + 1,
                               Unit{0xA5A5'A5A5, 0x5A5A'5A5A});
                 policy_->attach(range, std::as_writable_bytes(std::span(books_)));

@@ -10,8 +10,8 @@
 namespace kidney::course {
 
 enum class Ask : std::uint8_t {
-    attach = 'A',     ///< a new life over the span [first, first + count)
-    add = 'R',        ///< add_region(first, count)
+    attach = 'A',  ///< a new life over the span [first, first + count); order 1: of the same object
+    add = 'R',     ///< add_region(first, count)
     allocate = 'a',   ///< a block of `order`
     give_back = 'f',  ///< the block of `order` at `first`
     count = 'c',      ///< the member function that the assignment asks for

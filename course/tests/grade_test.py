@@ -127,6 +127,11 @@ class Wrong(Submission):
                     self.assertEqual(found[mutant["loses"]].points, 0)
                     self.assertTrue(found[mutant["loses"]].happened)
 
+    def test_a_second_life_begins_anew(self):
+        _, found = self.grade("next_fit/P1", self.reference().replace("next_ = goes_up ? 0 : count_;", "", 1))
+        self.assertEqual(found["P1"].verdict, "broken")
+        self.assertEqual(found["P1"].calls[0], "attach(0x3000, 700)")
+
     def test_last_years_solution_renamed_places_wrongly(self):
         values, before = CHOSEN.variant("2026"), CHOSEN.variant("2025")
         renamed = {**before, **{key: values[key] for key in ("next_fit", "NextFit", "next_fit_count", "buddy", "Buddy", "buddy_count")}}

@@ -9,6 +9,8 @@
 #include "mm/frame_service.hpp"
 #include "mm/frame_setup.hpp"
 #include "mm/frames/buddy_bitmap.hpp"
+#include "mm/locked_frames.hpp"
+#include "mm/reference_counts.hpp"
 #include "policies/heap.hpp"
 #include "sched/sync/spin_lock.hpp"
 #include "sim/ram_arena.hpp"
@@ -51,7 +53,8 @@ public:
     }
 
 private:
-    using Frames = mm::FrameService<mm::BuddyBitmap, FramesLock>;
+    using Frames = mm::FrameService<mm::Locked<mm::BuddyBitmap, FramesLock>,
+                                    mm::ReferenceCounts<test::StdCpu, sim::RamArena, NullLock>>;
     using Heap = typename Policy::template Heap<test::TestHeapEnvironment<Frames, HeapLock>>;
     sim::RamArena ram_{frame_total};
     Frames frames_;

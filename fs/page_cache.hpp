@@ -96,8 +96,15 @@ public:
                                           Neighbours neighbours = Neighbours::ahead) noexcept
         EXCLUDES(lock_) {
         for (;;) {
-            if (const Found found = find_or_wait(object, index); found.is_ready) {
-                return found.frame;
+            const Result<Found> found = find_or_wait(object, index);
+            if (!found) {
+                if (reclaim(reclaim_batch) > 0) {
+                    continue;
+                }
+                return fail(found.error());
+            }
+            if (found->is_ready) {
+                return found->frame;
             }
             Batch batch;
             TRY(collect(batch, wanted(object, index, neighbours)));
@@ -141,20 +148,15 @@ public:
     /// if the page is here. A page that is filled from now on has them anyway.
     void update(CachedObject& object, std::uint32_t index, std::size_t offset,
                 std::span<const std::byte> fresh) noexcept EXCLUDES(lock_) {
-        if (const Found found = find_or_wait(object, index); found.is_ready) {
-            std::memcpy(bytes(found.frame).data() + offset, fresh.data(), fresh.size());
-            release(found.frame);
+        LockGuard guard(lock_);
+        if (const CachedPage* const page = find_filled(object, index); page != nullptr) {
+            std::memcpy(bytes(page->frame).data() + offset, fresh.data(), fresh.size());
         }
     }
     /// The next reader fills the page again; whoever has borrowed it keeps what it was.
     void drop_page(CachedObject& object, std::uint32_t index) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        CachedPage* page = find(object, index);
-        while (page != nullptr && !page->ready) {
-            filled_.wait(lock_);
-            page = find(object, index);
-        }
-        if (page != nullptr) {
+        if (CachedPage* const page = find_filled(object, index); page != nullptr) {
             drop(*page);
         }
     }
@@ -218,22 +220,28 @@ private:
         }
         return page;
     }
-    /// Waits while somebody fills the page. Not ready means: it is not in the cache.
-    [[nodiscard]] Found find_or_wait(CachedObject& object, std::uint32_t index) noexcept
+    /// Waits while somebody fills the page. Null: it is not in the cache.
+    [[nodiscard]] CachedPage* find_filled(const CachedObject& object, std::uint32_t index) noexcept
+        REQUIRES(lock_) {
+        CachedPage* page = find(object, index);
+        while (page != nullptr && !page->ready) {
+            filled_.wait(lock_);
+            page = find(object, index);
+        }
+        return page;
+    }
+    /// Borrows the page, once it is filled. Not ready means: it is not in the cache. Error:
+    /// no_memory.
+    [[nodiscard]] Result<Found> find_or_wait(CachedObject& object, std::uint32_t index) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        for (;;) {
-            CachedPage* const page = find(object, index);
-            if (page == nullptr) {
-                return {};
-            }
-            if (page->ready) {
-                used_.splice(used_.end(), used_, used_.iterator_to(*page));
-                frames_.retain(page->frame);
-                return {true, page->frame};
-            }
-            filled_.wait(lock_);
+        CachedPage* const page = find_filled(object, index);
+        if (page == nullptr) {
+            return Found();
         }
+        TRY(frames_.retain(page->frame));
+        used_.splice(used_.end(), used_, used_.iterator_to(*page));
+        return Found{true, page->frame};
     }
 
     /// How many pages to read: one, or a window. What lies before `index` is left to a miss of its
@@ -324,16 +332,17 @@ private:
         }
         return object.fill(index, std::span(memory).first(batch.count));
     }
-    /// The pages are good: wakes those who wait, borrows the first for the caller.
-    [[nodiscard]] FrameNumber settle(const Batch& batch, CachedObject& object,
-                                     std::uint32_t index) noexcept EXCLUDES(lock_) {
+    /// The pages are good: wakes those who wait, borrows the first for the caller. Error:
+    /// no_memory.
+    [[nodiscard]] Result<FrameNumber> settle(const Batch& batch, CachedObject& object,
+                                             std::uint32_t index) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         for (std::size_t n = 0; n < batch.count; ++n) {
             batch.pages[n]->ready = true;
         }
         object.next_expected_ = index + static_cast<std::uint32_t>(batch.count);
-        frames_.retain(batch.pages[0]->frame);
         filled_.wake_all();
+        TRY(frames_.retain(batch.pages[0]->frame));
         return batch.pages[0]->frame;
     }
     /// The pages could not be read: those who wait will try for themselves.

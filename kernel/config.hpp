@@ -27,6 +27,7 @@
 #include "mm/magazines.hpp"
 #include "mm/reclaiming_frames.hpp"
 #include "mm/reclaiming_heap.hpp"
+#include "mm/reference_counts.hpp"
 #include "mm/trace/recorded_frames.hpp"
 #include "policies/selected/frame_allocator.hpp"
 #include "policies/selected/heap.hpp"
@@ -121,7 +122,8 @@ using RecordedPolicy = mm::RecordedFrames<FramePolicy, FrameRecording>;
 // whoever empties a magazine may hold a lock that a handler wants (docs/decisions/0015).
 using FrameZones = mm::Magazines<mm::SharedFrames<RecordedPolicy, SpinLock<ranks::frames>>, Cpu,
                                  hal::InterruptGuard<Cpu>, mm::NoMarks>;
-using Frames = mm::FrameService<FrameZones, Claimants>;
+using FrameReferences = mm::ReferenceCounts<Cpu, PhysMap, SpinLock<ranks::frame_references>>;
+using Frames = mm::FrameService<FrameZones, FrameReferences, Claimants>;
 using Stacks = KernelStacks<KernelTables, Frames, Mmu, SpinLock<ranks::kernel_map>>;
 using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
 struct HeapEnvironment {

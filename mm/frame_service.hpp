@@ -1,10 +1,11 @@
 /// The kernel's frames: two zones (memory inside and outside the direct map), and a reference count
 /// for every frame.
 ///
-/// The zones decide which frame, and let any CPU in: this engine counts, picks the zone, keeps some
-/// for those who need them more, and takes no lock. Models `CountedFrames` for single frames and
-/// `FrameSource` / `FrameSink` for contiguous blocks from the direct zone (heap, DMA). Everything
-/// it needs to remember lies in memory that boot hands over (frame_setup.hpp).
+/// The zones decide which frame, and let any CPU in: this engine picks the zone, keeps some for
+/// those who need them more, and takes no lock; reference_counts.hpp counts. Models `CountedFrames`
+/// for single frames and `FrameSource` / `FrameSink` for contiguous blocks from the direct zone
+/// (heap, DMA). Everything it needs to remember lies in memory that boot hands over
+/// (frame_setup.hpp).
 #pragma once
 
 #include "kidney/core/assert.hpp"
@@ -13,7 +14,6 @@
 #include "mm/frame_reserve.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -29,8 +29,8 @@ struct FrameCounts {
 };
 
 /// Concurrency: any thread, any CPU. Cost: allocate() and release() the zone's cost and a count;
-/// retain() one atomic add. `Claims` is asked only when memory is short.
-template <SharedFrameAllocator Zone, FrameClaims Claims = NoFrameClaims>
+/// retain() a count. `Counts` is a ReferenceCounts. `Claims` is asked only when memory is short.
+template <SharedFrameAllocator Zone, class Counts, FrameClaims Claims = NoFrameClaims>
 class FrameService {
 public:
     static constexpr const char* name = Zone::name;
@@ -43,14 +43,14 @@ public:
                aligned(Zone::metadata_bytes(above(span, direct_end)));
     }
 
-    /// Takes charge of `span`, in which no frame is free yet.
-    void attach(FrameRange span, FrameNumber direct_end, std::span<std::byte> metadata) noexcept {
+    /// Takes charge of `span`, in which no frame is free yet. `phys` reaches the direct frames.
+    void attach(FrameRange span, FrameNumber direct_end, std::span<std::byte> metadata,
+                typename Counts::PhysMap& phys) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span, direct_end),
                          "frames: metadata too small");
         span_ = span;
         direct_end_ = direct_end;
-        counts_ = reinterpret_cast<std::uint32_t*>(metadata.data());
-        std::fill_n(counts_, span.count, 0U);
+        counts_.attach(span, metadata, phys);
         metadata = metadata.subspan(counts_bytes(span));
         const std::size_t direct_bytes = aligned(Zone::metadata_bytes(below(span, direct_end)));
         direct_.attach(below(span, direct_end), metadata.first(direct_bytes));
@@ -83,34 +83,21 @@ public:
         if (!take_at_hand(zone, frame)) [[unlikely]] {
             frame = TRY(take(zone));
         }
-        // relaxed: nobody else knows the frame yet.
-        count(frame).store(1, std::memory_order_relaxed);
+        counts_.begin(frame);
         return frame;
     }
 
-    void retain(FrameNumber frame) noexcept {
-        // relaxed: made from an existing reference, which keeps the frame alive.
-        const std::uint32_t before = count(frame).fetch_add(1, std::memory_order_relaxed);
-        KIDNEY_INVARIANT(before != 0, "frames: retained a free frame");
-    }
+    /// Errors: no_memory, if many share it.
+    [[nodiscard]] Status retain(FrameNumber frame) noexcept { return counts_.add(frame, *this); }
 
     void release(FrameNumber frame) noexcept {
-        const auto references = count(frame);
-        // A sole owner needs no read-modify-write: nobody else can change the count.
-        // acquire / acq_rel: the next owner comes after every use of this one.
-        std::uint32_t before = references.load(std::memory_order_acquire);
-        if (before != 1) {
-            before = references.fetch_sub(1, std::memory_order_acq_rel);
-            KIDNEY_INVARIANT(before != 0, "frames: released a free frame");
-        }
-        if (before == 1) {
-            references.store(0, std::memory_order_relaxed);
+        if (counts_.remove(frame, *this)) {
             (frame < direct_end_ ? direct_ : high_).free(frame, FrameOrder(0));
         }
     }
 
     [[nodiscard]] std::uint32_t references(FrameNumber frame) const noexcept {
-        return count(frame).load(std::memory_order_acquire);
+        return counts_.of(frame);
     }
 
     /// 2^order contiguous frames of the direct zone; only a single one is counted. Errors:
@@ -166,7 +153,7 @@ private:
         return (bytes + 15) & ~std::size_t{15};
     }
     [[nodiscard]] static constexpr std::size_t counts_bytes(FrameRange span) noexcept {
-        return aligned(span.count * sizeof(std::uint32_t));
+        return aligned(Counts::metadata_bytes(span));
     }
     /// The parts of a range on either side of the end of the direct map.
     [[nodiscard]] static constexpr FrameRange below(FrameRange range, FrameNumber end) noexcept {
@@ -176,11 +163,6 @@ private:
     [[nodiscard]] static constexpr FrameRange above(FrameRange range, FrameNumber end) noexcept {
         const std::uint32_t low = below(range, end).count;
         return {range.first + low, range.count - low};
-    }
-
-    [[nodiscard]] std::atomic_ref<std::uint32_t> count(FrameNumber frame) const noexcept {
-        KIDNEY_INVARIANT(span_.contains(frame), "frames: not a frame of RAM");
-        return std::atomic_ref<std::uint32_t>(counts_[frame - span_.first]);
     }
 
     /// A frame that nobody needs to be asked for.
@@ -241,13 +223,13 @@ private:
 
     Zone direct_;
     Zone high_;
+    Counts counts_;
     // Written at boot, before a second CPU runs.
     FrameCounts totals_;
     FrameReserve reserve_;
     bool has_high_ = false;
     FrameRange span_;
     FrameNumber direct_end_;
-    std::uint32_t* counts_ = nullptr;  ///< references of each frame of span_; 0: free
 };
 
 }  // namespace kidney::mm

@@ -24,7 +24,8 @@ template <class Service, hal::PhysMap Phys>
     const auto count = static_cast<std::uint32_t>((bytes + page_size - 1) / page_size);
     const FrameNumber first = TRY(early.take(count, direct_end));
     // The direct map is linear, so contiguous frames are contiguous bytes.
-    service.attach(span, direct_end, {phys.direct(first).data(), count * std::size_t{page_size}});
+    service.attach(span, direct_end, {phys.direct(first).data(), count * std::size_t{page_size}},
+                   phys);
     for (const FrameRange range : early.ranges()) {
         if (range.count != 0) {
             service.add_region(range);

@@ -59,7 +59,14 @@ public:
         }
         return 0;
     }
-    void retain(FrameNumber frame) noexcept { frames_.retain(frame); }
+    /// Error: no_memory, as above.
+    [[nodiscard]] Status retain(FrameNumber frame) noexcept {
+        Status retained = frames_.retain(frame);
+        while (!retained && reclaim(batch) > 0) {
+            retained = frames_.retain(frame);
+        }
+        return retained;
+    }
     void release(FrameNumber frame) noexcept { frames_.release(frame); }
     [[nodiscard]] std::uint32_t references(FrameNumber frame) const noexcept {
         return frames_.references(frame);

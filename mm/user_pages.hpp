@@ -180,12 +180,15 @@ public:
                     copy = *made;
                 }
                 const FrameNumber frame = Format::frame_of(entries[i]);
+                status = frames_.retain(frame);
+                if (!status) {
+                    return;
+                }
                 hal::PageFlags flags = Format::flags_of(entries[i]);
                 if (flags.writable && !shared) {
                     flags.writable = false;
                     mapper_.write(entries[i], Format::leaf(frame, flags));
                 }
-                frames_.retain(frame);
                 mapper_.write(copy[i], entries[i]);
             }
         });

@@ -208,9 +208,12 @@ public:
         end_loan(was_full);
         return piece;
     }
-    [[nodiscard]] PipePiece share(std::uint32_t n) noexcept override EXCLUDES(lock_) {
+    [[nodiscard]] Result<PipePiece> share(std::uint32_t n) noexcept override EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        return n < ring_.used() ? ring_.share(n) : PipePiece();
+        if (n >= ring_.used()) {
+            return PipePiece();
+        }
+        return ring_.share(n);
     }
 
     // SplicePipe: pages and size.

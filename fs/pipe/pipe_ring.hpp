@@ -96,10 +96,11 @@ public:
         leave_front();
         return piece;
     }
-    /// Piece `n`, with a reference of the caller's own; it shall not grow in other hands.
-    [[nodiscard]] PipePiece share(std::uint32_t n) noexcept {
+    /// Piece `n`, with a reference of the caller's own; it shall not grow in other hands. Error:
+    /// no_memory.
+    [[nodiscard]] Result<PipePiece> share(std::uint32_t n) noexcept {
         PipePiece& mine = at(n);
-        frames_.retain(mine.frame);
+        TRY(frames_.retain(mine.frame));
         mine.is_shared = true;
         PipePiece copy = mine;
         copy.may_grow = false;

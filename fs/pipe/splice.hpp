@@ -95,7 +95,7 @@ namespace detail {
 }  // namespace detail
 
 /// splice(2) from pipe to pipe: whole pages as they are, the last one shared if it is cut. `in` and
-/// `out` differ. Errors: broken_pipe, would_block, interrupted.
+/// `out` differ. Errors: broken_pipe, would_block, interrupted, no_memory.
 [[nodiscard]] inline Result<std::size_t> splice_across(SplicePipe& in, SplicePipe& out,
                                                        std::size_t length,
                                                        bool non_blocking) noexcept {
@@ -121,10 +121,15 @@ namespace detail {
             out.push(whole);
             done += whole.size;
         } else {
-            PipePiece part = in.share(0);
-            part.size = static_cast<std::uint16_t>(length - done);
-            out.push(part);
-            in.give_back(part.size);
+            Result<PipePiece> part = in.share(0);
+            if (!part) {
+                out.cancel();
+                in.give_back(0);
+                return transferred(done, fail(part.error()));
+            }
+            part->size = static_cast<std::uint16_t>(length - done);
+            out.push(*part);
+            in.give_back(part->size);
             done = length;
         }
     }
@@ -132,7 +137,7 @@ namespace detail {
 }
 
 /// tee(2): the first `length` bytes of `in` are in `out` as well; the pages are shared. `in` and
-/// `out` differ. Errors: broken_pipe, would_block, interrupted.
+/// `out` differ. Errors: broken_pipe, would_block, interrupted, no_memory.
 [[nodiscard]] inline Result<std::size_t> splice_copy(SplicePipe& in, SplicePipe& out,
                                                      std::size_t length,
                                                      bool non_blocking) noexcept {
@@ -149,21 +154,23 @@ namespace detail {
     }
     // The front piece is lent and a slot reserved: the rest does not wait.
     std::size_t done = 0;
+    Status status;
     for (std::uint32_t n = 0;; ++n) {
-        PipePiece piece = in.share(n);
-        if (piece.size == 0) {
+        Result<PipePiece> piece = in.share(n);
+        if (!piece || piece->size == 0) {
             out.cancel();
+            status = piece ? Status() : Status(fail(piece.error()));
             break;
         }
-        piece.size = static_cast<std::uint16_t>(std::min<std::size_t>(piece.size, length - done));
-        out.push(piece);
-        done += piece.size;
+        piece->size = static_cast<std::uint16_t>(std::min<std::size_t>(piece->size, length - done));
+        out.push(*piece);
+        done += piece->size;
         if (done == length || !out.reserve(true)) {
             break;
         }
     }
     in.give_back(0);
-    return done;
+    return transferred(done, status);
 }
 
 }  // namespace kidney::fs

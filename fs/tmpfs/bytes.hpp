@@ -46,11 +46,13 @@ public:
         Status status;
         while (to.remaining() > 0 && status) {
             Batch batch;
-            borrow_for_read(batch, offset + (wanted - to.remaining()), to.remaining());
-            if (batch.bytes == 0) {
+            status = borrow_for_read(batch, offset + (wanted - to.remaining()), to.remaining());
+            if (status && batch.bytes == 0) {
                 break;  // end of file
             }
-            status = copy_out(batch, to);
+            if (status) {
+                status = copy_out(batch, to);
+            }
             give_back(batch);
         }
         return transferred(wanted - to.remaining(), status);
@@ -63,10 +65,12 @@ public:
         std::size_t done = 0;
         while (from.remaining() > 0) {
             Batch batch;
-            borrow_for_write(batch, offset + done, from.remaining());
-            Status status = copy_in(batch, from);
-            if (const Status published = publish(batch); !published && status) {
-                status = published;
+            Status status = borrow_for_write(batch, offset + done, from.remaining());
+            if (status) {
+                status = copy_in(batch, from);
+                if (const Status published = publish(batch); !published && status) {
+                    status = published;
+                }
             }
             give_back(batch);
             done += batch.done;
@@ -103,7 +107,7 @@ public:
             return fail(Errc::out_of_range);
         }
         const FrameNumber frame = TRY(page_of_zeros(index));
-        fs_.frames().retain(frame);
+        TRY(fs_.frames().retain(frame));
         return frame;
     }
     /// fallocate(2): the range has its pages from now on, and the file reaches its end unless
@@ -217,13 +221,15 @@ private:
         }
     }
 
-    void borrow(Batch& batch) noexcept REQUIRES(lock) {
+    /// Error: no_memory; what was borrowed until then is in the batch.
+    [[nodiscard]] Status borrow(Batch& batch) noexcept REQUIRES(lock) {
         for (std::size_t n = 0; n < batch.count; ++n) {
             if (const auto frame = pages_.find(batch.index(n))) {
-                fs_.frames().retain(*frame);
+                TRY(fs_.frames().retain(*frame));
                 batch.pages[n] = {*frame, true, false};
             }
         }
+        return {};
     }
     void give_back(const Batch& batch) noexcept {
         for (std::size_t n = 0; n < batch.count; ++n) {
@@ -234,20 +240,21 @@ private:
             }
         }
     }
-    void borrow_for_read(Batch& batch, std::uint64_t offset, std::size_t wanted) noexcept
-        EXCLUDES(lock) {
+    [[nodiscard]] Status borrow_for_read(Batch& batch, std::uint64_t offset,
+                                         std::size_t wanted) noexcept EXCLUDES(lock) {
         LockGuard guard(lock);
-        if (offset < size_) {
-            const std::uint64_t left = size_ - offset;
-            batch.cover(offset, left < wanted ? static_cast<std::size_t>(left) : wanted);
-            borrow(batch);
+        if (offset >= size_) {
+            return {};
         }
+        const std::uint64_t left = size_ - offset;
+        batch.cover(offset, left < wanted ? static_cast<std::size_t>(left) : wanted);
+        return borrow(batch);
     }
-    void borrow_for_write(Batch& batch, std::uint64_t offset, std::size_t wanted) noexcept
-        EXCLUDES(lock) {
+    [[nodiscard]] Status borrow_for_write(Batch& batch, std::uint64_t offset,
+                                          std::size_t wanted) noexcept EXCLUDES(lock) {
         LockGuard guard(lock);
         batch.cover(offset, wanted);
-        borrow(batch);
+        return borrow(batch);
     }
     [[nodiscard]] Status copy_out(const Batch& batch, ReadBuffer& to) noexcept {
         for (std::size_t n = 0; n < batch.count; ++n) {

@@ -10,7 +10,7 @@ public:
     [[nodiscard]] Result<FrameNumber> allocate(mm::FrameZone) noexcept {
         return fail(Errc::no_memory);
     }
-    void retain(FrameNumber) noexcept {}
+    [[nodiscard]] Status retain(FrameNumber) noexcept { return fail(Errc::no_memory); }
     void release(FrameNumber) noexcept {}
     [[nodiscard]] std::uint32_t references(FrameNumber) const noexcept { return 1; }
     [[nodiscard]] std::size_t free_frames() const noexcept { return 0; }

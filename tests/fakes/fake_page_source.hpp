@@ -34,7 +34,7 @@ public:
             std::memset(phys_.direct(frame).data(), static_cast<int>(index + 1), page_size);
             cached_[index] = frame;
         }
-        frames_.retain(*cached_[index]);
+        TRY(frames_.retain(*cached_[index]));
         return *cached_[index];
     }
     void mark_dirty(std::uint32_t index) noexcept override { dirty.insert(index); }

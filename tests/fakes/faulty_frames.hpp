@@ -17,7 +17,12 @@ public:
         }
         return frames_.allocate(zone);
     }
-    void retain(FrameNumber frame) noexcept { frames_.retain(frame); }
+    [[nodiscard]] Status retain(FrameNumber frame) noexcept {
+        if (next_fails()) {
+            return fail(Errc::no_memory);
+        }
+        return frames_.retain(frame);
+    }
     void release(FrameNumber frame) noexcept { frames_.release(frame); }
     [[nodiscard]] std::uint32_t references(FrameNumber frame) const noexcept {
         return frames_.references(frame);

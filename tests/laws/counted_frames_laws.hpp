@@ -1,4 +1,4 @@
-/// The laws of `mm::CountedFrames`, Z1 to Z3. Freestanding.
+/// The laws of `mm::CountedFrames`, Z1 to Z4. Freestanding.
 #pragma once
 
 #include "kidney/mm/frame_service.hpp"
@@ -38,8 +38,8 @@ struct Z2 {
         if (!frame) {
             return;
         }
-        frames.retain(*frame);
-        frames.retain(*frame);
+        LAW_CHECK(report, frames.retain(*frame).has_value());
+        LAW_CHECK(report, frames.retain(*frame).has_value());
         frames.release(*frame);
         frames.release(*frame);
         LAW_CHECK(report, frames.free_frames() + 1 == before);
@@ -65,7 +65,7 @@ struct Z3 {
                 break;
             }
             for (std::uint32_t i = 0; i < count % 4; ++i) {
-                frames.retain(*frame);
+                LAW_CHECK(report, frames.retain(*frame).has_value());
             }
             held[count++] = *frame;
         }
@@ -78,13 +78,44 @@ struct Z3 {
     }
 };
 
+template <mm::CountedFrames S>
+struct Z4 {
+    static constexpr const char* text = "Z4 a frame has any number of references";
+    static void check(Report& report, S& frames) noexcept {
+        constexpr std::uint32_t many = 1000;
+        const std::size_t before = frames.free_frames();
+        std::array<FrameNumber, 3> shared{};
+        for (FrameNumber& frame : shared) {
+            const Result<FrameNumber> taken = frames.allocate(mm::FrameZone::any);
+            LAW_CHECK(report, taken.has_value());
+            if (!taken) {
+                return;
+            }
+            frame = *taken;
+        }
+        for (std::uint32_t n = 1; n <= many; ++n) {
+            for (const FrameNumber frame : shared) {
+                LAW_CHECK(report, frames.references(frame) == n);
+                LAW_CHECK(report, frames.retain(frame).has_value());
+            }
+        }
+        for (std::uint32_t left = many + 1; left > 0; --left) {
+            for (const FrameNumber frame : shared) {
+                LAW_CHECK(report, frames.references(frame) == left);
+                frames.release(frame);
+            }
+        }
+        LAW_CHECK(report, frames.free_frames() == before);
+    }
+};
+
 }  // namespace kidney::laws::counted_frames
 
 namespace kidney::laws {
 
 /// Argument: the service; nobody else may use it meanwhile.
 template <mm::CountedFrames S>
-using CountedFramesLaws =
-    TypeList<counted_frames::Z1<S>, counted_frames::Z2<S>, counted_frames::Z3<S>>;
+using CountedFramesLaws = TypeList<counted_frames::Z1<S>, counted_frames::Z2<S>,
+                                   counted_frames::Z3<S>, counted_frames::Z4<S>>;
 
 }  // namespace kidney::laws

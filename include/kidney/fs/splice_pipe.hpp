@@ -44,8 +44,8 @@ public:
     /// Instead of give_back(): the whole lent piece, with the pipe's reference to its page.
     [[nodiscard]] virtual PipePiece take() noexcept = 0;
     /// While a piece is lent: piece `n` from the front, with a reference of its own to the page.
-    /// Its size is 0 if there are no more than `n`.
-    [[nodiscard]] virtual PipePiece share(std::uint32_t n) noexcept = 0;
+    /// Its size is 0 if there are no more than `n`. Error: no_memory.
+    [[nodiscard]] virtual Result<PipePiece> share(std::uint32_t n) noexcept = 0;
 
     // Pages.
     /// Error: no_memory.

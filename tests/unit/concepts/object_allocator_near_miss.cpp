@@ -33,12 +33,16 @@ struct NoZone : Frames {
 struct CountNotConst : Frames {
     std::uint32_t references(FrameNumber) noexcept;
 };
+struct RetainCannotFail : Frames {
+    void retain(FrameNumber) noexcept;
+};
 struct ReleaseTellsTooMuch : Frames {
     bool release(FrameNumber) noexcept;
 };
 
 static_assert(!mm::CountedFrames<NoZone>);
 static_assert(!mm::CountedFrames<CountNotConst>);
+static_assert(!mm::CountedFrames<RetainCannotFail>);
 static_assert(!mm::CountedFrames<ReleaseTellsTooMuch>);
 
 }  // namespace

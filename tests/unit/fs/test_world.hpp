@@ -40,9 +40,14 @@ public:
         std::memset(arena_.direct(frame).data(), 0xAA, page_size);
         return frame;
     }
-    void retain(FrameNumber frame) noexcept {
+    [[nodiscard]] Status retain(FrameNumber frame) noexcept {
         std::lock_guard guard(mutex_);
-        KIDNEY_INVARIANT(references_[frame.value()]++ > 0, "retained a free frame");
+        KIDNEY_INVARIANT(references_[frame.value()] > 0, "retained a free frame");
+        if (next_fails()) {
+            return fail(Errc::no_memory);
+        }
+        ++references_[frame.value()];
+        return {};
     }
     void release(FrameNumber frame) noexcept {
         std::lock_guard guard(mutex_);

@@ -7,7 +7,9 @@
 #include "mm/frame_setup.hpp"
 #include "mm/frames/buddy_bitmap.hpp"
 #include "mm/locked_frames.hpp"
+#include "mm/reference_counts.hpp"
 #include "sim/ram_arena.hpp"
+#include "tests/support/std_cpu.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +17,8 @@
 namespace kidney::test {
 
 struct MemoryMachine {
-    using Frames = mm::FrameService<mm::Locked<mm::BuddyBitmap, NullLock>>;
+    using References = mm::ReferenceCounts<StdCpu, sim::RamArena, NullLock>;
+    using Frames = mm::FrameService<mm::Locked<mm::BuddyBitmap, NullLock>, References>;
 
     explicit MemoryMachine(std::uint32_t frame_count) : MemoryMachine(frame_count, frame_count) {}
     MemoryMachine(std::uint32_t frame_count, std::uint32_t direct_frames)

@@ -9,6 +9,7 @@
 #include "mm/frames/buddy_bitmap.hpp"
 #include "mm/locked_frames.hpp"
 #include "mm/magazines.hpp"
+#include "mm/reference_counts.hpp"
 #include "sim/mmu.hpp"
 #include "sim/ram_arena.hpp"
 #include "sim/user_memory.hpp"
@@ -24,12 +25,14 @@ namespace {
 constexpr LockRank turn_rank{22, "mappings' turn"};
 constexpr LockRank space_rank{23, "address space"};
 constexpr LockRank mappings_rank{91, "mappings"};
+constexpr LockRank counts_rank{96, "frame references"};
 constexpr LockRank frames_rank{98, "frames"};
 
 using World = SimWorld<>;
 using Frames =
     mm::FrameService<mm::Magazines<mm::Locked<mm::BuddyBitmap, World::SpinLock<frames_rank>>,
-                                   sim::Cpu, hal::InterruptGuard<sim::Cpu>, mm::NoMarks>>;
+                                   sim::Cpu, hal::InterruptGuard<sim::Cpu>, mm::NoMarks>,
+                     mm::ReferenceCounts<sim::Cpu, sim::RamArena, World::SpinLock<counts_rank>>>;
 
 template <class Format>
 class MemoryOnMachine : public testing::Test {

@@ -1,0 +1,190 @@
+/// How many references every frame has, in a byte each.
+///
+/// The byte says how many are *here*, up to 127, and whether there are *more*: batches of 64, a
+/// word per frame in a page that the frame shares with its neighbours and that exists only while
+/// one of them has more. A retain that finds 127 here takes a batch away, a release that finds none
+/// here brings one back; both under a lock, and at most once in 64 calls. All others are a
+/// compare-and-swap of the byte, and those of a frame's only owner plain loads and stores.
+///
+/// A kernel that runs few programs has no such page. In the worst case there is one for each group
+/// of 1024 frames: then a frame costs five bytes.
+#pragma once
+
+#include "kidney/core/assert.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/hal/cpu.hpp"
+#include "kidney/hal/phys_map.hpp"
+#include "kidney/mm/frame_allocator.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+
+namespace kidney::mm {
+
+/// Concurrency: any thread, any CPU. Pages come from and go back to the `frames` of a call, under
+/// the lock. Correct below 2^32 references, which is more than there are page-table entries.
+template <hal::AtomicsProvider Atomics, hal::PhysMap Phys, BasicLockable Lock>
+class ReferenceCounts {
+public:
+    using PhysMap = Phys;
+
+    [[nodiscard]] static constexpr std::size_t metadata_bytes(FrameRange span) noexcept {
+        return groups_of(span) * sizeof(Group) + span.count * sizeof(Count);
+    }
+    /// All frames of `span` are free. `frames` of later calls are direct ones of `phys`.
+    void attach(FrameRange span, std::span<std::byte> metadata, Phys& phys) noexcept {
+        KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span), "frames: metadata too small");
+        span_ = span;
+        phys_ = &phys;
+        groups_ = reinterpret_cast<Group*>(metadata.data());
+        counts_ = reinterpret_cast<Count*>(groups_ + groups_of(span));
+        for (std::size_t n = 0; n < groups_of(span); ++n) {
+            ::new (static_cast<void*>(&groups_[n])) Group();
+        }
+        for (std::size_t n = 0; n < span.count; ++n) {
+            ::new (static_cast<void*>(&counts_[n])) Count(0);
+        }
+    }
+    [[nodiscard]] bool covers(FrameNumber frame) const noexcept { return span_.contains(frame); }
+
+    /// The first reference of a frame that nobody else knows yet.
+    void begin(FrameNumber frame) noexcept { count(frame).store(1, std::memory_order_relaxed); }
+
+    /// One more. Errors: no_memory; then nothing has changed.
+    [[nodiscard]] Status add(FrameNumber frame, FrameSource auto& frames) noexcept {
+        Count& here = count(frame);
+        // relaxed: made from an existing reference, which keeps the frame alive.
+        std::uint8_t now = here.load(std::memory_order_relaxed);
+        do {
+            while ((now & most_here) == most_here) [[unlikely]] {
+                TRY(take_batch_away(frame, frames));
+                now = here.load(std::memory_order_relaxed);
+            }
+            KIDNEY_INVARIANT(now != 0, "frames: retained a free frame");
+        } while (!here.compare_exchange_strong(now, static_cast<std::uint8_t>(now + 1),
+                                               std::memory_order_relaxed));
+        return {};
+    }
+
+    /// One less. True: it was the last, and the frame is the caller's to free.
+    [[nodiscard]] bool remove(FrameNumber frame, FrameSink auto& frames) noexcept {
+        Count& here = count(frame);
+        // A sole owner needs no read-modify-write: nobody else can change the count.
+        // acquire / acq_rel: the next owner comes after every use of this one.
+        std::uint8_t now = here.load(std::memory_order_acquire);
+        while (now != 1) {
+            if ((now & most_here) == 0) [[unlikely]] {
+                KIDNEY_INVARIANT(now != 0, "frames: released a free frame");
+                bring_batch_back(frame, frames);
+                now = here.load(std::memory_order_acquire);
+            } else if (here.compare_exchange_strong(now, static_cast<std::uint8_t>(now - 1),
+                                                    std::memory_order_acq_rel)) {
+                return false;
+            }
+        }
+        here.store(0, std::memory_order_relaxed);
+        return true;
+    }
+
+    /// 0: free. 1: the caller is its only owner. Cost: a lock if there are more than a byte says.
+    [[nodiscard]] std::uint32_t of(FrameNumber frame) const noexcept EXCLUDES(lock_) {
+        const Count& here = count(frame);
+        std::uint8_t now = here.load(std::memory_order_acquire);
+        if ((now & more) == 0) [[likely]] {
+            return now;
+        }
+        const LockGuard guard(lock_);
+        now = here.load(std::memory_order_acquire);
+        return (now & most_here) + ((now & more) == 0 ? 0 : batch * batches(frame));
+    }
+
+private:
+    using Count = typename Atomics::template Atomic<std::uint8_t>;
+
+    static constexpr std::uint8_t more = 0x80;  ///< changes under the lock only
+    static constexpr std::uint8_t most_here = 0x7f;
+    /// Half of it, so that a frame at the limit does not go back and forth.
+    static constexpr std::uint8_t batch = 64;
+    static constexpr std::size_t words_per_page = page_size / sizeof(std::uint32_t);
+
+    /// Neighbours that share a page. Under the lock.
+    struct Group {
+        std::uint32_t users = 0;  ///< frames with batches; without any there is no page
+        FrameNumber page;
+    };
+
+    [[nodiscard]] static constexpr std::size_t groups_of(FrameRange span) noexcept {
+        return (span.count + words_per_page - 1) / words_per_page;
+    }
+    [[nodiscard]] Count& count(FrameNumber frame) const noexcept {
+        KIDNEY_INVARIANT(covers(frame), "frames: not a frame of RAM");
+        return counts_[frame - span_.first];
+    }
+    [[nodiscard]] Group& group(FrameNumber frame) const noexcept REQUIRES(lock_) {
+        return groups_[(frame - span_.first) / words_per_page];
+    }
+    /// How many batches there are of a frame whose group has its page.
+    [[nodiscard]] std::uint32_t& batches(FrameNumber frame) const noexcept REQUIRES(lock_) {
+        auto* const words =
+            reinterpret_cast<std::uint32_t*>(phys_->direct(group(frame).page).data());
+        return words[(frame - span_.first) % words_per_page];
+    }
+
+    /// Unless somebody else has made room meanwhile.
+    [[nodiscard, gnu::noinline]] Status take_batch_away(FrameNumber frame, auto& frames) noexcept
+        EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        Count& here = count(frame);
+        std::uint8_t now = here.load(std::memory_order_relaxed);
+        if ((now & most_here) != most_here) {
+            return {};
+        }
+        Group& mine = group(frame);
+        if (mine.users == 0) {
+            mine.page = TRY(frames.allocate(FrameOrder(0)));
+            hal::clear_page(*phys_, phys_->direct(mine.page));
+        }
+        if (here.compare_exchange_strong(now, static_cast<std::uint8_t>((now - batch) | more),
+                                         std::memory_order_relaxed)) {
+            mine.users += batches(frame)++ == 0 ? 1 : 0;
+        }
+        give_back_unused(mine, frames);
+        return {};
+    }
+    /// Unless somebody else has, or has added a reference meanwhile.
+    [[gnu::noinline]] void bring_batch_back(FrameNumber frame, auto& frames) noexcept
+        EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        Count& here = count(frame);
+        std::uint8_t now = here.load(std::memory_order_relaxed);
+        if (now != more) {
+            return;
+        }
+        const std::uint32_t left = batches(frame) - 1;
+        if (here.compare_exchange_strong(
+                now, static_cast<std::uint8_t>(left == 0 ? batch : batch | more),
+                std::memory_order_relaxed)) {
+            batches(frame) = left;
+            Group& mine = group(frame);
+            mine.users -= left == 0 ? 1 : 0;
+            give_back_unused(mine, frames);
+        }
+    }
+    void give_back_unused(const Group& mine, auto& frames) noexcept REQUIRES(lock_) {
+        if (mine.users == 0) {
+            frames.free(mine.page, FrameOrder(0));
+        }
+    }
+
+    mutable Lock lock_;
+    // Written at boot, before a second CPU runs.
+    FrameRange span_;
+    Phys* phys_ = nullptr;
+    Count* counts_ = nullptr;
+    Group* groups_ = nullptr;
+};
+
+}  // namespace kidney::mm

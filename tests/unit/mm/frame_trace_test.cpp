@@ -12,6 +12,7 @@
 #include "sim/ram_arena.hpp"
 #include "tests/laws/report.hpp"
 #include "tests/support/std_cpu.hpp"
+#include "tests/unit/mm/memory_machine.hpp"
 
 #include <gtest/gtest.h>
 
@@ -58,7 +59,8 @@ TYPED_TEST(FrameTraces, WhatTheServiceIsAskedCanBeAskedAgain) {
     std::vector<std::uint32_t> words(1U << 15);
     Recorder::trace.start(words);
     sim::RamArena ram(4096, 4096);
-    auto service = std::make_unique<FrameService<Zone<TypeParam>>>();
+    auto service =
+        std::make_unique<FrameService<Zone<TypeParam>, test::MemoryMachine::References>>();
     const std::vector<FrameRange> usable{{FrameNumber(0), 1500}, {FrameNumber(1600), 2400}};
     EarlyFrames early(usable, {});
     ASSERT_TRUE(set_up_frames(*service, early, ram, FrameNumber(4096)));

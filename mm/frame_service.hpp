@@ -88,7 +88,9 @@ public:
     }
 
     /// Errors: no_memory, if many share it.
-    [[nodiscard]] Status retain(FrameNumber frame) noexcept { return counts_.add(frame, *this); }
+    [[nodiscard, gnu::always_inline]] Status retain(FrameNumber frame) noexcept {
+        return counts_.add(frame, *this);
+    }
 
     void release(FrameNumber frame) noexcept {
         if (counts_.remove(frame, *this)) {

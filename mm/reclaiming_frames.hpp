@@ -60,12 +60,11 @@ public:
         return 0;
     }
     /// Error: no_memory, as above.
-    [[nodiscard]] Status retain(FrameNumber frame) noexcept {
-        Status retained = frames_.retain(frame);
-        while (!retained && reclaim(batch) > 0) {
-            retained = frames_.retain(frame);
+    [[nodiscard, gnu::always_inline]] Status retain(FrameNumber frame) noexcept {
+        if (frames_.retain(frame)) [[likely]] {
+            return {};
         }
-        return retained;
+        return retain_reclaimed(frame);
     }
     void release(FrameNumber frame) noexcept { frames_.release(frame); }
     [[nodiscard]] std::uint32_t references(FrameNumber frame) const noexcept {
@@ -78,6 +77,14 @@ private:
         while (reclaim(batch) > 0) {
             if (const Result<FrameNumber> frame = frames_.allocate(zone)) {
                 return frame;
+            }
+        }
+        return fail(Errc::no_memory);
+    }
+    [[gnu::noinline]] Status retain_reclaimed(FrameNumber frame) noexcept {
+        while (reclaim(batch) > 0) {
+            if (frames_.retain(frame)) {
+                return {};
             }
         }
         return fail(Errc::no_memory);

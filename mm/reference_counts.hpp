@@ -53,20 +53,20 @@ public:
     /// The first reference of a frame that nobody else knows yet.
     void begin(FrameNumber frame) noexcept { count(frame).store(1, std::memory_order_relaxed); }
 
-    /// One more. Errors: no_memory; then nothing has changed.
-    [[nodiscard]] Status add(FrameNumber frame, FrameSource auto& frames) noexcept {
+    /// One more. Errors: no_memory; then nothing has changed. A part of its caller: fork() does it
+    /// for every page.
+    [[nodiscard, gnu::always_inline]] Status add(FrameNumber frame,
+                                                 FrameSource auto& frames) noexcept {
         Count& here = count(frame);
         // relaxed: made from an existing reference, which keeps the frame alive.
         std::uint8_t now = here.load(std::memory_order_relaxed);
-        do {
-            while ((now & most_here) == most_here) [[unlikely]] {
-                TRY(take_batch_away(frame, frames));
-                now = here.load(std::memory_order_relaxed);
-            }
-            KIDNEY_INVARIANT(now != 0, "frames: retained a free frame");
-        } while (!here.compare_exchange_strong(now, static_cast<std::uint8_t>(now + 1),
-                                               std::memory_order_relaxed));
-        return {};
+        KIDNEY_INVARIANT(now != 0, "frames: retained a free frame");
+        if ((now & most_here) != most_here &&
+            here.compare_exchange_strong(now, static_cast<std::uint8_t>(now + 1),
+                                         std::memory_order_relaxed)) [[likely]] {
+            return {};
+        }
+        return add_in_competition(frame, frames);
     }
 
     /// One less. True: it was the last, and the frame is the caller's to free.
@@ -133,6 +133,20 @@ private:
         return words[(frame - span_.first) % words_per_page];
     }
 
+    /// The byte is full, or others change it.
+    [[nodiscard, gnu::noinline]] Status add_in_competition(FrameNumber frame,
+                                                           auto& frames) noexcept {
+        Count& here = count(frame);
+        std::uint8_t now = here.load(std::memory_order_relaxed);
+        do {
+            while ((now & most_here) == most_here) {
+                TRY(take_batch_away(frame, frames));
+                now = here.load(std::memory_order_relaxed);
+            }
+        } while (!here.compare_exchange_strong(now, static_cast<std::uint8_t>(now + 1),
+                                               std::memory_order_relaxed));
+        return {};
+    }
     /// Unless somebody else has made room meanwhile.
     [[nodiscard, gnu::noinline]] Status take_batch_away(FrameNumber frame, auto& frames) noexcept
         EXCLUDES(lock_) {

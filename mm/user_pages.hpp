@@ -180,8 +180,8 @@ public:
                     copy = *made;
                 }
                 const FrameNumber frame = Format::frame_of(entries[i]);
-                status = frames_.retain(frame);
-                if (!status) {
+                if (const Status retained = frames_.retain(frame); !retained) [[unlikely]] {
+                    status = retained;
                     return;
                 }
                 hal::PageFlags flags = Format::flags_of(entries[i]);

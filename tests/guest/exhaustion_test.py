@@ -22,7 +22,7 @@ def main() -> int:
     options = parser.parse_args()
     guest.require_qemu()
     result = guest.run(options.tree, f"{PROGRAM} {' '.join(options.kinds)}; echo the shell is here: $?",
-                       "--memory", options.memory, "--smp", options.smp, deadline=1200)
+                       "--memory", options.memory, "--smp", options.smp, deadline=2400)
     lines = result.out.decode("utf-8", "replace").splitlines()
     victims = re.findall(r"out of memory: killed process \d+ \((.*)\), uid (\d+), \d+ KiB",
                          result.log.decode("utf-8", "replace"))

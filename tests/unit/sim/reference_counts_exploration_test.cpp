@@ -39,9 +39,8 @@ struct OnePage {
     }
 };
 
-/// `Start` references, once `Peak`; the CPUs add and remove some, each only what it owns.
-template <std::uint32_t Start, std::uint32_t Peak, int Refusals = 0>
-struct AtTheLimit {
+/// A frame with its first reference, and three CPUs.
+struct SharedFrame {
     static constexpr std::size_t threads = 3;
     static constexpr FrameRange span{FrameNumber(1), 1};
     static constexpr FrameNumber frame{1};
@@ -49,11 +48,19 @@ struct AtTheLimit {
     OnePage pages;
     alignas(16) std::array<std::byte, 128> metadata{};
     Counts counts;
+
+    SharedFrame() {
+        counts.attach(span, metadata, ram);
+        counts.begin(frame);
+    }
+};
+
+/// `Start` references, once `Peak`; the CPUs add and remove some, each only what it owns.
+template <std::uint32_t Start, std::uint32_t Peak, int Refusals = 0>
+struct AtTheLimit : SharedFrame {
     std::array<int, threads> balance{};
 
     AtTheLimit() {
-        counts.attach(span, metadata, ram);
-        counts.begin(frame);
         for (std::uint32_t n = 1; n < Peak; ++n) {
             static_cast<void>(counts.add(frame, pages));
         }
@@ -96,19 +103,10 @@ struct AtTheLimit {
 };
 
 /// Each owns one of the last references: exactly one of them is the last.
-struct LastOnes {
-    static constexpr std::size_t threads = 3;
-    static constexpr FrameRange span{FrameNumber(1), 1};
-    static constexpr FrameNumber frame{1};
-    sim::RamArena ram{2};
-    OnePage pages;
-    alignas(16) std::array<std::byte, 128> metadata{};
-    Counts counts;
+struct LastOnes : SharedFrame {
     int freed = 0;
 
     LastOnes() {
-        counts.attach(span, metadata, ram);
-        counts.begin(frame);
         static_cast<void>(counts.add(frame, pages));
         static_cast<void>(counts.add(frame, pages));
     }

@@ -2,6 +2,7 @@
 /// somebody wakes it. And mistakes seeded into it, which the explorer must find and replay.
 #include "sched/thread.hpp"
 #include "sim/explorer.hpp"
+#include "tests/support/expect_all_pass.hpp"
 #include "tests/support/explored_world.hpp"
 
 #include <gtest/gtest.h>
@@ -100,14 +101,6 @@ struct TwoCpus {
     void on_reschedule() { world.on_reschedule(); }
     void check() { require(saw_flag, "the sleeper slept on"); }
 };
-
-template <class Scenario>
-void expect_all_pass(std::size_t preemptions) {
-    const sim::Exploration all = sim::explore<Scenario>({.preemptions = preemptions});
-    EXPECT_TRUE(all.passed()) << all.failure << "; schedule " << all.schedule;
-    std::cout << "             " << all.schedules << " schedules, at most " << preemptions
-              << " preemptions\n";
-}
 
 template <class Scenario>
 void expect_lost_wake_up() {

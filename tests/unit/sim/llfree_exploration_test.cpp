@@ -1,10 +1,10 @@
 /// LLFree: two CPUs, every interleaving of their atomic operations up to a number of preemptions.
 #include "mm/frames/llfree.hpp"
 #include "sim/explorer.hpp"
+#include "tests/support/expect_all_pass.hpp"
 
 #include <gtest/gtest.h>
 
-#include <iostream>
 #include <optional>
 #include <vector>
 
@@ -96,26 +96,17 @@ struct PairOfRegions : Contest {
     }
 };
 
-template <class Scenario>
-void expect_all_pass(std::size_t preemptions) {
-    const sim::Exploration all = sim::explore<Scenario>({.preemptions = preemptions});
-    EXPECT_TRUE(all.passed()) << all.failure << "; schedule " << all.schedule;
-    testing::Test::RecordProperty("schedules", static_cast<int>(all.schedules));
-    std::cout << "             " << all.schedules << " schedules, at most " << preemptions
-              << " preemptions\n";
-}
-
 TEST(LlFreeExploration, TheLastFrameGoesToOne) {
-    expect_all_pass<LastFrame>(2);
+    test::expect_all_pass<LastFrame>(2);
 }
 TEST(LlFreeExploration, AHalfAndTheWhole) {
-    expect_all_pass<HalfAndWhole>(2);
+    test::expect_all_pass<HalfAndWhole>(2);
 }
 TEST(LlFreeExploration, WhatComesBackIsFound) {
-    expect_all_pass<TakeAndGiveBack>(2);
+    test::expect_all_pass<TakeAndGiveBack>(2);
 }
 TEST(LlFreeExploration, AFrameAndAPairOfRegions) {
-    expect_all_pass<PairOfRegions>(2);
+    test::expect_all_pass<PairOfRegions>(2);
 }
 
 }  // namespace

@@ -4,12 +4,12 @@
 #include "fs/vfs/vfs.hpp"
 #include "sched/sync/mutex.hpp"
 #include "sim/explorer.hpp"
+#include "tests/support/expect_all_pass.hpp"
 #include "tests/support/explored_threads.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>
 
-#include <iostream>
 #include <optional>
 
 namespace kidney::test {
@@ -168,30 +168,23 @@ struct Circle : Tree {
     void check() { require(first.has_value() != second.has_value(), "a circle of directories"); }
 };
 
-template <class Scenario>
-void expect_all_pass() {
-    const sim::Exploration all = sim::explore<Scenario>({.preemptions = 1});
-    EXPECT_TRUE(all.passed()) << all.failure << "; schedule " << all.schedule;
-    std::cout << "             " << all.schedules << " schedules, at most 1 preemption\n";
-}
-
 TEST(NamesExploration, StickyBit) {
-    expect_all_pass<StickyBit>();
+    expect_all_pass<StickyBit>(1);
 }
 TEST(NamesExploration, StickyBitOfTheReplaced) {
-    expect_all_pass<StickyBitOfTheReplaced>();
+    expect_all_pass<StickyBitOfTheReplaced>(1);
 }
 TEST(NamesExploration, NoReplace) {
-    expect_all_pass<NoReplace>();
+    expect_all_pass<NoReplace>(1);
 }
 TEST(NamesExploration, MountPointIsRemoved) {
-    expect_all_pass<MountPoint<false>>();
+    expect_all_pass<MountPoint<false>>(1);
 }
 TEST(NamesExploration, MountPointIsReplaced) {
-    expect_all_pass<MountPoint<true>>();
+    expect_all_pass<MountPoint<true>>(1);
 }
 TEST(NamesExploration, Circle) {
-    expect_all_pass<Circle>();
+    expect_all_pass<Circle>(1);
 }
 
 }  // namespace

@@ -4,12 +4,11 @@
 #include "sched/sync/mutex.hpp"
 #include "sched/sync/wait_queue.hpp"
 #include "sim/explorer.hpp"
+#include "tests/support/expect_all_pass.hpp"
 #include "tests/support/explored_threads.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>
-
-#include <iostream>
 
 namespace kidney::test {
 namespace {
@@ -70,21 +69,14 @@ struct TwoReaders {
     }
 };
 
-template <class Scenario>
-void expect_all_pass() {
-    const sim::Exploration all = sim::explore<Scenario>({.preemptions = 2});
-    EXPECT_TRUE(all.passed()) << all.failure << "; schedule " << all.schedule;
-    std::cout << "             " << all.schedules << " schedules, at most 2 preemptions\n";
-}
-
 TEST(PageCacheExploration, OneFillForTwoReaders) {
-    expect_all_pass<TwoReaders<0>>();
+    expect_all_pass<TwoReaders<0>>(2);
 }
 TEST(PageCacheExploration, AFailedFillWakesTheOther) {
-    expect_all_pass<TwoReaders<1>>();
+    expect_all_pass<TwoReaders<1>>(2);
 }
 TEST(PageCacheExploration, BothFillsFail) {
-    expect_all_pass<TwoReaders<2>>();
+    expect_all_pass<TwoReaders<2>>(2);
 }
 
 }  // namespace

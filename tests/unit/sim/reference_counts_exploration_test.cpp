@@ -4,12 +4,12 @@
 #include "sched/sync/spin_lock.hpp"
 #include "sim/explorer.hpp"
 #include "sim/ram_arena.hpp"
+#include "tests/support/expect_all_pass.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstdint>
-#include <iostream>
 
 namespace kidney::test {
 namespace {
@@ -114,30 +114,23 @@ struct LastOnes : SharedFrame {
     void check() { require(freed == 1 && counts.of(frame) == 0, "freed once"); }
 };
 
-template <class Scenario>
-void expect_all_pass() {
-    const sim::Exploration all = sim::explore<Scenario>({.preemptions = 2});
-    EXPECT_TRUE(all.passed()) << all.failure << "; schedule " << all.schedule;
-    std::cout << "             " << all.schedules << " schedules, at most 2 preemptions\n";
-}
-
 TEST(ReferenceCountsExploration, ABatchIsTakenAway) {
     OnePage::times_taken = 0;
-    expect_all_pass<AtTheLimit<127, 127>>();
-    expect_all_pass<AtTheLimit<191, 191>>();
+    expect_all_pass<AtTheLimit<127, 127>>(2);
+    expect_all_pass<AtTheLimit<191, 191>>(2);
     EXPECT_GT(OnePage::times_taken, 0);
 }
 TEST(ReferenceCountsExploration, ABatchIsTakenAwayOrRefused) {
-    expect_all_pass<AtTheLimit<127, 127, 1>>();
+    expect_all_pass<AtTheLimit<127, 127, 1>>(2);
 }
 // Coming down, a batch comes back whenever none is here: below 128 one of two, below 64 the last.
 TEST(ReferenceCountsExploration, ABatchComesBack) {
-    expect_all_pass<AtTheLimit<64, 400>>();
-    expect_all_pass<AtTheLimit<65, 400>>();
-    expect_all_pass<AtTheLimit<128, 400>>();
+    expect_all_pass<AtTheLimit<64, 400>>(2);
+    expect_all_pass<AtTheLimit<65, 400>>(2);
+    expect_all_pass<AtTheLimit<128, 400>>(2);
 }
 TEST(ReferenceCountsExploration, TheLastOneFreesTheFrame) {
-    expect_all_pass<LastOnes>();
+    expect_all_pass<LastOnes>(2);
 }
 
 }  // namespace

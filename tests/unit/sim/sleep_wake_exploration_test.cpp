@@ -6,6 +6,7 @@
 #include "sched/sync/spin_lock.hpp"
 #include "sched/sync/wait_queue.hpp"
 #include "sim/explorer.hpp"
+#include "tests/support/expect_all_pass.hpp"
 #include "tests/support/explored_threads.hpp"
 
 #include <gtest/gtest.h>
@@ -151,15 +152,6 @@ struct SemaphoreCounts {
         require(!semaphore.try_acquire(), "a permit was invented");
     }
 };
-
-template <class Scenario>
-void expect_all_pass(std::size_t preemptions) {
-    const sim::Exploration all = sim::explore<Scenario>({.preemptions = preemptions});
-    EXPECT_TRUE(all.passed()) << all.failure << "; schedule " << all.schedule;
-    testing::Test::RecordProperty("schedules", static_cast<int>(all.schedules));
-    std::cout << "             " << all.schedules << " schedules, at most " << preemptions
-              << " preemptions\n";
-}
 
 using Good = ExploredThreads<>;
 

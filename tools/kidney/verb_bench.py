@@ -24,6 +24,8 @@ def parse(arguments):
     parser = Arguments("bench", "Runs the benchmarks: all host suites, one by name, or `guest`.")
     parser.add_argument("name", nargs="?", help="a suite (mm_frames, sched_policy, ...), or guest: the system calls in the kernel")
     parser.add_argument("--filter", metavar="REGEX", help="only benchmarks whose name matches")
+    parser.add_argument("--32-bit", action="store_true", dest="is_32_bit",
+                        help="as 32-bit programs, like the kernel; in QEMU's emulator where this machine runs none")
     parser.add_argument("--quick", action="store_true", help="short runs: rough figures")
     return parser.parse_args(arguments)
 
@@ -35,9 +37,19 @@ def suites():
     return {name.removesuffix("_bench"): os.path.join("bench", name) for name in programs}
 
 
-def run_suite(name, program, options):
+def emulator(tree):
+    """What a program of this tree has to be given to: nothing, or QEMU's emulator of a 32-bit processor."""
+    try:
+        # An empty program, from CMake.
+        runs_here = subprocess.run([os.path.join(tree, "can_run")]).returncode == 0
+    except OSError:
+        runs_here = False
+    return [] if runs_here else ["qemu-i386"]
+
+
+def run_suite(name, command, build_name, options):
     report = os.path.join(OUTPUT, f"{name}.json")
-    command = [program, f"--benchmark_out={report}", "--benchmark_out_format=json", "--benchmark_format=console",
+    command = [*command, f"--benchmark_out={report}", "--benchmark_out_format=json", "--benchmark_format=console",
                "--benchmark_repetitions=3", "--benchmark_enable_random_interleaving=true",
                "--benchmark_report_aggregates_only=false", f"--benchmark_min_time={0.02 if options.quick else 0.2}"]
     if options.filter:
@@ -48,16 +60,16 @@ def run_suite(name, program, options):
         raise Failure(f"the suite {name} failed:\n{result.stdout.strip()}")
     with open(report, encoding="utf-8") as file:
         content = json.load(file)
-    return rows_of(content["benchmarks"]), machine(content["context"])
+    return rows_of(content["benchmarks"]), machine(content["context"], build_name)
 
 
-def machine(context):
+def machine(context, build_name):
     """What a figure depends on beside the code: {commit, build, machine, load}, from what the suite wrote down."""
     git = lambda *arguments: subprocess.run(["git", "-C", ROOT, *arguments], stdout=subprocess.PIPE, text=True).stdout.strip()
     model = "unknown processor"
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), model)
-    return {"commit": git("describe", "--always", "--dirty"), "build": "host-release, 64-bit",
+    return {"commit": git("describe", "--always", "--dirty"), "build": build_name,
             "machine": f"{context['num_cpus']} x {model}, {context['mhz_per_cpu']} MHz",
             "load": "/".join(f"{value:.1f}" for value in context.get("load_avg", [])) or "unknown", "date": context["date"]}
 
@@ -195,10 +207,13 @@ def main(arguments):
         chosen = {name: program for name, program in suites().items() if options.name in (None, name)}
         if not chosen:
             raise Failure(f"no suite '{options.name}'. The suites are: {', '.join(suites())}, guest", 2)
-        tree = build.build("host-release", [os.path.basename(program) for program in chosen.values()])
+        preset = "host-i686-release" if options.is_32_bit else "host-release"
+        tree = build.build(preset, [os.path.basename(program) for program in chosen.values()])
+        prefix = emulator(tree) if options.is_32_bit else []
+        build_name = f"{preset}, {32 if options.is_32_bit else 64}-bit{', emulated by QEMU' if prefix else ''}"
         results, machines = {}, {}
         for name, program in chosen.items():
-            rows, machines[name] = run_suite(name, os.path.join(tree, program), options)
+            rows, machines[name] = run_suite(name, [*prefix, os.path.join(tree, program)], build_name, options)
             if rows:
                 results[name] = rows
                 table(name, rows, machines[name])

@@ -28,6 +28,14 @@ FAULTS = """(() => {
 })()"""
 
 
+# What is written, without the listings.
+WORDS = """(() => {
+  const copy = document.querySelector("article").cloneNode(true);
+  for (const listing of copy.querySelectorAll("pre")) listing.remove();
+  return copy.textContent;
+})()"""
+
+
 class Page(html.parser.HTMLParser):
     def __init__(self, path):
         super().__init__()
@@ -98,7 +106,7 @@ class InABrowser(unittest.TestCase):
                         found.append(f"{where}: wider than the window")
                     found += [f"{where}: {fault}" for fault in browser.ask(FAULTS) + browser.complaints()]
                     # A stray mark means that something was not understood.
-                    text = browser.ask("document.querySelector('article').innerText")
+                    text = browser.ask(WORDS)
                     found += [f"{where}: shows {mark}" for mark in ("[code:", "](", "--8<--") if mark in text and "source" not in where]
         self.assertEqual(found, [])
 

@@ -64,6 +64,7 @@ class Mistakes(unittest.TestCase):
 
     def test_options_that_contradict_each_other(self):
         self.expect(["run", "--bochs", "--exec", "true"], "--exec", "Bochs")
+        self.expect(["run", "--bochs-debugger", "--timeout", "9"], "--timeout")
         self.expect(["run", "--gdb", "--gdb-server", "1234"], "--gdb-server")
         self.expect(["run", "--gdb", "--exec", "true"], "--exec")
         self.expect(["run", "--linux", "--save", "disk"], "--linux", "--exec")

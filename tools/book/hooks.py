@@ -1,6 +1,6 @@
 """What MkDocs is told about this project: which files are pages, and what in them is made from the sources.
 
-A line that is nothing but `[code: what](file)` becomes the definition of `what` in that file; a block ```dot becomes a
+A line that is nothing but `[code: what](file)` (in a list: indented by four) becomes the definition of `what` in that file; a block ```dot becomes a
 picture; a link to a file that is no page leads to a page with that file. Elsewhere these are a link, a text and a link.
 """
 import os
@@ -8,6 +8,7 @@ import posixpath
 import re
 import shutil
 import sys
+import textwrap
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -25,9 +26,9 @@ MADE = os.path.join(ROOT, "build", "book", "made")
 API = os.path.join(ROOT, "build", "book", "api")
 
 LINK = re.compile(r"(?<!\\)(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
-CODE_LINE = re.compile(r"^\[code: (.+?)\]\((\S+)\)$", re.M)
+CODE_LINE = re.compile(r"^( *)\[code: (.+?)\]\((\S+)\)$", re.M)
 DOT = re.compile(r"^```dot\n(.*?)^```$", re.M | re.S)
-FENCE = re.compile(r"^(```|~~~)")
+FENCE = re.compile(r" *(```|~~~)")
 # No pages: what students get filled in, and what is shown on another page.
 NO_PAGES = re.compile(r"^course/[^/]+/(skeleton|reference)/|^\.")
 
@@ -123,11 +124,12 @@ def on_page_markdown(markdown, page, config, files):
     folder = posixpath.dirname(path)
 
     def code(match):
-        linked = posixpath.normpath(posixpath.join(folder, match.group(2)))
+        margin, begins, target = match.groups()  # a list goes on after an indented one
+        linked = posixpath.normpath(posixpath.join(folder, target))
         with open(os.path.join(ROOT, linked), encoding="utf-8") as file:
-            text, line = source_code.piece(file.read(), match.group(1), linked)
-        return (f"```{source_code.language(linked)}\n{text}\n```\n\n"
-                f"[{linked}]({match.group(2)}), from line {line}\n{{ .from }}")
+            text, line = source_code.piece(file.read(), begins, linked)
+        return textwrap.indent(f"```{source_code.language(linked)}\n{text}\n```\n\n"
+                               f"[{linked}]({target}), from line {line}\n{{ .from }}", margin)
 
     def link(match):
         target = match.group(2)

@@ -10,7 +10,7 @@ class NotFound(Exception):
 
 def piece(text, begins, path):
     """The definition that begins on the line that contains `begins`, with the comment and the template head above it,
-    to the brace or semicolon that ends it."""
+    to the brace or semicolon that ends it; in assembly, to a blank line."""
     lines = text.splitlines()
     at = next((n for n, line in enumerate(lines) if begins in line and not COMMENT.match(line)), None)
     if at is None:
@@ -20,6 +20,10 @@ def piece(text, begins, path):
         first -= 1
     depth, last = 0, at
     for last in range(at, len(lines)):
+        if path.endswith(".S"):
+            if last + 1 == len(lines) or not lines[last + 1].strip():
+                break
+            continue
         # Braces in texts and characters would be counted; the tree has none in what is shown.
         depth += sum(lines[last].count(c) for c in "{(") - sum(lines[last].count(c) for c in "})")
         if depth == 0 and re.search(r"[;}]\s*(//.*)?$", lines[last]):

@@ -2,7 +2,8 @@
 that keeps to the manuals where QEMU is lenient. Slow: a boot takes tens of seconds.
 
 Bochs has no fw_cfg; words for the kernel go into a copy of the boot image. Its COM1 is a pseudo-terminal here,
-which is joined to our terminal. Without a display the screen is kept by its VNC server.
+which is joined to our terminal. Without a display the screen is kept by its VNC server. Debian's Bochs is always in its
+debugger: it is told to go on, unless --bochs-debugger wants it; then the terminal is the debugger's.
 """
 import errno
 import os
@@ -10,6 +11,7 @@ import pty
 import re
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import termios
@@ -36,6 +38,7 @@ ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
 ata1-master: type=cdrom, path={iso}, status=inserted
 boot: cdrom
 com1: enabled=1, mode=term, dev={console}
+magic_break: enabled={magic_break}
 log: {log}
 panic: action=fatal
 error: action=report
@@ -127,6 +130,39 @@ def join_terminal(process, console, log, timeout):
     return True
 
 
+def write_symbols(tree, path):
+    """The kernel's functions, for the debugger: a line each, "address name"."""
+    names = subprocess.run(["llvm-nm-19", "--defined-only", os.path.join(tree, "kernel", "kernel.elf")],
+                           stdout=subprocess.PIPE, text=True, check=True).stdout
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(f"{address} {name}\n" for address, kind, name in map(str.split, names.splitlines()) if kind in "tT")
+
+
+def write_console(process, console, log):
+    """Writes what the guest says to its log until Bochs ends."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(console, selectors.EVENT_READ)
+        while process.poll() is None:
+            for _ in selector.select(0.2):
+                log.write(os.read(console, 4096))
+                log.flush()
+
+
+def debug(options, tree, folder, command, environment, console, log_path):
+    """Bochs' debugger in our terminal; the console only speaks, into its log."""
+    write_symbols(tree, os.path.join(folder, "symbols"))
+    say(f"the console is in {os.path.relpath(log_path)}; `c` goes on, Ctrl-C stops, `help` lists commands, `quit` leaves")
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the debugger's
+    process = subprocess.Popen(command, env=environment)
+    try:
+        with open(log_path, "wb") as log:
+            write_console(process, console, log)
+    finally:
+        process.kill()
+        process.wait()
+    return 0
+
+
 def run(options, tree, folder):
     master, slave = pty.openpty()
     tty.setraw(slave)
@@ -137,11 +173,13 @@ def run(options, tree, folder):
         file.write(CONFIG.format(
             display=display(options.gui), memory=options.memory, smp=options.smp, vga_bios=vga_bios(),
             disk=whole_cylinders(options, tree, folder), iso=boot_image(options, tree, folder),
-            console=os.ttyname(slave), log=bochs_log))
+            console=os.ttyname(slave), log=bochs_log, magic_break=int(options.bochs_debugger)))
     commands = os.path.join(folder, "debugger")
     with open(commands, "w", encoding="ascii") as file:
-        file.write("c\n")  # Debian's Bochs starts in its debugger
+        file.write(f'ldsym global "{folder}/symbols"\n' if options.bochs_debugger else "c\n")
     environment = {key: value for key, value in os.environ.items() if key != "DISPLAY" or options.gui}
+    if options.bochs_debugger:
+        return debug(options, tree, folder, ["bochs", "-q", "-f", config, "-rc", commands], environment, master, log_path)
     say("booting in Bochs (this takes a while; Ctrl-A X ends it)")
     saved = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
     with open(os.path.join(folder, "bochs.out"), "wb") as output:

@@ -45,12 +45,14 @@ def parse(arguments):
         help="write what the frame allocator is asked (compressed if FILE ends in .gz), for ./kidney lab frames --trace")
     add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
     add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
+    add("--bochs-debugger", action="store_true", help="boot in Bochs, with its debugger in this terminal")
     add("--linux", action="store_true", help="boot Debian's i386 Linux with the same root file system, to compare with")
     add("--gdb", action="store_true", help="stop at the kernel's entry, in GDB")
     add("--gdb-server", metavar="PORT", type=integer_between(1, 65535),
         help="wait at the first instruction for a GDB to come to this port")
     add("--tree", metavar="DIR", help="boot the images of this build tree as they are")
     options = parser.parse_args(arguments)
+    options.bochs |= options.bochs_debugger
     for folder in options.root:
         if not os.path.isdir(folder):
             parser.error(f"--root {folder}: not a directory")
@@ -61,6 +63,8 @@ def parse(arguments):
         parser.error("--exec needs QEMU: Bochs has no way to hand the command to the kernel")
     if options.bochs and (options.gdb or options.gdb_server or options.disk or options.save):
         parser.error("--bochs runs alone: not together with --gdb, --gdb-server, --disk or --save")
+    if options.bochs_debugger and options.timeout:
+        parser.error("--bochs-debugger takes as long as you like: not together with --timeout")
     if options.linux and (options.bochs or options.gdb or options.gdb_server or options.disk or options.save
                           or options.settings or options.release):
         parser.error("--linux goes with --exec, --root, --smp, --memory, --append, --timeout, --log, --gui and --tree")

@@ -23,6 +23,11 @@ inline void hlt() noexcept {
 inline void pause() noexcept {
     asm volatile("pause" ::: "memory");
 }
+/// Stops in the debugger of Bochs (`./kidney run --bochs-debugger`); anywhere else it does nothing:
+/// it exchanges a register with itself.
+inline void bochs_break() noexcept {
+    asm volatile("xchgw %%bx, %%bx" ::: "memory");
+}
 [[nodiscard]] inline std::uint32_t read_eflags() noexcept {
     std::uint32_t flags;
     asm volatile("pushfl; popl %0" : "=r"(flags)::"memory");

@@ -42,15 +42,17 @@ def picture(lines):
              f'viewBox="0 0 {width} {height}" role="img">',
              "<title>KidneyOS booting to a shell</title>",
              f'<rect width="{width}" height="{height}" rx="8" fill="#14181d"/>',
-             '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14" fill="#d5dbe1" '
-             'xml:space="preserve">']
+             '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14" '
+             'fill="#d5dbe1">']
     for number, line in enumerate(lines):
         colour = ""
         if re.match(r"\[ *\d+\.\d+\]", line):
             colour = ' fill="#7f8b97"'
         elif re.match(r"kidney:.*[#$] ", line):
             colour = ' fill="#9fd18b"'
-        parts.append(f'<text x="{MARGIN}" y="{MARGIN + LINE * (number + 1) - 5}"{colour}>{html.escape(line)}</text>')
+        # Browsers fold spaces in a picture; these they keep.
+        text = html.escape(line).replace(" ", "\u00a0")
+        parts.append(f'<text x="{MARGIN}" y="{MARGIN + LINE * (number + 1) - 5}"{colour}>{text}</text>')
     return "\n".join([*parts, "</g>", "</svg>", ""])
 
 

@@ -29,7 +29,7 @@ def session(tree, log):
 
         answer("info symbol $eip", "boot_entry")
         answer("kidney cpus", "CPU 0: boot_entry")
-        answer("help kidney page", "translates")
+        answer("help kidney pagetable", "translates")
         answer("break kernel_entry", r"Breakpoint \d+ at .*kernel/main.cpp")
         answer("continue", r"Breakpoint \d+, kernel_entry ")
         answer("backtrace", r"#0 +kernel_entry ")
@@ -38,6 +38,17 @@ def session(tree, log):
         console.send_until("\x03", r"SIGINT")
         answer("kidney cpus", r"CPU 0: .+")
         answer("backtrace", r"#0 ")  # the kernel, or the shell's own code
+        # Of the kernel's own things, each says what only the right one would.
+        answer("kidney threads", r" 1 +- waiting .* init ")
+        answer("kidney bt 1", r"#3 .*wait_for_child at .*kernel/process/wait.cpp:\d+")
+        answer("kidney bt 4711", r"there is no process 4711")
+        answer("kidney runqueue", r"CPU 0: runs \S+.* queued, \d+ switches, policy kidney::sched::")
+        answer("kidney locks", r"no lock is held|rank \d+")
+        answer("kidney frames", r"policy kidney::mm::\w+, \d{4,} frames")
+        answer("kidney vmas 1", r"08048000-\w+ r--p .* file")
+        answer("kidney pagetable &kidney::kernel::kernel_objects", r"physical 0x00\w+")
+        answer("kidney pagetable 0", r"not present")
+        answer("kidney log 3", r"init: running /sbin/init as process 1")
         console.expect(GDB)
         console.send("quit\n")
         return console.wait()

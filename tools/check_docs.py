@@ -2,7 +2,7 @@
 """Checks the documents: links lead somewhere, and commands in ```sh blocks are commands that exist.
 
 A line of an sh block is understood if it starts with ./kidney (its options are parsed by the real parsers), with
-cmake (presets and targets must exist), or with a program that Debian has. What follows `#` is a comment.
+cmake (presets and targets must exist), with scripts/run-container.bash and any of these, or with a program of a list. What follows `#` is a comment.
 """
 import json
 import os
@@ -16,7 +16,8 @@ from project_files import project_files  # noqa: E402
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"`((?:include|arch|mm|sched|fs|drivers|kernel|sim|tests|bench|user|tools|docs|cmake)/[\w./-]*\w/?)`")
-OTHER_PROGRAMS = {"cd", "git", "clang-format-19", "sudo", "echo", "build", "python3", "ctest", "clang++-19", "export"}
+OTHER_PROGRAMS = {"cd", "git", "clang-format-19", "sudo", "echo", "build", "python3", "ctest", "clang++-19", "export", "source",
+                  "apt-get", "dnf", "pacman", "zypper", "nix", "direnv", "wsl", "docker", "dpkg"}
 
 
 def documents():
@@ -99,6 +100,20 @@ def cmake_problem(words):
     return None
 
 
+def command_problem(words):
+    if words[0] == "./kidney":
+        return kidney_problem(words)
+    if words[0] in ("cmake", "ctest"):
+        return cmake_problem(words)
+    if words[0] == "scripts/run-container.bash" and words[-1] != words[0] and not words[1].startswith("-"):
+        return command_problem(words[1:])  # which it runs
+    if words[0].startswith(("tools/", "scripts/")):
+        return None if os.path.exists(os.path.join(ROOT, words[0])) else f"{words[0]} does not exist"
+    if words[0].split("/")[0] not in OTHER_PROGRAMS:
+        return f"do not know the command {words[0]}"
+    return None
+
+
 def check_commands(text):
     inside = False
     for number, line in enumerate(text.splitlines(), 1):
@@ -112,15 +127,7 @@ def check_commands(text):
         except ValueError as failure:
             yield number, f"not a shell command: {failure}"
             continue
-        problem = None
-        if words[0] == "./kidney":
-            problem = kidney_problem(words)
-        elif words[0] in ("cmake", "ctest"):
-            problem = cmake_problem(words)
-        elif words[0].startswith("tools/"):
-            problem = None if os.path.exists(os.path.join(ROOT, words[0])) else f"{words[0]} does not exist"
-        elif words[0].split("/")[0] not in OTHER_PROGRAMS:
-            problem = f"do not know the command {words[0]}"
+        problem = command_problem(words)
         if problem:
             yield number, f"`{line.strip()}`: {problem}"
 

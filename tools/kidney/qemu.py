@@ -6,10 +6,14 @@
   COM4   with --linux only: the status of init
   fw_cfg opt/kidney/append, opt/kidney/exec: words for the kernel, so the ISO need not be made again
   0xf4   isa-debug-exit: how the kernel leaves after a panic or a self-test
+
+    python3 tools/kidney/qemu.py TREE     the command that boots a build tree, for a QEMU elsewhere
 """
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 
 # Exit codes of QEMU after a write of V to isa-debug-exit are 2 V + 1.
 EXIT_PANIC = 2 * 0x2A + 1
@@ -84,3 +88,14 @@ def word(folder, name, text):
     with open(path, "wb") as file:
         file.write(os.fsencode(text))
     return ["-fw_cfg", f"name=opt/kidney/{name},file={escape(path)}"]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    iso, root = (os.path.join(sys.argv[1], name) for name in ("kidney.iso", "root.ext2"))
+    print(shlex.join([*machine(iso, 256, 1, may_restart=True), *disk(0, root, snapshot=True), "-serial", "mon:stdio"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -76,7 +76,8 @@ def ctest_command(tree, preset, labels):
     command = ["ctest", "--test-dir", tree, "--output-on-failure", "--no-tests=ignore",
                "-j", str(len(os.sched_getaffinity(0))), "--output-junit", os.path.join(JUNIT, f"{preset}.xml")]
     if labels:
-        command += ["-L", "^(" + "|".join(re.escape(label) for label in labels) + ")$"]
+        # Tests that are for the configuration `named` run when their label is named, and never else.
+        command += ["-C", "named", "-L", "^(" + "|".join(re.escape(label) for label in labels) + ")$"]
     return command
 
 

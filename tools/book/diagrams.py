@@ -3,9 +3,11 @@ import html
 import re
 import subprocess
 
-# What a picture needs so that it can stand in any page.
-COMMON = ["-Gbgcolor=transparent", "-Gfontname=sans-serif", "-Nfontname=sans-serif", "-Efontname=sans-serif",
-          "-Nshape=box", "-Nstyle=rounded", "-Nfontsize=11", "-Efontsize=10", "-Gfontsize=11"]
+# What a picture needs so that it can stand in any page; its own settings come later and win.
+COMMON = """graph [bgcolor=transparent, fontname="sans-serif", fontsize=11]
+node [fontname="sans-serif", shape=box, style=rounded, fontsize=11]
+edge [fontname="sans-serif", fontsize=10]
+"""
 
 
 def figure(text):
@@ -13,7 +15,8 @@ def figure(text):
     match = re.match(r"//\s*(.+)\n", text)
     if not match:
         raise ValueError("a diagram begins with a line that says what it shows: // ...")
-    result = subprocess.run(["dot", "-Tsvg", *COMMON], input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    result = subprocess.run(["dot", "-Tsvg"], input=text.replace("{", "{\n" + COMMON, 1), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
     if result.returncode != 0:
         raise ValueError(f"dot: {result.stderr.strip()}")
     svg = result.stdout[result.stdout.index("<svg"):]

@@ -12,8 +12,7 @@ namespace kidney::hal {
 ///   V1 after activate(root) user addresses translate through the tables at `root`
 ///   V2 after invalidate(range) this CPU uses no stale translation for it
 ///   V3 shoot_down(cpus, range) returns when no CPU of the set, which may contain the caller's,
-///   uses
-///      a stale translation for the range
+///      uses a stale translation for the range
 /// shoot_down() waits for other CPUs: interrupts must be on or the others must not be waiting for
 /// us; the model answers incoming requests while it waits, so two CPUs may shoot at each other.
 template <class M>

@@ -1,7 +1,8 @@
 """What MkDocs is told about this project: which files are pages, and what in them is made from the sources.
 
 A line that is nothing but `[code: what](file)` (in a list: indented by four) becomes the definition of `what` in that file; a block ```dot becomes a
-picture; a link to a file that is no page leads to a page with that file. Elsewhere these are a link, a text and a link.
+picture; `[table: name](file)` becomes a table made from the sources (tables.py); a link to a file that is no page leads to
+a page with that file. Elsewhere these are links and a text.
 """
 import os
 import posixpath
@@ -20,6 +21,7 @@ import api  # noqa: E402
 import diagrams  # noqa: E402
 import generated  # noqa: E402
 import source_code  # noqa: E402
+import tables  # noqa: E402
 from project_files import project_files  # noqa: E402
 
 MADE = os.path.join(ROOT, "build", "book", "made")
@@ -27,6 +29,7 @@ API = os.path.join(ROOT, "build", "book", "api")
 
 LINK = re.compile(r"(?<!\\)(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 CODE_LINE = re.compile(r"^( *)\[code: (.+?)\]\((\S+)\)$", re.M)
+TABLE_LINE = re.compile(r"^\[table: (\w+)\]\(\S+\)$", re.M)
 DOT = re.compile(r"^```dot\n(.*?)^```$", re.M | re.S)
 FENCE = re.compile(r" *(```|~~~)")
 # No pages: what students get filled in, and what is shown on another page.
@@ -50,6 +53,15 @@ def links(text):
                 if not is_outside(match.group(2)):
                     yield at + match.start(2), at + match.end(2), match.group(2)
         at += len(line)
+
+
+def with_tables(text, folder):
+    """The page with its tables, whose links begin at the root."""
+    def table(match):
+        made = tables.TABLES[match.group(1)](ROOT)
+        return LINK.sub(lambda link: link.group(1) + posixpath.relpath(link.group(2), folder or ".") + (link.group(3) or "") + ")",
+                        made)
+    return TABLE_LINE.sub(table, text)
 
 
 def on_config(config):
@@ -88,7 +100,7 @@ def on_files(files, config):
         if not path.endswith(".md"):
             continue
         with open(page.abs_src_path, encoding="utf-8") as file:
-            text = file.read()
+            text = with_tables(file.read(), posixpath.dirname(path))
         for _, _, target in links(text):
             linked = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
             full = os.path.join(ROOT, linked)
@@ -142,6 +154,7 @@ def on_page_markdown(markdown, page, config, files):
                 return f"{match.group(1)}{relative}{match.group(3) or ''}{match.group(4)}"
         return match.group(0)
 
+    markdown = with_tables(markdown, folder)
     markdown = CODE_LINE.sub(code, markdown)
     markdown = DOT.sub(lambda match: diagrams.figure(match.group(1)), markdown)
     # Links outside code blocks only.

@@ -1,0 +1,51 @@
+"""Tables that a page asks for by `[table: name](file)`: made from the sources, as Markdown; links are from the root."""
+import json
+import os
+import re
+import subprocess
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def first_sentence(text):
+    """Of the comment at the top of a header."""
+    comment = " ".join(line[3:].strip() for line in text.splitlines()[:12] if line.startswith("///"))
+    return re.match(r".*?\.(?=\s|$)", comment).group(0)
+
+
+def policies(root):
+    """Every policy by slot, from the lines of the policies.cmake files."""
+    slots = json.loads(subprocess.run(["cmake", "-P", os.path.join(root, "cmake", "list_policies.cmake")],
+                                      stdout=subprocess.PIPE, text=True, check=True).stdout)
+    headers = {}
+    for path in ("arch/i686", "mm", "sched", "fs"):
+        if os.path.exists(os.path.join(root, path, "policies.cmake")):
+            for slot, name, header in re.findall(r"^kidney_policy\((\w+) (\w+) (\S+)", read(root, f"{path}/policies.cmake"), re.M):
+                headers[slot, name] = header
+    made = []
+    for variable, slot in slots.items():
+        made += [f"**{slot['slot']}**, `--set {variable}=...`", "", "| policy | idea |", "| --- | --- |"]
+        for name in slot["values"]:
+            header = headers.get((slot["slot"], name), f"arch/i686/mm/{name}.hpp")
+            default = " (default)" if name == slot["default"] else ""
+            made.append(f"| [`{name}`]({header}){default} | {first_sentence(read(root, header))} |")
+        made.append("")
+    return "\n".join(made)
+
+
+def gdb_commands(root):
+    """The commands for GDB, from their descriptions: "kidney bt PID (or ...): what it shows", or just that."""
+    text = read(root, "tools/gdb/commands.py")
+    rows = ["| command | what it shows |", "| --- | --- |"]
+    for about, name in re.findall(r'class \w+\(gdb\.Command\):\n    """(.*?)"""\n.*?super\(\).__init__\("(kidney [\w ]*)"', text, re.S):
+        use = name
+        if about.startswith("kidney "):
+            use, about = about.split(": ", 1)
+        rows.append(f"| `{use}` | {about[0].upper()}{about[1:]} |")
+    return "\n".join(rows)
+
+
+TABLES = {"policies": policies, "gdb": gdb_commands}

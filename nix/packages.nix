@@ -15,6 +15,7 @@ in
   "ninja-build" = pkgs.ninja;
   "grub-common" = pkgs.grub2;
   "grub-pc-bin" = cross.grub2; # GRUB for BIOS machines
+  "grub-pc-bin:i386" = cross.grub2;
   "xorriso" = pkgs.xorriso;
   "mtools" = pkgs.mtools;
   "e2fsprogs" = pkgs.e2fsprogs;
@@ -30,6 +31,7 @@ in
   "vgabios" = pkgs.bochs;
   "qemu-system-gui" = pkgs.qemu;
   "gdb" = pkgs.gdb;
+  "gdb-multiarch" = pkgs.gdb;
   "libbenchmark-dev" = pkgs.gbenchmark;
   "libbenchmark-dev:i386" = null;
   "busybox-static:i386" = cross.pkgsStatic.busybox;

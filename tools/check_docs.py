@@ -65,6 +65,8 @@ def presets():
 def kidney_problem(words):
     import importlib
     import main as front_door
+    if words[1:2] == ["--build"]:
+        words = words[:1] + words[3:]
     if len(words) < 2 or words[1] in ("help", "setup"):
         return None
     if words[1] not in front_door.VERBS:

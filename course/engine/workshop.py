@@ -22,7 +22,7 @@ COUNTED = ["-fsanitize-coverage=trace-pc,no-prune"]
 # All that a policy is compiled with. Of mm/frames it gets nothing: its books are its own.
 KIT = ("include/kidney", "tests/support/std_cpu.hpp", "tests/laws/frames", "tests/laws/report.hpp",
        "tests/judge/subject.cpp", "tests/judge/subject.hpp", "course/judge/subject.cpp", "course/judge/wire.hpp")
-CACHE = os.path.join(ROOT, "build", "course")
+CACHE = os.path.join(os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build"), "course")
 
 
 def _digest(paths):

@@ -12,7 +12,8 @@ import urllib.parse
 import chromium
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-SITE = os.path.join(ROOT, "build", "book", "site")
+BUILD = os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build")
+SITE = os.path.join(BUILD, "book", "site")
 SKIPPED = 77
 
 # What no checker of accessibility forgives.
@@ -118,7 +119,7 @@ def main():
     if not chromium.program():
         print("needs Chromium (package chromium)")
         return SKIPPED
-    subprocess.run([os.path.join(ROOT, "kidney"), "docs"], check=True)
+    subprocess.run([os.path.join(ROOT, "kidney"), "--build", BUILD, "docs"], check=True)
     chosen = unittest.defaultTestLoader.loadTestsFromName(f"__main__.{options.only}" if options.only else "__main__")
     return 0 if unittest.TextTestRunner().run(chosen).wasSuccessful() else 1
 

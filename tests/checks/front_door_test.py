@@ -89,23 +89,47 @@ class Build(unittest.TestCase):
         self.assertEqual(complaints(["ninja: error: loading\n"]), "ninja: error: loading")
 
 
-    def test_the_name_of_the_folder_does_not_matter(self):
+    def copy(self, tree):
+        for file in project_files(ROOT):
+            os.makedirs(os.path.dirname(os.path.join(tree, file)), exist_ok=True)
+            shutil.copy(os.path.join(ROOT, file), os.path.join(tree, file))
+
+    def configure(self, command, build, folder):
+        """Until an unknown label is refused; CMake is run before that. Returns what Ninja would do."""
+        result = subprocess.run([*command, "test", "i686-debug", "nosuch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, env=dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"), LC_ALL="tr_TR.UTF-8"))
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("selftest", result.stderr)
+        commands = subprocess.check_output(["ninja", "-C", os.path.join(build, "i686-debug"), "-t", "commands", "kernel"], text=True)
+        self.assertIn("kernel.elf", commands)
+        return commands
+
+    def test_a_name_that_needs_quotes_does_not_matter(self):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("a copy (of it), for $HOME", "it's \"my\" [copy]; #1"):
-                tree = os.path.join(folder, name)
-                for file in project_files(ROOT):
-                    os.makedirs(os.path.dirname(os.path.join(tree, file)), exist_ok=True)
-                    shutil.copy(os.path.join(ROOT, file), os.path.join(tree, file))
-                # CMake is run before this is refused.
-                result = subprocess.run([os.path.join(tree, "kidney"), "test", "i686-debug", "nosuch"],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env=dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache")))
-                self.assertEqual(result.returncode, 2, result.stderr)
-                self.assertIn("selftest", result.stderr)
-                commands = subprocess.check_output(
-                    ["ninja", "-C", os.path.join(tree, "build", "i686-debug"), "-t", "commands", "kernel"], text=True)
-                self.assertIn("kernel.elf", commands)
+            tree = os.path.join(folder, "it's \"my\" [copy]; #1")
+            self.copy(tree)
+            self.configure([os.path.join(tree, "kidney")], os.path.join(tree, "build"), folder)
+
+    def test_a_clone_that_cannot_be_written_builds_elsewhere_whatever_the_names(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree, build = (os.path.join(folder, f"{name} (of it), for $HOME, \u00fcbung \u03c0") for name in ("clone", "build"))
+            self.copy(tree)
+            subprocess.run(["chmod", "-R", "a-w", tree], check=True)
+            command = [os.path.join(tree, "kidney"), "--build", build]
+            if os.getuid() == 0:  # whom modes do not bind
+                inside = ["unshare", "--mount", "sh", "-c",
+                          'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"', tree]
+                if subprocess.run([*inside, "true"], stderr=subprocess.DEVNULL).returncode == 0:
+                    command = inside + command
+            try:
+                commands = self.configure(command, build, folder)
                 self.assertNotIn("$$", commands, "CMake doubles it in link flags")
+            finally:
+                subprocess.run(["chmod", "-R", "u+w", tree], check=True)
+
+    def test_a_build_folder_that_ninja_cannot_have_is_refused(self):
+        result = kidney("--build", "/tmp/a [b]", "doctor")
+        self.assertEqual((result.returncode, "/tmp/a [b]" in result.stderr), (2, True), result.stderr)
 
 
 class KernelLog(unittest.TestCase):

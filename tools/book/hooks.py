@@ -24,8 +24,9 @@ import source_code  # noqa: E402
 import tables  # noqa: E402
 from project_files import project_files  # noqa: E402
 
-MADE = os.path.join(ROOT, "build", "book", "made")
-API = os.path.join(ROOT, "build", "book", "api")
+BOOK = os.path.join(os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build"), "book")
+MADE = os.path.join(BOOK, "made")
+API = os.path.join(BOOK, "api")
 
 LINK = re.compile(r"(?<!\\)(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 CODE_LINE = re.compile(r"^( *)\[code: (.+?)\]\((\S+)\)$", re.M)

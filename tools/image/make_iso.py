@@ -16,6 +16,8 @@ import sys
 import tempfile
 
 GRUB = "/usr/lib/grub/i386-pc"
+# Where `./kidney setup` unpacks it on a machine for which Debian has no such package.
+BUILD = os.environ.get("KIDNEY_BUILD") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "build")
 MODULES = "multiboot2 normal iso9660 biosdisk part_msdos"
 CONFIG = """\
 # {note}
@@ -34,9 +36,10 @@ def platform(folder):
     """GRUB's folder, but for one file: the partition schemes it tries at boot. It would look for a module of each
     that it knows and complain, on the screen, of every one that is not in the image."""
     os.mkdir(folder)
-    for name in os.listdir(GRUB):
+    grub = GRUB if os.path.isdir(GRUB) else os.path.realpath(os.path.join(BUILD, "grub" + GRUB))
+    for name in os.listdir(grub):
         if name != "partmap.lst":
-            os.symlink(os.path.join(GRUB, name), os.path.join(folder, name))
+            os.symlink(os.path.join(grub, name), os.path.join(folder, name))
     with open(os.path.join(folder, "partmap.lst"), "w", encoding="ascii") as schemes:
         schemes.writelines(f"{module}\n" for module in MODULES.split() if module.startswith("part_"))
 

@@ -6,6 +6,7 @@ which is joined to our terminal. Without a display the screen is kept by its VNC
 debugger: it is told to go on, unless --bochs-debugger wants it; then the terminal is the debugger's.
 """
 import errno
+import glob
 import os
 import pty
 import re
@@ -59,9 +60,8 @@ def vga_bios():
 
 def display(gui):
     if gui:
-        plugins = "/usr/lib/x86_64-linux-gnu/bochs/plugins"
         for kind in ("x", "sdl2", "sdl", "wx"):
-            if os.path.exists(f"{plugins}/libbx_{kind}_gui.so"):
+            if glob.glob(f"/usr/lib/*-linux-gnu/bochs/plugins/libbx_{kind}_gui.so"):
                 return kind
         say("Bochs has no window plugin here (packages bochs-x, bochs-sdl); going on without a window")
     return 'rfb, options="timeout=0"'

@@ -1,5 +1,6 @@
 """./kidney run --gdb: QEMU waits at its first instruction, GDB takes it to the kernel's entry."""
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -49,7 +50,9 @@ def run(command, tree, log):
                     raise Failure(f"QEMU did not start (exit {machine.returncode})")
                 time.sleep(0.05)
             say(f"the console is in {os.path.relpath(log)}; `kidney` in GDB lists our commands")
-            subprocess.run(["gdb", "-q", "-nx", "-x", script, elf], check=False)
+            # On a machine of another kind, Debian's `gdb` does not know ours.
+            gdb = shutil.which("gdb-multiarch") or "gdb"
+            subprocess.run([gdb, "-q", "-nx", "-x", script, elf], check=False)
         finally:
             machine.kill()
             machine.wait()

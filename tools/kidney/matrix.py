@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from build import tree_for  # noqa: E402
-from project import ROOT, Failure, policy_slots  # noqa: E402
+from project import BUILD, ROOT, Failure, policy_slots  # noqa: E402
 
 
 def rows():
@@ -31,27 +31,29 @@ def flags(settings):
     return [word for variable, value in settings.items() for word in ("--set", f"{variable}={value}")]
 
 
-def boots(settings):
+def boots(settings, release):
     """[(name, command, the end of its output)] for one row. The last asks the host whether it would have decided
     as the kernel did."""
-    run = [os.path.join(ROOT, "kidney"), "run", "--timeout", "300", *flags(settings), "--smp", "2"]
+    run = [os.path.join(ROOT, "kidney"), "--build", BUILD, "run", "--timeout", "300", "--smp", "2", *flags(settings)]
+    run += ["--release"] if release else []
     replay = [sys.executable, "-B", os.path.join(ROOT, "tests", "guest", "trace_test.py"),
-              "--tree", tree_for("i686-debug", settings), "--smp", "2"]
+              "--tree", tree_for("i686-release" if release else "i686-debug", settings), "--smp", "2"]
     return (("self-test", [*run, "--append", "selftest", "--exec", "true"], ""),
             ("shell", [*run, "--exec", "echo $((6 * 7)) | cat"], "42\n"),
             ("decisions", replay, ""))
 
 
-def run(names=()):
+def run(names=(), release=False):
     """Runs the matrix, or the rows with these names; prints a line per boot; returns (passed, failed)."""
     chosen = [row for row in rows() if not names or row["name"] in names]
     unknown = set(names) - {row["name"] for row in chosen}
     if unknown:
         raise Failure(f"no row is called {', '.join(sorted(unknown))}. "
                       f"The rows are: {', '.join(row['name'] for row in rows())}", 2)
+    print(f"matrix: {len(chosen)} kernels, each built and booted {len(boots({}, release))} times", flush=True)
     passed = failed = 0
     for row in chosen:
-        for name, command, expected in boots(row["settings"]):
+        for name, command, expected in boots(row["settings"], release):
             start = time.monotonic()
             result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             good = result.returncode == 0 and result.stdout.endswith(expected)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, "build")
+BUILD = os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build")  # ./kidney --build
 
 
 def say(text):

@@ -93,7 +93,7 @@ def word(folder, name, text):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    iso, root = (os.path.join(sys.argv[1], name) for name in ("kidney.iso", "root.ext2"))
+    iso, root = (os.path.abspath(os.path.join(sys.argv[1], name)) for name in ("kidney.iso", "root.ext2"))
     print(shlex.join([*machine(iso, 256, 1, may_restart=True), *disk(0, root, snapshot=True), "-serial", "mon:stdio"]))
 
 

@@ -25,7 +25,7 @@ def main(arguments):
     if options.serve:
         say(f"http://{options.serve}/ (Ctrl-C ends it)")
         return subprocess.run([*command, "serve", "--quiet", "--dev-addr", options.serve], cwd=ROOT, env=environment).returncode
-    result = subprocess.run([*command, "build", "--quiet"], cwd=ROOT, env=environment, stdout=subprocess.PIPE,
+    result = subprocess.run([*command, "build", "--quiet", "--site-dir", os.path.join(book, "site")], cwd=ROOT, env=environment, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True)
     if result.returncode != 0:
         say(f"the book has mistakes:\n{result.stdout.strip()}")

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-from project import ROOT, Arguments, integer_between, say
+from project import BUILD, ROOT, Arguments, integer_between, say
 
 sys.path.insert(0, os.path.join(ROOT, "course", "engine"))
 import assignment  # noqa: E402
@@ -13,7 +13,7 @@ import results  # noqa: E402
 import sandbox  # noqa: E402
 from grader import Grader  # noqa: E402
 
-OUTPUT = os.path.join(ROOT, "build", "grades")
+OUTPUT = os.path.join(BUILD, "grades")
 
 
 def parse(arguments):

@@ -16,8 +16,9 @@ from pathlib import Path
 
 DIRECTORIES = ["bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "tmp", "root", "home", "mnt", "var/log"]
 # `./kidney setup` leaves it in the last place when another busybox belongs to the machine.
+BUILD = Path(os.environ.get("KIDNEY_BUILD") or Path(__file__).resolve().parents[2] / "build")
 BUSYBOX_PLACES = ["/bin/busybox", "/usr/bin/busybox", "/usr/lib/i386-linux-gnu/busybox",
-                  str(Path(__file__).resolve().parents[2] / "build/busybox/bin/busybox")]
+                  str(BUILD / "busybox/bin/busybox")]
 # Applets that would stand in the way of our own programs or of how the machine is started and stopped.
 EXCLUDED_APPLETS = {"init", "linuxrc", "busybox"}
 

@@ -3,6 +3,7 @@
 A suite is one preset. Tests are chosen by CTest label; a preset's name works as a label too. Each suite leaves
 build/junit/<preset>.xml (JUnit) and build/junit/<preset>.log (the whole output).
 """
+import argparse
 import os
 import re
 import subprocess
@@ -11,9 +12,8 @@ import time
 import xml.etree.ElementTree as xml
 
 import build
-from project import BUILD, Arguments, Failure, say
-
-JUNIT = os.path.join(BUILD, "junit")
+from project import BUILD, ROOT, Arguments, Failure, say
+from test_results import JUNIT, Case, History, Suite, duration, summarise
 
 # preset, what it shows, labels it is limited to (None: all)
 SUITES = (
@@ -32,79 +32,71 @@ EXTRA_SUITES = (
 )
 
 
-class Case:
-    def __init__(self, element):
-        self.name = element.get("name")
-        self.seconds = float(element.get("time") or 0)
-        self.output = element.findtext("system-out") or ""
-        skipped = element.find("skipped")
-        status = element.get("status")
-        if status == "run":
-            self.state = "passed"
-        elif status in ("notrun", "disabled") and skipped is not None and self._is_skip(skipped.get("message", "")):
-            self.state = "skipped"
-        else:
-            self.state = "failed"
+class Choice:
+    """What is chosen of a suite: by label, by name, every Nth test."""
 
-    @staticmethod
-    def _is_skip(message):
-        """CTest calls a test "not run" when it skips itself, and also when its program is missing."""
-        return message.startswith("SKIP_")
+    def __init__(self, labels=None, names=None, shard=None, fail_fast=False):
+        self.labels, self.names, self.shard, self.fail_fast = labels, names, shard, fail_fast
 
-    def reason(self):
-        """Why a test skipped itself: the line after GoogleTest's "Skipped", or the last line printed."""
-        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
-        for before, line in zip(lines, lines[1:]):
-            if before.endswith("Skipped"):
-                return line
-        return lines[-1] if lines else "(it does not say why)"
+    def __str__(self):
+        parts = [" ".join(self.labels or []), f"failed {len(self.names)}" if self.names else "",
+                 "shard {}/{}".format(*self.shard) if self.shard else ""]
+        return ", ".join(part for part in parts if part) or "all"
+
+    def is_whole(self):
+        return not (self.labels or self.names or self.shard or self.fail_fast)
+
+    def flags(self):
+        found = ["--stop-on-failure"] if self.fail_fast else []
+        if self.labels:
+            # Tests that are for the configuration `named` run when their label is named, and never else.
+            found += ["-C", "named", "-L", "^(" + "|".join(re.escape(label) for label in self.labels) + ")$"]
+        if self.names:
+            found += ["-C", "named", "-R", "^(" + "|".join(re.escape(name) for name in self.names) + ")$"]
+        if self.shard:
+            found += ["-I", "{},,{}".format(*self.shard)]
+        return found
 
 
-class Suite:
-    def __init__(self, preset):
-        self.preset = preset
-        self.cases = []
-        self.broken = None  # why the suite could not run at all
-        self.seconds = 0.0
-
-    def count(self, state):
-        broken = 1 if self.broken and state == "failed" else 0
-        return sum(case.state == state for case in self.cases) + broken
-
-
-def ctest_command(tree, preset, labels):
-    command = ["ctest", "--test-dir", tree, "--output-on-failure", "--no-tests=ignore",
-               "-j", str(len(os.sched_getaffinity(0))), "--output-junit", os.path.join(JUNIT, f"{preset}.xml")]
-    if labels:
-        # Tests that are for the configuration `named` run when their label is named, and never else.
-        command += ["-C", "named", "-L", "^(" + "|".join(re.escape(label) for label in labels) + ")$"]
-    return command
+def ctest_command(tree, preset, choice):
+    return ["ctest", "--test-dir", tree, "--output-on-failure", "--no-tests=ignore",
+            "-j", str(len(os.sched_getaffinity(0))), "--output-junit", os.path.join(JUNIT, f"{preset}.xml"), *choice.flags()]
 
 
 def environment():
     """That of the tests: what else is set here (options of sanitizers and of GoogleTest, a time zone, ...) must not
     decide how they end."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    if BUILD != os.path.join(ROOT, "build"):
+        kept["KIDNEY_BUILD"] = BUILD
     return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
 
 
 def follow(process, log):
-    """Copies CTest's output to the log; says aloud what failed, and now and then how far it is."""
-    spoke = time.monotonic()
+    """Copies CTest's output to the log; says aloud what failed, and how far it is: always in a terminal, elsewhere now and
+    then."""
+    begin = spoke = time.monotonic()
+    terminal = sys.stdout.isatty()
+    failed = 0
     for line in process.stdout:
         log.write(line)
         match = re.match(r"\s*(\d+)/(\d+) Test\s+#\d+: (\S+) .*?(Passed|\*\*\*\S+)", line)
         if not match:
             continue
         done, total, name, verdict = match.groups()
+        clear = "\r\033[K" if terminal else ""
         if verdict != "Passed" and "Skipped" not in verdict:
-            print(f"    FAILED {name}", flush=True)
-        if time.monotonic() - spoke > 30:
-            print(f"    {done} of {total}", flush=True)
-            spoke = time.monotonic()
+            failed += 1
+            print(f"{clear}    FAILED {name}", flush=True)
+        now = time.monotonic()
+        if terminal or now - spoke > 30:
+            print(f"{clear}    {done} of {total}, {failed} failed, {duration(now - begin)}", end="" if terminal else "\n", flush=True)
+            spoke = now
+    if terminal:
+        print("\r\033[K", end="", flush=True)
 
 
-def run_suite(preset, labels):
+def run_suite(preset, choice):
     suite = Suite(preset)
     start = time.monotonic()
     report = os.path.join(JUNIT, f"{preset}.xml")
@@ -113,7 +105,7 @@ def run_suite(preset, labels):
     try:
         tree = build.build(preset, ["all"])
         with open(os.path.join(JUNIT, f"{preset}.log"), "w", encoding="utf-8", errors="replace") as log:
-            with subprocess.Popen(ctest_command(tree, preset, labels), stdout=subprocess.PIPE,
+            with subprocess.Popen(ctest_command(tree, preset, choice), stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
                                   errors="replace", env=environment()) as process:
                 follow(process, log)
@@ -178,44 +170,107 @@ def summarise(suites):
     return totals
 
 
+def again(chosen, history):
+    """Of the chosen suites, what failed when it ran last."""
+    found = []
+    for preset, labels in chosen:
+        names = history.failed(preset)
+        if names is None:  # it could not be built, say
+            found.append((preset, Choice(labels)))
+        elif names:
+            found.append((preset, Choice(labels, names)))
+    return found
+
+
+def announcement(chosen, history):
+    """What will be done and how long that took last time, in a line."""
+    known = [history.seconds(preset, str(choice)) for preset, choice in chosen]
+    suites = f"{len(chosen)} suite{'s' if len(chosen) != 1 else ''} ({', '.join(preset for preset, _ in chosen)})"
+    what = sorted({str(choice) for _, choice in chosen} - {"all"})
+    took = [seconds for seconds in known if seconds is not None]
+    if len(took) == len(known):
+        time_it_takes = f"about {duration(sum(took))}, as last time"
+    elif took:
+        time_it_takes = f"more than {duration(sum(took))}: not all of this has run here before"
+    else:
+        time_it_takes = "this has not run here before; the first time also builds"
+    return f"test: {suites}{': ' + '; '.join(what) if what else ''}; {time_it_takes}"
+
+
 def parse(arguments):
     parser = Arguments("test", "Builds and runs the tests: all of them, or those with one of the labels.",
                        epilog="suites: " + "; ".join(f"{name}: {text}" for name, text, _ in SUITES) +
                        ". Only when named: " + "; ".join(f"{name}: {text}" for name, text, _ in EXTRA_SUITES) + ".")
     parser.add_argument("label", nargs="*", help="a CTest label (mm, check, boot, ...) or the name of a suite")
+    parser.add_argument("--failed", action="store_true", help="only what failed when it ran last")
+    parser.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
+    parser.add_argument("--shard", type=shard, metavar="K/N", help="only every Nth test, beginning with the Kth")
     parser.add_argument("--matrix", action="store_true",
                         help="build the kernel with every policy of every slot, and boot each; "
                              "labels are then rows of the matrix")
-    return parser.parse_args(arguments)
+    parser.add_argument("--release", action="store_true", help="with --matrix: optimised kernels, without assertions")
+    options = parser.parse_args(arguments)
+    if options.release and not options.matrix:
+        parser.error("--release goes with --matrix; the suite of that kind is called i686-release")
+    if options.matrix and (options.failed or options.fail_fast or options.shard):
+        parser.error("--matrix takes names of its rows, and no --failed, --fail-fast or --shard")
+    if options.failed and options.shard:
+        parser.error("--failed and --shard do not go together: each machine knows its own failures")
+    return options
+
+
+def shard(text):
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(f"'{text}' is not K/N with K from 1 to N, as in 2/4")
+    return int(match[1]), int(match[2])
+
+
+def run_matrix(options):
+    import matrix
+    try:
+        passed, failed = matrix.run(options.label, options.release)
+    except Failure as failure:
+        say(failure)
+        return failure.status
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
 
 
 def main(arguments):
     options = parse(arguments)
     if options.matrix:
-        import matrix
-        try:
-            passed, failed = matrix.run(options.label)
-        except Failure as failure:
-            say(failure)
-            return failure.status
-        print(f"{passed} passed, {failed} failed, 0 skipped")
-        return 1 if failed else 0
+        return run_matrix(options)
     os.makedirs(JUNIT, exist_ok=True)
-    chosen = selection(options.label)
+    history = History()
     try:
+        chosen = selection(options.label)
         refuse_unknown(chosen)
     except Failure as failure:
         say(failure)
         return failure.status
+    if options.failed:
+        chosen = again(chosen, history)
+        if not chosen:
+            say("nothing failed when it ran last")
+            return 0
+    else:
+        chosen = [(preset, Choice(labels, shard=options.shard)) for preset, labels in chosen]
+    print(announcement(chosen, history), flush=True)
     suites = []
-    for preset, labels in chosen:
+    for preset, choice in chosen:
+        choice.fail_fast = options.fail_fast
         about = next(text for name, text, _ in SUITES + EXTRA_SUITES if name == preset)
         print(f"{preset}: {about}", flush=True)
-        suite = run_suite(preset, labels)
-        if not options.label and not suite.cases and not suite.broken:
-            suite.broken = f"not one test was found; see build/junit/{preset}.log"
+        suite = run_suite(preset, choice)
+        if choice.is_whole() and not suite.cases and not suite.broken:
+            suite.broken = f"not one test was found; see {os.path.relpath(JUNIT)}/{preset}.log"
+        history.record(suite, str(choice), choice.is_whole())
         print(f"    {suite.count('passed')} passed, {suite.count('failed')} failed, {suite.count('skipped')} skipped "
-              f"({suite.seconds:.0f} s)", flush=True)
+              f"({duration(suite.seconds)})", flush=True)
         suites.append(suite)
+        if options.fail_fast and suite.count("failed"):
+            print("    stopped at the first failure")
+            break
     _, failed, _ = summarise(suites)
     return 1 if failed else 0

@@ -108,7 +108,7 @@ class InABrowser(unittest.TestCase):
                     found += [f"{where}: {fault}" for fault in browser.ask(FAULTS) + browser.complaints()]
                     # A stray mark means that something was not understood.
                     text = browser.ask(WORDS)
-                    found += [f"{where}: shows {mark}" for mark in ("[code:", "](", "--8<--") if mark in text and "source" not in where]
+                    found += [f"{where}: shows {mark}" for mark in ("[code:", "[table:", "](", "--8<--") if mark in text and "source" not in where]
         self.assertEqual(found, [])
 
 

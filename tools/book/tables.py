@@ -1,8 +1,11 @@
 """Tables that a page asks for by `[table: name](file)`: made from the sources, as Markdown; links are from the root."""
+import glob
 import json
 import os
 import re
 import subprocess
+
+import system_calls
 
 
 def read(root, path):
@@ -48,4 +51,22 @@ def gdb_commands(root):
     return "\n".join(rows)
 
 
-TABLES = {"policies": policies, "gdb": gdb_commands}
+def errors(root):
+    """The kernel's errors and what programs see."""
+    rows = ["| here | programs see |", "| --- | --- |"]
+    rows += [f"| `{ours}` | {number} |" for ours, number in sorted(system_calls.errno_names(root).items())]
+    return "\n".join(rows)
+
+
+def findings(root):
+    """The scripts in findings/, by the question and the answer at their top."""
+    rows = ["| finding | the question | a good guess |", "| --- | --- | --- |"]
+    for path in sorted(glob.glob("findings/*.sh", root_dir=root)):
+        comment = " ".join(line.lstrip("#").strip() for line in read(root, path).splitlines()[1:20] if line.startswith("#"))
+        question, _, rest = comment.partition(" Subject: ")
+        guess = re.search(r"A good guess: (.*?[.;])(?=\s|$)", rest).group(1).rstrip(";")
+        rows.append(f"| [{os.path.basename(path)[:-3]}]({path}) | {question} | {guess} |")
+    return "\n".join(rows)
+
+
+TABLES = {"policies": policies, "gdb": gdb_commands, "errors": errors, "findings": findings}

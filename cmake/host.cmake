@@ -75,6 +75,6 @@ endfunction()
 if(KIDNEY_COVERAGE)
     add_custom_target(coverage
         COMMAND ${KIDNEY_PYTHON} -IS ${PROJECT_SOURCE_DIR}/tools/coverage.py
-                --tree ${CMAKE_BINARY_DIR} --source ${PROJECT_SOURCE_DIR}
+                --tree ${CMAKE_BINARY_DIR} --source ${PROJECT_SOURCE_DIR} --output ${CMAKE_BINARY_DIR}/coverage
         USES_TERMINAL VERBATIM)
 endif()

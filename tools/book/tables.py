@@ -69,4 +69,13 @@ def findings(root):
     return "\n".join(rows)
 
 
-TABLES = {"policies": policies, "gdb": gdb_commands, "errors": errors, "findings": findings}
+def coverage(root):
+    """What may not be lost again, by folder."""
+    floor = json.loads(read(root, "tests/coverage_floor.json"))
+    rows = ["| folder | lines | branches |", "| --- | --: | --: |"]
+    rows += [f"| {f'`{folder}`' if folder else 'all'} | {kinds['lines']} % | {kinds['branches']} % |"
+             for folder, kinds in sorted(floor.items(), key=lambda entry: (not entry[0], entry[0]))]
+    return "\n".join(rows)
+
+
+TABLES = {"coverage": coverage, "policies": policies, "gdb": gdb_commands, "errors": errors, "findings": findings}

@@ -17,6 +17,7 @@ VERBS = {
     "lab": ("verb_lab", "show what memory policies do to memory: tables, and a report with pictures"),
     "handout": ("verb_handout", "make the tree that students get for an assignment"),
     "grade": ("verb_grade", "grade trees; in a student's tree: that tree, by the tests it came with"),
+    "coverage": ("verb_coverage", "tell which lines and branches the host tests reach"),
     "docs": ("verb_docs", "make the book: everything that is written about the project, as a site"),
     "doctor": ("verb_doctor", "tell what is installed, what is missing and how to get it"),
     "setup": (None, "install what is missing (Debian and Ubuntu packages; asks sudo if needed)"),

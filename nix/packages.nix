@@ -44,4 +44,5 @@ in
   "chromium" = pkgs.chromium;
   "shellcheck" = pkgs.shellcheck;
   "nix-bin" = pkgs.nix;
+  "zsh" = pkgs.zsh;
 }

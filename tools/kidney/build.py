@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 from project import BUILD, ROOT, Failure, say
 
@@ -69,8 +70,9 @@ def complaints(output):
 
 
 def ninja(tree, targets):
-    """Runs Ninja; shows its progress in a terminal, and its output if it fails."""
+    """Runs Ninja; shows how far it is (always in a terminal, elsewhere each minute), and its output if it fails."""
     environment = dict(os.environ, NINJA_STATUS="[%f/%t] ")
+    begin = spoke = time.monotonic()
     terminal = sys.stderr.isatty()
     width = shutil.get_terminal_size().columns - 1
     announced = False
@@ -85,8 +87,12 @@ def ninja(tree, targets):
                 say(f"building {os.path.relpath(tree, ROOT)}")
                 announced = True
             if terminal and line.startswith("["):
-                sys.stderr.write("\r\033[K" + line.rstrip()[:width])
+                elapsed = f"{time.monotonic() - begin:.0f} s "
+                sys.stderr.write("\r\033[K" + (elapsed + line.rstrip())[:width])
                 sys.stderr.flush()
+            elif line.startswith("[") and time.monotonic() - spoke > 60:
+                spoke = time.monotonic()
+                say(f"  {line[1:].split(']')[0]} steps, {(spoke - begin) / 60:.0f} min")
     if terminal and announced:
         sys.stderr.write("\r\033[K")
     if process.returncode != 0:

@@ -20,13 +20,14 @@ VERBS = {
     "coverage": ("verb_coverage", "tell which lines and branches the host tests reach"),
     "docs": ("verb_docs", "make the book: everything that is written about the project, as a site"),
     "doctor": ("verb_doctor", "tell what is installed, what is missing and how to get it"),
+    "completion": ("verb_completion", "print what makes a shell complete verbs, options and names"),
     "setup": (None, "install what is missing (Debian and Ubuntu packages; asks sudo if needed)"),
 }
 
 
 def help_text():
     lines = ["usage: ./kidney VERB [options]      (./kidney VERB --help tells more)", ""]
-    lines += [f"  {name:8} {text}" for name, (_, text) in VERBS.items()]
+    lines += [f"  {name:10} {text}" for name, (_, text) in VERBS.items()]
     lines += ["", "Packages that a verb needs are installed on first use. Builds are kept under build/;",
               "./kidney --build DIR VERB ... keeps them elsewhere, for a clone that cannot be written."]
     return "\n".join(lines)
@@ -45,7 +46,7 @@ def main():
         return 2
     module, about = VERBS[verb]
     if module is None:  # the shell script in front of us does it
-        print(f"usage: ./kidney {verb}\n\n  {about}")
+        print(f"usage: ./kidney {verb}\n\n  {about}\n\nexamples:\n  ./kidney {verb}")
         return 0
     try:
         return importlib.import_module(module).main(arguments)

@@ -3,8 +3,10 @@ import argparse
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
+import textwrap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build")  # ./kidney --build
@@ -24,16 +26,43 @@ class Failure(Exception):
 
 
 class Arguments(argparse.ArgumentParser):
-    """Like argparse, but a wrong option is answered with the valid ones."""
+    """Like argparse, but a wrong option is answered with the valid ones, and the help ends with examples:
+    [(arguments, what that does)]. An argument may have `words`: a function that gives what it can be, for completion."""
 
-    def __init__(self, verb, description, **keywords):
-        super().__init__(prog=f"./kidney {verb}", description=description, allow_abbrev=False, **keywords)
+    def __init__(self, verb, description, examples, epilog=""):
+        width = max(60, shutil.get_terminal_size().columns - 2)
+        commands = [(f"./kidney {verb} {arguments}".rstrip(), about) for arguments, about in examples]
+        column = max(len(command) for command, _ in commands)
+        shown = "\n".join(f"  {command:{column}}  {about}".rstrip() for command, about in commands)
+        wrapped = "\n".join(textwrap.fill(paragraph, width) for paragraph in epilog.splitlines())
+        super().__init__(prog=f"./kidney {verb}", description=description, allow_abbrev=False,
+                         epilog=f"examples:\n{shown}\n\n{wrapped}".rstrip(),
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.examples = [command for command, _ in commands]
 
     def error(self, message):
         options = sorted(flag for action in self._actions for flag in action.option_strings if flag != "-h")
         say(f"{self.prog.split()[-1]}: {message}")
         say(f"valid options: {' '.join(options)}")
         sys.exit(2)
+
+
+def parser_of(module):
+    """The parser that the module of a verb makes."""
+    class Made(Exception):
+        pass
+
+    def parse_args(parser, *_):
+        raise Made(parser)
+
+    kept, Arguments.parse_args = Arguments.parse_args, parse_args
+    try:
+        module.parse([])
+    except Made as made:
+        return made.args[0]
+    finally:
+        Arguments.parse_args = kept
+    raise AssertionError("it makes none")
 
 
 def integer_between(low, high):
@@ -72,6 +101,15 @@ def policy_slots():
     result = subprocess.run(["cmake", "-P", os.path.join(ROOT, "cmake", "list_policies.cmake")],
                             stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(result.stdout)
+
+
+def possible_settings():
+    """All that --set can be given."""
+    return [f"{variable}={value}" for variable, slot in policy_slots().items() for value in slot["values"]]
+
+
+def policies_of(slot):
+    return next(entry["values"] for entry in policy_slots().values() if entry["slot"] == slot)
 
 
 def parse_settings(texts):

@@ -21,8 +21,12 @@ OUTPUT = os.path.join(BUILD, "bench")
 
 
 def parse(arguments):
-    parser = Arguments("bench", "Runs the benchmarks: all host suites, one by name, or `guest`.")
-    parser.add_argument("name", nargs="?", help="a suite (mm_frames, sched_policy, ...), or guest: the system calls in the kernel")
+    parser = Arguments("bench", "Runs the benchmarks: all host suites, one by name, or `guest`.",
+                       [("", "all suites, and build/bench/report.html"),
+                        ("mm_frames --quick --filter random", "one suite, roughly, what matches"),
+                        ("guest", "the system calls in the kernel")])
+    parser.add_argument("name", nargs="?", help="a suite (mm_frames, sched_policy, ...), or guest: the system calls in the kernel"
+                        ).words = lambda: [*suites(), "guest"]
     parser.add_argument("--filter", metavar="REGEX", help="only benchmarks whose name matches")
     parser.add_argument("--32-bit", action="store_true", dest="is_32_bit",
                         help="as 32-bit programs, like the kernel; in QEMU's emulator where this machine runs none")

@@ -7,7 +7,8 @@ from project import BUILD, ROOT, Arguments, say
 
 
 def parse(arguments):
-    parser = Arguments("docs", "Builds the book: build/book/site/index.html, which needs no server and no network.")
+    parser = Arguments("docs", "Builds the book: build/book/site/index.html, which needs no server and no network.",
+                       [("", "build it"), ("--serve", "show it, and make it anew when a page changes")])
     parser.add_argument("--serve", nargs="?", const="127.0.0.1:8000", metavar="ADDRESS:PORT",
                         help="show it on this machine (127.0.0.1:8000 if nothing is said), made anew when a page changes")
     parser.add_argument("--without-api", action="store_true", help="leave out the reference that Doxygen makes of the sources")

@@ -55,7 +55,8 @@ def versions(names):
 
 
 def parse(arguments):
-    return Arguments("doctor", "Tells what is installed, what is missing, what it is for and how to get it.").parse_args(arguments)
+    return Arguments("doctor", "Tells what is installed, what is missing, what it is for and how to get it.",
+                     [("", "the exit status is 1 if something is missing that cannot be done without")]).parse_args(arguments)
 
 
 def command_for(name, probes):

@@ -19,9 +19,11 @@ OUTPUT = os.path.join(BUILD, "grades")
 def parse(arguments):
     handed_out = os.path.exists(assignment.HANDED_OUT)
     parser = Arguments("grade", "Grades trees, each in a sandbox. Leaves a report for each, and class.csv, in the output folder.",
+                       [("--assignment 1 ../class/*", "a class"), ("../class/ada --only buddy/F5", "one test of one tree"),
+                        ("", "in a student's tree: that tree")],
                        epilog="assignments: " + ", ".join(assignment.names()))
     parser.add_argument("tree", nargs="*", help="folders that were handed in" + (" (this tree, if none is named)" if handed_out else ""))
-    parser.add_argument("--assignment", metavar="N", help="number or name")
+    parser.add_argument("--assignment", metavar="N", help="number or name").words = assignment.names
     parser.add_argument("--variant", metavar="SEED", help="the one that was handed out")
     parser.add_argument("--variants", metavar="FILE", help="CSV with a line `tree,seed` for each tree that has one of its own")
     parser.add_argument("--only", metavar="TEST", help="one policy, or one test: next_fit, buddy/F5, own-tests")

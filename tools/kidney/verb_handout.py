@@ -11,8 +11,10 @@ import student_tree  # noqa: E402
 
 def parse(arguments):
     parser = Arguments("handout", "Makes a student's tree: the project without the solution, with the skeleton in its place and a "
-                       "history of its own.", epilog="assignments: " + ", ".join(assignment.names()))
-    parser.add_argument("assignment", help="number or name")
+                       "history of its own.",
+                       [("1 --out ../frames", "the tree of the first assignment"),
+                        ("frames --variant 2027 --out ../frames", "with other names and rules")], epilog="assignments: " + ", ".join(assignment.names()))
+    parser.add_argument("assignment", help="number or name").words = assignment.names
     parser.add_argument("--out", metavar="DIR", required=True, help="where to put it: a folder that is not there, or empty")
     parser.add_argument("--variant", metavar="SEED", help="other names and rules; a year, for example. Grade with the same")
     return parser.parse_args(arguments)

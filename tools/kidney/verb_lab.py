@@ -18,7 +18,7 @@ import subprocess
 import build
 import frame_trace
 import lab_report
-from project import ROOT, Arguments, Failure, integer_between, output_file, policy_slots, say
+from project import ROOT, Arguments, Failure, integer_between, output_file, policies_of, policy_slots, say
 
 WORKLOADS = {
     "fbreathe50": "single frames; use swings between 40 and 60 % of memory, ten times",
@@ -41,11 +41,16 @@ def shard(text):
 
 
 def parse(arguments):
-    parser = Arguments("lab", "What the policies do to memory: tables, JSON, CSV, and a report with pictures.")
+    parser = Arguments("lab", "What the policies do to memory: tables, JSON, CSV, and a report with pictures.",
+                       [("frames", "every policy, every workload, three seeds"),
+                        ("frames --policy buddy_bitmap --workload fpaper --html report.html", "one policy, one workload, pictures"),
+                        ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=["frames"], help="frames: the frame allocators")
-    parser.add_argument("--policy", action="append", default=[], metavar="P", help="only this policy (may be repeated)")
+    parser.add_argument("--policy", action="append", default=[], metavar="P", help="only this policy (may be repeated)"
+                        ).words = lambda: policies_of("frame_allocator")
     parser.add_argument("--workload", action="append", default=[], metavar="W",
-                        help=f"only this workload (may be repeated): {', '.join([*WORKLOADS, *frame_trace.recorded()])}")
+                        help=f"only this workload (may be repeated): {', '.join([*WORKLOADS, *frame_trace.recorded()])}"
+                        ).words = lambda: [*WORKLOADS, *frame_trace.recorded()]
     parser.add_argument("--trace", action="append", default=[], metavar="FILE",
                         help="only this trace of ./kidney run --record-frames, as a workload (may be repeated)")
     parser.add_argument("--seeds", type=integer_between(1, 1000), default=3, metavar="N", help="seeds 1 to N (3)")

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import build
-from project import BUILD, Arguments, Failure, policy_slots, say
+from project import BUILD, Arguments, Failure, policies_of, say
 
 OUTPUT = os.path.join(BUILD, "laws")
 SLOTS = ("frame_allocator",)
@@ -15,16 +15,18 @@ LAWS = tuple(f"F{n}" for n in range(1, 9))
 
 
 def parse(arguments):
-    parser = Arguments("laws", "Judges policies by the laws of their contract.")
+    parser = Arguments("laws", "Judges policies by the laws of their contract.",
+                       [("frame_allocator", "every policy of the slot"),
+                        ("frame_allocator buddy_bitmap --law F5", "one policy, one law")])
     parser.add_argument("slot", choices=SLOTS, help="the policy slot")
-    parser.add_argument("policy", nargs="*", help="which policies; all of the slot if none is named")
+    parser.add_argument("policy", nargs="*", help="which policies; all of the slot if none is named").words = lambda: [name for slot in SLOTS for name in policies_of(slot)]
     parser.add_argument("--law", choices=LAWS, help="only this law, tried by its own call sequences alone")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help="how many call sequences of each kind (2)")
     return parser.parse_args(arguments)
 
 
 def chosen_policies(options):
-    known = next(slot["values"] for slot in policy_slots().values() if slot["slot"] == options.slot)
+    known = policies_of(options.slot)
     unknown = [name for name in options.policy if name not in known]
     if unknown:
         raise Failure(f"{options.slot} has no policy '{unknown[0]}'. The policies are: {', '.join(known)}", 2)

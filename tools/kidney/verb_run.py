@@ -17,7 +17,7 @@ import linux
 import qemu
 import root_disk
 from outcome import STATUS_TIMEOUT, conclude, guest_status
-from project import Arguments, Failure, integer_between, output_file, parse_settings, say, seconds
+from project import Arguments, Failure, integer_between, output_file, parse_settings, possible_settings, say, seconds
 from streams import Streams
 
 EPILOG = """\
@@ -27,7 +27,11 @@ In the interactive terminal Ctrl-C goes to the guest; Ctrl-A X quits QEMU and Ct
 
 
 def parse(arguments):
-    parser = Arguments("run", "Builds the boot image and the root disk, and boots them in QEMU.", epilog=EPILOG)
+    parser = Arguments("run", "Builds the boot image and the root disk, and boots them in QEMU.",
+                       [("", "a shell prompt in this terminal"),
+                        ("--exec 'uname -a; ls /'", "one command, its output, its exit status"),
+                        ("--smp 4 --set KIDNEY_SCHEDULER=fixed_priority", "four CPUs, another scheduler"),
+                        ("--gdb", "stop at the kernel's entry, in GDB")], EPILOG)
     add = parser.add_argument
     add("--exec", metavar="CMD", dest="command", help="run /bin/sh -c CMD in the guest, print its output, power off")
     add("--root", metavar="DIR", action="append", default=[], help="copy this tree over the root file system first")
@@ -37,7 +41,7 @@ def parse(arguments):
     add("--memory", metavar="MiB", type=integer_between(16, 3584), default=256, help="RAM (256)")
     add("--append", metavar="WORDS", action="append", default=[], help="add to the kernel's command line")
     add("--set", metavar="VAR=VALUE", action="append", default=[], dest="settings",
-        help="build with another policy, e.g. KIDNEY_SCHEDULER=fixed_priority")
+        help="build with another policy, e.g. KIDNEY_SCHEDULER=fixed_priority").words = possible_settings
     add("--release", action="store_true", help="the optimised kernel, without its assertions")
     add("--timeout", metavar="SECONDS", type=seconds, help="give up after this long")
     add("--log", metavar="FILE", type=output_file, help="the kernel log (default: kernel.log in the build tree)")

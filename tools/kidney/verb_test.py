@@ -4,6 +4,7 @@ A suite is one preset. Tests are chosen by CTest label; a preset's name works as
 build/junit/<preset>.xml (JUnit) and build/junit/<preset>.log (the whole output).
 """
 import argparse
+import glob
 import os
 import re
 import subprocess
@@ -199,9 +200,12 @@ def announcement(chosen, history):
 
 def parse(arguments):
     parser = Arguments("test", "Builds and runs the tests: all of them, or those with one of the labels.",
+                       [("", "everything, as CI does it"), ("mm", "the tests of an area, in every suite"),
+                        ("host-debug policies", "a label in one suite"), ("--failed", "what failed when it ran last"),
+                        ("--matrix page_table-pae", "the kernel with another policy, built and booted")],
                        epilog="suites: " + "; ".join(f"{name}: {text}" for name, text, _ in SUITES) +
                        ". Only when named: " + "; ".join(f"{name}: {text}" for name, text, _ in EXTRA_SUITES) + ".")
-    parser.add_argument("label", nargs="*", help="a CTest label (mm, check, boot, ...) or the name of a suite")
+    parser.add_argument("label", nargs="*", help="a CTest label (mm, check, boot, ...) or the name of a suite").words = known_labels
     parser.add_argument("--failed", action="store_true", help="only what failed when it ran last")
     parser.add_argument("--fail-fast", action="store_true", help="stop at the first failure")
     parser.add_argument("--shard", type=shard, metavar="K/N", help="only every Nth test, beginning with the Kth")
@@ -217,6 +221,15 @@ def parse(arguments):
     if options.failed and options.shard:
         parser.error("--failed and --shard do not go together: each machine knows its own failures")
     return options
+
+
+def known_labels():
+    """Suites, and the labels of those that were configured."""
+    found = [name for name, _, _ in SUITES + EXTRA_SUITES]
+    for path in glob.glob(os.path.join(BUILD, "*", "labels.txt")):
+        with open(path, encoding="utf-8") as file:
+            found += file.read().split()
+    return list(dict.fromkeys(found))
 
 
 def shard(text):

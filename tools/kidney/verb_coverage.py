@@ -9,7 +9,8 @@ from project import BUILD, ROOT, Arguments, Failure, say
 
 def parse(arguments):
     parser = Arguments("coverage", "Runs the host tests with counters and writes build/coverage/index.html. Fails if a folder "
-                       "has lost what tests/coverage_floor.json says it had.")
+                       "has lost what tests/coverage_floor.json says it had.",
+                       [("", "the table, and a page for each file"), ("--raise", "and make the figures the floor")])
     parser.add_argument("--raise", action="store_true", dest="is_raised", help="make the present figures the floor")
     return parser.parse_args(arguments)
 

@@ -53,6 +53,15 @@ public:
 
     [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
 
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept {
+        std::uint32_t row = 0;
+        for (unsigned bit = 0; bit < 32; ++bit) {
+            const std::uint32_t position = frame.value() + bit - base_;
+            row |= position < count_ && states_[position] == idle ? 1U << bit : 0U;
+        }
+        return row;
+    }
+
     // --- Where the books are kept ---
 
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {
@@ -147,6 +156,6 @@ private:
     std::uint32_t count_ = 0;  ///< positions
 };
 
-static_assert(FrameAllocator<FreeList>);
+static_assert(FrameAllocator<FreeList> && FreeRows<FreeList>);
 
 }  // namespace kidney::mm

@@ -114,6 +114,12 @@ public:
         return sum;
     }
 
+    /// Free frames of a region that is handed out as a whole are not: it counts none.
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept {
+        const std::uint32_t row = (frame.value() - base_) / row_bits;
+        return regions_[row / rows_per_region].free() == 0 ? 0 : rows_.free(row);
+    }
+
     // --- Where the books are kept ---
 
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {

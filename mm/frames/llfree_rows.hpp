@@ -57,6 +57,7 @@ public:
     std::uint32_t take(std::uint32_t row, unsigned k) noexcept {
         return k <= row_order ? take_in_row(row, k) : take_rows(row / rows_per_region, k);
     }
+    [[nodiscard]] std::uint32_t free(std::uint32_t row) const noexcept { return rows_[row].free(); }
     [[nodiscard]] std::uint32_t free_in_row(std::uint32_t row) const noexcept {
         return static_cast<std::uint32_t>(std::popcount(rows_[row].free()));
     }

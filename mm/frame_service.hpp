@@ -1,19 +1,21 @@
-/// The kernel's frames: two zones (memory inside and outside the direct map), and a reference count
-/// for every frame.
+/// The kernel's frames: three zones (below 16 MiB, the rest of the direct map, memory outside of
+/// it), and a reference count for every frame.
 ///
 /// The zones decide which frame, and let any CPU in: this engine picks the zone, keeps some for
 /// those who need them more, and takes no lock; reference_counts.hpp counts. Models `CountedFrames`
 /// for single frames and `FrameSource` / `FrameSink` for contiguous blocks from the direct zone
-/// (heap, DMA). Everything it needs to remember lies in memory that boot hands over
-/// (frame_setup.hpp).
+/// (heap); ranges of any length are for devices. Everything it needs to remember lies in memory
+/// that boot hands over (frame_setup.hpp).
 #pragma once
 
 #include "kidney/core/assert.hpp"
 #include "kidney/mm/frame_allocator.hpp"
 #include "kidney/mm/frame_service.hpp"
 #include "mm/frame_reserve.hpp"
+#include "mm/frames/frame_ranges.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -26,6 +28,8 @@ struct FrameCounts {
     std::size_t free = 0;          ///< of these, free
     std::size_t total_direct = 0;  ///< in the direct map
     std::size_t free_direct = 0;
+    std::size_t total_dma = 0;  ///< of those in the direct map, below 16 MiB
+    std::size_t free_dma = 0;
 };
 
 /// Concurrency: any thread, any CPU. Cost: allocate() and release() the zone's cost and a count;
@@ -39,8 +43,11 @@ public:
     /// outside the direct map.
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span,
                                                     FrameNumber direct_end) noexcept {
-        return counts_bytes(span) + aligned(Zone::metadata_bytes(below(span, direct_end))) +
-               aligned(Zone::metadata_bytes(above(span, direct_end)));
+        std::size_t bytes = counts_bytes(span);
+        for (const FrameZone zone : all_zones) {
+            bytes += aligned(Zone::metadata_bytes(part(span, zone, direct_end)));
+        }
+        return bytes;
     }
 
     /// Takes charge of `span`, in which no frame is free yet. `phys` reaches the direct frames.
@@ -52,35 +59,44 @@ public:
         direct_end_ = direct_end;
         counts_.attach(span, metadata, phys);
         metadata = metadata.subspan(counts_bytes(span));
-        const std::size_t direct_bytes = aligned(Zone::metadata_bytes(below(span, direct_end)));
-        direct_.attach(below(span, direct_end), metadata.first(direct_bytes));
-        high_.attach(above(span, direct_end), metadata.subspan(direct_bytes));
+        for (const FrameZone zone : all_zones) {
+            const FrameRange mine = zone_span(zone);
+            const std::size_t bytes = aligned(Zone::metadata_bytes(mine));
+            of(zone).attach(mine, metadata.first(bytes));
+            metadata = metadata.subspan(bytes);
+        }
         totals_ = {};
+        first_.fill(&of(FrameZone::dma));
     }
 
     /// Frames of `region` become free.
     void add_region(FrameRange region) noexcept {
-        const FrameRange low = below(region, direct_end_);
-        const FrameRange high = above(region, direct_end_);
-        if (low.count != 0) {
-            direct_.add_region(low);
+        for (const FrameZone zone : all_zones) {
+            const FrameRange mine = part(region, zone, direct_end_);
+            if (mine.count != 0) {
+                of(zone).add_region(mine);
+                totals_.total += mine.count;
+                totals_.total_direct += zone != FrameZone::any ? mine.count : 0;
+                totals_.total_dma += zone == FrameZone::dma ? mine.count : 0;
+                first_[index(zone)] = &of(zone);
+            }
         }
-        if (high.count != 0) {
-            high_.add_region(high);
+        // Where a zone has nothing, what comes first is that of the zone before it.
+        for (std::size_t zone = 1; zone < frame_zones; ++zone) {
+            if (first_[zone] != &zones_[zone]) {
+                first_[zone] = first_[zone - 1];
+            }
         }
-        totals_.total += region.count;
-        totals_.total_direct += low.count;
-        has_high_ = has_high_ || high.count != 0;
         reserve_ = FrameReserve::of(totals_.total_direct);
-        if constexpr (FramesAtHand<Zone>) {
-            direct_.keep(reserve_.highest());
-        }
+        // Both, though what is kept is kept of their sum: so there are frames at hand of neither
+        // unless one alone has more.
+        keep_of_direct(reserve_.highest());
     }
 
     /// One frame with one reference. Errors: no_memory.
     [[nodiscard]] Result<FrameNumber> allocate(FrameZone zone) noexcept {
         FrameNumber frame;
-        if (!take_at_hand(zone, frame)) [[unlikely]] {
+        if (!take_at_hand(*first_[index(zone)], frame)) [[unlikely]] {
             frame = TRY(take(zone));
         }
         counts_.begin(frame);
@@ -94,7 +110,7 @@ public:
 
     void release(FrameNumber frame) noexcept {
         if (counts_.remove(frame, *this)) {
-            (frame < direct_end_ ? direct_ : high_).free(frame, FrameOrder(0));
+            of(zone_of(frame)).free(frame, FrameOrder(0));
         }
     }
 
@@ -102,10 +118,15 @@ public:
         return counts_.of(frame);
     }
 
-    /// 2^order contiguous frames of the direct zone; only a single one is counted. Errors:
+    /// 2^order contiguous frames of the direct map; only a single one is counted. Errors:
     /// no_memory.
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
-        return order == FrameOrder(0) ? allocate(FrameZone::direct) : take_direct(order, false);
+        return order == FrameOrder(0)
+                   ? allocate(FrameZone::direct)
+                   : take_direct(
+                         FrameZone::direct, false, order.frames(),
+                         [order](Zone& zone) { return zone.allocate(order); },
+                         [order](Zone& zone, FrameNumber block) { zone.free(block, order); });
     }
     void free(FrameNumber first, FrameOrder order) noexcept {
         KIDNEY_ASSERT(first < direct_end_);
@@ -113,123 +134,187 @@ public:
             KIDNEY_INVARIANT(references(first) == 1, "frames: freed block is not live");
             release(first);
         } else {
-            direct_.free(first, order);
+            of(zone_of(first)).free(first, order);
         }
     }
 
+    /// `count` contiguous frames, at least one, from a multiple of 2^alignment on, of the direct
+    /// map or below 16 MiB. Errors: no_memory, for example if a range is longer than the largest
+    /// block and the policy has no others (frame_ranges.hpp).
+    [[nodiscard]] Result<FrameNumber> allocate_range(FrameZone zone, std::uint32_t count,
+                                                     FrameOrder alignment) noexcept {
+        KIDNEY_ASSERT(zone != FrameZone::any && count != 0);
+        const FrameNumber first = TRY(take_direct(
+            zone, false, count, [=](Zone& from) { return take_range(from, count, alignment); },
+            [=](Zone& from, FrameNumber range) {
+                give_back_range(from, {range, count}, alignment);
+            }));
+        for_each_block_of<Zone>({first, count}, alignment, [&](FrameNumber at, FrameOrder order) {
+            if (order == FrameOrder(0)) {
+                counts_.begin(at);  // as every single frame
+            }
+        });
+        return first;
+    }
+    /// A range of allocate_range(), with the alignment that it was asked for with.
+    void free_range(FrameRange range, FrameOrder alignment) noexcept {
+        for_each_block_of<Zone>(range, alignment,
+                                [&](FrameNumber at, FrameOrder order) { free(at, order); });
+    }
+
     [[nodiscard]] std::size_t free_frames() const noexcept {
-        return direct_.free_frames() + high_.free_frames();
+        std::size_t free = 0;
+        for (const Zone& zone : zones_) {
+            free += zone.free_frames();
+        }
+        return free;
     }
     [[nodiscard]] FrameCounts counts() const noexcept {
         FrameCounts c = totals_;
-        c.free_direct = direct_.free_frames();
-        c.free = c.free_direct + high_.free_frames();
+        c.free_dma = of(FrameZone::dma).free_frames();
+        c.free_direct = c.free_dma + of(FrameZone::direct).free_frames();
+        c.free = c.free_direct + of(FrameZone::any).free_frames();
         return c;
     }
     [[nodiscard]] FrameReserve reserve() const noexcept { return reserve_; }
     /// From now on every request goes down to the zones' policies, for those who observe them. Boot
     /// only, after add_region().
     void keep_none_at_hand() noexcept {
+        constexpr std::size_t more_than_there_are = std::size_t{1} << 30;
+        keep_of_direct(more_than_there_are);
         if constexpr (FramesAtHand<Zone>) {
-            direct_.keep(more_than_there_are);
-            high_.keep(more_than_there_are);
+            of(FrameZone::any).keep(more_than_there_are);
         }
     }
     /// For FreeBlocks: 32 frames of one zone. Those at hand on some CPU count as taken.
     [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept
         requires FreeRows<Zone>
     {
-        return (frame < direct_end_ ? direct_ : high_).free_row(frame);
+        return of(zone_of(frame)).free_row(frame);
     }
-    /// Where the frames of a zone lie, with holes between them.
-    [[nodiscard]] FrameRange direct_span() const noexcept { return below(span_, direct_end_); }
-    [[nodiscard]] FrameRange high_span() const noexcept { return above(span_, direct_end_); }
+    /// Where the frames lie that no zone before this one has, with holes between them.
+    [[nodiscard]] FrameRange zone_span(FrameZone zone) const noexcept {
+        return part(span_, zone, direct_end_);
+    }
 
     /// Is this a frame of managed RAM (and not, say, a device's memory)?
     [[nodiscard]] bool manages(FrameNumber frame) const noexcept { return span_.contains(frame); }
 
 private:
-    static constexpr std::size_t more_than_there_are = std::size_t{1} << 30;
+    static constexpr std::array all_zones{FrameZone::dma, FrameZone::direct, FrameZone::any};
 
+    [[nodiscard]] static constexpr std::size_t index(FrameZone zone) noexcept {
+        return static_cast<std::size_t>(zone);
+    }
     [[nodiscard]] static constexpr std::size_t aligned(std::size_t bytes) noexcept {
         return (bytes + 15) & ~std::size_t{15};
     }
     [[nodiscard]] static constexpr std::size_t counts_bytes(FrameRange span) noexcept {
         return aligned(Counts::metadata_bytes(span));
     }
-    /// The parts of a range on either side of the end of the direct map.
-    [[nodiscard]] static constexpr FrameRange below(FrameRange range, FrameNumber end) noexcept {
-        return {range.first,
-                range.first >= end ? 0 : std::min<std::uint32_t>(range.count, end - range.first)};
+    /// The frames of a range that belong to a zone.
+    [[nodiscard]] static constexpr FrameRange part(FrameRange range, FrameZone zone,
+                                                   FrameNumber direct_end) noexcept {
+        const FrameNumber low = std::min(dma_end, direct_end);
+        const FrameNumber from = zone == FrameZone::dma      ? FrameNumber(0)
+                                 : zone == FrameZone::direct ? low
+                                                             : direct_end;
+        const FrameNumber to = zone == FrameZone::dma      ? low
+                               : zone == FrameZone::direct ? direct_end
+                                                           : range.end();
+        const FrameNumber first = std::max(range.first, from);
+        const FrameNumber end = std::min(range.end(), to);
+        return {first, first < end ? end - first : 0};
     }
-    [[nodiscard]] static constexpr FrameRange above(FrameRange range, FrameNumber end) noexcept {
-        const std::uint32_t low = below(range, end).count;
-        return {range.first + low, range.count - low};
+    [[nodiscard]] Zone& of(FrameZone zone) noexcept { return zones_[index(zone)]; }
+    [[nodiscard]] const Zone& of(FrameZone zone) const noexcept { return zones_[index(zone)]; }
+    [[nodiscard]] FrameZone zone_of(FrameNumber frame) const noexcept {
+        return frame >= direct_end_ ? FrameZone::any
+               : frame < dma_end    ? FrameZone::dma
+                                    : FrameZone::direct;
     }
 
     /// A frame that nobody needs to be asked for.
-    [[nodiscard]] bool take_at_hand(FrameZone zone, FrameNumber& frame) noexcept {
+    [[nodiscard]] static bool take_at_hand(Zone& zone, FrameNumber& frame) noexcept {
         if constexpr (FramesAtHand<Zone>) {
-            const bool in_high = zone == FrameZone::any && has_high_;
-            return (in_high ? high_ : direct_).take_at_hand(frame);
+            return zone.take_at_hand(frame);
         } else {
             return false;
         }
     }
     [[nodiscard, gnu::noinline]] Result<FrameNumber> take(FrameZone zone) noexcept {
         const bool is_user_memory = zone == FrameZone::any;
-        if (is_user_memory && has_high_) {
-            if (high_.free_frames() != 0) {
-                if (const Result<FrameNumber> frame = high_.allocate(FrameOrder(0))) {
-                    return frame;
-                }
-            }
-            FrameNumber frame;
-            if (take_at_hand(FrameZone::direct, frame)) {
+        if (is_user_memory && of(zone).free_frames() != 0) {
+            if (const Result<FrameNumber> frame = of(zone).allocate(FrameOrder(0))) {
                 return frame;
             }
         }
-        return take_direct(FrameOrder(0), is_user_memory);
+        return take_direct(
+            zone, is_user_memory, 1, [](Zone& from) { return from.allocate(FrameOrder(0)); },
+            [](Zone& from, FrameNumber frame) { from.free(frame, FrameOrder(0)); });
     }
-    [[nodiscard]] Result<FrameNumber> take_direct(FrameOrder order, bool is_user_memory) noexcept {
-        const std::size_t wanted = order.frames();
-        if (falls_short(wanted, is_user_memory)) [[unlikely]] {
-            if constexpr (FramesAtHand<Zone>) {
-                direct_.drain();
-            }
-            if (falls_short(wanted, is_user_memory)) {
+    /// `count` frames by take(zone), from the direct zone or else below 16 MiB.
+    template <class Take, class GiveBack>
+    [[nodiscard]] Result<FrameNumber> take_direct(FrameZone zone, bool is_user_memory,
+                                                  std::size_t count, Take&& take,
+                                                  GiveBack&& give_back) noexcept {
+        if (falls_short(count, is_user_memory)) [[unlikely]] {
+            drain_direct();
+            if (falls_short(count, is_user_memory)) {
                 return fail(Errc::no_memory);
             }
         }
-        const Result<FrameNumber> block = direct_.allocate(order);
-        // Another CPU may have taken some since we looked: what is kept stays, and one of us asks
-        // again.
-        if (block && falls_short(0, is_user_memory)) [[unlikely]] {
-            direct_.free(*block, order);
-            return fail(Errc::no_memory);
+        for (std::size_t n = std::min(index(zone), index(FrameZone::direct)) + 1; n-- > 0;) {
+            // Nobody empties magazines for a zone that has too little anyway.
+            Zone& from = zones_[n];
+            if (from.free_frames() < count) {
+                continue;
+            }
+            if (const Result<FrameNumber> taken = take(from)) {
+                // Another CPU may have taken some since we looked: what is kept stays, and one of
+                // us asks again.
+                if (falls_short(0, is_user_memory)) [[unlikely]] {
+                    give_back(from, *taken);
+                    break;
+                }
+                return taken;
+            }
         }
-        return block;
+        return fail(Errc::no_memory);
+    }
+    void drain_direct() noexcept {
+        if constexpr (FramesAtHand<Zone>) {
+            of(FrameZone::dma).drain();
+            of(FrameZone::direct).drain();
+        }
+    }
+    void keep_of_direct(std::size_t frames) noexcept {
+        if constexpr (FramesAtHand<Zone>) {
+            of(FrameZone::dma).keep(frames);
+            of(FrameZone::direct).keep(frames);
+        }
     }
     /// With `wanted` fewer, would there be less than the caller has to leave to others? What is at
     /// hand of some CPU is anybody's, so it does not count.
     [[nodiscard]] bool falls_short(std::size_t wanted, bool is_user_memory) const noexcept {
-        std::size_t free = 0;
-        if constexpr (FramesAtHand<Zone>) {
-            free = direct_.free_below();
-        } else {
-            free = direct_.free_frames();
-        }
+        const auto below = [&](FrameZone zone) {
+            if constexpr (FramesAtHand<Zone>) {
+                return of(zone).free_below();
+            } else {
+                return of(zone).free_frames();
+            }
+        };
+        const std::size_t free = below(FrameZone::dma) + below(FrameZone::direct);
         return free < reserve_.highest() + wanted &&
                free < reserve_.floor(Claims::current(), is_user_memory) + wanted;
     }
 
-    Zone direct_;
-    Zone high_;
+    std::array<Zone, frame_zones> zones_;
     Counts counts_;
     // Written at boot, before a second CPU runs.
+    std::array<Zone*, frame_zones> first_{};  ///< where a request of each zone looks first
     FrameCounts totals_;
     FrameReserve reserve_;
-    bool has_high_ = false;
     FrameRange span_;
     FrameNumber direct_end_;
 };

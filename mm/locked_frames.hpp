@@ -79,6 +79,14 @@ public:
         }
         publish();
     }
+    [[nodiscard]] Result<FrameNumber> take_range(std::uint32_t count, FrameOrder alignment) noexcept
+        requires FrameRanges<Policy>
+    EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        const Result<FrameNumber> first = policy_.take_range(count, alignment);
+        publish();
+        return first;
+    }
     [[nodiscard]] bool reuse_at_once(FrameNumber frame) const noexcept
         requires ReuseHint<Policy>
     KIDNEY_NO_TSA("a hint: the policy reads what others may be writing")

@@ -118,6 +118,20 @@ public:
         }
         free_more(first, reuse);
     }
+    [[nodiscard]] Result<FrameNumber> take_range(std::uint32_t count, FrameOrder alignment) noexcept
+        requires FrameRanges<Shared>
+    {
+        const Result<FrameNumber> range =
+            take_below([&] { return shared_.take_range(count, alignment); });
+        if (range) {
+            for_each_block({*range, count}, [&](FrameNumber first, FrameOrder order) {
+                if (order == FrameOrder(0)) {
+                    marks_.allocated(first);
+                }
+            });
+        }
+        return range;
+    }
     /// Exact when nobody else is inside.
     [[nodiscard]] std::size_t free_frames() const noexcept {
         std::size_t n = shared_.free_frames();
@@ -210,13 +224,18 @@ private:
     }
 
     [[nodiscard]] Result<FrameNumber> allocate_block(FrameOrder order) noexcept {
-        Result<FrameNumber> block = shared_.allocate(order);
-        if (!block) [[unlikely]] {
+        return take_below([&] { return shared_.allocate(order); });
+    }
+    /// What take() says, before or after nobody has a frame at hand.
+    template <class F>
+    [[nodiscard]] Result<FrameNumber> take_below(F&& take) noexcept {
+        Result<FrameNumber> taken = take();
+        if (!taken) [[unlikely]] {
             drain();
-            block = shared_.allocate(order);
+            taken = take();
         }
         note_less();
-        return block;
+        return taken;
     }
     /// Nothing was at hand.
     [[nodiscard, gnu::noinline]] Result<FrameNumber> allocate_more() noexcept {

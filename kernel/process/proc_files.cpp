@@ -114,16 +114,19 @@ void write_policies(void*, fs::TextOutput& out) noexcept {
 template <class AllFrames>
 void write_free_blocks(const AllFrames& all_frames, fs::TextOutput& out) noexcept {
     if constexpr (mm::FreeRows<AllFrames>) {
-        mm::FreeBlocks direct, all;
-        direct.add(all_frames, all_frames.direct_span());
-        all = direct;
-        all.add(all_frames, all_frames.high_span());
+        // Of each zone and those before it.
+        std::array<mm::FreeBlocks, mm::frame_zones> up_to;
+        mm::FreeBlocks all;
+        for (std::size_t zone = 0; zone < up_to.size(); ++zone) {
+            all.add(all_frames, all_frames.zone_span(static_cast<mm::FrameZone>(zone)));
+            up_to[zone] = all;
+        }
         for (std::uint8_t k = 0; k <= mm::max_order.value(); ++k) {
             const FrameOrder order(k);
             const std::uint32_t unusable = all.unusable(order);
-            format_to(out, "order {} direct {} high {} unusable {}.{:03}\n", k,
-                      direct.frames(order), all.frames(order) - direct.frames(order),
-                      unusable / 1000, unusable % 1000);
+            format_to(out, "order {} dma {} direct {} high {} unusable {}.{:03}\n", k,
+                      up_to[0].frames(order), up_to[1].frames(order) - up_to[0].frames(order),
+                      all.frames(order) - up_to[1].frames(order), unusable / 1000, unusable % 1000);
         }
     } else {
         out.write("order unknown: the policy does not tell which frames are free\n");
@@ -133,11 +136,15 @@ void write_free_blocks(const AllFrames& all_frames, fs::TextOutput& out) noexcep
 /// and others go on meanwhile: the lines need not add up.
 void write_frames(void*, fs::TextOutput& out) noexcept {
     const mm::FrameCounts counts = frames().counts();
-    format_to(out,
-              "policy {}\nzone direct total {} free {}\nzone high total {} free {}\nreserve {}\n",
-              static_cast<const char*>(Frames::name), counts.total_direct, counts.free_direct,
-              counts.total - counts.total_direct, counts.free - counts.free_direct,
-              frames().reserve().highest());
+    const auto write_zone = [&](const char* name, std::size_t total, std::size_t free) {
+        format_to(out, "zone {} total {} free {}\n", name, total, free);
+    };
+    format_to(out, "policy {}\n", static_cast<const char*>(Frames::name));
+    write_zone("dma", counts.total_dma, counts.free_dma);
+    write_zone("direct", counts.total_direct - counts.total_dma,
+               counts.free_direct - counts.free_dma);
+    write_zone("high", counts.total - counts.total_direct, counts.free - counts.free_direct);
+    format_to(out, "reserve {}\n", frames().reserve().highest());
     write_free_blocks(frames(), out);
 }
 void write_version(void*, fs::TextOutput& out) noexcept {

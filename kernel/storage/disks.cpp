@@ -101,10 +101,10 @@ Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function)
     if (!port) {
         return fail(Errc::no_device);
     }
-    constexpr FrameOrder order{3};
-    static_assert(order.frames() == decltype(VirtioDisk::driver)::memory_frames);
-    const FrameNumber first = TRY(frames().allocate(order));
-    const std::span bytes(direct_pointer(first), order.frames() * std::size_t{page_size});
+    constexpr std::uint32_t count = decltype(VirtioDisk::driver)::memory_frames;
+    const FrameNumber first =
+        TRY(frames().allocate_range(mm::FrameZone::direct, count, FrameOrder(0)));
+    const std::span bytes(direct_pointer(first), count * std::size_t{page_size});
     auto disk = TRY(mm::make_box<VirtioDisk>(heap(), drivers::DmaMemory{bytes, first.address()}));
     pci.enable(function.address);
     TRY(disk->driver.start(*port));

@@ -12,6 +12,9 @@ namespace kidney::mm {
 
 inline constexpr unsigned row_order = 5;  ///< 2^5 bits in a word
 inline constexpr unsigned row_bits = 1U << row_order;
+inline constexpr unsigned region_order = 9;  ///< 2^9 frames, 2 MiB: what some policies count by
+inline constexpr std::uint32_t region_frames = 1U << region_order;
+inline constexpr std::uint32_t rows_per_region = region_frames / row_bits;
 
 /// From the starts of aligned runs of 2^order ones to those of 2^(order + 1).
 [[nodiscard]] constexpr std::uint32_t join_runs(std::uint32_t starts, unsigned order) noexcept {

@@ -15,9 +15,10 @@
 /// it keeps to the rule: reuse_at_once() says for which frames it does, those whose region has no
 /// other free frame (mm/magazines.hpp asks).
 ///
-/// The largest free block of a region, its *level*, is known as a bound only. Taking a block may
-/// lower it: it is then found out by a search in vain. Giving one back may raise it, by merging:
-/// the region is marked *stale* and looked at before a whole region is broken.
+/// The largest free block of a region is known as a bound only (region_books.hpp). Before a whole
+/// region is broken, those are looked at in which something may have merged.
+///
+/// Ranges of any length are what is left of this: first fit, the short ones beside what is taken.
 ///
 /// Theory: "fullest first" is best fit, where the request is a frame and the hole a region; it
 /// keeps the number of regions in use as low as first fit does (Knuth, The Art of Computer
@@ -27,7 +28,7 @@
 
 #include "kidney/mm/frame_allocator.hpp"
 #include "mm/frames/quad_rows.hpp"
-#include "mm/frames/region_sets.hpp"
+#include "mm/frames/region_books.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,31 +54,26 @@ public:
         if (block == none) {
             return fail(Errc::no_memory);
         }
-        rows_.take(block, k);
-        const std::uint32_t first = block / frames_per_region;
-        for (std::uint32_t region = first; region < first + regions_of(k); ++region) {
-            set_free(region, free_in(region) - std::min(1U << k, frames_per_region));
-        }
+        take(block, k);
         return FrameNumber(base_ + block);
     }
 
     void free(FrameNumber first, FrameOrder order) noexcept {
         const unsigned k = order.value();
         const std::uint32_t block = index_of(first);
-        std::uint32_t region = block / frames_per_region;
-        KIDNEY_INVARIANT(rows_.is_live(block, k, (regions_[region] & ragged) != 0),
+        std::uint32_t region = block / region_frames;
+        KIDNEY_INVARIANT(rows_.is_live(block, k, books_.is_ragged(region)),
                          "frames: freed block is not live");
         rows_.give_back(block, k);
         for (const std::uint32_t end = region + regions_of(k); region < end; ++region) {
-            set_free(region, free_in(region) + std::min(1U << k, frames_per_region));
-            promise(region, k);
+            books_.got_back(region, std::min(1U << k, region_frames), k);
         }
     }
 
     /// Single frames, as many as there are.
     [[nodiscard]] std::size_t take_some(std::span<FrameNumber> out) noexcept {
         std::size_t taken = 0;
-        while (taken < out.size() && by_free_.filled_from(1) != 0) {
+        while (taken < out.size() && books_.by_free().filled_from(1) != 0) {
             taken += take_from(fullest(), out.subspan(taken));
         }
         return taken;
@@ -98,83 +94,77 @@ public:
                 together |= bit;
             }
             const std::uint32_t region = row / rows_per_region;
-            rows_.give_back_singles(row, together, (regions_[region] & ragged) != 0);
-            set_free(region, free_in(region) + count);
-            promise(region, 0);
+            rows_.give_back_singles(row, together, books_.is_ragged(region));
+            books_.got_back(region, count, 0);
         }
+    }
+
+    /// Where such a range lies nobody knows: first fit. A short one breaks no whole region if there
+    /// is another.
+    [[nodiscard]] Result<FrameNumber> take_range(std::uint32_t count,
+                                                 FrameOrder alignment) noexcept {
+        std::uint32_t at = count < region_frames ? find_range(count, alignment, true) : none;
+        if (at == none) {
+            at = find_range(count, alignment, false);
+        }
+        if (at == none) {
+            return fail(Errc::no_memory);
+        }
+        for_each_block({FrameNumber(at), count}, [&](FrameNumber first, FrameOrder order) {
+            take(first.value(), order.value());
+        });
+        return FrameNumber(base_ + at);
     }
     /// Would this frame, if it were given back, be among the first to be handed out again? Its
     /// region has no other free frame, or is the one that single frames come from just now.
     [[nodiscard]] bool reuse_at_once(FrameNumber frame) const noexcept {
         // relaxed: a hint, asked while others may be inside.
-        const std::uint32_t region = (frame.value() - base_) / frames_per_region;
-        return region == source_.load(std::memory_order_relaxed) ||
-               (std::atomic_ref(regions_[region]).load(std::memory_order_relaxed) & free_mask) == 0;
+        const std::uint32_t region = (frame.value() - base_) / region_frames;
+        return region == source_.load(std::memory_order_relaxed) || books_.may_be_full(region);
     }
 
-    [[nodiscard]] std::size_t free_frames() const noexcept { return free_; }
+    [[nodiscard]] std::size_t free_frames() const noexcept { return books_.free_frames(); }
+    [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept {
+        return rows_.free((frame.value() - base_) / row_bits);
+    }
 
     // --- Where the books are kept ---
 
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {
         const std::uint32_t regions = regions_in(span);
         return QuadRows::metadata_bytes(regions * rows_per_region) +
-               regions * sizeof(std::uint16_t);
+               RegionBooks::metadata_bytes(regions);
     }
     void attach(FrameRange span, std::span<std::byte> metadata) noexcept {
         KIDNEY_INVARIANT(metadata.size() >= metadata_bytes(span), "frames: metadata too small");
-        by_free_ = {};
-        by_level_ = {};
-        stale_ = {};
         near_.fill(none / row_bits);
-        free_ = 0;
         source_.store(none, std::memory_order_relaxed);
         base_ = span.first.value() & ~(max_order.frames() - 1);
-        region_count_ = regions_in(span);
-        const std::uint32_t rows = region_count_ * rows_per_region;
-        rows_.attach(rows, metadata.data());
-        regions_ =
-            reinterpret_cast<std::uint16_t*>(metadata.data() + QuadRows::metadata_bytes(rows));
-        std::fill_n(regions_, region_count_, std::uint16_t{0});
+        const std::uint32_t regions = regions_in(span);
+        rows_.attach(regions * rows_per_region, metadata.data());
+        books_.attach(regions,
+                      metadata.data() + QuadRows::metadata_bytes(regions * rows_per_region));
     }
     void add_region(FrameRange range) noexcept {
         std::uint32_t at = range.first.value() - base_;
         const std::uint32_t end = at + range.count;
         KIDNEY_INVARIANT(range.count == 0 || (range.first.value() >= base_ &&
-                                              end <= region_count_ * frames_per_region),
+                                              end <= books_.count() * region_frames),
                          "frames: region outside of the attached span");
         while (at < end) {
             const std::uint32_t bit = at % row_bits;
             const std::uint32_t count = std::min(row_bits - bit, end - at);
-            const std::uint32_t region = at / frames_per_region;
+            const std::uint32_t region = at / region_frames;
             if (rows_.add(at / row_bits, ~0U >> (row_bits - count) << bit)) {
-                set_state(region, regions_[region] | ragged);
+                books_.set_ragged(region);
             }
-            set_free(region, free_in(region) + count);
-            promise(region, 0);
+            books_.got_back(region, count, 0);
             at += count;
         }
     }
 
 private:
     static constexpr std::uint32_t none = ~0U;
-    static constexpr unsigned region_order = 9;
-    static constexpr std::uint32_t frames_per_region = 1U << region_order;
-    static constexpr std::uint32_t rows_per_region = frames_per_region / row_bits;
-
-    // A region in 16 bits.
-    static constexpr std::uint16_t free_mask = 0x3FF;  ///< how many frames are free
-    static constexpr unsigned level_shift = 10;        ///< no free block is of a higher order...
-    static constexpr std::uint16_t level_mask = 0xF << level_shift;
-    static constexpr std::uint16_t stale = 1U << 14;   ///< ...unless something merged
-    static constexpr std::uint16_t ragged = 1U << 15;  ///< rows with holes inside
-
-    // Sets by the number of free frames. Whole regions are the last set, and so taken last.
-    static constexpr std::uint32_t free_per_set = 256;
-    static constexpr unsigned whole = frames_per_region / free_per_set + 1;
-    [[nodiscard]] static constexpr unsigned set_of(std::uint32_t free) noexcept {
-        return (free + free_per_set - 1) / free_per_set + (free == frames_per_region ? 1 : 0);
-    }
 
     [[nodiscard]] static constexpr std::uint32_t regions_of(unsigned order) noexcept {
         return order <= region_order ? 1 : 1U << (order - region_order);
@@ -183,59 +173,23 @@ private:
     [[nodiscard]] static constexpr std::uint32_t regions_in(FrameRange span) noexcept {
         const std::uint32_t mask = max_order.frames() - 1;
         return (((span.end().value() + mask) & ~mask) - (span.first.value() & ~mask)) /
-               frames_per_region;
+               region_frames;
     }
     [[nodiscard]] std::uint32_t index_of(FrameNumber frame) const noexcept {
         const std::uint32_t index = frame.value() - base_;
-        KIDNEY_INVARIANT(index < region_count_ * frames_per_region,
+        KIDNEY_INVARIANT(index < books_.count() * region_frames,
                          "frames: frame outside of the span");
         return index;
     }
 
-    // --- What is known about a region ---
+    void take(std::uint32_t block, unsigned order) noexcept {
+        rows_.take(block, order);
+        const std::uint32_t first = block / region_frames;
+        for (std::uint32_t region = first; region < first + regions_of(order); ++region) {
+            books_.took(region, std::min(1U << order, region_frames));
+        }
+    }
 
-    [[nodiscard]] std::uint32_t free_in(std::uint32_t region) const noexcept {
-        return regions_[region] & free_mask;
-    }
-    /// 0 for a whole region, which is no matter of levels.
-    [[nodiscard]] unsigned level(std::uint32_t region) const noexcept {
-        return (regions_[region] & level_mask) >> level_shift;
-    }
-    void set_state(std::uint32_t region, std::uint32_t state) noexcept {
-        // relaxed: for reuse_at_once(), which reads no more than this.
-        std::atomic_ref(regions_[region])
-            .store(static_cast<std::uint16_t>(state), std::memory_order_relaxed);
-    }
-    void set_free(std::uint32_t region, std::uint32_t count) noexcept {
-        const std::uint32_t before = free_in(region);
-        set_state(region, regions_[region] - before + count);
-        free_ += count - std::size_t{before};
-        const unsigned from = set_of(before);
-        const unsigned to = set_of(count);
-        if (from != to) {
-            by_free_.move(region, from, to);
-            if (from == whole || to == whole) {
-                set_level(region, to == whole ? 0 : region_order - 1);
-            }
-        }
-    }
-    void set_level(std::uint32_t region, unsigned to) noexcept {
-        by_level_.move(region, level(region), to);
-        set_state(region, (regions_[region] & ~unsigned{level_mask}) | to << level_shift);
-    }
-    /// A block of this order has become free; it may have merged.
-    void promise(std::uint32_t region, unsigned order) noexcept {
-        if (free_in(region) == frames_per_region) {
-            return;  // found by being whole
-        }
-        if ((regions_[region] & stale) == 0) {
-            set_state(region, regions_[region] | stale);
-            stale_.insert(region);
-        }
-        if (const unsigned bound = std::min(order, region_order - 1); bound > level(region)) {
-            set_level(region, bound);
-        }
-    }
     /// Looks how large the largest free block is.
     void settle(std::uint32_t region) noexcept {
         unsigned longest = 0;
@@ -245,9 +199,7 @@ private:
         if (longest == row_order) {
             longest += longest_run(whole_rows(region));
         }
-        set_level(region, free_in(region) == frames_per_region ? 0 : longest);
-        set_state(region, regions_[region] & ~unsigned{stale});
-        stale_.erase(region);
+        books_.settle(region, longest);
     }
     /// The rows of a region that are wholly free.
     [[nodiscard]] std::uint32_t whole_rows(std::uint32_t region) const noexcept {
@@ -262,12 +214,13 @@ private:
 
     /// Of the regions in which frames are free, one of the fullest. There must be one.
     [[nodiscard]] std::uint32_t fullest() const noexcept {
-        const auto set = static_cast<unsigned>(std::countr_zero(by_free_.filled_from(1)));
-        return set == whole ? find_whole(region_order) / frames_per_region : by_free_[set].first();
+        const auto set = static_cast<unsigned>(std::countr_zero(books_.by_free().filled_from(1)));
+        return set == RegionBooks::whole ? find_whole(region_order) / region_frames
+                                         : books_.by_free()[set].first();
     }
     /// Single frames of a region, row by row.
     [[nodiscard]] std::size_t take_from(std::uint32_t region, std::span<FrameNumber> out) noexcept {
-        const std::size_t most = std::min<std::size_t>(out.size(), free_in(region));
+        const std::size_t most = std::min<std::size_t>(out.size(), books_.free_in(region));
         std::uint32_t taken = 0;
         for (std::uint32_t row = region * rows_per_region; taken < most; ++row) {
             const std::uint32_t free = rows_.free(row);
@@ -287,7 +240,7 @@ private:
                 rows_.take_singles(row, free ^ left);
             }
         }
-        set_free(region, free_in(region) - taken);
+        books_.took(region, taken);
         source_.store(region, std::memory_order_relaxed);
         return taken;
     }
@@ -305,7 +258,7 @@ private:
     [[nodiscard]] std::uint32_t find_near(unsigned order) noexcept {
         std::uint32_t row = near_[order];
         if (order < row_order) {
-            const std::uint32_t free = row < region_count_ * rows_per_region ? rows_.free(row) : 0;
+            const std::uint32_t free = row < books_.count() * rows_per_region ? rows_.free(row) : 0;
             const auto [all, single] = find_runs(free, order);
             return all == 0
                        ? none
@@ -314,7 +267,7 @@ private:
         }
         const std::uint32_t count = 1U << (order - row_order);
         row += count;
-        if (row % rows_per_region == 0 || row >= region_count_ * rows_per_region) {
+        if (row % rows_per_region == 0 || row >= books_.count() * rows_per_region) {
             return none;
         }
         for (std::uint32_t i = 0; i < count; ++i) {
@@ -328,10 +281,11 @@ private:
     [[nodiscard]] std::uint32_t search(unsigned order) noexcept {
         for (;;) {
             std::uint32_t region;
-            if (const std::uint32_t fitting = by_level_.filled_from(order); fitting != 0) {
-                region = by_level_[static_cast<unsigned>(std::countr_zero(fitting))].first();
-            } else if (!stale_.is_empty()) {
-                settle(stale_.first());
+            if (const std::uint32_t fitting = books_.by_level().filled_from(order); fitting != 0) {
+                region =
+                    books_.by_level()[static_cast<unsigned>(std::countr_zero(fitting))].first();
+            } else if (!books_.stale().is_empty()) {
+                settle(books_.stale().first());
                 continue;
             } else {
                 return find_whole(region_order);
@@ -361,40 +315,62 @@ private:
     /// A whole region, rather one whose buddy is not whole; or two.
     [[nodiscard]] std::uint32_t find_whole(unsigned order) const noexcept {
         std::uint32_t other = none;
-        if (order > max_order.value() || by_free_.filled_from(whole) == 0) {
+        if (order > max_order.value() || books_.by_free().filled_from(RegionBooks::whole) == 0) {
             return none;
         }
-        for (std::uint32_t word = by_free_[whole].first() / row_bits; word < RegionSet::words;
-             ++word) {
-            const std::uint32_t regions = by_free_[whole].word(word);
+        for (std::uint32_t word = books_.by_free()[RegionBooks::whole].first() / row_bits;
+             word < RegionSet::words; ++word) {
+            const std::uint32_t regions = books_.by_free()[RegionBooks::whole].word(word);
             if (regions == 0) {
                 continue;
             }
             const auto [all, single] = find_runs(regions, order - region_order);
             if (single != 0 && order == region_order) {
                 return (word * row_bits + static_cast<unsigned>(std::countr_zero(single))) *
-                       frames_per_region;
+                       region_frames;
             }
             if (all != 0 && other == none) {
                 other = (word * row_bits + static_cast<unsigned>(std::countr_zero(all))) *
-                        frames_per_region;
+                        region_frames;
             }
         }
         return other;
     }
 
+    /// A free range, or none. `spares_whole`: none that takes a part of a whole region.
+    [[nodiscard]] std::uint32_t find_range(std::uint32_t count, FrameOrder alignment,
+                                           bool spares_whole) const noexcept {
+        const auto is_spared = [&](std::uint32_t at) {
+            return spares_whole && books_.is_whole(at / region_frames);
+        };
+        const std::uint32_t mask = alignment.frames() - 1;
+        const std::uint32_t end = books_.count() * region_frames;
+        for (std::uint32_t at = 0;;) {
+            at = ((base_ + at + mask) & ~mask) - base_;
+            if (at >= end || end - at < count) {
+                return none;
+            }
+            if (is_spared(at)) {
+                at = (at / region_frames + 1) * region_frames;
+                continue;
+            }
+            const std::uint32_t run = rows_.run(at, true, count);
+            if (run == count && !is_spared(at + count - 1)) {
+                return at;
+            }
+            at += run;
+            at += rows_.run(at, false, end - at);
+        }
+    }
+
     QuadRows rows_;
-    std::uint16_t* regions_ = nullptr;
-    RegionSets<whole> by_free_;              ///< regions with free frames, by how many
-    RegionSets<region_order - 1> by_level_;  ///< regions by their level
-    RegionSet stale_;
+    RegionBooks books_;
     std::array<std::uint32_t, region_order> near_{};  ///< by order: row where one was found last
-    std::size_t free_ = 0;
     std::uint32_t base_ = 0;  ///< frame at position 0, a multiple of the largest block
-    std::uint32_t region_count_ = 0;
     std::atomic<std::uint32_t> source_{none};  ///< region that single frames were taken from last
 };
 
-static_assert(FrameBatches<FullestRegion> && ReuseHint<FullestRegion>);
+static_assert(FrameBatches<FullestRegion> && FrameRanges<FullestRegion> &&
+              FreeRows<FullestRegion> && ReuseHint<FullestRegion>);
 
 }  // namespace kidney::mm

@@ -19,9 +19,6 @@
 
 namespace kidney::mm {
 
-inline constexpr unsigned region_order = 9;
-inline constexpr std::uint32_t region_frames = 1U << region_order;
-inline constexpr std::uint32_t rows_per_region = region_frames / row_bits;
 static_assert(max_order.value() == region_order + 1, "the largest block is a pair of regions");
 
 /// One region, in 16 bits. A value; it changes in LlFreeRegions.

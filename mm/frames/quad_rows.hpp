@@ -113,6 +113,23 @@ public:
         return coded_[row] == 0 ? words_[row] : decoded(words_[row], coded_[row]);
     }
 
+    /// How many frames from this one on are free, or are not; no more than `most`.
+    [[nodiscard]] std::uint32_t run(std::uint32_t index, bool is_free,
+                                    std::uint32_t most) const noexcept {
+        std::uint32_t length = 0;
+        while (length < most) {
+            const unsigned bit = (index + length) % row_bits;
+            const std::uint32_t row = free((index + length) / row_bits);
+            const auto here =
+                static_cast<unsigned>(std::countr_zero((is_free ? ~row : row) >> bit));
+            length += std::min(here, row_bits - bit);
+            if (here < row_bits - bit) {
+                break;
+            }
+        }
+        return std::min(length, most);
+    }
+
     /// Free -> live: each of these frames of a row by itself.
     void take_singles(std::uint32_t row, std::uint32_t frames) noexcept {
         if (coded_[row] == 0) {

@@ -16,7 +16,7 @@ namespace kidney::mm {
 /// A bitmap of two levels.
 class RegionSet {
 public:
-    static constexpr std::uint32_t words = (1U << 20) / 512 / row_bits;
+    static constexpr std::uint32_t words = (1U << 20) / region_frames / row_bits;
 
     [[nodiscard]] bool is_empty() const noexcept { return (summary_[0] | summary_[1]) == 0; }
     /// The lowest region; there must be one.

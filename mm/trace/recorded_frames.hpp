@@ -79,6 +79,18 @@ public:
         record_each(Kind::freed, in);
         policy_.give_back_some(in);
     }
+    /// Recorded as the blocks that it consists of; so it may come out in pieces elsewhere.
+    [[nodiscard]] Result<FrameNumber> take_range(std::uint32_t count, FrameOrder alignment) noexcept
+        requires FrameRanges<Policy>
+    {
+        const Result<FrameNumber> range = policy_.take_range(count, alignment);
+        if (range) {
+            for_each_block({*range, count}, [](FrameNumber first, FrameOrder order) {
+                Recorder::trace.record(Kind::granted, first, order);
+            });
+        }
+        return range;
+    }
 
     // Questions change nothing: there is nothing to record.
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept {

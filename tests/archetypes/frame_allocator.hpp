@@ -21,6 +21,7 @@ public:
 
 static_assert(mm::FrameAllocator<FrameAllocatorArchetype>);
 static_assert(!mm::FrameBatches<FrameAllocatorArchetype>);
+static_assert(!mm::FrameRanges<FrameAllocatorArchetype>);
 static_assert(!mm::ReuseHint<FrameAllocatorArchetype>);
 static_assert(!mm::SharedFrameAllocator<FrameAllocatorArchetype>);
 
@@ -30,9 +31,13 @@ public:
     static constexpr bool is_shared = true;
     [[nodiscard]] std::size_t take_some(std::span<FrameNumber>) noexcept { return 0; }
     void give_back_some(std::span<const FrameNumber>) noexcept {}
+    [[nodiscard]] Result<FrameNumber> take_range(std::uint32_t, FrameOrder) noexcept {
+        return fail(Errc::no_memory);
+    }
     [[nodiscard]] bool reuse_at_once(FrameNumber) const noexcept { return false; }
 };
 static_assert(mm::FrameBatches<FullFrameAllocatorArchetype>);
+static_assert(mm::FrameRanges<FullFrameAllocatorArchetype>);
 static_assert(mm::ReuseHint<FullFrameAllocatorArchetype>);
 static_assert(mm::SharedFrameAllocator<FullFrameAllocatorArchetype>);
 

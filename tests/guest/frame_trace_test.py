@@ -38,7 +38,7 @@ def main() -> None:
     guest.require_qemu()
     with tempfile.TemporaryDirectory() as directory:
         recorded, program = Path(directory, "trace.txt"), Path(directory, "frames_lab")
-        result = guest.run(options.tree, WORK, "--memory", "24", "--record-frames", str(recorded))
+        result = guest.run(options.tree, WORK, "--memory", "16", "--record-frames", str(recorded))
         if result.status != 0 or result.out != b"819200\n" * 3 or not recorded.exists():
             fail(f"status {result.status}, output {result.out!r}, {result.err!r}", result.log)
         if b"kidney-frame-trace" in result.log or b"init exited" not in result.log:

@@ -12,13 +12,16 @@ namespace kidney::laws::counted_frames {
 
 template <mm::CountedFrames S>
 struct Z1 {
-    static constexpr const char* text = "Z1 allocate() gives a frame with one reference";
+    static constexpr const char* text =
+        "Z1 allocate() gives a frame of the zone with one reference";
     static void check(Report& report, S& frames) noexcept {
-        for (const mm::FrameZone zone : {mm::FrameZone::direct, mm::FrameZone::any}) {
+        for (const mm::FrameZone zone :
+             {mm::FrameZone::dma, mm::FrameZone::direct, mm::FrameZone::any}) {
             const std::size_t before = frames.free_frames();
             const Result<FrameNumber> frame = frames.allocate(zone);
             LAW_CHECK(report, frame.has_value());
             if (frame) {
+                LAW_CHECK(report, zone != mm::FrameZone::dma || *frame < mm::dma_end);
                 LAW_CHECK(report, frames.references(*frame) == 1);
                 LAW_CHECK(report, frames.free_frames() + 1 == before);
                 frames.release(*frame);

@@ -422,34 +422,39 @@ long told_free_frames() {
     }
     text[size] = '\0';
     char policy[32];
-    unsigned total, free, high_total, high_free, reserve;
+    unsigned dma_total, dma_free, total, free, high_total, high_free, reserve;
     EXPECT_EQ(std::sscanf(text,
-                          "policy %31s\nzone direct total %u free %u\nzone high total %u free %u\n"
-                          "reserve %u\n",
-                          policy, &total, &free, &high_total, &high_free, &reserve),
-              6);
-    EXPECT(free <= total && high_free <= high_total && reserve < total);
+                          "policy %31s\nzone dma total %u free %u\nzone direct total %u free %u\n"
+                          "zone high total %u free %u\nreserve %u\n",
+                          policy, &dma_total, &dma_free, &total, &free, &high_total, &high_free,
+                          &reserve),
+              8);
+    EXPECT(dma_free <= dma_total && free <= total && high_free <= high_total);
+    EXPECT(dma_total < 4096 && reserve < dma_total + total);
+    const unsigned all_free = dma_free + free + high_free;
     unsigned before = ~0U;
     int orders = 0;
     for (const char* line = std::strstr(text, "order "); line != nullptr;
          line = std::strstr(line + 1, "order ")) {
-        unsigned order, direct, high, whole, thousandths;
-        const int fields = std::sscanf(line, "order %u direct %u high %u unusable %u.%u", &order,
-                                       &direct, &high, &whole, &thousandths);
+        unsigned order, dma, direct, high, whole, thousandths;
+        const int fields = std::sscanf(line, "order %u dma %u direct %u high %u unusable %u.%u",
+                                       &order, &dma, &direct, &high, &whole, &thousandths);
         if (fields == 0) {
             EXPECT(std::strstr(line, "order unknown") == line);  // a policy need not tell
-            return free + high_free;
+            return all_free;
         }
-        EXPECT_EQ(fields, 5);
+        EXPECT_EQ(fields, 6);
         EXPECT_EQ(order, orders++);
+        EXPECT_EQ(dma % (1U << order), 0);
         EXPECT_EQ(direct % (1U << order), 0);
         EXPECT_EQ(high % (1U << order), 0);
-        EXPECT(direct <= total && high <= high_total && direct + high <= before);
+        EXPECT(dma <= dma_total && direct <= total && high <= high_total);
+        EXPECT(dma + direct + high <= before);
         EXPECT(whole * 1000 + thousandths <= 1000);
-        before = direct + high;
+        before = dma + direct + high;
     }
     EXPECT_EQ(orders, 11);
-    return free + high_free;
+    return all_free;
 }
 
 CHECK_CASE(free_frames_are_told_by_size_of_block) {

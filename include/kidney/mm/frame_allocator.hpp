@@ -4,6 +4,8 @@
 #include "kidney/core/address.hpp"
 #include "kidney/core/result.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -80,6 +82,31 @@ concept FrameBatches = FrameAllocator<A> &&
                            { a.take_some(out) } noexcept -> std::same_as<std::size_t>;
                            { a.give_back_some(in) } noexcept -> std::same_as<void>;
                        };
+
+/// Ranges of any length: rings and pictures that a device wants in one piece.
+///   N1 take_range(n, alignment) takes n frames in a row, n > 0, from a multiple of 2^alignment on.
+///      They are live blocks then, those of for_each_block(range): each may be given back by itself
+///   N2 it fails only with no_memory, changing nothing, and only if no such range is free
+/// Cost: a search through all memory, O(frames / 32).
+template <class A>
+concept FrameRanges =
+    FrameAllocator<A> && requires(A& a, std::uint32_t count, FrameOrder alignment) {
+        { a.take_range(count, alignment) } noexcept -> std::same_as<Result<FrameNumber>>;
+    };
+
+/// Calls visit(first, order) for the blocks that a range consists of, the largest ones there are
+/// from its start on.
+template <class F>
+constexpr void for_each_block(FrameRange range, F&& visit) {
+    while (range.count != 0) {
+        const int order =
+            std::min({static_cast<int>(max_order.value()), std::countr_zero(range.first.value()),
+                      static_cast<int>(std::bit_width(range.count)) - 1});
+        const FrameOrder block(static_cast<std::uint8_t>(order));
+        visit(range.first, block);
+        range = {range.first + block.frames(), range.count - block.frames()};
+    }
+}
 
 /// Whether a frame that was just freed had better be handed out next (it is warm), or go back to
 /// its place so that a longer block may heal. A hint about a live frame: may read what others are

@@ -60,6 +60,13 @@ struct TakesIntoConst : Full {
 struct GivesBackHowMany : Full {
     std::size_t give_back_some(std::span<const FrameNumber>) noexcept;
 };
+struct RangeOfBytes : Full {
+    Result<FrameNumber> take_range(std::uint32_t, FrameOrder) = delete;
+    Result<FrameNumber> take_range(FrameRange, std::size_t) noexcept;
+};
+struct RangeMayThrow : Full {
+    Result<FrameNumber> take_range(std::uint32_t, FrameOrder);
+};
 struct HintWrites : Full {
     bool reuse_at_once(FrameNumber) noexcept;
 };
@@ -80,6 +87,8 @@ static_assert(!mm::FrameBatches<TakesOnly>);
 static_assert(!mm::FrameBatches<TakesIntoConst>);
 static_assert(!mm::FrameBatches<GivesBackHowMany>);
 static_assert(!mm::FrameBatches<BatchesWithoutFree>);
+static_assert(!mm::FrameRanges<RangeOfBytes>);
+static_assert(!mm::FrameRanges<RangeMayThrow>);
 static_assert(!mm::ReuseHint<HintWrites>);
 static_assert(!mm::ReuseHint<HintIsNumber>);
 static_assert(!mm::SharedFrameAllocator<SharedNever>);

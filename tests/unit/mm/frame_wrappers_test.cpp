@@ -32,8 +32,8 @@ struct Recorder {
 template <class P>
 constexpr bool is_transparent = []() {
     using Wrapped = RecordedFrames<P, Recorder>;
-    return FrameBatches<Wrapped> == FrameBatches<P> && ReuseHint<Wrapped> == ReuseHint<P> &&
-           FreeRows<Wrapped> == FreeRows<P> &&
+    return FrameBatches<Wrapped> == FrameBatches<P> && FrameRanges<Wrapped> == FrameRanges<P> &&
+           ReuseHint<Wrapped> == ReuseHint<P> && FreeRows<Wrapped> == FreeRows<P> &&
            SharedFrameAllocator<Wrapped> == SharedFrameAllocator<P>;
 }();
 static_assert(is_transparent<NextFit> && is_transparent<BuddyBitmap> &&

@@ -190,26 +190,6 @@ private:
         }
     }
 
-    /// Looks how large the largest free block is.
-    void settle(std::uint32_t region) noexcept {
-        unsigned longest = 0;
-        for (std::uint32_t i = 0; i < rows_per_region; ++i) {
-            longest = std::max(longest, longest_run(rows_.free(region * rows_per_region + i)));
-        }
-        if (longest == row_order) {
-            longest += longest_run(whole_rows(region));
-        }
-        books_.settle(region, longest);
-    }
-    /// The rows of a region that are wholly free.
-    [[nodiscard]] std::uint32_t whole_rows(std::uint32_t region) const noexcept {
-        std::uint32_t rows = 0;
-        for (std::uint32_t i = 0; i < rows_per_region; ++i) {
-            rows |= (rows_.free(region * rows_per_region + i) == ~0U ? 1U : 0U) << i;
-        }
-        return rows;
-    }
-
     // --- The rule ---
 
     /// Of the regions in which frames are free, one of the fullest. There must be one.
@@ -271,7 +251,7 @@ private:
             return none;
         }
         for (std::uint32_t i = 0; i < count; ++i) {
-            if (rows_.free(row + i) != ~0U) {
+            if (!rows_.is_whole(row + i)) {
                 return none;
             }
         }
@@ -296,21 +276,31 @@ private:
             settle(region);
         }
     }
-    [[nodiscard]] std::uint32_t find_in(std::uint32_t region, unsigned order) const noexcept {
+    void settle(std::uint32_t region) noexcept {
+        books_.settle(region, rows_.largest_in(region * rows_per_region));
+    }
+    /// If it is the last one of the region, nobody shall look for another.
+    [[nodiscard]] std::uint32_t find_in(std::uint32_t region, unsigned order) noexcept {
         const std::uint32_t first = region * rows_per_region;
+        const std::uint32_t rows = rows_.rows_with(first, order);
         if (order >= row_order) {
-            const std::uint32_t rows = whole_rows(region);
-            return run_starts(rows, order - row_order) == 0
-                       ? none
-                       : (first + best_run(rows, order - row_order)) * row_bits;
-        }
-        for (std::uint32_t row = first; row < first + rows_per_region; ++row) {
-            const std::uint32_t free = rows_.free(row);
-            if (run_starts(free, order) != 0) {
-                return row * row_bits + best_run(free, order);
+            const auto [all, single] = find_runs(rows, order - row_order);
+            if ((all & (all - 1)) == 0) {
+                books_.settle(region, order - 1);
             }
+            const std::uint32_t best = single != 0 ? single : all;
+            return all == 0 ? none
+                            : (first + static_cast<unsigned>(std::countr_zero(best))) * row_bits;
         }
-        return none;
+        if (rows == 0) {
+            return none;
+        }
+        const std::uint32_t row = first + static_cast<unsigned>(std::countr_zero(rows));
+        const auto [all, single] = find_runs(rows_.free(row), order);
+        if (((rows & (rows - 1)) | (all & (all - 1))) == 0) {
+            books_.settle(region, order - 1);
+        }
+        return row * row_bits + static_cast<unsigned>(std::countr_zero(single != 0 ? single : all));
     }
     /// A whole region, rather one whose buddy is not whole; or two.
     [[nodiscard]] std::uint32_t find_whole(unsigned order) const noexcept {

@@ -5,12 +5,14 @@
 /// four frames, a *quad*, can be 16 combinations of free and single frames, and only 12 other
 /// things. So one bit for each quad says that its four bits are a code and not frames:
 ///
-///   0x0  two live pairs               0x5  a later quad of a block
-///   0x1  the first quad of a block of order 2; 0x2: of 3; 0x3: of 4; 0x4: of at least a row
-///   0x6  absent: a hole in the memory map
-///   0x8  one live pair, the first; the low two bits are the second two frames: 1 is free, as ever
-///   0xC  the second; the low two bits are the first two frames
+///   0x0  two live pairs
+///   0x1  the first quad of a block of order 2; 0x2: of 3; 0x3: of 4; 0xC: of at least a row
+///   0x4  one live pair, the first; the low two bits are the second two frames: 1 is free, as ever
+///   0x8  the second; the low two bits are the first two frames
+///   0xD  a later quad of a block
+///   0xE  absent: a hole in the memory map
 ///
+/// None of them is 0xF: four free frames look like it in the word itself.
 /// Where only single frames live, which is nearly everywhere, no quad is coded and a row of 32
 /// frames is one plain word. (No code could do with less than 1.18 bits: N(0) = 2 states of a
 /// frame, N(k + 1) = N(k)^2 + 1 of twice as many, 38 bits for 32.) A hole that ends inside of a
@@ -113,6 +115,42 @@ public:
         return coded_[row] == 0 ? words_[row] : decoded(words_[row], coded_[row]);
     }
 
+    [[nodiscard]] bool is_whole(std::uint32_t row) const noexcept { return words_[row] == ~0U; }
+
+    /// Which rows of the region that starts with this one have a free block of this order, up to a
+    /// row, as bits. All are looked at: that takes no branches, which rows mispredict.
+    [[nodiscard]] std::uint32_t rows_with(std::uint32_t row, unsigned order) const noexcept {
+        switch (order) {
+            case 1:
+                return rows_with_run<1>(row);
+            case 2:
+                return rows_with_run<2>(row);
+            case 3:
+                return rows_with_run<3>(row);
+            case 4:
+                return rows_with_run<4>(row);
+            default:
+                return rows_with_run<row_order>(row);
+        }
+    }
+    /// Order of the largest free block of the region that starts with this row.
+    [[nodiscard]] unsigned largest_in(std::uint32_t row) const noexcept {
+        std::uint32_t quads = 0;
+        std::uint32_t eights = 0;
+        std::uint32_t halves = 0;
+        for (std::uint32_t i = 0; i < rows_per_region; ++i) {
+            const std::uint32_t of_two = run_starts(words_[row + i], 2);
+            const std::uint32_t of_three = join_runs(of_two, 2);
+            quads |= of_two;
+            eights |= of_three;
+            halves |= join_runs(of_three, 3);
+        }
+        if (const std::uint32_t whole = rows_with_run<row_order>(row); whole != 0) {
+            return row_order + longest_run(whole);
+        }
+        return quads == 0 ? (rows_with_run<1>(row) != 0 ? 1 : 0)
+                          : 2 + (eights != 0 ? 1 : 0) + (halves != 0 ? 1 : 0);
+    }
     /// How many frames from this one on are free, or are not; no more than `most`.
     [[nodiscard]] std::uint32_t run(std::uint32_t index, bool is_free,
                                     std::uint32_t most) const noexcept {
@@ -212,11 +250,12 @@ public:
 
 private:
     static constexpr std::uint8_t all_coded = 0xFF;
-    static constexpr std::uint32_t absent_row = 0x6666'6666;
-    static constexpr std::uint32_t later_row = 0x5555'5555;
-    static constexpr std::uint32_t one_pair = 0x8;  ///< and then, for the second pair,
-    static constexpr std::uint32_t second_pair = 0x4;
+    static constexpr std::uint32_t absent_row = 0xEEEE'EEEE;
+    static constexpr std::uint32_t later_row = 0xDDDD'DDDD;
+    static constexpr std::uint32_t first_pair = 0x4;
+    static constexpr std::uint32_t second_pair = 0x8;
     static constexpr std::uint32_t two_pairs = 0;
+    static constexpr std::uint32_t row_or_more = 0xC;
 
     [[nodiscard]] static constexpr std::uint32_t rows_of(unsigned order) noexcept {
         return order <= row_order ? 1 : 1U << (order - row_order);
@@ -228,7 +267,7 @@ private:
     }
     /// What the first row of a block of order 2 or more looks like.
     [[nodiscard]] static constexpr std::uint32_t block_code(unsigned bit, unsigned order) noexcept {
-        const unsigned first = std::min(order, row_order) - 1;
+        const std::uint32_t first = order < row_order ? order - 1 : row_or_more;
         return ((later_row & ~0xFU) | first) << bit & run_mask(bit, std::min(order, row_order));
     }
     [[nodiscard]] static constexpr std::uint32_t decoded(std::uint32_t word,
@@ -237,9 +276,21 @@ private:
         coded = (coded | coded << 12) & 0x000F'000F;
         coded = (coded | coded << 6) & 0x0303'0303;
         coded = (coded | coded << 3) & 0x1111'1111;
-        const std::uint32_t pair = word >> 3 & coded;
-        const std::uint32_t second = word >> 2 & pair;
+        const std::uint32_t pair = (word >> 3 ^ word >> 2) & coded;
+        const std::uint32_t second = word >> 3 & pair;
         return (word & ~(coded * 15)) | (word & second * 3) | (word & (pair ^ second) * 3) << 2;
+    }
+
+    template <unsigned Order>
+    [[nodiscard]] std::uint32_t rows_with_run(std::uint32_t row) const noexcept {
+        std::uint32_t rows = 0;
+        for (std::uint32_t i = 0; i < rows_per_region; ++i) {
+            // No code is four ones: what is longer than a pair shows in the word as it is.
+            const std::uint32_t word =
+                Order < 2 ? decoded(words_[row + i], coded_[row + i]) : words_[row + i];
+            rows |= (run_starts(word, Order) != 0 ? 1U : 0U) << i;
+        }
+        return rows;
     }
 
     [[nodiscard]] bool is_coded(std::uint32_t row, unsigned bit) const noexcept {
@@ -261,7 +312,7 @@ private:
     /// The code of a quad in which the pair with this frame, or the other one, is a live block, but
     /// for the two single frames.
     [[nodiscard]] static constexpr std::uint32_t pair_at(unsigned bit) noexcept {
-        return one_pair | ((bit & 2) != 0 ? second_pair : 0);
+        return (bit & 2) != 0 ? second_pair : first_pair;
     }
     [[nodiscard]] static constexpr std::uint32_t pair_beside(unsigned bit) noexcept {
         return pair_at(bit ^ 2);

@@ -5,7 +5,11 @@
 #include "bench/lab/subject.hpp"
 #include "bench/lab/workloads.hpp"
 #include "bench/workloads/fragmentation.hpp"
+#include "kidney/core/lock.hpp"
 #include "kidney/core/type_list.hpp"
+#include "kidney/hal/per_cpu.hpp"
+#include "mm/locked_frames.hpp"
+#include "mm/magazines.hpp"
 #include "policies/frame_allocator.hpp"
 #include "tests/support/std_cpu.hpp"
 
@@ -16,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -97,15 +102,26 @@ void print(const Run& run, const Subject& subject, const ByOrder& granted) {
     std::printf("]}\n");
 }
 
+/// A policy as the kernel uses it, on one CPU: `POLICY+magazines`.
+constexpr std::string_view magazines = "+magazines";
+template <class Policy>
+using WithMagazines =
+    mm::Magazines<mm::SharedFrames<Policy, NullLock>, test::StdCpu, hal::NoPin, mm::SingleMarks>;
+
 /// The policy with all frames of the regions; null if there is none of this name. Adds to the run
 /// what it costs.
 std::unique_ptr<AnyFrames> held(Run& run, FrameRange span, std::span<const FrameRange> regions) {
     std::unique_ptr<AnyFrames> policy;
+    const auto hold = [&]<class Policy>() {
+        policy = std::make_unique<Holding<Policy>>(span, regions);
+        run.metadata_bytes = Policy::metadata_bytes(span);
+    };
     Policies::for_each([&]<class P>() {
         using Policy = mm::FramesOf<P, test::StdCpu>;
         if (run.policy == P::name) {
-            policy = std::make_unique<Holding<Policy>>(span, regions);
-            run.metadata_bytes = Policy::metadata_bytes(span);
+            hold.template operator()<Policy>();
+        } else if (run.policy == std::string(P::name).append(magazines)) {
+            hold.template operator()<WithMagazines<Policy>>();
         }
     });
     return policy;

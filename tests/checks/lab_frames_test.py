@@ -62,6 +62,20 @@ class Lab(unittest.TestCase):
         self.assertEqual(names["policies"], slots["frame_allocator"])
         self.assertEqual(names["workloads"], list(verb_lab.WORKLOADS))
 
+    def test_a_policy_with_magazines_is_one_of_its_own(self):
+        names = ["fullest_region", "fullest_region+magazines", "free_list", "free_list+magazines"]
+        options = ["--memory", "8", "--seeds", "1", "--workload", "fpaper"]
+        for name in names:
+            options += ["--policy", name]
+        whole = json.loads(content(self.measure("magazines.json", options=options)))
+        large = {run["policy"]: run["granted_at_end"][verb_lab.LARGE] for run in whole["runs"]}
+        self.assertEqual(sorted(large), sorted(names))
+        self.assertGreaterEqual(large["fullest_region+magazines"], 512)
+        self.assertEqual(large["free_list+magazines"], 0)
+        sizes = {run["policy"]: run["metadata_bytes"] for run in whole["runs"]}
+        self.assertGreater(sizes["free_list+magazines"], sizes["free_list"])
+        self.refused("--policy", "nosuch+magazines", words=("nosuch+magazines", "next_fit+magazines"))
+
     def test_names_are_checked_before_anything_is_built(self):
         self.refused("--policy", "nosuch", words=("nosuch", "next_fit", "buddy"))
         self.refused("--workload", "nosuch", words=("nosuch", "fpaper", "machine"))

@@ -28,6 +28,7 @@ WORKLOADS = {
     "machine": "a file cache, processes that come and go, the kernel's heap, buffers and large pages",
     "queue": "a producer takes buffers, a consumer gives them back in the same order, much later",
 }
+MAGAZINES = "+magazines"  # as the kernel uses a policy: only if named
 VERSION = 2
 PLAN = ("version", "memory_mib", "sources", "policies", "workloads", "seeds", "traces")
 LARGE = 9  # the order of a large page, 2 MiB
@@ -46,7 +47,8 @@ def parse(arguments):
                         ("frames --policy buddy_bitmap --workload fpaper --html report.html", "one policy, one workload, pictures"),
                         ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=["frames"], help="frames: the frame allocators")
-    parser.add_argument("--policy", action="append", default=[], metavar="P", help="only this policy (may be repeated)"
+    parser.add_argument("--policy", action="append", default=[], metavar="P",
+                        help=f"only this policy (may be repeated); P{MAGAZINES}: with single frames at hand, as in the kernel"
                         ).words = lambda: policies_of("frame_allocator")
     parser.add_argument("--workload", action="append", default=[], metavar="W",
                         help=f"only this workload (may be repeated): {', '.join([*WORKLOADS, *frame_trace.recorded()])}"
@@ -91,7 +93,7 @@ def chosen(what, wanted, known):
 def sources():
     """Says which code was observed: shards of different code must not be mixed."""
     digest = hashlib.sha256()
-    for folder in ("include/kidney/core", "include/kidney/mm", "mm/frames", "mm/trace", "bench/lab", "bench/workloads", "tests/laws"):
+    for folder in ("include/kidney/core", "include/kidney/mm", "mm", "mm/frames", "mm/trace", "bench/lab", "bench/workloads", "tests/laws"):
         for name in sorted(os.listdir(os.path.join(ROOT, folder))):
             if name.endswith((".hpp", ".cpp")):
                 with open(os.path.join(ROOT, folder, name), "rb") as file:
@@ -110,11 +112,12 @@ def traces_of(options):
 
 
 def plan_of(options, traces):
-    slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
+    policies = {slot["slot"]: slot["values"] for slot in policy_slots().values()}["frame_allocator"]
     wanted = options.workload + [frame_trace.load(path).name for path in options.trace]
     workloads = chosen("workload", wanted, [*WORKLOADS, *traces])
     return {"version": VERSION, "memory_mib": options.memory, "sources": sources(),
-            "policies": chosen("policy", options.policy, slots["frame_allocator"]),
+            "policies": chosen("policy", options.policy or policies,
+                               policies + [name + MAGAZINES for name in policies]),
             "workloads": workloads, "seeds": options.seeds,
             "traces": {name: {"digest": traces[name].digest, "about": traces[name].about}
                        for name in workloads if name in traces}}

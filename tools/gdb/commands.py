@@ -192,16 +192,16 @@ class Frames(gdb.Command):
         if service is None:
             print("there is no frame service yet")
             return
-        policy = re.search(r"RecordedFrames<([\w:]+)", str(service["direct_"].type.strip_typedefs()))
+        zones = list(kernel.array(service["zones_"]))
+        policy = re.search(r"RecordedFrames<([\w:]+)", str(zones[0].type.strip_typedefs()))
         print(f"policy {policy.group(1) if policy else '?'}, "
               f"{int(service['totals_']['total'])} frames, of them {int(service['totals_']['total_direct'])} in the direct map")
-        for zone in ("dma_", "direct_", "high_"):
-            if zone in [field.name for field in service.type.strip_typedefs().fields()]:
-                at_hand = []
-                for place in kernel.array(service[zone]["magazines_"]["places_"]):
-                    magazine = place["value"]
-                    at_hand.append(192 - int(magazine["next_"]["_M_i"]) + int(magazine["leaving_"]["_M_i"]))
-                print(f"{zone.rstrip('_'):6} at hand of each CPU: {' '.join(map(str, at_hand[:len(kernel.run_queues()) or 1]))}")
+        for name, zone in zip(("dma", "direct", "high"), zones):
+            at_hand = []
+            for place in kernel.array(zone["magazines_"]["places_"]):
+                magazine = place["value"]
+                at_hand.append(192 - int(magazine["next_"]["_M_i"]) + int(magazine["leaving_"]["_M_i"]))
+            print(f"{name:6} at hand of each CPU: {' '.join(map(str, at_hand[:len(kernel.run_queues()) or 1]))}")
 
 
 class Log(gdb.Command):

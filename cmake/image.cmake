@@ -12,12 +12,23 @@ add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/kidney.iso
     COMMENT "Making the boot image" VERBATIM)
 add_custom_target(iso ALL DEPENDS ${CMAKE_BINARY_DIR}/kidney.iso)
 
-# Looks at the staged tree each time, and only makes the disk again when something in it has changed.
-add_custom_target(disk ALL
-    COMMAND ${KIDNEY_PYTHON} -IS ${kidney_image_tools}/make_root_disk.py
-            --output ${CMAKE_BINARY_DIR}/root.ext2 ${CMAKE_BINARY_DIR}/rootfs
-    COMMENT "Checking the root disk" VERBATIM)
-add_dependencies(disk rootfs)
+if(KIDNEY_COMMON_TREE)
+    foreach(part rootfs root.ext2)
+        file(REMOVE_RECURSE ${CMAKE_BINARY_DIR}/${part})
+        file(CREATE_LINK ${KIDNEY_COMMON_TREE}/${part} ${CMAKE_BINARY_DIR}/${part} SYMBOLIC)
+    endforeach()
+    add_custom_target(disk)
+else()
+    # Looks at the staged tree each time, and only makes the disk again when something in it has changed.
+    add_custom_target(disk ALL
+        COMMAND ${KIDNEY_PYTHON} -IS ${kidney_image_tools}/make_root_disk.py
+                --output ${CMAKE_BINARY_DIR}/root.ext2 ${CMAKE_BINARY_DIR}/rootfs
+        COMMENT "Checking the root disk" VERBATIM)
+    add_dependencies(disk rootfs)
+    # What the trees of other policies take from this one.
+    add_custom_target(common DEPENDS engine_objects)
+    add_dependencies(common disk)
+endif()
 
 # `run` is interactive. `boot` is for the workflow preset of that name. CMake (3.25) leaves the steps of a workflow no
 # terminal to read from, so there it is a boot that shows that the shell works, and ends.

@@ -109,10 +109,16 @@ def configured(preset):
 
 
 def build(preset, targets, settings=None):
-    """Returns the build tree, with the targets up to date."""
-    settings = settings or {}
-    tree = tree_for(preset, settings)
-    with locked(tree):
-        configure(preset, tree, settings)
-        ninja(tree, targets)
-    return tree
+    """Returns the build tree, with the targets up to date. With settings it is one of its own, which takes from the
+    preset's tree what no choice of a policy changes."""
+    common = tree_for(preset, {})
+    with locked(common):
+        configure(preset, common, {})
+        ninja(common, ["common"] if settings else targets)
+        if not settings:
+            return common
+        tree = tree_for(preset, settings)
+        with locked(tree):
+            configure(preset, tree, {**settings, "KIDNEY_COMMON_TREE": common})
+            ninja(tree, targets)
+        return tree

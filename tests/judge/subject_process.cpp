@@ -40,9 +40,9 @@ void put(std::string& text, const OwnedPlan& owned, bool careful) {
     text += 'P';
     for (const std::uint32_t n :
          {std::uint32_t{careful}, std::uint32_t{plan.instances}, std::uint32_t{plan.interleaved},
-          plan.shift, plan.place, std::uint32_t{plan.pattern}, plan.spans[0].first.value(),
-          plan.spans[0].count, plan.spans[1].first.value(), plan.spans[1].count,
-          static_cast<std::uint32_t>(owned.steps.size())}) {
+          plan.shift, plan.place, std::uint32_t{plan.pattern}, std::uint32_t{plan.lived_before},
+          plan.spans[0].first.value(), plan.spans[0].count, plan.spans[1].first.value(),
+          plan.spans[1].count, static_cast<std::uint32_t>(owned.steps.size())}) {
         put(text, n);
     }
     for (const laws::frames::Step& step : owned.steps) {

@@ -94,6 +94,7 @@ bool receive(Wire& wire, ReceivedPlan& received) {
     plan.shift = wire.number();
     plan.place = wire.number();
     plan.pattern = static_cast<std::uint8_t>(wire.number());
+    plan.lived_before = wire.number() != 0;
     for (FrameRange& span : plan.spans) {
         span.first = FrameNumber(wire.number());
         span.count = wire.number();

@@ -126,9 +126,13 @@ std::vector<OwnedPlan> Judge::runs_of(const OwnedPlan& owned) {
 void Judge::compare(const OwnedPlan& plan, const std::vector<Examination>& seen, unsigned variation,
                     std::vector<Failure>& failures, bool count) {
     constexpr const char* circumstances[] = {
-        "", "with the metadata at another address, in memory that held other bytes",
+        "",
+        "with the metadata at another address, in memory that held other bytes",
         "with every frame's number changed by a multiple of 2^10",
-        "without the other allocator beside it", "without the other allocator beside it"};
+        "without the other allocator beside it",
+        "without the other allocator beside it",
+        "in a second life, after attach(0x3003, 700), add_region(0x3003, 700), allocate(0)"};
+    static_assert(std::size(circumstances) == frames::variations);
     for (unsigned i = 0; i < frames::max_instances; ++i) {
         std::size_t other = 0;
         const auto& varied = seen[variation].trace;

@@ -49,7 +49,8 @@ concept FrameBookkeeping = requires(A& a, FrameRange span, std::span<std::byte> 
 ///   F7 metadata_bytes() grows with the span alone, by 64 bytes a frame at most; nothing else is
 ///      written; regions may be added piecewise and in any order, holes stay holes
 ///   F8 allocators share nothing, and answers do not depend on addresses: neither on that of the
-///      metadata nor, moved by multiples of the largest block, on the frames' own
+///      metadata nor, moved by multiples of the largest block, on the frames' own; nor on an
+///      earlier life: attach() begins anew, over another span or the same
 /// Spans lie below frame 2^20, the end of what 32-bit addresses can name. Metadata is aligned to 16
 /// bytes and arrives uninitialised. Values: no statics, locks, clock or logging. Cost: stated by
 /// each policy. Concurrency: none, callers serialise. Not for interrupt handlers.

@@ -29,6 +29,7 @@ enum class Bug {
     odd_metadata,         ///< needs more for an odd number of frames than for the next even one
     remembers_asking,     ///< needs more when it was asked a few times
     shared_hint,          ///< the hint is static
+    attach_keeps_hint,    ///< a second life searches on where the first one did
     address,              ///< begins its search where the metadata's address says
     frame_numbers,        ///< searches odd chunks from their end
     endless_at_birth,     ///< its constructor does not end

@@ -41,7 +41,7 @@ public:
             const volatile std::uint32_t parts = count_ / 4;
             count_ = count_ / parts * parts + count_ % parts;
         }
-        next() = 0;
+        next() = is(Bug::attach_keeps_hint) ? next() : 0;
         free_ = is(Bug::attach_keeps_count) ? free_ : 0;
         total_ = 0;
     }

@@ -43,6 +43,7 @@ constexpr Row rows[] = {
     {"odd_metadata", map<Bug::odd_metadata>},
     {"remembers_asking", map<Bug::remembers_asking>},
     {"shared_hint", map<Bug::shared_hint>},
+    {"attach_keeps_hint", map<Bug::attach_keeps_hint>},
     {"address", map<Bug::address>},
     {"frame_numbers", map<Bug::frame_numbers>},
     {"endless_at_birth", map<Bug::endless_at_birth>},

@@ -29,7 +29,7 @@ inline constexpr const char* law_texts[law_count] = {
     "F5 when everything is freed, the largest aligned blocks are available again",
     "F6 freeing a block that is not live is an invariant failure",
     "F7 metadata depends on the span alone, and only it is written; holes stay holes",
-    "F8 allocators share nothing, and answers do not depend on addresses",
+    "F8 allocators share nothing, and answers depend neither on addresses nor on an earlier life",
 };
 
 /// The first five are calls. The others are steps that the director turns into calls.
@@ -108,6 +108,9 @@ inline constexpr unsigned max_instances = 2;
 /// Blocks that an allocator is asked for in one plan, at most.
 inline constexpr std::size_t plan_blocks = 1U << 14;
 
+/// Of a life before the plan's: neither as long as any map, nor at the same place in a chunk.
+inline constexpr FrameRange earlier_span{FrameNumber(0x3003), 700};
+
 struct Plan {
     Law law = Law::f1;  ///< which it is made for
     std::array<FrameRange, max_instances> spans{};
@@ -117,6 +120,7 @@ struct Plan {
     std::uint32_t shift = 0;      ///< added to every frame that the allocator sees
     std::uint32_t place = 0;      ///< bytes by which metadata begins later; a multiple of 16
     std::uint8_t pattern = 0xA5;  ///< what memory holds before
+    bool lived_before = false;    ///< the allocators have had a life, over `earlier_span`
 };
 
 /// More bytes of metadata than this are a fault, not a design.

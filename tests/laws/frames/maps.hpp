@@ -140,6 +140,7 @@ constexpr void add_random_regions(Map& map, Random& random, std::uint32_t larges
             map.add(0x64, 64);
             map.add(0x90 + 40, 0);
             map.add(0x127, 1);
+            map.add(0x128, 0);
             break;
         case 9:  // the end of what 32-bit addresses can name
             whole((1U << 20) - 1500, 1500);

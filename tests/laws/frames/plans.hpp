@@ -226,7 +226,7 @@ private:
 };
 
 /// How F8 varies a plan; every allocator must answer as in variation 0.
-inline constexpr unsigned variations = 5;
+inline constexpr unsigned variations = 6;
 [[nodiscard]] constexpr Plan vary(Plan plan, unsigned variation) noexcept {
     constexpr std::uint32_t chunk = mm::max_order.frames();
     switch (variation) {
@@ -250,6 +250,9 @@ inline constexpr unsigned variations = 5;
             plan.instances &= static_cast<std::uint8_t>(1U << instance);
             break;
         }
+        case 5:  // in a second life
+            plan.lived_before = true;
+            break;
         default:
             break;
     }

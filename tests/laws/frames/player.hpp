@@ -115,11 +115,14 @@ private:
         std::size_t bytes = 0;
         const FrameRange span{call.range.first + plan_.shift, call.range.count};
         const bool again = instance.allocator.has_value();
-        const Answer::Outcome end = world_.run(span.count, [&] {
-            bytes = A::metadata_bytes(span);
+        const Answer::Outcome end = world_.run(span.count + earlier_span.count, [&] {
             if (!again) {
                 instance.allocator.emplace();
+                if (plan_.lived_before) {
+                    live(*instance.allocator, call.instance);
+                }
             }
+            bytes = A::metadata_bytes(span);
         });
         if (end != Answer::Outcome::done) {
             answer.outcome = end;
@@ -140,6 +143,19 @@ private:
         const auto metadata = instance.metadata();
         std::fill(metadata.begin(), metadata.end(), instance.pattern);
         return true;
+    }
+
+    /// A short life over another span, in memory that is not the metadata of the next. No answer
+    /// of it is looked at.
+    void live(A& allocator, unsigned instance) noexcept {
+        const std::size_t bytes = A::metadata_bytes(earlier_span);
+        const std::span<std::byte> storage = world_.storage(instance, bytes + 16);
+        if (bytes > metadata_limit(earlier_span) || storage.size() < bytes + 16) {
+            return;
+        }
+        allocator.attach(earlier_span, storage.subspan(16, bytes));
+        allocator.add_region(earlier_span);
+        static_cast<void>(allocator.allocate(FrameOrder(0)));
     }
 
     const Plan& plan_;

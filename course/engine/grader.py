@@ -5,6 +5,7 @@ Nothing that the tree says decides anything; no clock does either. What goes wro
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import exact
@@ -12,12 +13,13 @@ import own_tests
 import submission
 from assignment import Mistake, fill
 from results import Grade, Result
-from sandbox import STATUS_LIMIT, Box, limits_reached
+from sandbox import STATUS_LIMIT, Box, limits_reached, private_folder
 from workshop import COMMON, COMPILER, WARNINGS, Bench, Workshop, exact_arguments, law_arguments
 
 EXACT = {"P1": "places blocks as the assignment says", "S1": "counts what the assignment asks for"}
+LEASH = ["setpriv", "--pdeathsig", "KILL"]  # what we start ends with us, however we end
 LIMITS = {"cpu": "it used {cpu} s of CPU time", "wall": "it did not end within {wall} s",
-          "memory": "it used more than {memory} MiB of memory", "output": "it printed more than {output} bytes"}
+          "memory": "it used more than {memory} MiB of memory", "written": "it wrote more than 512 MiB", "output": "it printed more than {output} bytes"}
 
 
 class Grader:
@@ -114,7 +116,7 @@ class Grader:
         if not writable:
             folders["/out"] = bench.out
         return Box(self.kind, self.manifest["limits"][limits], folders, {"/out": bench.out} if writable else {},
-                   address_space, report)
+                   address_space, report, bench.group)
 
     def boxed(self, bench, box, command, file):
         """The command in the box; as it is, without a sandbox."""
@@ -308,13 +310,26 @@ class Grader:
             grade.results.append(Result("own-tests", title, "broken" if complaints else "not_judged", most,
                                         happened="\n".join(lines), reproduce=self.again("own-tests")))
             return
-        sound, refused, caught, missed = own_tests.score(tests, references, self.mutants())
+        # What a stranger has them do is done in a sandbox, too; and not in that of the submission, which could read them.
+        with private_folder() as (folder, group):
+            box = Box(self.kind, self.manifest["limits"]["exact"], {"/programs": folder}, address_space=True, group=group)
+            references = {key: self.shelved(box, folder, command) for key, command in references.items()}
+            mutants = [(policy, name, self.shelved(box, folder, command)) for policy, name, command in self.mutants()]
+            sound, refused, caught, missed = own_tests.score(tests, references, mutants)
         total = len(caught) + len(missed)
         lines = complaints + [f'line {test.line}, "{test.name}": not even the reference passes: {why}' for test, why in refused.items()]
         lines.append(f"{len(sound)} sound tests catch {len(caught)} of {total} wrong policies")
         grade.results.append(Result("own-tests", title, "kept" if not missed else "broken", most,
                                     round(most * len(caught) / max(total, 1), 1), expected=f"all {total} wrong policies caught",
                                     happened="\n".join(lines), reproduce=self.again("own-tests"), hidden=not self.given_only))
+
+    def shelved(self, box, folder, command):
+        """A program of ours as a command in this box, which sees this folder."""
+        if not self.kind:
+            return command
+        name = os.path.basename(command[0])
+        shutil.copy(command[0], os.path.join(folder, name))
+        return [*box.prefix(os.path.join(folder, "box.json")), box.path(f"/programs/{name}")]
 
     def own_tests_on_own_policies(self, bench, handed, settings, tests):
         """A line for each test that does not agree with the student's policy: one of the two is wrong."""
@@ -350,7 +365,7 @@ def inside_path(box, word):
 
 def captured(command, most, folder, errors=True):
     """(exit status, at most so much of what it printed). What floods its output is ended."""
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=folder,
+    with subprocess.Popen([*LEASH, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=folder,
                           stderr=subprocess.STDOUT if errors else subprocess.DEVNULL) as process:
         data = b""
         while piece := process.stdout.read1(65536):

@@ -10,6 +10,7 @@ Two kinds. `bubblewrap`: namespaces of its own for users, mounts, processes, net
 namespaces cannot be made (in most containers), and only for root: a user id that nobody else has; then the
 instructor's tree must be unreadable for others, and there is a network if the container has one.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -21,10 +22,13 @@ import sys
 import tempfile
 import time
 
-FIRST_UID, UIDS = 61100, 256  # one for each box at a time
+FIRST_UID, IDS = 61100, 256  # a user for each box at a time,
+FIRST_GROUP = FIRST_UID + IDS  # and a group for each folder that boxes share
 MIB = 1 << 20
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/alternatives", "/etc/ld.so.cache")
+WRITABLE = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock")  # for everybody, where there is no namespace of mounts
+MOST_WRITTEN = 512 * MIB
 FORWARDED = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "ASAN_SYMBOLIZER_PATH")  # what a judge asks of the sanitizers
 
 STATUS_NOT_STARTED = 125
@@ -33,13 +37,14 @@ STATUS_LIMIT = 124
 
 class Box:
     """What the program may see and use. Limits: cpu and wall in seconds, memory in MiB of all its processes together,
-    file in bytes, processes. `readable` and `writable`: {folder inside: folder outside}."""
+    file in bytes, processes. `readable` and `writable`: {folder inside: folder outside}. `group`: see private_folder()."""
 
-    def __init__(self, kind, limits, readable=None, writable=None, address_space=False, report=None):
+    def __init__(self, kind, limits, readable=None, writable=None, address_space=False, report=None, group=None):
         self.kind = kind
         self.limits = limits
         self.readable = readable or {}
         self.writable = writable or {}
+        self.group = group
         self.address_space = address_space  # limit it, too; programs with AddressSanitizer reserve terabytes
         # A file that is told, in a line each, which limits ended it. A judge starts a program again and again; one that
         # has reached its limits twice is not started any more.
@@ -130,6 +135,18 @@ def _of_box(processes, root, uid):
     return family
 
 
+def _written(family):
+    """How many bytes these processes have written, to files or elsewhere."""
+    total = 0
+    for pid in family:
+        try:
+            with open(f"/proc/{pid}/io", encoding="ascii") as file:
+                total += next(int(line.split()[1]) for line in file if line.startswith("wchar:"))
+        except (OSError, StopIteration):
+            pass
+    return total
+
+
 def _exceeded(box, child, uid, start):
     processes = _processes()
     family = _of_box(processes, child.pid, uid)
@@ -137,6 +154,8 @@ def _exceeded(box, child, uid, start):
         return "cpu"
     if sum(processes[pid][2] for pid in family) > box.limits["memory"] * MIB:
         return "memory"
+    if uid is not None and _written(family) > MOST_WRITTEN:  # elsewhere /tmp is small
+        return "written"
     if time.monotonic() - start > box.limits["wall"]:
         return "wall"
     return None
@@ -155,16 +174,59 @@ def _kill_user(uid):
                 pass
 
 
-def _own_uid():
-    """(user id that no other box has, the lock that says so): what belongs to it is killed at the end."""
-    for uid in range(FIRST_UID, FIRST_UID + UIDS):
-        lock = os.open(os.path.join("/run" if os.path.isdir("/run") else "/tmp", f"kidney-box-{uid}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _sweep(uid):
+    """What this user has left where everybody may write."""
+    for place in filter(os.path.isdir, WRITABLE):
+        for entry in os.scandir(place):
+            try:
+                if entry.stat(follow_symlinks=False).st_uid != uid:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    os.unlink(entry.path)
+            except OSError:
+                pass
+
+
+def _own_id(first):
+    """(id that nobody else has, the lock that says so)."""
+    for number in range(first, first + IDS):
+        lock = os.open(os.path.join("/run" if os.path.isdir("/run") else "/tmp", f"kidney-box-{number}"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return uid, lock
+            return number, lock
         except BlockingIOError:
             os.close(lock)
     raise OSError("too many boxes at a time")
+
+
+_folders = set()  # private ones that are there
+
+
+def abandon(number, _=None):
+    """For a signal: what is running in boxes ends with us (grader.LEASH); nothing is left of their folders."""
+    for folder in list(_folders):
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(128 + number)
+
+
+@contextlib.contextmanager
+def private_folder():
+    """(a folder for the boxes of one grading, their group): those of another cannot look into it, in either kind of sandbox."""
+    group = lock = None
+    with tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True) as folder:
+        _folders.add(folder)
+        try:
+            if os.getuid() == 0:
+                group, lock = _own_id(FIRST_GROUP)
+                os.chown(folder, 0, group)
+                os.chmod(folder, 0o750)
+            yield folder, group
+        finally:
+            _folders.discard(folder)
+            if lock is not None:
+                os.close(lock)
 
 
 def _start_guard(uid, folder):
@@ -182,6 +244,7 @@ def _start_guard(uid, folder):
             os.read(end, 1)
             _kill_user(uid)
             shutil.rmtree(folder, ignore_errors=True)
+            _sweep(uid)
         finally:
             os._exit(0)
     os.close(end)
@@ -206,8 +269,8 @@ def run(box, command):
     uid = lock = None
     if os.getuid() == 0:
         # Root is not limited in its number of processes, and reads what it likes.
-        owner, lock = _own_uid()
-        identity = {"user": owner, "group": owner, "extra_groups": []}
+        owner, lock = _own_id(FIRST_UID)
+        identity = {"user": owner, "group": owner, "extra_groups": [] if box.group is None else [box.group]}
         uid = owner if box.kind == "user" else None
     if box.kind == "user":
         if uid is None:
@@ -221,7 +284,7 @@ def run(box, command):
     else:
         command = _bubblewrap(box, command)
     ended_by = None
-    start = time.monotonic()
+    start, caller = time.monotonic(), os.getppid()
     try:
         child = subprocess.Popen(command, cwd=folder, env=environment, preexec_fn=lambda: _limit(box), **identity)
         while True:
@@ -230,7 +293,7 @@ def run(box, command):
                 break
             except subprocess.TimeoutExpired:
                 ended_by = _exceeded(box, child, uid, start)
-                if ended_by:
+                if ended_by or os.getppid() != caller:  # nobody waits for it any more
                     child.kill()
     except FileNotFoundError as error:
         print(f"sandbox: {error}", file=sys.stderr)

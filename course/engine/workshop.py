@@ -7,8 +7,8 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tempfile
 
+import sandbox
 from assignment import ROOT, Mistake, fill
 
 COMPILER = "clang++-19"
@@ -94,12 +94,12 @@ def law_arguments(header, policy, values, root, world):
 
 
 class Bench:
-    """A folder for one grading: the kit to compile with, the student's files, the programs. Readable for the sandbox's
-    user, whoever that is; gone at the end."""
+    """For one grading: the kit to compile with, the student's files, the programs. Readable for the users of its boxes,
+    whoever these are; gone at the end."""
 
     def __init__(self, workshop):
-        self.folder = tempfile.mkdtemp(prefix="grade-")
-        os.chmod(self.folder, 0o755)
+        self._private = sandbox.private_folder()
+        self.folder, self.group = self._private.__enter__()
         self.kit, self.work, self.out = (os.path.join(self.folder, name) for name in ("kit", "work", "out"))
         for path in KIT:
             source, target = os.path.join(ROOT, path), os.path.join(self.kit, path)
@@ -115,7 +115,7 @@ class Bench:
         return self
 
     def __exit__(self, *_):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._private.__exit__(None, None, None)
 
     def put(self, path, data):
         target = os.path.join(self.work, path)

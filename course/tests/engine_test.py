@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The engine without a compiler: variants, what is taken from strange trees, own tests, forms of results, the sandbox."""
+import glob
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -237,7 +239,7 @@ class Sandbox(unittest.TestCase):
             self.assertEqual(self.run_in("cat /proc/net/dev | tail -n +3 | grep -v lo:; touch /usr/x /x && echo made")[1], "")
 
     def test_nothing_is_left_of_one_that_was_killed_with_its_sandbox(self):
-        for kind in {self.kind, "user"} if os.getuid() == 0 else {self.kind}:
+        for kind in self.kinds():
             with tempfile.TemporaryDirectory() as folder:
                 os.chmod(folder, 0o755)
                 box = sandbox.Box(kind, self.LIMITS)
@@ -246,6 +248,47 @@ class Sandbox(unittest.TestCase):
                                       stdout=subprocess.PIPE) as process:
                     process.stdout.readline()
                     process.kill()
+                deadline = time.monotonic() + 60
+                while subprocess.run(["pgrep", "-x", "-f", f"sleep {mark}"], stdout=subprocess.DEVNULL).returncode == 0:
+                    self.assertLess(time.monotonic(), deadline, kind)
+                    time.sleep(0.1)
+
+    def kinds(self):
+        return {self.kind, "user"} if os.getuid() == 0 else {self.kind}
+
+    def test_two_that_are_graded_at_once_do_not_see_each_other(self):
+        for kind in self.kinds():
+            with sandbox.private_folder() as (mine, group), sandbox.private_folder() as (other, _):
+                for folder in (mine, other):
+                    with open(os.path.join(folder, "work.hpp"), "w", encoding="ascii") as file:
+                        file.write(f"in {folder}\n")
+                box = sandbox.Box(kind, self.LIMITS, {"/work": mine}, group=group)
+                command = ["bash", "-c", f"cat {box.path('/work/work.hpp')}; cat {other}/work.hpp; ls {other}; id -G >&2"]
+                result = subprocess.run([*box.prefix(os.path.join(mine, "box")), *command], stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, text=True)
+                self.assertEqual(result.stdout, f"in {mine}\n", kind)
+            self.assertFalse(os.path.exists(mine))
+
+    def test_nothing_is_left_where_everybody_may_write(self):
+        for kind in self.kinds():
+            places = [tempfile.mktemp(prefix="left-", dir=place) for place in ("/tmp", "/var/tmp", "/dev/shm")]
+            with tempfile.TemporaryDirectory() as folder:
+                box = sandbox.Box(kind, self.LIMITS)
+                script = "; ".join(f"mkdir -p {place}/a && chmod 0 {place}/a; echo > {place}.file" for place in places)
+                subprocess.run([*box.prefix(os.path.join(folder, "box")), "bash", "-c", script], stderr=subprocess.DEVNULL)
+            self.assertEqual([name for place in places for name in glob.glob(place + "*")], [], kind)
+
+    def test_ends_with_who_waits_for_it(self):
+        for kind in self.kinds():
+            mark = f"8{os.getpid()}"
+            with tempfile.TemporaryDirectory() as folder:
+                box = sandbox.Box(kind, self.LIMITS)
+                start = shlex.join([*box.prefix(os.path.join(folder, "box")), "sleep", mark])
+                with subprocess.Popen(["sh", "-c", f"{start} & echo; exec sleep 60"], stdout=subprocess.PIPE) as shell:
+                    shell.stdout.readline()
+                    while subprocess.run(["pgrep", "-x", "-f", f"sleep {mark}"], stdout=subprocess.DEVNULL).returncode != 0:
+                        time.sleep(0.1)
+                    shell.kill()
                 deadline = time.monotonic() + 60
                 while subprocess.run(["pgrep", "-x", "-f", f"sleep {mark}"], stdout=subprocess.DEVNULL).returncode == 0:
                     self.assertLess(time.monotonic(), deadline, kind)

@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 COURSE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 sys.path[:0] = [os.path.join(COURSE, "engine")]
@@ -151,6 +152,22 @@ class Wrong(Submission):
         result = found["own-tests"]
         self.assertGreater(result.points, 4, result.happened)
         self.assertIn("2 sound tests", result.happened)
+
+    def test_own_tests_are_run_in_a_sandbox(self):
+        """On the references, too: they do what a stranger's file says, and mutants go astray."""
+        commands = []
+
+        def score(tests, references, mutants):
+            commands.extend([*references.values(), *(command for _, _, command in mutants)])
+            commands.extend(own_tests.run(command, tests) for command in commands[:1])
+            return tests, {}, [], []
+        with unittest.mock.patch.object(own_tests, "score", score):
+            self.grade("own-tests", OWN_TESTS, "own-tests.txt")
+        *commands, results_of_one = commands
+        self.assertEqual(len(commands), 2 + len(CHOSEN.mutants))
+        for command in commands:
+            self.assertTrue(command[2].endswith("sandbox.py"), command)
+        self.assertIn(None, results_of_one.values())
 
     def test_a_test_that_the_reference_fails_does_not_count(self):
         _, found = self.grade("own-tests", 'test buddy "wrong"\n region 0x1000 8\n refuse allocate 3\n', "own-tests.txt")

@@ -3,6 +3,7 @@ import concurrent.futures
 import csv
 import json
 import os
+import signal
 import sys
 
 from project import BUILD, ROOT, Arguments, integer_between, say
@@ -156,6 +157,8 @@ def run(options):
 
 def main(arguments):
     options = parse(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, sandbox.abandon)
     try:
         return run(options)
     except assignment.Mistake as mistake:

@@ -7,7 +7,7 @@
 /// policy's business.
 ///
 /// What lies in magazines is free, and counts as free. Nothing is refused because of it: before
-/// that all magazines are emptied, those of sleeping CPUs as well (magazine.hpp says how).
+/// that all magazines are emptied, those of sleeping CPUs as well (doorway.hpp says how).
 ///
 ///     using Frames = mm::Magazines<mm::SharedFrames<Policy, SpinLock>, Cpu, InterruptGuard<Cpu>>;
 ///
@@ -16,7 +16,9 @@
 #pragma once
 
 #include "kidney/core/assert.hpp"
+#include "kidney/core/lock.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "kidney/hal/doorway.hpp"
 #include "kidney/hal/per_cpu.hpp"
 #include "kidney/mm/frame_allocator.hpp"
 #include "mm/magazine.hpp"
@@ -163,21 +165,8 @@ public:
     /// Empties the magazines of all CPUs.
     [[gnu::noinline]] void drain() noexcept {
         const Pin pin;
-        lock_visits();
-        OneMagazine& mine = magazines_.mine();
-        empty(mine);  // nobody else claims it now, and this CPU is here
-        CpuSet visited;
-        for (std::uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) {
-            OneMagazine& m = magazines_.of(CpuId(cpu));
-            if (&m != &mine && m.is_worth_a_visit()) {
-                m.claim();
-                visited.insert(CpuId(cpu));
-            }
-        }
-        if (!visited.is_empty()) {
-            visit(visited);
-        }
-        unlock_visits();
+        const LockGuard guard(visits_);
+        visits_.to_all(magazines_, [this](OneMagazine& m) { empty(m); });
     }
 
 private:
@@ -263,7 +252,7 @@ private:
             const Pin pin;
             OneMagazine& mine = magazines_.mine();
             mine.enter_patiently();
-            if (!mine.is_short()) {
+            if (!mine.is_closed()) {
                 kept = reuse ? mine.push(frame) : mine.push_leaving(frame);
                 if (!kept) {
                     mine.make_room([&](std::span<const FrameNumber> in) { give_back(in); });
@@ -299,36 +288,12 @@ private:
     }
     void say_short(bool is_short) noexcept {
         const Pin pin;
-        lock_visits();
+        const LockGuard guard(visits_);
         if ((is_short_.load(std::memory_order_relaxed) != 0) != is_short) {
             is_short_.store(is_short ? 1U : 0U, std::memory_order_relaxed);
-            magazines_.for_each([&](OneMagazine& m) { m.say_short(is_short); });
-        }
-        unlock_visits();
-    }
-
-    /// Empties magazines that are claimed.
-    void visit(CpuSet claimed) noexcept {
-        if constexpr (hal::RemoteFence<Cpu>) {
-            Cpu::fence_everywhere();
-        }
-        for (std::uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) {
-            if (claimed.contains(CpuId(cpu))) {
-                OneMagazine& m = magazines_.of(CpuId(cpu));
-                while (!m.owner_has_left()) {
-                    Cpu::relax();
-                }
-                empty(m);
-                m.unclaim();
-            }
+            magazines_.for_each([&](OneMagazine& m) { m.close(is_short); });
         }
     }
-    void lock_visits() noexcept {
-        while (visits_.exchange(1) != 0) {
-            Cpu::relax();
-        }
-    }
-    void unlock_visits() noexcept { visits_.store(0, std::memory_order_release); }
 
     template <class T>
     using Atomic = typename Cpu::template Atomic<T>;
@@ -337,7 +302,7 @@ private:
     [[no_unique_address]] Marks marks_;
     std::size_t keep_ = 0;               ///< written at boot
     Atomic<std::uint32_t> is_short_{0};  ///< all magazines have been told
-    Atomic<std::uint32_t> visits_{0};    ///< 1: somebody claims magazines, or tells them
+    hal::Visits<Cpu> visits_;            ///< held by whoever takes from magazines, or tells them
     hal::PerCpu<OneMagazine, Cpu> magazines_;
 };
 

@@ -138,7 +138,7 @@ struct HeapReports {
     [[noreturn]] static void misuse(const mm::HeapMisuse& misuse) noexcept;
 };
 using CheckedHeap =
-    mm::DebugHeap<HeapPolicy::Heap<HeapEnvironment>, HeapReports, SpinLock<ranks::heap>>;
+    mm::DebugHeap<HeapPolicy::Heap<HeapEnvironment>, HeapReports, Cpu, HeapEnvironment::Pin>;
 #else
 using CheckedHeap = HeapPolicy::Heap<HeapEnvironment>;
 #endif

@@ -73,6 +73,10 @@ public:
         }
     }
 
+    /// What an object of so many bytes takes, for statistics.
+    [[nodiscard]] static constexpr std::size_t granted(std::size_t bytes) noexcept {
+        return bytes > largest_in_pool ? HeapPages<E>::granted(bytes) : Block::length_for(bytes);
+    }
     [[nodiscard]] std::size_t used_bytes() const noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         return used_bytes_;

@@ -8,20 +8,28 @@
 /// after the free are found while it is still known where the object was allocated and where it was
 /// freed. The live objects are counted by the place that allocated them: what is left when all
 /// should be gone is the leak report.
+///
+/// It is meant to run always, on many CPUs, and one lock around all of it would make the system
+/// wait in turn: so each CPU has its own counts (heap_sites.hpp) and its own lane of the quarantine
+/// (quarantine.hpp), and whoever runs short of memory goes round and empties all lanes.
 #pragma once
 
 #include "kidney/core/assert.hpp"
 #include "kidney/core/lock.hpp"
+#include "kidney/hal/cpu.hpp"
+#include "kidney/hal/doorway.hpp"
+#include "kidney/hal/per_cpu.hpp"
 #include "kidney/mm/object_allocator.hpp"
+#include "mm/heap/heap_sites.hpp"
+#include "mm/heap/quarantine.hpp"
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <new>
 #include <span>
-#include <utility>
 
 namespace kidney::mm {
 
@@ -41,17 +49,12 @@ concept HeapReports = requires(const HeapMisuse& misuse) {
     { R::misuse(misuse) } noexcept;
 };
 
-/// The live objects that one place has allocated.
-struct HeapSite {
-    std::uintptr_t at = 0;  ///< return address; 0: places for which the table had no room
-    std::size_t objects = 0;
-    std::size_t bytes = 0;
-};
-
-/// Concurrency: as `Base`; `Lock` is never held while `Base` is called. Cost: filling and checking
-/// the objects, a lock, and the search in a hash table. Memory: 24 bytes an object (40 on a 64-bit
-/// host) and the quarantine, which is emptied when memory is short.
-template <ObjectAllocator Base, HeapReports Reports, BasicLockable Lock>
+/// Concurrency: as `Base`; `Pin` as for its magazines, if it has any. Cost: filling and checking
+/// the objects, an exchange in the freed one, and a look into a hash table; no lock. Memory: 24
+/// bytes an object (40 on a 64-bit host), 34 KiB of counts, and for each CPU at most 128 objects
+/// and 32 KiB in quarantine, which is emptied when memory is short.
+template <ObjectAllocator Base, HeapReports Reports, class Cpu, hal::CpuPin Pin>
+    requires hal::CpuIdentity<Cpu> && hal::AtomicsProvider<Cpu>
 class DebugHeap : public Base {
 public:
     using Base::Base;
@@ -63,7 +66,9 @@ private:
         std::uint32_t bytes;
         std::uintptr_t allocated_at;
         std::uintptr_t freed_at;
-        std::array<std::byte, sizeof(void*)> red_zone;
+        /// zone_word while the object lives, then poison_word: of two who free it at the same
+        /// time one comes second.
+        typename Cpu::template Atomic<std::uintptr_t> red_zone;
 
         [[nodiscard]] std::byte* object() noexcept {
             return reinterpret_cast<std::byte*>(this) + sizeof(Header);
@@ -73,7 +78,7 @@ private:
 
 public:
     static constexpr std::size_t max_object_bytes = Base::max_object_bytes - overhead;
-    static constexpr std::size_t most_sites = 512;
+    static constexpr std::size_t most_sites = HeapSites<Cpu>::most;
 
     [[nodiscard, gnu::noinline]] Result<void*> allocate(std::size_t bytes) noexcept {
         const auto site = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
@@ -85,12 +90,11 @@ public:
             place = Base::allocate(bytes + overhead);
         }
         auto* const header =
-            ::new (TRY(place)) Header{static_cast<std::uint32_t>(bytes), site, 0, {}};
-        header->red_zone.fill(zone_pattern);
+            ::new (TRY(place)) Header{static_cast<std::uint32_t>(bytes), site, 0, {zone_word}};
         std::memset(header->object(), std::to_integer<int>(fresh_pattern), poisoned(bytes));
         std::memset(header->object() + bytes, std::to_integer<int>(zone_pattern), zone_bytes);
-        const LockGuard guard(lock_);
-        count(site, 1, bytes);
+        const Pin pin;
+        sites_.count(site, 1, bytes);
         return header->object();
     }
 
@@ -98,23 +102,25 @@ public:
         const auto site = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
         Header& header =
             *reinterpret_cast<Header*>(static_cast<std::byte*>(object) - sizeof(Header));
-        if (!is_live(header, bytes, site)) {
+        if (!is_live(header, bytes, site) ||
+            !expect(header.red_zone.exchange(poison_word) == zone_word, freed_twice, header,
+                    site)) {
             return;
         }
         header.freed_at = site;
-        header.red_zone.fill(poison_pattern);
         std::memset(object, std::to_integer<int>(poison_pattern), poisoned(bytes));
-        if (Header* const oldest = enter_quarantine(header); oldest != nullptr) {
-            end(*oldest, site);
-        }
-        while (Header* const oldest = leave_quarantine(most_quarantined_bytes)) {
-            end(*oldest, site);
+        for (Header* due = enter_quarantine(header); due != nullptr; due = leave_quarantine()) {
+            end(*due, site);
         }
     }
 
-    [[nodiscard]] std::size_t used_bytes() const noexcept {
-        const LockGuard guard(lock_);
-        return used_bytes_;
+    [[nodiscard]] std::size_t used_bytes() const noexcept { return sites_.bytes(); }
+
+    /// What an object of so many bytes takes, if `Base` tells.
+    [[nodiscard]] static constexpr std::size_t granted(std::size_t bytes) noexcept
+        requires requires { Base::granted(bytes); }
+    {
+        return Base::granted(bytes + overhead);
     }
 
     /// Every freed object's memory goes back to `Base`; returns how many. Checks them.
@@ -131,17 +137,18 @@ public:
     }
 
     /// The n-th place that has allocated, for n below most_sites; live objects only.
-    [[nodiscard]] HeapSite site(std::size_t n) const noexcept {
-        const LockGuard guard(lock_);
-        return sites_[n];
-    }
+    [[nodiscard]] HeapSite site(std::size_t n) const noexcept { return sites_.site(n); }
 
 private:
     static constexpr std::byte zone_pattern{0xFD};
     static constexpr std::byte fresh_pattern{0xCD};
     static constexpr std::byte poison_pattern{0xDD};
-    static constexpr std::size_t most_quarantined = 256;
-    static constexpr std::size_t most_quarantined_bytes = std::size_t{64} * 1024;
+    static constexpr auto words = [](std::byte pattern) {
+        return ~std::uintptr_t{0} / 0xff * std::to_integer<std::uintptr_t>(pattern);
+    };
+    static constexpr std::uintptr_t zone_word = words(zone_pattern);
+    static constexpr std::uintptr_t poison_word = words(poison_pattern);
+    static constexpr const char* freed_twice = "freed twice";
 
     /// So much of an object is filled: large ones stay cheap.
     [[nodiscard]] static std::size_t poisoned(std::size_t bytes) noexcept {
@@ -162,16 +169,17 @@ private:
 
     [[nodiscard]] static bool is_live(Header& header, std::size_t bytes,
                                       std::uintptr_t site) noexcept {
-        return expect(!is_all(header.red_zone, poison_pattern), "freed twice", header, site) &&
-               expect(is_all(header.red_zone, zone_pattern),
-                      "written before its start, or not an object", header, site) &&
+        const std::uintptr_t red_zone = header.red_zone.load(std::memory_order_relaxed);
+        return expect(red_zone != poison_word, freed_twice, header, site) &&
+               expect(red_zone == zone_word, "written before its start, or not an object", header,
+                      site) &&
                expect(header.bytes == bytes, "freed with a wrong size", header, site) &&
                expect(is_all({header.object() + bytes, zone_bytes}, zone_pattern),
                       "written past its end", header, site);
     }
     /// The quarantine is over.
     void end(Header& header, std::uintptr_t site) noexcept {
-        if (expect(is_all(header.red_zone, poison_pattern) &&
+        if (expect(header.red_zone.load(std::memory_order_relaxed) == poison_word &&
                        is_all({header.object(), poisoned(header.bytes)}, poison_pattern) &&
                        is_all({header.object() + header.bytes, zone_bytes}, zone_pattern),
                    "written after it was freed", header, site)) {
@@ -179,65 +187,42 @@ private:
         }
     }
 
-    /// The oldest one comes out if there is no place for both.
+    /// Returns whose time is over now, or null.
     [[nodiscard]] Header* enter_quarantine(Header& header) noexcept {
-        const LockGuard guard(lock_);
-        count(header.allocated_at, std::size_t{0} - 1, std::size_t{0} - header.bytes);
-        Header* const oldest = length_ == most_quarantined ? take_oldest() : nullptr;
-        quarantine_[(oldest_ + length_++) % most_quarantined] = &header;
-        quarantined_bytes_ += header.bytes;
-        return oldest;
+        const Pin pin;
+        sites_.count(header.allocated_at, std::size_t{0} - 1, std::size_t{0} - header.bytes);
+        Lane& lane = lanes_.mine();
+        lane.enter_patiently();
+        lane.push(header);
+        Header* const due = lane.pop_surplus();
+        lane.leave();
+        return due;
     }
-    /// The oldest one, while there are more than so many bytes; else null.
-    [[nodiscard]] Header* leave_quarantine(std::size_t most_bytes) noexcept {
-        const LockGuard guard(lock_);
-        return quarantined_bytes_ > most_bytes ? take_oldest() : nullptr;
-    }
-    [[nodiscard]] Header* take_oldest() noexcept REQUIRES(lock_) {
-        Header* const header = quarantine_[oldest_];
-        oldest_ = (oldest_ + 1) % most_quarantined;
-        --length_;
-        quarantined_bytes_ -= header->bytes;
-        return header;
+    [[nodiscard]] Header* leave_quarantine() noexcept {
+        const Pin pin;
+        Lane& lane = lanes_.mine();
+        lane.enter_patiently();
+        Header* const due = lane.pop_surplus();
+        lane.leave();
+        return due;
     }
     std::size_t empty_quarantine(std::uintptr_t site) noexcept {
         std::size_t ended = 0;
-        while (Header* const oldest = leave_quarantine(0)) {
-            end(*oldest, site);
-            ++ended;
-        }
+        const Pin pin;
+        const LockGuard guard(visits_);
+        visits_.to_all(lanes_, [&](Lane& lane) noexcept {
+            while (Header* const oldest = lane.pop()) {
+                end(*oldest, site);
+                ++ended;
+            }
+        });
         return ended;
     }
 
-    void count(std::uintptr_t at, std::size_t objects, std::size_t bytes) noexcept REQUIRES(lock_) {
-        used_bytes_ += bytes;
-        HeapSite& site = sites_[place_of(at)];
-        site.objects += objects;
-        site.bytes += bytes;
-    }
-    /// Open addressing. An entry stays for good, so a place is found where it was put; who had no
-    /// room is with the others, in entry 0.
-    [[nodiscard]] std::size_t place_of(std::uintptr_t at) noexcept REQUIRES(lock_) {
-        constexpr std::size_t places = most_sites - 1;
-        std::size_t n = (at >> 2) % places;
-        for (std::size_t looks = 0; looks < places; ++looks, n = (n + 1) % places) {
-            if (sites_[n + 1].at == 0) {
-                sites_[n + 1].at = at;
-            }
-            if (sites_[n + 1].at == at) {
-                return n + 1;
-            }
-        }
-        return 0;
-    }
-
-    mutable Lock lock_;
-    std::array<Header*, most_quarantined> quarantine_ GUARDED_BY(lock_){};  ///< a ring
-    std::size_t oldest_ GUARDED_BY(lock_) = 0;
-    std::size_t length_ GUARDED_BY(lock_) = 0;
-    std::size_t quarantined_bytes_ GUARDED_BY(lock_) = 0;
-    std::array<HeapSite, most_sites> sites_ GUARDED_BY(lock_){};
-    std::size_t used_bytes_ GUARDED_BY(lock_) = 0;
+    using Lane = QuarantineLane<Cpu, Header>;
+    HeapSites<Cpu> sites_;
+    hal::PerCpu<Lane, Cpu> lanes_;
+    hal::Visits<Cpu> visits_;
 };
 
 }  // namespace kidney::mm

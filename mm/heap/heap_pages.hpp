@@ -31,6 +31,11 @@ public:
         return std::size_t{order.frames()} * page_size;
     }
 
+    /// Of the whole frames that an object gets.
+    [[nodiscard]] static constexpr std::size_t granted(std::size_t bytes) noexcept {
+        return bytes_of(order_for(bytes));
+    }
+
     /// Aligned to its size; the bytes are undefined. Errors: no_memory.
     [[nodiscard]] Result<std::byte*> allocate(FrameOrder order) noexcept {
         const FrameNumber first = TRY(frames_.allocate(order));

@@ -4,7 +4,8 @@
 /// allocate() and free() exchange a pointer with the top of an array that only this CPU uses: no
 /// lock, no atomic operation, no look at the object or its slab. An empty magazine takes half its
 /// capacity from the CPU's own slabs at once, a full one gives its older half back. An object whose
-/// slab belongs to another CPU goes home through a ring (remote_ring.hpp).
+/// slab belongs to another CPU goes home through a ring (remote_ring.hpp). When memory is short
+/// another CPU may come and empty the magazines (doorway.hpp).
 ///
 /// Cost: about 12 instructions and a pin; a refill or flush a lock and some 10 instructions an
 /// object, once in half a magazine; a new slab up to four blocks of frames asked for. Memory: about
@@ -14,9 +15,13 @@
 #pragma once
 
 #include "kidney/core/assert.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/hal/doorway.hpp"
+#include "kidney/hal/per_cpu.hpp"
 #include "kidney/mm/object_allocator.hpp"
 #include "mm/heap/heap_environment.hpp"
 #include "mm/heap/heap_pages.hpp"
+#include "mm/heap/object_magazine.hpp"
 #include "mm/heap/remote_ring.hpp"
 #include "mm/heap/size_classes.hpp"
 #include "mm/heap/slab.hpp"
@@ -52,11 +57,15 @@ public:
         const typename E::Pin pin;
         Local& local = locals_.mine();
         Magazine& magazine = local.magazines[size_classes::index_of(bytes)];
-        if (magazine.top == magazine.bottom && !refill(local, magazine)) [[unlikely]] {
-            return fail(Errc::no_memory);
+        if (local.enter()) [[likely]] {
+            void* const object = magazine.pop();
+            local.leave();
+            if (object != nullptr) [[likely]] {
+                add_used(local, bytes);
+                return object;
+            }
         }
-        add_used(local, bytes);
-        return *--magazine.top;
+        return allocate_slowly(local, magazine, bytes);
     }
 
     /// Free of nullptr is not allowed; `bytes` is what allocate() was given.
@@ -68,13 +77,23 @@ public:
         const typename E::Pin pin;
         Local& local = locals_.mine();
         Magazine& magazine = local.magazines[size_classes::index_of(bytes)];
-        if (magazine.top == magazine.end) [[unlikely]] {
-            flush(local, magazine, capacity(index_of(local, magazine)) / 2);
-        }
         add_used(local, std::size_t{0} - bytes);
-        *magazine.top++ = object;
+        if (local.enter()) [[likely]] {
+            const bool kept = magazine.push(object);
+            local.leave();
+            if (kept) [[likely]] {
+                return;
+            }
+        }
+        free_slowly(local, magazine, object);
     }
 
+    /// What an object of so many bytes takes, for statistics.
+    [[nodiscard]] static constexpr std::size_t granted(std::size_t bytes) noexcept {
+        return bytes > size_classes::largest
+                   ? HeapPages<E>::granted(bytes)
+                   : size_classes::bytes_of(size_classes::index_of(bytes));
+    }
     /// Exact while nobody allocates or frees.
     [[nodiscard]] std::size_t used_bytes() const noexcept {
         std::size_t sum = 0;
@@ -84,21 +103,19 @@ public:
         return sum;
     }
 
-    /// Empties this CPU's magazines and gives all empty slabs back to the frames; returns how many
-    /// frames. The magazines of other CPUs follow when these next refill or flush one. Cost: every
-    /// free object of this CPU, every lock once.
+    /// Empties the magazines of all CPUs and gives all empty slabs back to the frames; returns how
+    /// many frames. Cost: every free object, every lock, and a barrier on every CPU.
     std::size_t reclaim() noexcept {
         const typename E::Pin pin;
-        Local& own = locals_.mine();
-        empty_magazines(own);
+        {
+            const LockGuard guard(visits_);
+            visits_.to_all(locals_, [this](Local& local) noexcept { empty_magazines(local); });
+        }
         std::size_t frames = 0;
         for (std::uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
             Local& local = locals_.of(CpuId(cpu));
-            if (&local != &own) {
-                local.must_empty.store(1, std::memory_order_relaxed);
-            }
             const LockGuard guard(local.owner.lock);
-            drain_inbox(local, nullptr);
+            drain_inbox(local);
             frames += local.owner.trim(pages_, map_);
         }
         return frames;
@@ -121,14 +138,7 @@ public:
 private:
     template <class T>
     using Atomic = typename E::Cpu::template Atomic<T>;
-
-    /// Objects of one class, [bottom, top); room up to `end`.
-    struct Magazine {
-        void** top = nullptr;
-        void** bottom = nullptr;
-        void** end = nullptr;
-        void** unused = nullptr;  ///< for a size of a power of two
-    };
+    using Magazine = ObjectMagazine;
 
     [[nodiscard]] static constexpr std::size_t capacity(std::size_t index) noexcept {
         constexpr std::size_t bytes = 16 * 1024;
@@ -143,19 +153,22 @@ private:
         return sum;
     }();
 
-    /// What one CPU has. Others touch the owner, under its lock, the rings and the atomics.
-    struct Local {
+    /// What one CPU has. Others come in through the doorway, and to the owner, under its lock.
+    struct Local : hal::Doorway<typename E::Cpu> {
         Local() noexcept {
-            void** next = slots.data();
+            this->close(true);
+            std::span<void*> rest(slots);
             for (std::size_t i = 0; i < magazines.size(); ++i) {
-                magazines[i].top = magazines[i].bottom = next;
-                magazines[i].end = next += capacity(i);
+                magazines[i].use(rest.first(capacity(i)));
+                rest = rest.subspan(capacity(i));
             }
         }
+        /// Closed: nobody has been here since they were emptied.
+        [[nodiscard]] bool is_worth_a_visit() const noexcept { return !this->is_closed(); }
+
         std::array<Magazine, size_classes::count> magazines;
-        Atomic<std::size_t> used{0};          ///< allocated here minus freed here: wraps
-        Atomic<std::uint32_t> must_empty{0};  ///< set by reclaim() on another CPU
-        Atomic<std::uint32_t> has_mail{0};    ///< there may be something in `inbox`
+        Atomic<std::size_t> used{0};        ///< allocated here minus freed here, of this CPU: wraps
+        Atomic<std::uint32_t> has_mail{0};  ///< there may be something in `inbox`
         std::array<void*, all_slots> slots;
         alignas(64) SlabOwner<E> owner;
         std::array<RemoteRing<typename E::Cpu>, max_cpus> inbox;  ///< by sender
@@ -165,63 +178,104 @@ private:
                                               const Magazine& magazine) noexcept {
         return static_cast<std::size_t>(&magazine - local.magazines.data());
     }
+    [[nodiscard]] CpuId cpu_of(const Local& local) const noexcept {
+        std::uint32_t cpu = 0;
+        while (&locals_.of(CpuId(cpu)) != &local) {
+            ++cpu;
+        }
+        return CpuId(cpu);
+    }
     /// No read-modify-write: nobody else writes it.
     static void add_used(Local& local, std::size_t bytes) noexcept {
         local.used.store(local.used.load(std::memory_order_relaxed) + bytes,
                          std::memory_order_relaxed);
     }
 
-    /// At least one object into an empty magazine; false: there is none. Pinned.
-    [[gnu::noinline]] bool refill(Local& local, Magazine& magazine) noexcept {
-        if (local.must_empty.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-            local.must_empty.store(0, std::memory_order_relaxed);
-            empty_magazines(local);
+    /// Whoever comes in here can be visited. Pinned.
+    static void enter_slowly(Local& local) noexcept {
+        local.enter_patiently();
+        if (local.is_closed()) {
+            local.close(false);
         }
-        {
-            const LockGuard guard(local.owner.lock);
-            drain_inbox(local, &magazine);
-            if (magazine.top == magazine.bottom) {
-                const std::size_t index = index_of(local, magazine);
-                take(local, E::Cpu::id(), index, magazine, capacity(index) / 2);
-            }
+    }
+    /// Nothing at hand, or a visitor. Pinned.
+    [[nodiscard, gnu::noinline]] Result<void*> allocate_slowly(Local& local, Magazine& magazine,
+                                                               std::size_t bytes) noexcept {
+        enter_slowly(local);
+        void* object = magazine.pop();
+        if (object == nullptr) {
+            refill(local, magazine);
+            object = magazine.pop();
         }
-        return magazine.top != magazine.bottom || refill_from_others(local, magazine);
+        local.leave();
+        if (object == nullptr) {
+            object = take_from_others(local, magazine);
+        }
+        if (object == nullptr) {
+            return fail(Errc::no_memory);
+        }
+        add_used(local, bytes);
+        return object;
+    }
+    /// No room, or a visitor. Pinned.
+    [[gnu::noinline]] void free_slowly(Local& local, Magazine& magazine, void* object) noexcept {
+        enter_slowly(local);
+        if (!magazine.push(object)) {
+            flush(local, magazine, capacity(index_of(local, magazine)) / 2);
+            static_cast<void>(magazine.push(object));
+        }
+        local.leave();
+    }
+
+    /// Into an empty magazine; it stays empty if there is no memory. Inside.
+    void refill(Local& local, Magazine& magazine) noexcept {
+        const std::size_t index = index_of(local, magazine);
+        const LockGuard guard(local.owner.lock);
+        drain_inbox(local, &magazine);
+        if (magazine.size() == 0) {
+            take(local, E::Cpu::id(), index, magazine, capacity(index) / 2);
+        }
     }
 
     /// Up to `wanted` objects of the owner's slabs; the first in address order come out first.
     void take(Local& from, CpuId owner, std::size_t index, Magazine& magazine,
               std::size_t wanted) noexcept REQUIRES(from.owner.lock) {
-        const std::span<void*> out(magazine.bottom, wanted);
+        const std::span<void*> out = magazine.slots().first(wanted);
         const std::size_t n = from.owner.take(pages_, map_, owner, index, out);
         std::reverse(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n));
-        magazine.top = magazine.bottom + n;
+        magazine.set_size(n);
     }
 
-    /// Memory is short: what others have free, or what is free in other classes.
-    [[gnu::noinline]] bool refill_from_others(Local& local, Magazine& magazine) noexcept {
+    /// Memory is short: what others have free, or what is free in other classes. Not inside: who
+    /// waits for others' doorways must not keep them waiting at its own.
+    [[nodiscard, gnu::noinline]] void* take_from_others(Local& local, Magazine& magazine) noexcept {
         static_cast<void>(reclaim());
         const std::size_t index = index_of(local, magazine);
-        for (std::uint32_t n = 0; n < max_cpus && magazine.top == magazine.bottom; ++n) {
-            const CpuId owner((E::Cpu::id().value() + n) % max_cpus);  // itself first
+        const CpuId self = E::Cpu::id();
+        for (std::uint32_t n = 0; n < max_cpus; ++n) {
+            const CpuId owner((self.value() + n) % max_cpus);  // itself first
             Local& from = locals_.of(owner);
             const LockGuard guard(from.owner.lock);
-            take(from, owner, index, magazine, 1);
+            void* object = nullptr;
+            if (from.owner.take(pages_, map_, owner, index, {&object, 1}) != 0) {
+                return object;
+            }
         }
-        return magazine.top != magazine.bottom;
+        return nullptr;
     }
 
-    /// The `n` oldest objects go back to their slabs. Pinned.
-    [[gnu::noinline]] void flush(Local& local, Magazine& magazine, std::size_t n) noexcept {
+    /// The `n` oldest objects go back to their slabs. Inside.
+    void flush(Local& local, Magazine& magazine, std::size_t n) noexcept {
         const std::size_t index = index_of(local, magazine);
-        const std::span<void*> oldest(magazine.bottom, n);
-        const CpuId self = E::Cpu::id();
+        const std::span<void*> oldest = magazine.slots().first(n);
+        const CpuId cpu = cpu_of(local);
         std::size_t foreign = 0;
         {
             const LockGuard guard(local.owner.lock);
             for (void* const object : oldest) {
                 const SlabPlace place = map_.find(object);
                 KIDNEY_INVARIANT(place.slab != nullptr, "heap: freed what it never allocated");
-                if (place.owner != self) {
+                if (place.owner != cpu) {
                     oldest[foreign++] = object;
                     continue;
                 }
@@ -232,7 +286,7 @@ private:
         for (void* const object : oldest.first(foreign)) {
             send_home(object);
         }
-        magazine.top = std::copy(magazine.bottom + n, magazine.top, magazine.bottom);
+        magazine.drop_oldest(n);
     }
 
     /// Not under this CPU's lock: two are never held at a time.
@@ -244,12 +298,13 @@ private:
             return;
         }
         const LockGuard guard(home.owner.lock);
-        drain_inbox(home, nullptr);
+        drain_inbox(home);
         home.owner.give_back(pages_, map_, *place.slab, object);
     }
 
     /// What others have freed; objects of the class go into the magazine, if there is one.
-    void drain_inbox(Local& local, Magazine* magazine) noexcept REQUIRES(local.owner.lock) {
+    void drain_inbox(Local& local, Magazine* magazine = nullptr) noexcept
+        REQUIRES(local.owner.lock) {
         // The exchange comes before the look into the rings: what arrives later says so again.
         if (local.has_mail.load(std::memory_order_relaxed) == 0 ||
             local.has_mail.exchange(0, std::memory_order_acq_rel) == 0) {
@@ -262,9 +317,7 @@ private:
             while (const std::size_t n = ring.take(objects)) {
                 for (void* const object : std::span(objects).first(n)) {
                     Slab& slab = *map_.find(object).slab;
-                    if (slab.size_class == index && magazine->top != magazine->end) {
-                        *magazine->top++ = object;
-                    } else {
+                    if (slab.size_class != index || !magazine->push(object)) {
                         local.owner.give_back(pages_, map_, slab, object);
                     }
                 }
@@ -273,12 +326,15 @@ private:
     }
 
     void empty_magazines(Local& local) noexcept {
-        for (Magazine& magazine : local.magazines) {
-            if (magazine.top == magazine.bottom) {
-                continue;
-            }
-            flush(local, magazine, static_cast<std::size_t>(magazine.top - magazine.bottom));
+        if (local.is_closed()) {
+            return;
         }
+        for (Magazine& magazine : local.magazines) {
+            if (const std::size_t n = magazine.size(); n != 0) {
+                flush(local, magazine, n);
+            }
+        }
+        local.close(true);
     }
 
     [[nodiscard]] Result<void*> allocate_large(std::size_t bytes) noexcept {
@@ -304,6 +360,7 @@ private:
     HeapPages<E> pages_;
     SlabMap<E> map_;
     hal::PerCpu<Local, typename E::Cpu> locals_;
+    hal::Visits<typename E::Cpu> visits_;
 };
 
 /// The slot's entry: a heap needs its environment, so the policy is a family of types.

@@ -4,6 +4,7 @@
 #include "tests/fakes/fake_heap.hpp"
 #include "tests/laws/object_allocator_laws.hpp"
 #include "tests/support/law_test.hpp"
+#include "tests/support/std_cpu.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +19,7 @@ struct KeptReports {
     static inline std::vector<HeapMisuse> kept;
     static void misuse(const HeapMisuse& misuse) noexcept { kept.push_back(misuse); }
 };
-using Heap = DebugHeap<fakes::FakeHeap, KeptReports, NullLock>;
+using Heap = DebugHeap<fakes::FakeHeap, KeptReports, test::StdCpu, hal::NoPin>;
 static_assert(ObjectAllocator<Heap>);
 
 volatile int last_call = 0;
@@ -46,6 +47,7 @@ testing::AssertionResult is_in(std::uintptr_t place, F* function) {
 struct DebugHeapTest : testing::Test {
     Heap heap;
     DebugHeapTest() { KeptReports::kept.clear(); }
+    ~DebugHeapTest() override { test::StdCpu::become(CpuId(0)); }
     const HeapMisuse& report() const {
         static const HeapMisuse none{"nothing", nullptr, 0, 0, 0, 0};
         return KeptReports::kept.empty() ? none : KeptReports::kept.front();
@@ -69,6 +71,18 @@ TEST_F(DebugHeapTest, ASecondFreeNamesAllThreePlaces) {
     EXPECT_STREQ(report().what, "freed twice");
     EXPECT_EQ(report().object, object);
     EXPECT_EQ(report().bytes, 40U);
+    EXPECT_TRUE(is_in(report().allocated_at, &allocate_here));
+    EXPECT_TRUE(is_in(report().freed_at, &free_here));
+    EXPECT_TRUE(is_in(report().noticed_at, &free_there));
+}
+
+TEST_F(DebugHeapTest, ASecondFreeOnAnotherCpuNamesThemAsWell) {
+    char* const object = allocate_here(heap, 40);
+    test::StdCpu::become(CpuId(1));
+    free_here(heap, object, 40);
+    test::StdCpu::become(CpuId(2));
+    free_there(heap, object, 40);
+    EXPECT_STREQ(report().what, "freed twice");
     EXPECT_TRUE(is_in(report().allocated_at, &allocate_here));
     EXPECT_TRUE(is_in(report().freed_at, &free_here));
     EXPECT_TRUE(is_in(report().noticed_at, &free_there));
@@ -123,6 +137,34 @@ TEST_F(DebugHeapTest, GivesTheQuarantineBackWhenMemoryIsShort) {
     char* const object = allocate_here(heap, 10);
     EXPECT_EQ(heap.live_objects(), 1U);
     free_here(heap, object, 10);
+}
+
+TEST_F(DebugHeapTest, OneCpuChecksWhatAllHaveInQuarantine) {
+    std::vector<char*> objects;
+    for (std::uint32_t cpu = 0; cpu < 3; ++cpu) {
+        objects.push_back(allocate_here(heap, 100));
+    }
+    for (std::uint32_t cpu = 0; cpu < 3; ++cpu) {
+        test::StdCpu::become(CpuId(cpu));
+        free_here(heap, objects[cpu], 100);
+    }
+    objects[0][0] = 1;
+    EXPECT_EQ(heap.empty_quarantine(), 3U);
+    EXPECT_STREQ(report().what, "written after it was freed");
+    EXPECT_EQ(report().object, objects[0]);
+    EXPECT_EQ(heap.live_objects(), 1U) << "the bad one is left alone";
+}
+
+TEST_F(DebugHeapTest, CountsWhatIsFreedOnAnotherCpu) {
+    char* const object = allocate_here(heap, 40);
+    test::StdCpu::become(CpuId(1));
+    EXPECT_EQ(heap.used_bytes(), 40U);
+    free_here(heap, object, 40);
+    EXPECT_EQ(heap.used_bytes(), 0U);
+    for (std::size_t n = 0; n < Heap::most_sites; ++n) {
+        EXPECT_EQ(heap.site(n).objects, 0U);
+        EXPECT_EQ(heap.site(n).bytes, 0U);
+    }
 }
 
 TEST_F(DebugHeapTest, TellsWhoHasTheLiveObjects) {

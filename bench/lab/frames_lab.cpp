@@ -1,6 +1,7 @@
 /// One run of the laboratory: a frame policy, a workload, a seed. Prints what happened as JSON, the
 /// same on every machine. `./kidney lab frames` runs it many times and makes the tables and
 /// pictures. Instead of a workload, a trace of the running kernel can be asked again.
+#include "bench/lab/command.hpp"
 #include "bench/lab/recorded_trace.hpp"
 #include "bench/lab/subject.hpp"
 #include "bench/lab/workloads.hpp"
@@ -14,7 +15,6 @@
 #include "tests/support/std_cpu.hpp"
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <iostream>
 #include <memory>
@@ -51,34 +51,12 @@ struct Run {
     std::optional<std::uint64_t> as_recorded{};  ///< of a trace
 };
 
-template <class List>
-void print_names(const char* what, bool is_last) {
-    std::printf("\"%s\": [", what);
-    const char* separator = "";
-    List::for_each([&]<class T>() {
-        std::printf("%s\"%s\"", separator, T::name);
-        separator = ", ";
-    });
-    std::printf(is_last ? "]" : "], ");
-}
-
-template <class Values>
-void print_list(const char* name, const Values& values) {
-    std::printf(",\n \"%s\": [", name);
-    const char* separator = "";
-    for (const auto value : values) {
-        std::printf("%s%llu", separator, static_cast<unsigned long long>(value));
-        separator = ",";
-    }
-    std::printf("]");
-}
-
 void print(const Run& run, const Subject& subject, const ByOrder& granted) {
     std::printf("{\"policy\": \"%s\", \"workload\": \"%s\", \"seed\": %u,\n", run.policy.data(),
                 run.workload.data(), run.seed);
     std::printf(" \"frames\": %u, \"region_frames\": %u, \"metadata_bytes\": %zu, \"calls\": %llu",
                 subject.map().frames(), run.region_frames, run.metadata_bytes,
-                static_cast<unsigned long long>(subject.calls()));
+                static_cast<unsigned long long>(subject.album().calls()));
     if (run.as_recorded) {
         std::printf(", \"as_recorded\": %llu", static_cast<unsigned long long>(*run.as_recorded));
     }
@@ -89,7 +67,7 @@ void print(const Run& run, const Subject& subject, const ByOrder& granted) {
     print_list("granted_at_end", granted);
     std::printf(",\n \"pictures\": [");
     const char* separator = "\n";
-    for (const Picture& picture : subject.pictures()) {
+    for (const Picture& picture : subject.album().pictures()) {
         std::printf("%s  {\"calls\": %llu, \"free\": %u, \"regions\": \"%s\", \"whole\": [",
                     separator, static_cast<unsigned long long>(picture.calls), picture.free,
                     picture.regions.c_str());
@@ -182,15 +160,6 @@ int with_trace(std::string_view policy, std::string_view name) {
         return 0;
     }
     return run_trace({.policy = policy, .workload = name}, *trace) ? 0 : 2;
-}
-
-std::optional<std::uint32_t> number(const char* text, std::uint32_t low, std::uint32_t high) {
-    char* end = nullptr;
-    const unsigned long value = std::strtoul(text, &end, 10);
-    if (end == text || *end != '\0' || value < low || value > high) {
-        return std::nullopt;
-    }
-    return static_cast<std::uint32_t>(value);
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 /// granted and why the rest was refused, and now and then takes a picture.
 #pragma once
 
+#include "bench/lab/album.hpp"
 #include "bench/lab/free_map.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -65,8 +65,6 @@ struct Requests {
 
 class Subject {
 public:
-    static constexpr std::size_t pictures_at_most = 128;
-
     /// `frames` is a multiple of `region_frames`; what is in no range of `added` counts as taken.
     Subject(std::unique_ptr<AnyFrames> policy, std::uint32_t frames, std::uint32_t region_frames,
             std::span<const FrameRange> added)
@@ -122,49 +120,29 @@ public:
 
     [[nodiscard]] const FreeMap& map() const noexcept { return map_; }
     [[nodiscard]] const Requests& requests() const noexcept { return requests_; }
-    [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
-    [[nodiscard]] const std::vector<Picture>& pictures() const noexcept { return pictures_; }
+    [[nodiscard]] const Album<Picture>& album() const noexcept { return album_; }
     void finish() {
-        if (pictures_.back().calls != calls_) {
+        if (album_.wants_a_last_one()) {
             take_picture();
         }
     }
 
 private:
     void tick() {
-        if (++calls_ % stride_ != 0) {
-            return;
+        if (album_.tick()) {
+            take_picture();
         }
-        if (pictures_.size() == pictures_at_most) {
-            // Nobody knows beforehand how long a run is: keep every second, go on half as often.
-            std::size_t kept = 1;
-            for (std::size_t i = 2; i < pictures_.size(); i += 2) {
-                pictures_[kept++] = std::move(pictures_[i]);
-            }
-            pictures_.resize(kept);
-            stride_ *= 2;
-            if (calls_ % stride_ != 0) {
-                return;
-            }
-        }
-        take_picture();
     }
     void take_picture() {
-        Picture picture{calls_, map_.free(), map_.whole(), {}};
+        Picture picture{album_.calls(), map_.free(), map_.whole(), {}};
         for (std::uint32_t i = 0; i < map_.frames(); i += region_frames_) {
-            const std::uint32_t used = map_.used(i, region_frames_);
-            // Empty and full are exact; what is between them never looks like either.
-            const std::uint32_t level = used == 0 ? 0
-                                        : used < region_frames_
-                                            ? std::clamp(35 * used / region_frames_, 1U, 34U)
-                                            : 35;
-            picture.regions.push_back("0123456789abcdefghijklmnopqrstuvwxyz"[level]);
+            picture.regions.push_back(level_digit(map_.used(i, region_frames_), region_frames_));
         }
-        pictures_.push_back(std::move(picture));
+        album_.add(std::move(picture));
     }
     [[noreturn]] void die(const char* call, FrameNumber first, FrameOrder order) const {
         std::fprintf(stderr, "call %llu: %s(%u) -> frame %u, which is not a free block\n",
-                     static_cast<unsigned long long>(calls_ + 1), call, order.value(),
+                     static_cast<unsigned long long>(album_.calls() + 1), call, order.value(),
                      first.value());
         std::exit(1);
     }
@@ -173,9 +151,7 @@ private:
     FreeMap map_;
     std::uint32_t region_frames_;
     Requests requests_;
-    std::uint64_t calls_ = 0;
-    std::uint64_t stride_ = 1;
-    std::vector<Picture> pictures_;
+    Album<Picture> album_;
 };
 
 }  // namespace kidney::lab

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
 
 from project import policy_slots  # noqa: E402
 import frame_trace  # noqa: E402
-import verb_lab  # noqa: E402
+import lab_frames  # noqa: E402
 
 TREE = None
 SMALL = ("--memory", "8", "--workload", "fpaper", "--workload", "machine", "--policy", "next_fit", "--policy", "buddy_bitmap",
@@ -60,7 +60,7 @@ class Lab(unittest.TestCase):
         names = json.loads(subprocess.check_output([os.path.join(TREE, "bench", "lab", "frames_lab"), "--list"]))
         slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
         self.assertEqual(names["policies"], slots["frame_allocator"])
-        self.assertEqual(names["workloads"], list(verb_lab.WORKLOADS))
+        self.assertEqual(names["workloads"], list(lab_frames.WORKLOADS))
 
     def test_a_policy_with_magazines_is_one_of_its_own(self):
         names = ["fullest_region", "fullest_region+magazines", "free_list", "free_list+magazines"]
@@ -86,7 +86,7 @@ class Lab(unittest.TestCase):
     def test_every_policy_gets_through_every_workload(self):
         whole = json.loads(content(self.measure("all.json", options=("--memory", "4", "--seeds", "1"))))
         recorded = frame_trace.recorded()
-        self.assertEqual(len(whole["runs"]), len(whole["policies"]) * (len(verb_lab.WORKLOADS) + len(recorded)))
+        self.assertEqual(len(whole["runs"]), len(whole["policies"]) * (len(lab_frames.WORKLOADS) + len(recorded)))
         for run in whole["runs"]:
             end = run["pictures"][-1]
             with self.subTest(policy=run["policy"], workload=run["workload"]):
@@ -105,7 +105,7 @@ class Lab(unittest.TestCase):
             self.assertEqual(list(whole["traces"]), [trace.name])
             self.assertEqual([run["seed"] for run in whole["runs"]], [1] * len(whole["policies"]))
             requests = len(re.findall(r"(?:^| )[+!]", trace.text, re.MULTILINE))
-            refused = {run["policy"]: verb_lab.figures(run)["refused"] for run in whole["runs"]}
+            refused = {run["policy"]: lab_frames.figures(run)["refused"] for run in whole["runs"]}
             self.assertEqual([sum(run["asked"]) for run in whole["runs"]], [requests] * len(whole["runs"]))
             # Whoever serves all ends with as much in use.
             self.assertEqual(len({run["pictures"][-1]["free"] for run in whole["runs"] if not refused[run["policy"]]}), 1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The report of ./kidney lab frames, opened in headless Chromium: on a phone and on a desk, light and dark."""
+"""The reports of ./kidney lab, opened in headless Chromium: on a phone and on a desk, light and dark."""
 import argparse
 import os
 import subprocess
@@ -10,6 +10,11 @@ import chromium
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SKIPPED = 77
+# How many pictures and CSV files; and what is observed: little.
+SUBJECTS = {
+    "frames": (4, 5, "--memory", "8", "--policy", "next_fit", "--policy", "buddy_bitmap", "--workload", "fpaper", "--workload", "files"),
+    "heap": (6, 6, "--memory", "4", "--policy", "slab", "--policy", "tlsf", "--workload", "tides", "--workload", "sizes"),
+}
 
 # How many different colours each canvas shows: one that is blank has one.
 COLOURS = """[...document.querySelectorAll("canvas")].map(canvas => {
@@ -43,7 +48,7 @@ def check(held, what):
         raise AssertionError(what)
 
 
-def look(browser, path, width, dark):
+def look(browser, path, width, dark, pictures, tables):
     browser.open(path, width, dark=dark)
     check(browser.ask("matchMedia('(prefers-color-scheme: dark)').matches") == dark, "the colour scheme is not the one asked for")
     for workload in browser.ask("[...document.getElementById('workload').options].map(option => option.value)"):
@@ -51,11 +56,11 @@ def look(browser, path, width, dark):
                     "document.getElementById('workload').dispatchEvent(new Event('change'))")
         check(browser.ask("document.documentElement.scrollWidth <= innerWidth"), f"{width} px, {workload}: wider than the window")
         colours = browser.ask(COLOURS)
-        check(len(colours) == 4 and min(colours) > 2, f"{width} px, {workload}: a picture is blank: {colours}")
+        check(len(colours) == pictures and min(colours) > 2, f"{width} px, {workload}: a picture is blank: {colours}")
     said = browser.ask(KEYS)
     check("MiB" in said and "After" in said, f"the arrow keys read out: {said}")
     lines = browser.ask(DOWNLOADS)
-    check(len(lines) == 5 and min(lines) > 2, f"the CSV files have {lines} lines")
+    check(len(lines) == tables and min(lines) > 2, f"the CSV files have {lines} lines")
     complaints = browser.complaints()
     check(not complaints, f"the page complains: {complaints}")
 
@@ -69,18 +74,18 @@ def main():
         print("needs Chromium (package chromium)")
         return SKIPPED
     with tempfile.TemporaryDirectory() as folder, chromium.Chromium() as browser:
-        path = os.path.join(folder, "report.html")
-        subprocess.run([os.path.join(ROOT, "kidney"), "lab", "frames", "--tree", options.tree, "--memory", "8", "--seeds", "2",
-                        "--policy", "next_fit", "--policy", "buddy_bitmap", "--workload", "fpaper", "--workload", "files",
-                        "--html", path], stdout=subprocess.DEVNULL, check=True)
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        check("http" not in text, "the report speaks of the network")
-        for width, dark in ((390, False), (1280, True)):
-            look(browser, path, width, dark)
-            if options.save:
-                browser.save_picture(os.path.join(options.save, f"report-{width}.png"))
-    print("the report looks right at 390 and 1280 px")
+        for subject, (pictures, tables, *chosen) in SUBJECTS.items():
+            path = os.path.join(folder, f"{subject}.html")
+            subprocess.run([os.path.join(ROOT, "kidney"), "lab", subject, "--tree", options.tree, "--seeds", "2", *chosen,
+                            "--html", path], stdout=subprocess.DEVNULL, check=True)
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+            check("http" not in text, f"{subject}: the report speaks of the network")
+            for width, dark in ((390, False), (1280, True)):
+                look(browser, path, width, dark, pictures, tables)
+                if options.save:
+                    browser.save_picture(os.path.join(options.save, f"{subject}-{width}.png"))
+    print("the reports look right at 390 and 1280 px")
     return 0
 
 

@@ -6,7 +6,7 @@
 #include "kidney/core/address.hpp"
 #include "kidney/mm/object_allocator.hpp"
 #include "tests/support/heap_environment.hpp"
-#include "tests/unit/mm/memory_machine.hpp"
+#include "tests/support/memory_machine.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -83,7 +83,7 @@ class Handout(unittest.TestCase):
 
     def test_what_is_hidden_is_not_in_it(self):
         for chosen, _, tree in self.trees():
-            for path in tree:
+            for path in (path for path in tree if not path.startswith("docs/")):
                 for part in ("reference/", "mutants", "hidden.toml", "review.md", "handout.toml", "/skeleton/"):
                     self.assertNotIn(part, path)
             self.assertNotIn(b"handout", tree["tools/kidney/main.py"])

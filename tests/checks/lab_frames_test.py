@@ -68,7 +68,7 @@ class Lab(unittest.TestCase):
         for name in names:
             options += ["--policy", name]
         whole = json.loads(content(self.measure("magazines.json", options=options)))
-        large = {run["policy"]: run["granted_at_end"][verb_lab.LARGE] for run in whole["runs"]}
+        large = {run["policy"]: run["granted_at_end"][lab_frames.LARGE] for run in whole["runs"]}
         self.assertEqual(sorted(large), sorted(names))
         self.assertGreaterEqual(large["fullest_region+magazines"], 512)
         self.assertEqual(large["free_list+magazines"], 0)

@@ -2,6 +2,7 @@
 /// made dirty; can refuse.
 #pragma once
 
+#include "kidney/core/lock.hpp"
 #include "kidney/hal/phys_map.hpp"
 #include "kidney/mm/frame_service.hpp"
 #include "kidney/mm/page_source.hpp"
@@ -15,14 +16,16 @@
 
 namespace kidney::fakes {
 
-template <mm::CountedFrames Frames, hal::PhysMap Phys>
+/// Concurrency: `Lock` keeps a page from being lost while it is handed out.
+template <mm::CountedFrames Frames, hal::PhysMap Phys, BasicLockable Lock = NullLock>
 class FakePageSource final : public RefCounted, public mm::PageSource {
 public:
     [[nodiscard]] static Ref<FakePageSource> create(Frames& frames, Phys& phys,
                                                     std::uint32_t pages) {
         return Ref<FakePageSource>::adopt(new FakePageSource(frames, phys, pages));
     }
-    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
+    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
         if (index >= cached_.size()) {
             return fail(Errc::out_of_range);
         }
@@ -54,7 +57,8 @@ public:
         lose(pages, cached_.size());
         cached_.resize(pages);
     }
-    void lose(std::size_t first, std::size_t end) {
+    void lose(std::size_t first, std::size_t end) EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
         for (; first < end; ++first) {
             if (cached_[first]) {
                 frames_.release(*std::exchange(cached_[first], std::nullopt));
@@ -84,6 +88,7 @@ private:
     }
     Frames& frames_;
     Phys& phys_;
+    Lock lock_;
     std::vector<std::optional<FrameNumber>> cached_;
 };
 

@@ -3,7 +3,7 @@
 
 #include "mm/frames/buddy_bitmap.hpp"
 #include "tests/fakes/faulty_frames.hpp"
-#include "tests/unit/mm/memory_machine.hpp"
+#include "tests/support/memory_machine.hpp"
 
 #include <gtest/gtest.h>
 

@@ -11,7 +11,7 @@
 #include "tests/fakes/faulty_frames.hpp"
 #include "tests/laws/counted_frames_laws.hpp"
 #include "tests/support/law_test.hpp"
-#include "tests/unit/mm/memory_machine.hpp"
+#include "tests/support/memory_machine.hpp"
 
 #include <gtest/gtest.h>
 

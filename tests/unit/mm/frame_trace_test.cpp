@@ -11,8 +11,8 @@
 #include "mm/trace/recorded_frames.hpp"
 #include "sim/ram_arena.hpp"
 #include "tests/laws/report.hpp"
+#include "tests/support/memory_machine.hpp"
 #include "tests/support/std_cpu.hpp"
-#include "tests/unit/mm/memory_machine.hpp"
 
 #include <gtest/gtest.h>
 

@@ -10,7 +10,7 @@
 #include "tests/fakes/fake_heap.hpp"
 #include "tests/fakes/fake_page_source.hpp"
 #include "tests/fakes/faulty_frames.hpp"
-#include "tests/unit/mm/memory_machine.hpp"
+#include "tests/support/memory_machine.hpp"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include "tests/fakes/fake_heap.hpp"
 #include "tests/support/expect_all_pass.hpp"
 #include "tests/support/heap_environment.hpp"
-#include "tests/unit/mm/memory_machine.hpp"
+#include "tests/support/memory_machine.hpp"
 
 #include <gtest/gtest.h>
 

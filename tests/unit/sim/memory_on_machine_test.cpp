@@ -24,6 +24,7 @@ namespace {
 
 constexpr LockRank turn_rank{22, "mappings' turn"};
 constexpr LockRank space_rank{23, "address space"};
+constexpr LockRank file_rank{34, "file"};
 constexpr LockRank mappings_rank{91, "mappings"};
 constexpr LockRank counts_rank{96, "frame references"};
 constexpr LockRank frames_rank{98, "frames"};
@@ -146,7 +147,7 @@ TYPED_TEST(MemoryOnMachine, ThreadsFaultAndForkAtTheSameTime) {
 TYPED_TEST(MemoryOnMachine, FilesLosePagesWhileProgramsUseThem) {
     using Space = typename TestFixture::Space;
     using User = typename TestFixture::User;
-    using Source = fakes::FakePageSource<Frames, sim::RamArena>;
+    using Source = fakes::FakePageSource<Frames, sim::RamArena, World::Mutex<file_rank>>;
     constexpr std::uint32_t cpus = 3;
     constexpr std::uint32_t pages = 8;
     constexpr std::uint32_t writers = 2;

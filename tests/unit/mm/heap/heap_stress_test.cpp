@@ -12,7 +12,7 @@
 #include "tests/laws/report.hpp"
 #include "tests/support/heap_environment.hpp"
 #include "tests/support/law_test.hpp"
-#include "tests/unit/mm/memory_machine.hpp"
+#include "tests/support/memory_machine.hpp"
 
 #include <gtest/gtest.h>
 

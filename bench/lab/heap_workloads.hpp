@@ -186,7 +186,7 @@ private:
 
 /// A kernel's mix: processes with their threads, regions and open files; path names and argument
 /// lists that live for a call; inodes, names and page descriptors of a file cache that grows until
-/// memory is half full and is then used in turns. Sizes as in this kernel (release, i686).
+/// memory is half full and is then used in turns. Sizes are of the order of this kernel's objects.
 class KernelMix {
 public:
     static constexpr const char* name = "kernel";

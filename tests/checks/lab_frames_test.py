@@ -9,12 +9,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-sys.path.insert(0, os.path.join(ROOT, "tools", "kidney"))
-
+from lab_case import LabCase, content, lab as lab_of
 from project import policy_slots  # noqa: E402
 import frame_trace  # noqa: E402
 import lab_frames  # noqa: E402
@@ -25,24 +22,10 @@ SMALL = ("--memory", "8", "--workload", "fpaper", "--workload", "machine", "--po
 
 
 def lab(*arguments):
-    return subprocess.run([os.path.join(ROOT, "kidney"), "lab", "frames", *arguments], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True)
+    return lab_of("frames", *arguments)
 
 
-def content(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
-class Lab(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
+class Lab(LabCase):
     def measure(self, name, *arguments, options=SMALL):
         result = lab("--tree", TREE, *options, "--json", self.path(name), *arguments)
         self.assertEqual(result.returncode, 0, result.stderr)

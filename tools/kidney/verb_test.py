@@ -149,28 +149,6 @@ def refuse_unknown(chosen):
                       f"{', '.join(sorted(known))}; the suites: {', '.join(name for name, _, _ in SUITES + EXTRA_SUITES)}", 2)
 
 
-def summarise(suites):
-    print("\nsummary")
-    for suite in suites:
-        counts = "  ".join(f"{suite.count(state):5} {state}" for state in ("passed", "failed", "skipped"))
-        print(f"  {suite.preset:14}{counts}   {suite.seconds:6.0f} s")
-    for suite in suites:
-        for case in suite.cases:
-            if case.state == "skipped":
-                print(f"  skipped {suite.preset}: {case.name}: {case.reason()}")
-    for suite in suites:
-        if suite.broken:
-            print(f"\n  FAILED {suite.preset}: {suite.broken}")
-        for case in suite.cases:
-            if case.state == "failed":
-                tail = "\n".join("      " + line for line in case.output.splitlines()[-25:])
-                print(f"\n  FAILED {suite.preset}: {case.name}\n{tail}")
-    totals = [sum(suite.count(state) for suite in suites) for state in ("passed", "failed", "skipped")]
-    print(f"\nJUnit XML and logs are in {os.path.relpath(JUNIT)}")
-    print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped", flush=True)
-    return totals
-
-
 def again(chosen, history):
     """Of the chosen suites, what failed when it ran last."""
     found = []

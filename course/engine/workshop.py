@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 
 import sandbox
 from assignment import ROOT, Mistake, fill
@@ -76,9 +77,10 @@ class Workshop:
         os.makedirs(folder, exist_ok=True)
         header = os.path.join(folder, "policy.hpp")
         if not os.path.exists(header):
-            with open(f"{header}.{os.getpid()}", "w", encoding="utf-8") as file:
+            # A name of its own: another thread of this process may be writing the same header.
+            with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
                 file.write(source)
-            os.replace(f"{header}.{os.getpid()}", header)
+            os.replace(file.name, header)
         return self._made("subject", exact_arguments(header, policy, values, ROOT), source)
 
 

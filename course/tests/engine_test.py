@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The engine without a compiler: variants, what is taken from strange trees, own tests, forms of results, the sandbox."""
+import concurrent.futures
 import glob
 import json
 import os
@@ -7,8 +8,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
+import unittest.mock
 import xml.etree.ElementTree as xml
 
 COURSE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
@@ -22,6 +25,7 @@ import own_tests  # noqa: E402
 import results  # noqa: E402
 import sandbox  # noqa: E402
 import submission  # noqa: E402
+import workshop  # noqa: E402
 
 
 class Variants(unittest.TestCase):
@@ -320,6 +324,23 @@ class Sandbox(unittest.TestCase):
         self.assertEqual(self.run_in("sleep 54321 & echo started")[1], "started\n")
         left = subprocess.run(["pgrep", "-f", "sleep 54321"], stdout=subprocess.PIPE, text=True).stdout
         self.assertEqual(left, "")
+
+
+class Programs(unittest.TestCase):
+    def test_trees_that_are_graded_at_once_may_ask_for_the_same_program_first(self):
+        with tempfile.TemporaryDirectory() as cache, \
+                unittest.mock.patch.multiple(workshop, CACHE=cache), \
+                unittest.mock.patch.object(workshop.Workshop, "_made", lambda self, label, arguments, extra="": arguments[0]), \
+                concurrent.futures.ThreadPoolExecutor(8) as pool:
+            shop = workshop.Workshop()
+            for number in range(100):
+                together = threading.Barrier(8)
+
+                def ask(_, source=f"// {number}\n" * 100, together=together):
+                    together.wait()
+                    return shop.exact_subject(source, {"type": "Policy"}, {})
+                self.assertEqual(len(set(pool.map(ask, range(8)))), 1)
+            self.assertEqual({name for folder in os.scandir(cache) for name in os.listdir(folder)}, {"policy.hpp"})
 
 
 class Plans(unittest.TestCase):

@@ -20,6 +20,7 @@
 #include "kernel/selftest/self_test.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/mounts.hpp"
+#include "kernel/syscall/trace/trace.hpp"
 #include "kernel/system_v.hpp"
 #include "kernel/threads.hpp"
 #include "kernel/tty/console_terminal.hpp"
@@ -114,6 +115,14 @@ void read_boot_information(std::uint32_t address) noexcept {
     }
 }
 
+/// A list that is too long for its option ends in half a name, which is then unknown.
+void watch_system_calls() noexcept {
+    std::string_view unknown;
+    if (!watch_calls(boot_options.strace.view(), unknown)) {
+        log::warning<"strace">("no system call is called {}: none is shown", unknown);
+    }
+}
+
 /// The first thread: what needs to sleep, and then the first program.
 void first_thread(void* /*argument*/) noexcept {
     if (boot_options.panic_test) {
@@ -128,6 +137,7 @@ void first_thread(void* /*argument*/) noexcept {
     if (boot_options.self_test) {
         run_self_tests();
     }
+    watch_system_calls();
     start_load_average();
     read_time_of_day();
     find_disks(boot_info);

@@ -4,6 +4,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/cpu_usage.hpp"
+#include "kernel/syscall/trace/trace.hpp"
 #include "kidney/mm/make.hpp"
 
 #include <array>
@@ -78,6 +79,9 @@ void SwitchHooks::switching(Thread& from, Thread& to) noexcept {
     // Kernel threads have no user state, and leave the last program's where it is.
     if (from.process != nullptr) {
         from.user_state.save();
+        if (from.process->watched_call != nullptr) [[unlikely]] {
+            show_unfinished_call(*from.process);
+        }
     }
     book_user_time(from);
     note_running(to);

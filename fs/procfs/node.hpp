@@ -55,8 +55,8 @@ public:
         }
         return a;
     }
-    [[nodiscard]] Status set_attributes(const AttributeChange&) noexcept override {
-        return fail(Errc::not_permitted);
+    [[nodiscard]] Status set_attributes(const AttributeChange& change) noexcept override {
+        return change.size ? Status() : Status(fail(Errc::not_permitted));  // O_TRUNC: as it is
     }
 
     // Directories.

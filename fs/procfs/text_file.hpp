@@ -75,7 +75,7 @@ public:
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
-    static constexpr std::size_t longest_value = 32;
+    static constexpr std::size_t longest_value = 256;
 
     /// Where a piece begins: in the file, and in what the source counts by.
     struct Place {

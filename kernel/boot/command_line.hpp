@@ -50,6 +50,7 @@ struct BootOptions {
     bool self_test = false;
     bool trace = false;         ///< record the scheduler's decisions
     bool trace_frames = false;  ///< record what is asked of the frame policies
+    BoundedText<512> strace;    ///< `strace`, `strace=open,close`: log these system calls
     BoundedText<256> init_arguments;
     BoundedList<BoundedText<48>, 8> unknown;  ///< words nobody understands, or with a bad value
 };
@@ -160,6 +161,8 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         options.cpus = *count < max_cpus ? *count : max_cpus;
     } else if (name == "panic") {
         return set_panic(value, options);
+    } else if (name == "strace") {
+        options.strace.assign(value.empty() ? "all" : value);
     } else if (!value.empty()) {
         return false;
     } else if (name == "noapic") {

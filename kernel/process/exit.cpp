@@ -7,6 +7,7 @@
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/wait.hpp"
 #include "kernel/signal/send.hpp"
+#include "kernel/syscall/trace/trace.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/system_v.hpp"
 #include "kernel/tty/terminal.hpp"
@@ -86,6 +87,7 @@ void exit_process(Process& self, ExitStatus status) noexcept {
     if (self.pid == init_pid) {
         init_has_exited(status);
     }
+    show_end(self, status);
     self.is_ending.store(true, std::memory_order_relaxed);
     release_resources(self);
     SignalQueue undelivered;

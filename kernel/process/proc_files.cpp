@@ -23,6 +23,7 @@
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/system_calls.hpp"
+#include "kernel/syscall/trace/trace.hpp"
 #include "kernel/system_v.hpp"
 #include "kernel/version.hpp"
 #include "mm/free_blocks.hpp"
@@ -289,6 +290,7 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file(own, "policies", &write_policies));
     TRY(proc.add_file(own, "cpus", &write_cpu_times));
     TRY(proc.add_file(own, "frames", &write_frames));
+    TRY(proc.add_command(own, "strace", &watch_calls_of_line));
     TRY(proc.add_private_file(own, "heap", &write_heap_sites));
     TRY(proc.add_private_file(fs::ProcId{}, "slabinfo", &write_slab_info));
     return &proc;

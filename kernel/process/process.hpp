@@ -33,6 +33,7 @@
 namespace kidney::kernel {
 
 class Terminal;
+class WatchedCall;
 
 /// Guards the process table, the relations between processes, and all signal states.
 using ProcessLock = SpinLock<ranks::signals>;
@@ -101,9 +102,10 @@ public:
     IntervalTimers interval_timers{*this};
     PosixTimers posix_timers;
     RestartMode restart_mode = RestartMode::none;
-    bool exceeds_process_limit = false;  ///< since a change of user; exec looks once more
-    bool undoes_semaphores = false;      ///< it has used SEM_UNDO
-    bool uses_reserve = false;           ///< memory must be had at once (frame_claims.cpp)
+    WatchedCall* watched_call = nullptr;  ///< it is within this one (kernel/syscall/trace)
+    bool exceeds_process_limit = false;   ///< since a change of user; exec looks once more
+    bool undoes_semaphores = false;       ///< it has used SEM_UNDO
+    bool uses_reserve = false;            ///< memory must be had at once (frame_claims.cpp)
     /// When a restarted sleep or poll shall end; never() if none is under way.
     Instant resumed_deadline = Instant::never();
     /// Registers of a forked child until it first runs.

@@ -5,6 +5,7 @@
 #include "kernel/signal/handler_frame.hpp"
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/errno_map.hpp"
+#include "kernel/syscall/trace/trace.hpp"
 #include "kidney/core/log.hpp"
 
 #include <asm/errno.h>
@@ -111,6 +112,7 @@ void deliver_signals(Process& self, hal::TrapFrame& frame) noexcept {
         if (!d) {
             break;
         }
+        show_delivery(self, *d);
         switch (d->kind) {
             case Delivery::Kind::terminate:
             case Delivery::Kind::core:

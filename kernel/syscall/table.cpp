@@ -11,25 +11,22 @@
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/syscall/time_calls.hpp"
 
+#include <algorithm>
 #include <array>
 #include <asm/unistd_32.h>
+#include <atomic>
+#include <iterator>
 
 namespace kidney::kernel {
 namespace {
 
-struct Call {
-    std::uint32_t number;
-    const char* name;
-    RawHandler handler;
-};
-
 // A macro, because only the preprocessor can make a number and a text out of one name.
-#define KIDNEY_CALL(name, handler)                  \
-    Call {                                          \
-        __NR_##name, #name, &adapt<&calls::handler> \
+#define KIDNEY_CALL(name, handler)                                                 \
+    SystemCall {                                                                   \
+        __NR_##name, #name, &adapt<&calls::handler>, signature_of<&calls::handler> \
     }
 
-constexpr Call list[] = {
+constexpr SystemCall list[] = {
     KIDNEY_CALL(exit, exit),
     KIDNEY_CALL(fork, fork),
     KIDNEY_CALL(read, read),
@@ -341,15 +338,13 @@ constexpr Call list[] = {
 };
 #undef KIDNEY_CALL
 
-constexpr std::uint32_t call_limit = 512;
-
 /// Not constexpr: reaching it is the compile error, and its name the message.
 inline void a_number_is_listed_twice_or_too_large() {}
 
 /// The list, indexed by number. Two entries with one number do not compile.
-consteval std::array<const Call*, call_limit> index_list() {
-    std::array<const Call*, call_limit> table{};
-    for (const Call& call : list) {
+consteval std::array<const SystemCall*, call_limit> index_list() {
+    std::array<const SystemCall*, call_limit> table{};
+    for (const SystemCall& call : list) {
         if (call.number >= call_limit || table[call.number] != nullptr) {
             a_number_is_listed_twice_or_too_large();
         }
@@ -359,23 +354,37 @@ consteval std::array<const Call*, call_limit> index_list() {
 }
 consteval std::array<RawHandler, call_limit> index_handlers() {
     std::array<RawHandler, call_limit> table{};
-    for (const Call& call : list) {
+    for (const SystemCall& call : list) {
         table[call.number] = call.handler;
     }
     return table;
 }
 
-constinit const std::array<const Call*, call_limit> by_number = index_list();
-constinit const std::array<RawHandler, call_limit> handlers = index_handlers();
+constinit const std::array<const SystemCall*, call_limit> by_number = index_list();
+/// What is called: the handlers, or detours in their place.
+constinit std::array<RawHandler, call_limit> handlers = index_handlers();
 
 }  // namespace
 
 RawHandler handler_of(std::uint32_t number) noexcept {
-    return number < call_limit ? handlers[number] : nullptr;
+    return number < call_limit ? std::atomic_ref(handlers[number]).load(std::memory_order_relaxed)
+                               : nullptr;
 }
 
-const char* name_of_call(std::uint32_t number) noexcept {
-    return number < call_limit && by_number[number] != nullptr ? by_number[number]->name : "";
+const SystemCall* call_of(std::uint32_t number) noexcept {
+    return number < call_limit ? by_number[number] : nullptr;
+}
+
+std::uint32_t number_of_call(std::string_view name) noexcept {
+    const auto* const found = std::ranges::find(list, name, &SystemCall::name);
+    return found == std::end(list) ? call_limit : found->number;
+}
+
+void set_detour(std::uint32_t number, RawHandler detour) noexcept {
+    const RawHandler own = by_number[number] == nullptr ? nullptr : by_number[number]->handler;
+    // Relaxed: either may be called for a while, and both do the call.
+    std::atomic_ref(handlers[number])
+        .store(detour != nullptr ? detour : own, std::memory_order_relaxed);
 }
 
 }  // namespace kidney::kernel

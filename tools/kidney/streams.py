@@ -17,7 +17,7 @@ class Streams:
         self._pairs = []  # (read end, write end, target)
 
     def serial(self, name, target):
-        """Arguments that make the next serial port of QEMU end in the file descriptor `target`."""
+        """Arguments that make the next serial port of QEMU end in `target`: a file descriptor, or what has a write()."""
         reader, writer = os.pipe()
         with contextlib.suppress(OSError):  # a larger pipe is only faster, and a user may have too many of them
             fcntl.fcntl(writer, F_SETPIPE_SZ, 1 << 20)
@@ -43,11 +43,16 @@ class Streams:
                     if not data:
                         selector.unregister(key.fd)
                         os.close(key.fd)
+                        if hasattr(key.data, "close"):
+                            key.data.close()
                     else:
                         self._write(key.data, data)
         return True
 
     @staticmethod
     def _write(target, data):
+        if hasattr(target, "write"):
+            target.write(data)
+            return
         while data:
             data = data[os.write(target, data):]

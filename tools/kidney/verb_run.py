@@ -16,6 +16,7 @@ import frame_trace
 import linux
 import qemu
 import root_disk
+import strace
 from outcome import STATUS_TIMEOUT, conclude, guest_status
 from project import Arguments, Failure, integer_between, output_file, parse_settings, possible_settings, say, seconds
 from streams import Streams
@@ -31,6 +32,7 @@ def parse(arguments):
                        [("", "a shell prompt in this terminal"),
                         ("--exec 'uname -a; ls /'", "one command, its output, its exit status"),
                         ("--smp 4 --set KIDNEY_SCHEDULER=fixed_priority", "four CPUs, another scheduler"),
+                        ("--strace --exec 'ls /'", "the system calls of programs, as strace shows them"),
                         ("--gdb", "stop at the kernel's entry, in GDB")], EPILOG)
     add = parser.add_argument
     add("--exec", metavar="CMD", dest="command", help="run /bin/sh -c CMD in the guest, print its output, power off")
@@ -47,6 +49,9 @@ def parse(arguments):
     add("--log", metavar="FILE", type=output_file, help="the kernel log (default: kernel.log in the build tree)")
     add("--record-frames", metavar="FILE", type=output_file,
         help="write what the frame allocator is asked (compressed if FILE ends in .gz), for ./kidney lab frames --trace")
+    add("--strace", metavar="CALLS", nargs="?", const="all", type=strace.calls,
+        help="show the system calls of programs, or only these: open,close").words = strace.call_names
+    add("--strace-output", metavar="FILE", type=output_file, help="write them there, not to standard error; goes with --exec")
     add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
     add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
     add("--bochs-debugger", action="store_true", help="boot in Bochs, with its debugger in this terminal")
@@ -78,6 +83,10 @@ def parse(arguments):
         parser.error("debugging is interactive: use it without --exec")
     if options.record_frames and (options.command is None or options.linux):
         parser.error("--record-frames goes with --exec, on our kernel")
+    if options.strace and (options.linux or options.bochs):
+        parser.error("--strace goes with our kernel, in QEMU")
+    if options.strace_output and (options.strace is None or options.command is None):
+        parser.error("--strace-output goes with --strace and --exec")
     if options.tree and (options.settings or options.release):
         parser.error("--tree boots what is built: not together with --set or --release")
     if options.tree and not os.path.isfile(os.path.join(options.tree, "kidney.iso")):
@@ -89,9 +98,13 @@ def has_display():
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def run_command(command, options, folder):
+def run_command(command, options, folder, log):
     """Runs QEMU with COM2 and COM3 as our standard output and error. Returns its exit code, or None: time ran out."""
     streams = Streams()
+    if options.strace:
+        command += streams.serial("console", strace.Sieve(log, options.strace_output))
+    else:
+        command += qemu.serial_file("console", log)
     command += streams.serial("output", sys.stdout.fileno()) + streams.serial("error", sys.stderr.fileno())
     if options.linux:
         command += linux.status_port(folder)
@@ -151,7 +164,8 @@ def our_machine(options, tree, folder):
     for number, path in enumerate(options.disk, 1):
         command += qemu.disk(number, path, snapshot=False)
     screen_size = ["console_size=80x25"] if options.gui else terminal_size() if interactive else []
-    words = [*screen_size, *options.append, *(["trace_frames"] if options.record_frames else [])]
+    words = [*screen_size, *options.append, *(["trace_frames"] if options.record_frames else []),
+             *([f"strace={options.strace}"] if options.strace else [])]
     command += qemu.word(folder, "append", " ".join(words))
     if options.command is not None:
         command += qemu.word(folder, "exec", options.command or ":")
@@ -170,8 +184,7 @@ def boot(options, tree, folder):
     else:
         command = our_machine(options, tree, folder)
     if options.command is not None:
-        command += qemu.serial_file("console", log)
-        code = run_command(command, options, folder)
+        code = run_command(command, options, folder, log)
     elif options.gdb:
         import debugger
         command += qemu.serial_file("console", kept_log)

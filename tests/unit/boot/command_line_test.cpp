@@ -66,6 +66,12 @@ TEST(CommandLine, KnowsWhatToRecord) {
     EXPECT_EQ(parsed("trace_frames=1").unknown.size(), 1U);
 }
 
+TEST(CommandLine, KnowsWhichCallsToShow) {
+    EXPECT_EQ(parsed("trace").strace.view(), "");
+    EXPECT_EQ(parsed("strace").strace.view(), "all");
+    EXPECT_EQ(parsed("strace=open,close").strace.view(), "open,close");
+}
+
 TEST(CommandLine, ALaterWordWins) {
     EXPECT_EQ(parsed("root=a root=b").root.view(), "b");
     BootOptions o = parsed("smp=2");

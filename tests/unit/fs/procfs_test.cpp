@@ -232,7 +232,8 @@ struct ProcfsTest : testing::Test {
         }
     }
     Result<std::size_t> write(std::string_view path, std::string_view text) {
-        const Ref<File> file = TRY(vfs.open(at(), path, {.mode = {.write = true}}, {}));
+        const Ref<File> file =
+            TRY(vfs.open(at(), path, {.mode = {.write = true}, .truncate = true}, {}));
         SpanWriteBuffer from(std::as_bytes(std::span(text)));
         return file->write(from);
     }

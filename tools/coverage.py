@@ -12,6 +12,10 @@ import shutil
 import subprocess
 import sys
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "kidney")]
+import coverage_pages  # noqa: E402
+
 FOLDERS = ("include", "mm", "sched", "fs", "ipc", "drivers", "kernel", "sim", "arch")
 KINDS = ("lines", "branches")
 # Percent that may come and go without anybody's fault: the order in which threads ran decides about a few branches.
@@ -74,27 +78,37 @@ def fallen(sums, floor):
             for kind, least in kinds.items() if percent(sums[folder][kind]) < least - SLACK]
 
 
-def make(tree, source, output):
-    """Writes output/index.html and output/summary.json; returns the figures by folder."""
+def report(programs, profile, source, output, folders, floor):
+    """Writes output/index.html, a page for each file, and output/summary.json; returns the figures by folder. Paths are absolute."""
+    objects = [word for path in programs[1:] for word in ("-object", path)]
+    common = [programs[0], *objects, f"-instr-profile={profile}", f"-path-equivalence={source},."]
+    shutil.rmtree(output, ignore_errors=True)
+    subprocess.run(["llvm-cov-19", "show", *common, "-format=html", f"-output-dir={output}", "-project-title=KidneyOS",
+                    "-show-branches=count", "-show-line-counts-or-regions", *folders], check=True, stderr=subprocess.DEVNULL, cwd=source)
+    exported = json.loads(subprocess.run(["llvm-cov-19", "export", *common, "-summary-only", *folders], check=True,
+                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=source).stdout)
+    for file in exported["data"][0]["files"]:
+        file["filename"] = os.path.relpath(file["filename"], source)
+    files = {file["filename"]: {kind: (file["summary"][kind]["covered"], file["summary"][kind]["count"]) for kind in KINDS}
+             for file in exported["data"][0]["files"]}
+    sums = by_folder(exported)
+    pages = coverage_pages.adapt(output, source)
+    if set(files) - set(pages):  # llvm-cov leaves out what it cannot read
+        raise Broken(f"there is no page for {', '.join(sorted(set(files) - set(pages))[:5])}")
+    with open(os.path.join(output, "index.html"), "w", encoding="utf-8") as file:
+        file.write(coverage_pages.front_page(sums, files, floor, pages))
+    with open(os.path.join(output, "summary.json"), "w", encoding="utf-8") as file:
+        json.dump({folder or "all": {kind: percent(sums[folder][kind]) for kind in KINDS} for folder in sums}, file, indent=1)
+    return sums
+
+
+def make(tree, source, output, floor):
+    """The report of all host tests, which are run first."""
     profiles = os.path.join(tree, "profiles")
     run_tests(tree, profiles)
     profile = merged(profiles, os.path.join(tree, "coverage.profdata"))
     programs = sorted(path for path in glob.glob(f"{tree}/tests/**/*_tests", recursive=True) if os.path.isfile(path))
-    objects = [word for path in programs[1:] for word in ("-object", path)]
-    common = [programs[0], *objects, f"-instr-profile={profile}", f"-path-equivalence={source},."]
-    folders = [os.path.join(source, name) for name in FOLDERS]
-    shutil.rmtree(output, ignore_errors=True)
-    subprocess.run(["llvm-cov-19", "show", *common, "-format=html", f"-output-dir={output}", "-project-title=KidneyOS",
-                    "-show-branches=count", "-show-line-counts-or-regions", *folders], check=True, stderr=subprocess.DEVNULL)
-    exported = subprocess.run(["llvm-cov-19", "export", *common, "-summary-only", *folders], check=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
-    report = json.loads(exported)
-    for file in report["data"][0]["files"]:
-        file["filename"] = os.path.relpath(file["filename"], source)
-    sums = by_folder(report)
-    with open(os.path.join(output, "summary.json"), "w", encoding="utf-8") as file:
-        json.dump({folder or "all": {kind: percent(sums[folder][kind]) for kind in KINDS} for folder in sums}, file, indent=1)
-    return sums
+    return report(programs, profile, source, output, [os.path.join(source, name) for name in FOLDERS], floor)
 
 
 def main():
@@ -104,21 +118,22 @@ def main():
     parser.add_argument("--output", required=True, help="folder of the report")
     parser.add_argument("--raise", action="store_true", dest="is_raised", help="make the present figures the floor")
     options = parser.parse_args()
+    floor_file = os.path.join(options.source, "tests", "coverage_floor.json")
+    with open(floor_file, encoding="utf-8") as file:
+        floor = json.load(file)
     try:
-        sums = make(options.tree, options.source, options.output)
+        sums = make(options.tree, options.source, options.output, floor)
     except Broken as broken:
         print(broken, file=sys.stderr)
         return 1
     print(table(sums))
     print(f"report: {os.path.relpath(options.output)}/index.html")
-    floor_file = os.path.join(options.source, "tests", "coverage_floor.json")
     if options.is_raised:
         with open(floor_file, "w", encoding="utf-8") as file:
             json.dump({folder: {kind: percent(sums[folder][kind]) for kind in KINDS} for folder in sorted(sums)}, file, indent=1)
             file.write("\n")
         return 0
-    with open(floor_file, encoding="utf-8") as file:
-        below = fallen(sums, json.load(file))
+    below = fallen(sums, floor)
     for complaint in below:
         print(f"below the floor (tests/coverage_floor.json): {complaint}")
     return 1 if below else 0

@@ -6,6 +6,21 @@ import shutil
 import subprocess
 import tempfile
 
+# What no checker of accessibility forgives.
+FAULTS = """(() => {
+  const faults = [];
+  if (document.querySelectorAll("main, [role=main]").length != 1) faults.push("not one <main>");
+  if (document.querySelectorAll("h1").length != 1) faults.push("not one <h1>");
+  if (!document.documentElement.lang) faults.push("no language");
+  if (!document.title) faults.push("no title");
+  // Not innerWidth: a phone zooms out until all of a page is in it.
+  if (document.documentElement.scrollWidth > document.documentElement.clientWidth) faults.push("wider than the window");
+  for (const image of document.querySelectorAll("img:not([alt]), img[alt='']")) faults.push("no words for " + image.src);
+  for (const image of document.querySelectorAll("main img")) if (!image.naturalWidth) faults.push("no picture " + image.src);
+  for (const svg of document.querySelectorAll("figure svg:not([aria-label]), svg[role=img]:not([aria-label])")) faults.push("no words for a diagram");
+  return faults;
+})()"""
+
 
 def program():
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -101,6 +116,10 @@ class Chromium:
             elif name == "Log.entryAdded" and what["entry"]["level"] in ("error", "warning"):
                 found.append(what["entry"]["text"])
         return found
+
+    def faults(self):
+        """What is wrong with a page, whatever it is about; what it said on the console, too."""
+        return self.ask(FAULTS) + self.complaints()
 
     def save_picture(self, path, whole=True):
         picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)

@@ -1,4 +1,5 @@
 """The API reference: Doxygen over the contracts, policies and engines, and where it describes what."""
+import glob
 import hashlib
 import os
 import re
@@ -41,8 +42,20 @@ def make(root, folder, project_files):
                                 stderr=complaints, env=dict(os.environ, BOOK_API=folder))
     if result.returncode != 0:
         raise RuntimeError(f"doxygen failed: see {folder}/complaints.txt")
+    for_screen_readers(os.path.join(folder, "html"))
     with open(stamp, "w", encoding="ascii") as file:
         file.write(digest.hexdigest())
+
+
+def for_screen_readers(site):
+    """Doxygen says neither the language of a page nor what its search field is for; menu.js makes that."""
+    for path in [*glob.glob(os.path.join(site, "**", "*.html"), recursive=True), os.path.join(site, "menu.js")]:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        text = text.replace('<html xmlns="http://www.w3.org/1999/xhtml">', '<html xmlns="http://www.w3.org/1999/xhtml" lang="en">', 1)
+        text = re.sub(r'(id="MSearchField")(?! aria)', r'\1 aria-label="Search"', text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 class Names:

@@ -92,7 +92,7 @@ def on_files(files, config):
     for path in project_files(ROOT):
         if path.endswith(".md") and not NO_PAGES.match(path):
             add(path, ROOT)
-        elif path.startswith("docs/") and path.endswith((".svg", ".png", ".css")):
+        elif path.startswith("docs/") and path.endswith((".svg", ".png", ".css", ".js")):
             add(path, ROOT)
     for path, text in generated.pages(ROOT).items():
         write(path, text)

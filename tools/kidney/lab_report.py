@@ -1,20 +1,14 @@
 """The report of ./kidney lab: one HTML file with its data in it, made from tools/lab."""
 import json
-import os
+import re
 
-from project import ROOT
-
-
-def text_of(name):
-    with open(os.path.join(ROOT, "tools", "lab", name), encoding="utf-8") as file:
-        return file.read()
+import html_page
 
 
 def page(subject, result, about):
     data = json.dumps({"result": result, "ranking": subject.ranking(result), "about": about}, separators=(",", ":"))
-    page = text_of(f"{subject.NAME}.html")
+    body = html_page.text_of("lab", f"{subject.NAME}.html")
     # The data last: names in it come from outside. "</" would end the script; JSON may write it as "<\\/".
-    for place, text in (("/*STYLE*/\n", text_of("report.css")), ("/*COMMON*/\n", text_of("report.js")),
-                        ("/*DATA*/null", data.replace("</", "<\\/"))):
-        page = page.replace(place, text, 1)
-    return page
+    for place, text in (("/*COMMON*/\n", html_page.text_of("lab", "report.js")), ("/*DATA*/null", data.replace("</", "<\\/"))):
+        body = body.replace(place, text, 1)
+    return html_page.page(re.search("<h1>(.*)</h1>", body)[1], body, subject.NAME)

@@ -4,17 +4,18 @@ A suite prints each policy beside a baseline that does the same work by hand, in
 ratio, which is the same on a fast and on a slow machine. The benchmark's name says which: everything up to the
 last `/baseline...` or `/policy` component is the workload.
 
-Leaves build/bench/<suite>.json and build/bench/report.html.
+Leaves build/bench/<suite>.json and build/bench/report.html, and adds to build/bench/history.jsonl, which the report
+compares with.
 """
 import glob
-import html
 import json
-import math
 import os
 import subprocess
 import sys
 
 import build
+import bench_report
+from bench_report import machine_line, refusals
 from project import BUILD, ROOT, Arguments, Failure, say
 
 OUTPUT = os.path.join(BUILD, "bench")
@@ -78,10 +79,6 @@ def machine(context, build_name):
             "load": "/".join(f"{value:.1f}" for value in context.get("load_avg", [])) or "unknown", "date": context["date"]}
 
 
-def machine_line(what):
-    return f"commit {what['commit']}, {what['build']}, {what['machine']}, load {what['load']}, {what['date']}"
-
-
 # What every entry has, and the counters that say how long a call took and how many requests were refused.
 OWN_FIELDS = {"real_time", "cpu_time", "iterations", "repetitions", "repetition_index", "threads", "family_index",
               "per_family_instance_index", "call", "refused"}
@@ -141,60 +138,6 @@ def table(name, rows, what):
         print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio}{refusals(row)}")
 
 
-def refusals(row):
-    return f"  ({row['refused']} requests refused)" if row["refused"] else ""
-
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; width: 100%; margin-bottom: 2rem; }
-th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #ddd; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.bar { background: #4a7ebb; height: .8rem; } .bar.baseline { background: #bbb; }
-"""
-
-
-def bar_width(ns, group):
-    """Percent for a bar, and whether the scale is logarithmic: it is where the figures of a group span decades."""
-    shortest, longest = min(row["ns"] for row in group), max(row["ns"] for row in group)
-    if shortest > 0 and longest / shortest > 20:
-        # The shortest gets a bar of its own, half a decade.
-        return 100 * (math.log10(ns / shortest) + 0.5) / (math.log10(longest / shortest) + 0.5), True
-    return 100 * ns / (longest or 1), False
-
-
-def report(results, machines):
-    path = os.path.join(OUTPUT, "report.html")
-    parts = [f"<!doctype html><meta charset=utf-8><title>KidneyOS benchmarks</title><style>{STYLE}</style>",
-             "<h1>KidneyOS benchmarks</h1><p>Fastest of three interleaved runs. The ratio is against the baseline of "
-             "the same workload in the same run; 1.00 means: costs what hand-written code costs.</p>"]
-    for name, rows in results.items():
-        parts.append(f"<h2>{html.escape(name)}</h2><p>{html.escape(machine_line(machines[name]))}")
-        for workload in dict.fromkeys(row["workload"] for row in rows):
-            group = [row for row in rows if row["workload"] == workload]
-            names = list(group[0]["figures"])
-            if names:
-                parts.append(f"<h3>{html.escape(workload)}</h3><table><tr><th>subject" +
-                             "".join(f"<th>{html.escape(name)}" for name in names))
-                for row in group:
-                    parts.append(f"<tr><td>{html.escape(row['subject'] + refusals(row))}" +
-                                 "".join(f"<td class=number>{row['figures'][name]:.2f}" for name in names))
-                parts.append("</table>")
-                continue
-            scale = " (logarithmic scale)" if bar_width(group[0]["ns"], group)[1] else ""
-            parts.append(f"<h3>{html.escape(workload)}</h3><table><tr><th>subject<th>ns<th>ratio<th width=50%>{scale}")
-            for row in group:
-                kind = "bar baseline" if row["subject"].startswith("baseline") else "bar"
-                ratio = f"{row['ratio']:.2f}" if row["ratio"] else ""
-                parts.append(f"<tr><td>{html.escape(row['subject'] + refusals(row))}<td class=number>{row['ns']:.1f}"
-                             f"<td class=number>{ratio}<td><div class='{kind}' "
-                             f"style='width:{bar_width(row['ns'], group)[0]:.1f}%'></div>")
-            parts.append("</table>")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("\n".join(parts))
-    return path
-
-
 def guest(options):
     tree = build.build("i686-release", ["iso", "disk"])
     program = os.path.join(ROOT, "tests", "guest", "bench_guest.py")
@@ -223,7 +166,13 @@ def main(arguments):
                 table(name, rows, machines[name])
         with open(os.path.join(OUTPUT, "summary.json"), "w", encoding="utf-8") as file:
             json.dump({"machines": machines, **results}, file, indent=1)
-        print(f"\nreport: {os.path.relpath(report(results, machines))}")
+        history = os.path.join(OUTPUT, "history.jsonl")
+        earlier = bench_report.read_history(history)
+        path = os.path.join(OUTPUT, "report.html")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(bench_report.page(results, machines, earlier))
+        bench_report.append_history(history, results, machines)
+        print(f"\nreport: {os.path.relpath(path)}")
         return 0
     except Failure as failure:
         say(failure)

@@ -28,6 +28,7 @@ class CachedObject;
 /// One page in the cache. Belongs to PageCache, and everything in it is guarded by the cache's
 /// lock.
 struct CachedPage {
+    static constexpr const char* cache_name = "cached_page";
     using Hook = boost::intrusive::list_member_hook<
         boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 

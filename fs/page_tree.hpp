@@ -92,6 +92,7 @@ private:
     };
 
     union Node {
+        static constexpr const char* cache_name = "page_tree";
         std::array<Node*, fanout> children;
         std::array<std::uint32_t, fanout> frames;  ///< frame number + 1; 0 is a hole
     };
@@ -104,7 +105,7 @@ private:
         return levels_ >= max_levels || index >> (bits * levels_) == 0;
     }
     [[nodiscard]] Result<Node*> make_node() noexcept {
-        auto* const node = static_cast<Node*>(TRY(heap_.allocate(sizeof(Node))));
+        auto* const node = static_cast<Node*>(TRY(mm::allocate_for<Node>(heap_)));
         ::new (node) Node{.children = {}};
         return node;
     }
@@ -132,7 +133,7 @@ private:
             }
         }
         if (empty) {
-            heap_.free(node, sizeof(Node));
+            mm::free_for<Node>(heap_, node);
         }
         return empty;
     }

@@ -132,6 +132,11 @@ struct HeapEnvironment {
     using Lock = SpinLock<ranks::heap>;
     using Cpu = kernel::Cpu;
     using Pin = hal::InterruptGuard<kernel::Cpu>;  // as for frames: timers post signals
+    /// Objects that there are many of, or that come and go with every process or file.
+    static constexpr std::array object_caches{
+        "region",    "address_space", "process",   "thread",    "file",
+        "ext2_node", "cached_page",   "page_tree", "kept_path",
+    };
 };
 #ifdef KIDNEY_DEBUG
 struct HeapReports {

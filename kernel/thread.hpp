@@ -17,6 +17,8 @@ class Process;
 /// Lives on the kernel heap; its stack comes from KernelStacks. Both go back when the thread has
 /// exited and another one runs (SwitchHooks::exited).
 struct Thread : sched::ThreadBase<arch::Cpu> {
+    static constexpr const char* cache_name = "thread";
+
     Process* process = nullptr;  ///< null for kernel threads
     std::span<std::byte> stack;  ///< empty for the idle threads, which run on boot stacks
     arch::UserState user_state;  ///< FPU, TLS descriptors and %gs while the thread does not run

@@ -36,6 +36,7 @@ class AddressSpace final
     : public HeapObject<AddressSpace<Format, Frames, Phys, Mmu, Heap, Lock, Mappings>, Heap>,
       private MappingOwner {
 public:
+    static constexpr const char* cache_name = "address_space";
     using Environment = MemoryEnvironment<Frames, Phys, Heap, Mappings>;
     using Self = Ref<AddressSpace>;
 

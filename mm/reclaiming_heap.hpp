@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kidney/mm/frame_reclaimer.hpp"
-#include "kidney/mm/object_allocator.hpp"
+#include "kidney/mm/object_caches.hpp"
 
 #include <atomic>
 #include <concepts>
@@ -36,7 +36,18 @@ public:
     [[nodiscard, gnu::always_inline]] Result<void*> allocate(std::size_t bytes) noexcept {
         Result<void*> object = Base::allocate(bytes);
         if (!object) [[unlikely]] {
-            object = allocate_slowly(bytes);
+            object = retry(bytes, [this, bytes] { return Base::allocate(bytes); });
+        }
+        return object;
+    }
+    [[nodiscard, gnu::always_inline]] Result<void*> allocate_cached(ObjectCache cache,
+                                                                    std::size_t bytes) noexcept
+        requires CachingHeap<Base>
+    {
+        Result<void*> object = Base::allocate_cached(cache, bytes);
+        if (!object) [[unlikely]] {
+            object =
+                retry(bytes, [this, cache, bytes] { return Base::allocate_cached(cache, bytes); });
         }
         return object;
     }
@@ -57,14 +68,16 @@ private:
     /// WHY an end: a large object wants frames side by side, and no number of others helps.
     static constexpr int most_tries = 8;
 
-    [[nodiscard, gnu::noinline]] Result<void*> allocate_slowly(std::size_t bytes) noexcept {
+    template <class Allocate>
+    [[nodiscard, gnu::noinline]] Result<void*> retry(std::size_t bytes,
+                                                     Allocate&& allocate) noexcept {
         Reclaimer* const reclaimer = reclaimer_.load(std::memory_order_acquire);
         Result<void*> object = fail(Errc::no_memory);
         if (reclaimer == nullptr || bytes > Base::max_object_bytes || !Context::may_sleep()) {
             return object;
         }
         for (int n = 0; n < most_tries && !object && reclaimer->reclaim(batch) > 0; ++n) {
-            object = Base::allocate(bytes);
+            object = allocate();
         }
         return object;
     }

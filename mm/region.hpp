@@ -43,6 +43,8 @@ struct RegionTraits {
 inline constexpr std::uint32_t growth_guard = 256 * page_size;
 
 struct Region : GapTreeHook<Region>, SourceMapping {
+    static constexpr const char* cache_name = "region";
+
     Region(VirtRange place, const RegionTraits& what) noexcept : range(place), traits(what) {}
 
     VirtRange range;  ///< page-aligned, not empty

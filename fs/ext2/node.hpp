@@ -27,6 +27,8 @@ class Node final : public MappableNode, private CachedObject {
     using Page = BorrowedPage<Cache>;
 
 public:
+    static constexpr const char* cache_name = "ext2_node";
+
     Node(Fs& fs, std::uint32_t number, const Inode& inode) noexcept
         : fs_(fs), number_(number), inode_(inode) {}
 

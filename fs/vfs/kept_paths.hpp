@@ -17,6 +17,8 @@ inline constexpr std::size_t longest_kept_path = 255;
 template <mm::ObjectAllocator Heap>
 class KeptPath final : public mm::HeapObject<KeptPath<Heap>, Heap, NodePath> {
 public:
+    static constexpr const char* cache_name = "kept_path";
+
     KeptPath(std::string_view path, bool is_deleted) noexcept
         : size_(std::min(path.size(), longest_kept_path)), is_deleted_(is_deleted) {
         path.copy(text_.data(), size_);

@@ -15,6 +15,8 @@ namespace kidney::fs {
 template <mm::ObjectAllocator Heap, BasicLockable Lock>
 class PlainFile final : public File {
 public:
+    static constexpr const char* cache_name = "file";
+
     /// With `mode.write`, the node's begin_writing() has succeeded; the file ends it.
     PlainFile(Heap& heap, Ref<Vnode> node, OpenMode mode) noexcept
         : File(mode), heap_(heap), node_(std::move(node)) {}

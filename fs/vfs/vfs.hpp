@@ -225,13 +225,13 @@ private:
         explicit Room(Heap& heap) noexcept : heap_(heap) {}
         ~Room() {
             if (memory_ != nullptr) {
-                heap_.free(memory_, sizeof(Plain));
+                mm::free_for<Plain>(heap_, memory_);
             }
         }
         Room(const Room&) = delete;
         Room& operator=(const Room&) = delete;
         [[nodiscard]] Status reserve() noexcept {
-            memory_ = memory_ == nullptr ? TRY(heap_.allocate(sizeof(Plain))) : memory_;
+            memory_ = memory_ == nullptr ? TRY(mm::allocate_for<Plain>(heap_)) : memory_;
             return {};
         }
         [[nodiscard]] void* take() noexcept { return std::exchange(memory_, nullptr); }

@@ -26,7 +26,11 @@ void write_slabs(const H& heap, fs::TextOutput& out) noexcept {
         for (const mm::HeapClassUse& use : heap.report()) {
             if (use.slabs != 0) {
                 TextBuffer<24> name;
-                format_to(name, "kmalloc-{}", use.object_bytes);
+                if (use.name != nullptr) {
+                    format_to(name, "{}", use.name);
+                } else {
+                    format_to(name, "kmalloc-{}", use.object_bytes);
+                }
                 format_to(out,
                           "{:<17} {:6} {:6} {:6} {:4} {:4} : tunables    0    0    0 : "
                           "slabdata {:6} {:6}      0\n",

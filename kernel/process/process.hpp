@@ -76,6 +76,7 @@ using ListHook =
 
 class Process : public RefCounted {
 public:
+    static constexpr const char* cache_name = "process";
     enum class State : std::uint8_t { running, stopped, zombie };
 
     Process() noexcept = default;

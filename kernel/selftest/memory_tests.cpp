@@ -5,6 +5,7 @@
 #include "kernel/selftest/self_test.hpp"
 #include "tests/laws/counted_frames_laws.hpp"
 #include "tests/laws/object_allocator_laws.hpp"
+#include "tests/laws/object_cache_laws.hpp"
 #include "tests/laws/page_table_format_laws.hpp"
 
 #include <algorithm>
@@ -20,6 +21,9 @@ void frames_count_references(laws::Report& report) noexcept {
 
 void heap_makes_objects(laws::Report& report) noexcept {
     laws::run_laws<laws::ObjectAllocatorLaws<Heap>>(report, heap(), 1U);
+    if constexpr (mm::IsCached<mm::Region, Heap>) {
+        laws::run_laws<TypeList<laws::O7<Heap, mm::Region>>>(report, heap(), 1U);
+    }
 }
 
 void page_format_keeps_its_laws(laws::Report& report) noexcept {

@@ -19,7 +19,7 @@
 #include "kidney/hal/cpu.hpp"
 #include "kidney/hal/doorway.hpp"
 #include "kidney/hal/per_cpu.hpp"
-#include "kidney/mm/object_allocator.hpp"
+#include "kidney/mm/object_caches.hpp"
 #include "mm/heap/heap_sites.hpp"
 #include "mm/heap/quarantine.hpp"
 
@@ -63,7 +63,8 @@ public:
 private:
     /// In front of every object.
     struct alignas(16) Header {
-        std::uint32_t bytes;
+        std::uint32_t bytes : 24;
+        std::uint32_t home : 8;
         std::uintptr_t allocated_at;
         std::uintptr_t freed_at;
         /// zone_word while the object lives, then poison_word: of two who free it at the same
@@ -75,43 +76,38 @@ private:
         }
     };
     static constexpr std::size_t overhead = sizeof(Header) + zone_bytes;
+    static_assert(Base::max_object_bytes < std::size_t{1} << 24, "Header has 24 bits for it");
+    /// The cache that an object comes from, and 1; or none.
+    using Home = std::uint8_t;
+    static constexpr Home no_cache = 0;
+    [[nodiscard]] static constexpr Home home_of(ObjectCache cache) noexcept {
+        return static_cast<Home>(cache.value() + 1);
+    }
 
 public:
     static constexpr std::size_t max_object_bytes = Base::max_object_bytes - overhead;
     static constexpr std::size_t most_sites = HeapSites<Cpu>::most;
 
     [[nodiscard, gnu::noinline]] Result<void*> allocate(std::size_t bytes) noexcept {
-        const auto site = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
-        if (bytes > max_object_bytes) {
-            return fail(Errc::no_memory);
-        }
-        Result<void*> place = Base::allocate(bytes + overhead);
-        if (!place && empty_quarantine(site) != 0) {
-            place = Base::allocate(bytes + overhead);
-        }
-        auto* const header =
-            ::new (TRY(place)) Header{static_cast<std::uint32_t>(bytes), site, 0, {zone_word}};
-        std::memset(header->object(), std::to_integer<int>(fresh_pattern), poisoned(bytes));
-        std::memset(header->object() + bytes, std::to_integer<int>(zone_pattern), zone_bytes);
-        const Pin pin;
-        sites_.count(site, 1, bytes);
-        return header->object();
+        return allocate_at(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), no_cache,
+                           bytes);
     }
-
     [[gnu::noinline]] void free(void* object, std::size_t bytes) noexcept {
-        const auto site = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
-        Header& header =
-            *reinterpret_cast<Header*>(static_cast<std::byte*>(object) - sizeof(Header));
-        if (!is_live(header, bytes, site) ||
-            !expect(header.red_zone.exchange(poison_word) == zone_word, freed_twice, header,
-                    site)) {
-            return;
-        }
-        header.freed_at = site;
-        std::memset(object, std::to_integer<int>(poison_pattern), poisoned(bytes));
-        for (Header* due = enter_quarantine(header); due != nullptr; due = leave_quarantine()) {
-            end(*due, site);
-        }
+        free_at(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), no_cache, object,
+                bytes);
+    }
+    [[nodiscard, gnu::noinline]] Result<void*> allocate_cached(ObjectCache cache,
+                                                               std::size_t bytes) noexcept
+        requires CachingHeap<Base>
+    {
+        return allocate_at(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)),
+                           home_of(cache), bytes);
+    }
+    [[gnu::noinline]] void free_cached(ObjectCache cache, void* object, std::size_t bytes) noexcept
+        requires CachingHeap<Base>
+    {
+        free_at(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), home_of(cache),
+                object, bytes);
     }
 
     [[nodiscard]] std::size_t used_bytes() const noexcept { return sites_.bytes(); }
@@ -167,13 +163,54 @@ private:
         return held;
     }
 
-    [[nodiscard]] static bool is_live(Header& header, std::size_t bytes,
+    [[nodiscard]] Result<void*> take(Home home, std::size_t bytes) noexcept {
+        if constexpr (CachingHeap<Base>) {
+            if (home != no_cache) {
+                return Base::allocate_cached(ObjectCache(home - 1U), bytes);
+            }
+        }
+        return Base::allocate(bytes);
+    }
+    [[nodiscard]] Result<void*> allocate_at(std::uintptr_t site, Home home,
+                                            std::size_t bytes) noexcept {
+        if (bytes > max_object_bytes) {
+            return fail(Errc::no_memory);
+        }
+        Result<void*> place = take(home, bytes + overhead);
+        if (!place && empty_quarantine(site) != 0) {
+            place = take(home, bytes + overhead);
+        }
+        auto* const header = ::new (TRY(place))
+            Header{static_cast<std::uint32_t>(bytes), home, site, 0, {zone_word}};
+        std::memset(header->object(), std::to_integer<int>(fresh_pattern), poisoned(bytes));
+        std::memset(header->object() + bytes, std::to_integer<int>(zone_pattern), zone_bytes);
+        const Pin pin;
+        sites_.count(site, 1, bytes);
+        return header->object();
+    }
+    void free_at(std::uintptr_t site, Home home, void* object, std::size_t bytes) noexcept {
+        Header& header =
+            *reinterpret_cast<Header*>(static_cast<std::byte*>(object) - sizeof(Header));
+        if (!is_live(header, home, bytes, site) ||
+            !expect(header.red_zone.exchange(poison_word) == zone_word, freed_twice, header,
+                    site)) {
+            return;
+        }
+        header.freed_at = site;
+        std::memset(object, std::to_integer<int>(poison_pattern), poisoned(bytes));
+        for (Header* due = enter_quarantine(header); due != nullptr; due = leave_quarantine()) {
+            end(*due, site);
+        }
+    }
+
+    [[nodiscard]] static bool is_live(Header& header, Home home, std::size_t bytes,
                                       std::uintptr_t site) noexcept {
         const std::uintptr_t red_zone = header.red_zone.load(std::memory_order_relaxed);
         return expect(red_zone != poison_word, freed_twice, header, site) &&
                expect(red_zone == zone_word, "written before its start, or not an object", header,
                       site) &&
                expect(header.bytes == bytes, "freed with a wrong size", header, site) &&
+               expect(header.home == home, "freed as an object of another type", header, site) &&
                expect(is_all({header.object() + bytes, zone_bytes}, zone_pattern),
                       "written past its end", header, site);
     }
@@ -183,7 +220,13 @@ private:
                        is_all({header.object(), poisoned(header.bytes)}, poison_pattern) &&
                        is_all({header.object() + header.bytes, zone_bytes}, zone_pattern),
                    "written after it was freed", header, site)) {
-            Base::free(&header, header.bytes + overhead);
+            const std::size_t bytes = header.bytes + overhead;
+            if constexpr (CachingHeap<Base>) {
+                if (header.home != no_cache) {
+                    return Base::free_cached(ObjectCache(header.home - 1U), &header, bytes);
+                }
+            }
+            Base::free(&header, bytes);
         }
     }
 

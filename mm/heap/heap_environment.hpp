@@ -7,6 +7,8 @@
 #include "kidney/hal/phys_map.hpp"
 #include "kidney/mm/frame_allocator.hpp"
 
+#include <span>
+
 namespace kidney::mm {
 
 /// The types that a heap is composed of. `Frames` hands out contiguous blocks of direct frames.
@@ -18,5 +20,15 @@ concept HeapEnvironment = FrameSource<typename E::Frames> && FrameSink<typename 
                           hal::PhysMap<typename E::Phys> && BasicLockable<typename E::Lock> &&
                           hal::CpuIdentity<typename E::Cpu> &&
                           hal::AtomicsProvider<typename E::Cpu> && hal::CpuPin<typename E::Pin>;
+
+/// The names of types whose objects are to lie together, `E::object_caches`; without them none.
+template <HeapEnvironment E>
+[[nodiscard]] constexpr std::span<const char* const> object_caches_of() noexcept {
+    if constexpr (requires { E::object_caches; }) {
+        return E::object_caches;
+    } else {
+        return {};
+    }
+}
 
 }  // namespace kidney::mm

@@ -1,7 +1,11 @@
-/// The free objects of one size that one CPU has at hand: an array.
+/// The free objects that one CPU has at hand: an array for each size, and for each type with a
+/// cache.
 #pragma once
 
+#include "mm/heap/size_classes.hpp"
+
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -11,10 +15,15 @@ namespace kidney::mm {
 class alignas(4 * sizeof(void*)) ObjectMagazine {  // WHY: an index becomes a shift
 public:
     /// Before the first object.
-    void use(std::span<void*> slots) noexcept {
-        bottom_ = slots.data();
-        end_ = bottom_ + slots.size();
+    void use(void** slots, std::size_t capacity) noexcept {
+        bottom_ = slots;
+        set_capacity(capacity);
         set_size(0);
+    }
+    /// Before the first object; there are so many slots.
+    void set_capacity(std::size_t capacity) noexcept { end_ = bottom_ + capacity; }
+    [[nodiscard]] std::size_t capacity() const noexcept {
+        return static_cast<std::size_t>(end_ - bottom_);
     }
 
     /// The one that came last, or null.
@@ -45,6 +54,56 @@ private:
     void** top_ = nullptr;  ///< the objects are below it
     void** bottom_ = nullptr;
     void** end_ = nullptr;
+};
+
+/// Those of one CPU: of the size classes, then of caches, whose magazines have no room before it is
+/// known for objects of how many bytes.
+template <std::size_t Classes>
+class ObjectMagazines {
+public:
+    ObjectMagazines() noexcept {
+        void** next = slots_.data();
+        for (std::size_t i = 0; i < Classes; ++i) {
+            magazines_[i].use(next, i < size_classes::count ? slots_of(i) : 0);
+            next += slots_of(i);
+        }
+    }
+    ObjectMagazines(const ObjectMagazines&) = delete;
+    ObjectMagazines& operator=(const ObjectMagazines&) = delete;
+
+    /// In a cache's magazine that has none.
+    void make_room(ObjectMagazine& magazine, std::size_t bytes) noexcept {
+        magazine.set_capacity(capacity(bytes, most_of_a_cache));
+    }
+    [[nodiscard]] ObjectMagazine& operator[](std::size_t index) noexcept {
+        return magazines_[index];
+    }
+    [[nodiscard]] std::size_t index_of(const ObjectMagazine& magazine) const noexcept {
+        return static_cast<std::size_t>(&magazine - magazines_.data());
+    }
+    [[nodiscard]] auto begin() noexcept { return magazines_.begin(); }
+    [[nodiscard]] auto end() noexcept { return magazines_.end(); }
+
+private:
+    [[nodiscard]] static constexpr std::size_t capacity(std::size_t bytes,
+                                                        std::size_t most) noexcept {
+        return std::clamp<std::size_t>(16 * 1024 / bytes & ~std::size_t{1}, 8, most);
+    }
+    static constexpr std::size_t most_of_a_cache = 128;
+    [[nodiscard]] static constexpr std::size_t slots_of(std::size_t index) noexcept {
+        return index < size_classes::count ? capacity(size_classes::bytes_of(index), 256)
+                                           : most_of_a_cache;
+    }
+    static constexpr std::size_t all_slots = [] {
+        std::size_t sum = 0;
+        for (std::size_t i = 0; i < Classes; ++i) {
+            sum += slots_of(i);
+        }
+        return sum;
+    }();
+
+    std::array<ObjectMagazine, Classes> magazines_;
+    std::array<void*, all_slots> slots_;
 };
 
 }  // namespace kidney::mm

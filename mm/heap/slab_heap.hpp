@@ -9,16 +9,17 @@
 ///
 /// Cost: about 12 instructions and a pin; a refill or flush a lock and some 10 instructions an
 /// object, once in half a magazine; a new slab up to four blocks of frames asked for. Memory: about
-/// 8 % of rounding to classes, 1.6 % of headers, and at most 16 KiB of free objects in a magazine.
-/// More than 4 KiB: whole frames. Worse than others for: few objects of many sizes, as each size
-/// has its own pages.
+/// 8 % of rounding to classes, 1.6 % of headers, and at most 16 KiB or eight free objects in a
+/// magazine. More than 4 KiB: whole frames, unless it is a type that has a cache
+/// (object_caches.hpp). Worse than others for: few objects of many sizes, as each size has its own
+/// pages.
 #pragma once
 
 #include "kidney/core/assert.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/hal/doorway.hpp"
 #include "kidney/hal/per_cpu.hpp"
-#include "kidney/mm/object_allocator.hpp"
+#include "kidney/mm/object_caches.hpp"
 #include "mm/heap/heap_environment.hpp"
 #include "mm/heap/heap_pages.hpp"
 #include "mm/heap/object_magazine.hpp"
@@ -54,18 +55,7 @@ public:
         if (bytes > size_classes::largest) [[unlikely]] {
             return allocate_large(bytes);
         }
-        const typename E::Pin pin;
-        Local& local = locals_.mine();
-        Magazine& magazine = local.magazines[size_classes::index_of(bytes)];
-        if (local.enter()) [[likely]] {
-            void* const object = magazine.pop();
-            local.leave();
-            if (object != nullptr) [[likely]] {
-                add_used(local, bytes);
-                return object;
-            }
-        }
-        return allocate_slowly(local, magazine, bytes);
+        return allocate_of(size_classes::index_of(bytes), bytes);
     }
 
     /// Free of nullptr is not allowed; `bytes` is what allocate() was given.
@@ -74,18 +64,17 @@ public:
         if (bytes > size_classes::largest) [[unlikely]] {
             return free_large(object, bytes);
         }
-        const typename E::Pin pin;
-        Local& local = locals_.mine();
-        Magazine& magazine = local.magazines[size_classes::index_of(bytes)];
-        add_used(local, std::size_t{0} - bytes);
-        if (local.enter()) [[likely]] {
-            const bool kept = magazine.push(object);
-            local.leave();
-            if (kept) [[likely]] {
-                return;
-            }
-        }
-        free_slowly(local, magazine, object);
+        free_of(size_classes::index_of(bytes), object, bytes);
+    }
+
+    static constexpr std::span<const char* const> caches = object_caches_of<E>();
+    [[nodiscard]] Result<void*> allocate_cached(ObjectCache cache, std::size_t bytes) noexcept {
+        KIDNEY_ASSERT(cache.value() < caches.size());
+        return allocate_of(size_classes::count + cache.value(), bytes);
+    }
+    void free_cached(ObjectCache cache, void* object, std::size_t bytes) noexcept {
+        KIDNEY_ASSERT(cache.value() < caches.size());
+        free_of(size_classes::count + cache.value(), object, bytes);
     }
 
     /// What an object of so many bytes takes, for statistics.
@@ -122,10 +111,10 @@ public:
     }
 
     /// Cost: all slabs that have room.
-    [[nodiscard]] std::array<HeapClassUse, size_classes::count> report() const noexcept {
-        std::array<HeapClassUse, size_classes::count> uses{};
-        for (std::size_t i = 0; i < uses.size(); ++i) {
-            uses[i].object_bytes = size_classes::bytes_of(i);
+    [[nodiscard]] auto report() const noexcept {
+        std::array<HeapClassUse, classes> uses{};
+        for (std::size_t i = size_classes::count; i < uses.size(); ++i) {
+            uses[i].name = caches[i - size_classes::count];
         }
         for (std::uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
             const Local& local = locals_.of(CpuId(cpu));
@@ -139,45 +128,31 @@ private:
     template <class T>
     using Atomic = typename E::Cpu::template Atomic<T>;
     using Magazine = ObjectMagazine;
+    /// The sizes, then the caches.
+    static constexpr std::size_t classes = size_classes::count + caches.size();
+    static_assert(classes <= 256, "Slab has a byte for it");
 
-    [[nodiscard]] static constexpr std::size_t capacity(std::size_t index) noexcept {
-        constexpr std::size_t bytes = 16 * 1024;
-        return std::clamp<std::size_t>(bytes / size_classes::bytes_of(index) & ~std::size_t{1}, 8,
-                                       256);
+    /// What objects of a class are rounded up to.
+    [[nodiscard]] static constexpr std::size_t rounded(std::size_t index,
+                                                       std::size_t bytes) noexcept {
+        constexpr std::size_t granule = size_classes::granule;
+        return index < size_classes::count ? size_classes::bytes_of(index)
+                                           : (bytes + granule - 1) / granule * granule;
     }
-    static constexpr std::size_t all_slots = [] {
-        std::size_t sum = 0;
-        for (std::size_t i = 0; i < size_classes::count; ++i) {
-            sum += capacity(i);
-        }
-        return sum;
-    }();
 
     /// What one CPU has. Others come in through the doorway, and to the owner, under its lock.
     struct Local : hal::Doorway<typename E::Cpu> {
-        Local() noexcept {
-            this->close(true);
-            std::span<void*> rest(slots);
-            for (std::size_t i = 0; i < magazines.size(); ++i) {
-                magazines[i].use(rest.first(capacity(i)));
-                rest = rest.subspan(capacity(i));
-            }
-        }
+        Local() noexcept { this->close(true); }
         /// Closed: nobody has been here since they were emptied.
         [[nodiscard]] bool is_worth_a_visit() const noexcept { return !this->is_closed(); }
 
-        std::array<Magazine, size_classes::count> magazines;
+        ObjectMagazines<classes> magazines;
         Atomic<std::size_t> used{0};        ///< allocated here minus freed here, of this CPU: wraps
         Atomic<std::uint32_t> has_mail{0};  ///< there may be something in `inbox`
-        std::array<void*, all_slots> slots;
-        alignas(64) SlabOwner<E> owner;
+        alignas(64) SlabOwner<E, classes> owner;
         std::array<RemoteRing<typename E::Cpu>, max_cpus> inbox;  ///< by sender
     };
 
-    [[nodiscard]] static std::size_t index_of(const Local& local,
-                                              const Magazine& magazine) noexcept {
-        return static_cast<std::size_t>(&magazine - local.magazines.data());
-    }
     [[nodiscard]] CpuId cpu_of(const Local& local) const noexcept {
         std::uint32_t cpu = 0;
         while (&locals_.of(CpuId(cpu)) != &local) {
@@ -185,6 +160,37 @@ private:
         }
         return CpuId(cpu);
     }
+    [[nodiscard, gnu::always_inline]] Result<void*> allocate_of(std::size_t index,
+                                                                std::size_t bytes) noexcept {
+        const typename E::Pin pin;
+        Local& local = locals_.mine();
+        Magazine& magazine = local.magazines[index];
+        if (local.enter()) [[likely]] {
+            void* const object = magazine.pop();
+            local.leave();
+            if (object != nullptr) [[likely]] {
+                add_used(local, bytes);
+                return object;
+            }
+        }
+        return allocate_slowly(local, magazine, bytes);
+    }
+    [[gnu::always_inline]] void free_of(std::size_t index, void* object,
+                                        std::size_t bytes) noexcept {
+        const typename E::Pin pin;
+        Local& local = locals_.mine();
+        Magazine& magazine = local.magazines[index];
+        add_used(local, std::size_t{0} - bytes);
+        if (local.enter()) [[likely]] {
+            const bool kept = magazine.push(object);
+            local.leave();
+            if (kept) [[likely]] {
+                return;
+            }
+        }
+        free_slowly(local, magazine, object, bytes);
+    }
+
     /// No read-modify-write: nobody else writes it.
     static void add_used(Local& local, std::size_t bytes) noexcept {
         local.used.store(local.used.load(std::memory_order_relaxed) + bytes,
@@ -192,8 +198,11 @@ private:
     }
 
     /// Whoever comes in here can be visited. Pinned.
-    static void enter_slowly(Local& local) noexcept {
+    static void enter_slowly(Local& local, Magazine& magazine, std::size_t bytes) noexcept {
         local.enter_patiently();
+        if (magazine.capacity() == 0) {
+            local.magazines.make_room(magazine, bytes);
+        }
         if (local.is_closed()) {
             local.close(false);
         }
@@ -201,15 +210,15 @@ private:
     /// Nothing at hand, or a visitor. Pinned.
     [[nodiscard, gnu::noinline]] Result<void*> allocate_slowly(Local& local, Magazine& magazine,
                                                                std::size_t bytes) noexcept {
-        enter_slowly(local);
+        enter_slowly(local, magazine, bytes);
         void* object = magazine.pop();
         if (object == nullptr) {
-            refill(local, magazine);
+            refill(local, magazine, bytes);
             object = magazine.pop();
         }
         local.leave();
         if (object == nullptr) {
-            object = take_from_others(local, magazine);
+            object = take_from_others(local, magazine, bytes);
         }
         if (object == nullptr) {
             return fail(Errc::no_memory);
@@ -218,46 +227,45 @@ private:
         return object;
     }
     /// No room, or a visitor. Pinned.
-    [[gnu::noinline]] void free_slowly(Local& local, Magazine& magazine, void* object) noexcept {
-        enter_slowly(local);
+    [[gnu::noinline]] void free_slowly(Local& local, Magazine& magazine, void* object,
+                                       std::size_t bytes) noexcept {
+        enter_slowly(local, magazine, bytes);
         if (!magazine.push(object)) {
-            flush(local, magazine, capacity(index_of(local, magazine)) / 2);
+            flush(local, magazine, magazine.capacity() / 2);
             static_cast<void>(magazine.push(object));
         }
         local.leave();
     }
 
     /// Into an empty magazine; it stays empty if there is no memory. Inside.
-    void refill(Local& local, Magazine& magazine) noexcept {
-        const std::size_t index = index_of(local, magazine);
+    void refill(Local& local, Magazine& magazine, std::size_t bytes) noexcept {
+        const std::size_t index = local.magazines.index_of(magazine);
         const LockGuard guard(local.owner.lock);
         drain_inbox(local, &magazine);
         if (magazine.size() == 0) {
-            take(local, E::Cpu::id(), index, magazine, capacity(index) / 2);
+            // The first in address order come out first.
+            const std::span<void*> out = magazine.slots().first(magazine.capacity() / 2);
+            const std::size_t n =
+                local.owner.take(pages_, map_, E::Cpu::id(), index, rounded(index, bytes), out);
+            std::reverse(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n));
+            magazine.set_size(n);
         }
-    }
-
-    /// Up to `wanted` objects of the owner's slabs; the first in address order come out first.
-    void take(Local& from, CpuId owner, std::size_t index, Magazine& magazine,
-              std::size_t wanted) noexcept REQUIRES(from.owner.lock) {
-        const std::span<void*> out = magazine.slots().first(wanted);
-        const std::size_t n = from.owner.take(pages_, map_, owner, index, out);
-        std::reverse(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n));
-        magazine.set_size(n);
     }
 
     /// Memory is short: what others have free, or what is free in other classes. Not inside: who
     /// waits for others' doorways must not keep them waiting at its own.
-    [[nodiscard, gnu::noinline]] void* take_from_others(Local& local, Magazine& magazine) noexcept {
+    [[nodiscard, gnu::noinline]] void* take_from_others(Local& local, Magazine& magazine,
+                                                        std::size_t bytes) noexcept {
         static_cast<void>(reclaim());
-        const std::size_t index = index_of(local, magazine);
+        const std::size_t index = local.magazines.index_of(magazine);
         const CpuId self = E::Cpu::id();
         for (std::uint32_t n = 0; n < max_cpus; ++n) {
             const CpuId owner((self.value() + n) % max_cpus);  // itself first
             Local& from = locals_.of(owner);
             const LockGuard guard(from.owner.lock);
             void* object = nullptr;
-            if (from.owner.take(pages_, map_, owner, index, {&object, 1}) != 0) {
+            if (from.owner.take(pages_, map_, owner, index, rounded(index, bytes), {&object, 1}) !=
+                0) {
                 return object;
             }
         }
@@ -266,7 +274,7 @@ private:
 
     /// The `n` oldest objects go back to their slabs. Inside.
     void flush(Local& local, Magazine& magazine, std::size_t n) noexcept {
-        const std::size_t index = index_of(local, magazine);
+        const std::size_t index = local.magazines.index_of(magazine);
         const std::span<void*> oldest = magazine.slots().first(n);
         const CpuId cpu = cpu_of(local);
         std::size_t foreign = 0;
@@ -311,7 +319,7 @@ private:
             return;
         }
         const std::size_t index =
-            magazine == nullptr ? size_classes::count : index_of(local, *magazine);
+            magazine == nullptr ? classes : local.magazines.index_of(*magazine);
         std::array<void*, 16> objects;
         for (auto& ring : local.inbox) {
             while (const std::size_t n = ring.take(objects)) {

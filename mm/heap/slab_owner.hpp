@@ -1,4 +1,4 @@
-/// The slabs of one CPU, by size class.
+/// The slabs of one CPU, by class: a size, or a type (object_caches.hpp).
 ///
 /// Only the owner allocates from them while there is memory, so that objects of two CPUs do not
 /// share cache lines and the lock has no second customer. Others take it when memory is short.
@@ -21,6 +21,7 @@ namespace kidney::mm {
 
 /// What one size class holds; for /proc.
 struct HeapClassUse {
+    const char* name = nullptr;  ///< of the type whose cache it is; null: a size's
     std::size_t object_bytes = 0;
     std::size_t objects = 0;  ///< that the slabs have room for
     std::size_t active = 0;   ///< of these handed out, to owners or to magazines
@@ -30,21 +31,23 @@ struct HeapClassUse {
 
 /// Concurrency: `lock` is held around every call. Cost: take() and give_back() a few instructions
 /// an object, and at most one new or returned slab a call.
-template <HeapEnvironment E>
+template <HeapEnvironment E, std::size_t Classes>
 class SlabOwner {
 public:
-    /// Takes objects, at most out.size(), in address order within a slab; returns how many: 0 when
-    /// there is no memory, and fewer than asked for before it makes a second slab.
+    /// Takes objects of `bytes`, always the same of a class and a multiple of a granule, at most
+    /// out.size(), in address order within a slab; returns how many: 0 when there is no memory, and
+    /// fewer than asked for before it makes a second slab.
     std::size_t take(HeapPages<E>& pages, SlabMap<E>& map, CpuId self, std::size_t index,
-                     std::span<void*> out) noexcept REQUIRES(lock) {
+                     std::size_t bytes, std::span<void*> out) noexcept REQUIRES(lock) {
         Class& c = classes_[index];
+        c.holds(bytes);
         std::size_t n = 0;
         while (n < out.size()) {
             if (c.open.empty() && (n != 0 || !open_slab(pages, map, self, index))) {
                 break;
             }
             Slab& slab = c.open.front();
-            n += slab.take(out.subspan(n), size_classes::bytes_of(index));
+            n += slab.take(out.subspan(n), bytes);
             if (slab.free_objects == 0) {
                 c.open.pop_front();
             }
@@ -55,7 +58,7 @@ public:
     void give_back(HeapPages<E>& pages, SlabMap<E>& map, Slab& slab, void* object) noexcept
         REQUIRES(lock) {
         Class& c = classes_[slab.size_class];
-        slab.give_back(index_in(slab, object));
+        slab.give_back(c.index_in(slab, object));
         if (slab.is_empty()) {
             if (slab.objects > 1) {
                 c.open.erase(c.open.iterator_to(slab));
@@ -83,9 +86,10 @@ public:
         return frames;
     }
 
-    void add_use(std::span<HeapClassUse, size_classes::count> uses) const noexcept REQUIRES(lock) {
+    void add_use(std::span<HeapClassUse, Classes> uses) const noexcept REQUIRES(lock) {
         for (std::size_t i = 0; i < uses.size(); ++i) {
             const Class& c = classes_[i];
+            uses[i].object_bytes = std::max(uses[i].object_bytes, c.bytes());
             uses[i].objects += c.objects;
             uses[i].slabs += c.slabs;
             uses[i].pages += c.pages;
@@ -100,39 +104,45 @@ public:
     mutable typename E::Lock lock;
 
 private:
-    struct Class {
+    /// Objects of one size: nobody has asked for any yet, or it is known.
+    class Class {
+    public:
         SlabList open;          ///< slabs with room; allocations come from the first
         Slab* spare = nullptr;  ///< one empty slab; not on the list
         std::size_t objects = 0;
         std::size_t slabs = 0;
         std::size_t pages = 0;
+
+        [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+        void holds(std::size_t bytes) noexcept {
+            if (bytes_ == 0) {
+                const auto units = static_cast<std::uint32_t>(bytes / size_classes::granule);
+                bytes_ = bytes;
+                reciprocal_ = ((std::uint32_t{1} << 19) + units - 1) / units;
+            }
+            KIDNEY_INVARIANT(bytes_ == bytes, "heap: a cache's objects are all of one size");
+        }
+        /// offset / bytes without a division: both are multiples of a granule, and 2^19 is more
+        /// than the product of the largest ones, so the rounded reciprocal gives the exact
+        /// quotient.
+        [[nodiscard]] std::size_t index_in(const Slab& slab, const void* object) const noexcept {
+            const auto offset =
+                static_cast<std::uint32_t>(static_cast<const std::byte*>(object) - slab.first);
+            const std::size_t index =
+                static_cast<std::uint32_t>(offset / size_classes::granule) * reciprocal_ >> 19;
+            KIDNEY_INVARIANT(index * bytes_ == offset, "heap: not the start of an object");
+            return index;
+        }
+
+    private:
+        std::uint32_t reciprocal_ = 0;
+        std::size_t bytes_ = 0;
     };
 
     /// Where a slab wastes less than 3 %. A smaller one will do when memory is in pieces.
     [[nodiscard]] static constexpr FrameOrder best_order(std::size_t bytes) noexcept {
         return FrameOrder(bytes <= 256 ? 0 : bytes <= 1024 ? 2 : 3);
     }
-    /// offset / bytes without a division: both are multiples of a granule, and 2^19 is more than
-    /// the product of the largest ones, so the rounded reciprocal gives the exact quotient.
-    static constexpr auto reciprocals = [] {
-        std::array<std::uint32_t, size_classes::count> table{};
-        for (std::size_t i = 0; i < table.size(); ++i) {
-            const std::size_t units = size_classes::bytes_of(i) / size_classes::granule;
-            table[i] = static_cast<std::uint32_t>(((std::size_t{1} << 19) + units - 1) / units);
-        }
-        return table;
-    }();
-    [[nodiscard]] static std::size_t index_in(const Slab& slab, const void* object) noexcept {
-        const auto offset =
-            static_cast<std::uint32_t>(static_cast<const std::byte*>(object) - slab.first);
-        const std::size_t index = static_cast<std::uint32_t>(offset / size_classes::granule) *
-                                      reciprocals[slab.size_class] >>
-                                  19;
-        KIDNEY_INVARIANT(index * size_classes::bytes_of(slab.size_class) == offset,
-                         "heap: not the start of an object");
-        return index;
-    }
-
     [[nodiscard]] bool open_slab(HeapPages<E>& pages, SlabMap<E>& map, CpuId self,
                                  std::size_t index) noexcept REQUIRES(lock) {
         Class& c = classes_[index];
@@ -152,7 +162,7 @@ private:
 
     Result<Slab*> new_slab(HeapPages<E>& pages, SlabMap<E>& map, CpuId self,
                            std::size_t index) noexcept REQUIRES(lock) {
-        const std::size_t bytes = size_classes::bytes_of(index);
+        const std::size_t bytes = classes_[index].bytes();
         Slab* const slab = TRY(new_header(pages));
         FrameOrder order = best_order(bytes);
         Result<std::byte*> block = pages.allocate(order);
@@ -216,7 +226,7 @@ private:
         }
     }
 
-    std::array<Class, size_classes::count> classes_ GUARDED_BY(lock){};
+    std::array<Class, Classes> classes_ GUARDED_BY(lock){};
     SlabList headers_ GUARDED_BY(lock);  ///< pages with room for one
 };
 

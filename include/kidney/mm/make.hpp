@@ -7,7 +7,7 @@
 
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
-#include "kidney/mm/object_allocator.hpp"
+#include "kidney/mm/object_caches.hpp"
 
 #include <concepts>
 #include <new>
@@ -16,12 +16,31 @@
 
 namespace kidney::mm {
 
+/// Memory for a T, of its type's cache if the heap has one. Errors: no_memory.
+template <class T, ObjectAllocator Heap>
+[[nodiscard, gnu::always_inline]] inline Result<void*> allocate_for(Heap& heap) noexcept {
+    static_assert(alignof(T) <= 16, "the heap aligns to 16");
+    if constexpr (IsCached<T, Heap>) {
+        return heap.allocate_cached(cache_of<T, Heap>, sizeof(T));
+    } else {
+        return heap.allocate(sizeof(T));
+    }
+}
+/// Takes back what allocate_for<T>() gave.
+template <class T, ObjectAllocator Heap>
+[[gnu::always_inline]] inline void free_for(Heap& heap, void* memory) noexcept {
+    if constexpr (IsCached<T, Heap>) {
+        heap.free_cached(cache_of<T, Heap>, memory, sizeof(T));
+    } else {
+        heap.free(memory, sizeof(T));
+    }
+}
+
 /// A new T; destroy() is the caller's duty. Errors: no_memory.
 template <class T, ObjectAllocator Heap, class... Args>
 [[nodiscard]] Result<T*> make(Heap& heap, Args&&... arguments) noexcept {
     static_assert(std::is_nothrow_constructible_v<T, Args...>, "constructors cannot fail");
-    static_assert(alignof(T) <= 16, "the heap aligns to 16");
-    void* memory = TRY(heap.allocate(sizeof(T)));
+    void* memory = TRY(allocate_for<T>(heap));
     return ::new (memory) T(std::forward<Args>(arguments)...);
 }
 
@@ -29,7 +48,7 @@ template <class T, ObjectAllocator Heap, class... Args>
 template <class T, ObjectAllocator Heap>
 void destroy(Heap& heap, T* object) noexcept {
     object->~T();
-    heap.free(object, sizeof(T));
+    free_for<T>(heap, object);
 }
 
 /// The one owner of an object on a heap.

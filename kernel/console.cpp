@@ -89,6 +89,10 @@ public:
         const LockGuard guard(lock_);
         return serial_.service();
     }
+    [[nodiscard]] bool take_break() noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return serial_.take_break();
+    }
     void use_interrupts(bool used) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         serial_.use_interrupts(used);
@@ -185,6 +189,10 @@ void set_log_level(LogLevel least) noexcept {
     least_level.store(least, std::memory_order_relaxed);
 }
 
+LogLevel log_level() noexcept {
+    return least_level.load(std::memory_order_relaxed);
+}
+
 void choose_console(bool serial, bool screen) noexcept {
     console.choose(serial, screen);
 }
@@ -203,6 +211,10 @@ std::size_t console_waiting() noexcept {
 
 bool console_service() noexcept {
     return console.service();
+}
+
+bool console_take_break() noexcept {
+    return console.take_break();
 }
 
 void console_use_interrupts(bool used) noexcept {

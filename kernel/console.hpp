@@ -16,6 +16,7 @@ void start_console() noexcept;
 
 /// The least level that is logged from now on.
 void set_log_level(LogLevel least) noexcept;
+[[nodiscard]] LogLevel log_level() noexcept;
 /// Where everything is shown from now on; at first on both.
 void choose_console(bool serial, bool screen) noexcept;
 
@@ -30,6 +31,8 @@ void console_write(std::string_view text) noexcept;
 inline constexpr std::size_t console_queue = 4096;
 /// The serial line has interrupted: there may be more room. True: there is.
 bool console_service() noexcept;
+/// Sending has found that a BREAK came in (Uart16550::take_break).
+[[nodiscard]] bool console_take_break() noexcept;
 /// Whether output waits in a queue for interrupts, or the CPU for the line. The latter also sends
 /// what has been queued: for when the machine stops.
 void console_use_interrupts(bool used) noexcept;

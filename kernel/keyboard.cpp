@@ -3,6 +3,7 @@
 #include "arch/i686/cpu/port_io.hpp"
 #include "drivers/keyboard/ps2_keyboard.hpp"
 #include "kernel/interrupts.hpp"
+#include "kernel/magic/magic_key.hpp"
 #include "kidney/core/log.hpp"
 
 namespace kidney::kernel {
@@ -14,6 +15,9 @@ constinit KeyReceiver receiver_of_keys = nullptr;
 
 bool on_keyboard_interrupt(void* /*device*/) noexcept {
     keyboard.handle_interrupt();
+    if (const char key = keyboard.take_magic_key(); key != '\0') {
+        press_magic_key(key);
+    }
     while (const std::optional<char> c = keyboard.read()) {
         receiver_of_keys(*c);
     }

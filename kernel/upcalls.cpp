@@ -5,6 +5,7 @@
 #include "arch/i686/trap/trap_frame.hpp"
 #include "arch/i686/trap/vectors.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/magic/backtrace.hpp"
 #include "kernel/panic.hpp"
 #include "kernel/process/cpu_limit.hpp"
 #include "kernel/process/cpu_usage.hpp"
@@ -61,6 +62,9 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
         vector == arch::vector::non_maskable || vector == arch::vector::machine_check;
     if (frame.from_user() && !is_about_the_machine) {
         kernel::signal_exception(frame, vector);
+        return;
+    }
+    if (vector == arch::vector::non_maskable && kernel::answer_snapshot(frame)) {
         return;
     }
     kernel::panic(exception_names[vector < exception_names.size() ? vector : 15], frame);

@@ -67,6 +67,8 @@ public:
     }
 
     [[nodiscard]] std::optional<char> read() noexcept { return queue_.pop(); }
+    /// As ScancodeDecoder's; of several at once the last.
+    [[nodiscard]] char take_magic_key() noexcept { return decoder_.take_magic_key(); }
     /// Characters that came while nobody read for too long.
     [[nodiscard]] std::uint64_t dropped() const noexcept { return queue_.dropped(); }
 

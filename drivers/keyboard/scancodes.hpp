@@ -1,7 +1,8 @@
 /// From keyboard scan codes (set 1, as the i8042 delivers them) to what a terminal sends.
 ///
 /// A pure state machine: one byte in, a few characters out. Keys without a character give the
-/// escape sequences that `TERM=linux` promises. US layout.
+/// escape sequences that `TERM=linux` promises. US layout. A key pressed while Alt and SysRq (Print
+/// Screen) are held types nothing: it is a magic key, for the kernel itself.
 #pragma once
 
 #include <array>
@@ -22,6 +23,7 @@ enum Key : std::uint8_t {
     keypad_divide = 0x35,
     right_shift = 0x36,
     left_alt = 0x38,
+    print_screen = 0x37,  // extended; without that, the keypad's star
     caps_lock = 0x3A,
     f1 = 0x3B,
     f10 = 0x44,
@@ -35,6 +37,7 @@ enum Key : std::uint8_t {
     page_down = 0x51,
     insert = 0x52,
     delete_ = 0x53,
+    system_request = 0x54,  // Print Screen while Alt is held
     f11 = 0x57,
     f12 = 0x58,
 };
@@ -81,7 +84,17 @@ public:
         if (set_modifier(key, extended, pressed) || !pressed) {
             return {};
         }
+        if (is_magic_) {
+            magic_key_ = !extended && key < scancode::plain.size() ? scancode::plain[key] : '\0';
+            return {};
+        }
         return extended ? extended_key(key) : plain_key(key);
+    }
+    /// The magic key that feed() has seen; '\0': none since this was last asked.
+    [[nodiscard]] constexpr char take_magic_key() noexcept {
+        const char key = magic_key_;
+        magic_key_ = '\0';
+        return key;
     }
     [[nodiscard]] constexpr bool is_caps_locked() const noexcept { return caps_lock_; }
 
@@ -99,6 +112,16 @@ private:
                 return true;
             case scancode::left_alt:
                 (extended ? right_alt_ : left_alt_) = pressed;
+                is_magic_ = is_magic_ && (left_alt_ || right_alt_);
+                return true;
+            case scancode::print_screen:
+                if (!extended) {
+                    return false;
+                }
+                [[fallthrough]];
+            case scancode::system_request:
+                // Not when it is released: Alt alone holds it, as some keyboards cannot say three.
+                is_magic_ = is_magic_ || (pressed && (left_alt_ || right_alt_));
                 return true;
             case scancode::caps_lock:
                 caps_lock_ = caps_lock_ != (pressed && !caps_lock_held_);
@@ -187,6 +210,8 @@ private:
     bool right_alt_ = false;
     bool caps_lock_ = false;
     bool caps_lock_held_ = false;
+    bool is_magic_ = false;  ///< SysRq was pressed while Alt is held
+    char magic_key_ = '\0';
 };
 
 }  // namespace kidney::drivers

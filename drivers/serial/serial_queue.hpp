@@ -92,6 +92,8 @@ public:
             uart_.put(take());
         }
     }
+    /// As the UART's: whoever sends reads the line's status, and may be the one who sees a BREAK.
+    [[nodiscard]] bool take_break() noexcept { return uart_.take_break(); }
     /// Bytes that wait.
     [[nodiscard]] std::size_t size() const noexcept { return tail_ - head_; }
 

@@ -41,6 +41,7 @@ struct ModemControl : hal::Register<ModemControl, std::uint8_t> {
 };
 struct LineStatus : hal::Register<LineStatus, std::uint8_t> {
     using DataReady = hal::Field<LineStatus, 0, 0, bool>;
+    using Break = hal::Field<LineStatus, 4, 4, bool>;  // reading it clears it
     using TransmitHoldingEmpty = hal::Field<LineStatus, 5, 5, bool>;
 };
 struct Scratch : hal::Register<Scratch, std::uint8_t> {};
@@ -112,7 +113,7 @@ public:
             return;
         }
         for (std::uint32_t i = 0; i < patience; ++i) {
-            if (Lsr::read(io_, base_).template get<LineStatus::TransmitHoldingEmpty>()) {
+            if (line_status().template get<LineStatus::TransmitHoldingEmpty>()) {
                 break;
             }
         }
@@ -123,7 +124,7 @@ public:
     [[nodiscard]] std::size_t ready() noexcept {
         using namespace uart;
         const bool is_empty =
-            present_ && Lsr::read(io_, base_).template get<LineStatus::TransmitHoldingEmpty>();
+            present_ && line_status().template get<LineStatus::TransmitHoldingEmpty>();
         return is_empty ? depth_ : 0;
     }
     /// One of the bytes that ready() promised.
@@ -138,11 +139,18 @@ public:
             return std::nullopt;
         }
         constexpr std::uint8_t nobody = 0xFF;  // the port has gone: it would be ready for ever
-        const LineStatus status = Lsr::read(io_, base_);
+        const LineStatus status = line_status();
         if (!status.template get<LineStatus::DataReady>() || status.raw == nobody) {
             return std::nullopt;
         }
         return DataPort::read(io_, base_).raw;
+    }
+    /// The line was held low for longer than a byte takes: a BREAK, which comes as a byte of 0.
+    /// True if any read of the status since this was last asked saw one.
+    [[nodiscard]] bool take_break() noexcept {
+        const bool was_break = saw_break_;
+        saw_break_ = false;
+        return was_break;
     }
     void set_interrupts(bool on_receive, bool on_empty) noexcept {
         using namespace uart;
@@ -161,6 +169,12 @@ public:
     }
 
 private:
+    [[nodiscard]] uart::LineStatus line_status() noexcept {
+        const uart::LineStatus status = uart::Lsr::read(io_, base_);
+        saw_break_ |= status.template get<uart::LineStatus::Break>();
+        return status;
+    }
+
     /// At 115200 baud a byte takes 87 us and a port read about 1 us; this is some hundred bytes'
     /// time.
     static constexpr std::uint32_t patience = 20'000;
@@ -170,6 +184,7 @@ private:
     std::uint16_t base_;
     std::uint8_t depth_ = 1;
     bool present_ = false;
+    bool saw_break_ = false;
 };
 
 }  // namespace kidney::drivers

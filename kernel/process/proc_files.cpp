@@ -11,6 +11,7 @@
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/log_device.hpp"
+#include "kernel/magic/magic_key.hpp"
 #include "kernel/memory/heap_reports.hpp"
 #include "kernel/process/cpu_times.hpp"
 #include "kernel/process/cpu_usage.hpp"
@@ -292,6 +293,12 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file(own, "frames", &write_frames));
     TRY(proc.add_command(own, "strace", &watch_calls_of_line));
     TRY(proc.add_private_file(own, "heap", &write_heap_sites));
+    TRY(proc.add_command(fs::ProcId{}, "sysrq-trigger", [](std::string_view text) noexcept {
+        if (!text.empty()) {
+            press_magic_key(text.front());
+        }
+        return Status();
+    }));
     TRY(proc.add_private_file(fs::ProcId{}, "slabinfo", &write_slab_info));
     return &proc;
 }

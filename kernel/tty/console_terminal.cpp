@@ -6,7 +6,11 @@
 #include "kernel/console.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/keyboard.hpp"
+#include "kernel/magic/magic_key.hpp"
 #include "kidney/core/log.hpp"
+#include "kidney/core/time.hpp"
+
+#include <utility>
 
 namespace kidney::kernel {
 namespace {
@@ -22,12 +26,31 @@ constinit BootObject<Terminal> console;
 constinit Uart receiver{arch::PortIo{}, drivers::uart::com1};
 constexpr hal::IrqLine com1_line{4};
 
+/// A BREAK, and the magic key that follows it within some seconds. Touched by the interrupt handler
+/// only.
+bool is_for_the_kernel(std::uint8_t byte) noexcept {
+    static constinit Instant magic_until;
+    constexpr Duration patience = Duration::seconds(5);
+    const bool saw_break = receiver.take_break();
+    if (byte == 0 && (saw_break || console_take_break())) {
+        magic_until = Clock::now() + patience;
+        return true;
+    }
+    const bool is_magic = Clock::now() < std::exchange(magic_until, Instant());
+    if (is_magic) {
+        press_magic_key(static_cast<char>(byte));
+    }
+    return is_magic;
+}
+
 /// The line is edge triggered: every reason must be settled before this returns.
 bool on_serial_interrupt(void*) noexcept {
     constexpr int patience = 256;  // a port that has gone must not keep us for ever
     for (int i = 0; i < patience; ++i) {
         while (const auto byte = receiver.receive()) {
-            console.get().receive(*byte);
+            if (!is_for_the_kernel(*byte)) {
+                console.get().receive(*byte);
+            }
         }
         if (console_service()) {
             console.get().output_ready();

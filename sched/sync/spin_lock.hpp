@@ -37,6 +37,22 @@ public:
         before_ = before;
     }
 
+    /// Never waits: for reports about a machine that may be stuck.
+    [[nodiscard]] bool try_lock() noexcept TRY_ACQUIRE(true)
+        KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    {
+        const hal::InterruptState before = C::interrupts_disable();
+        if (!ticket_.try_lock()) {
+            C::interrupts_restore(before);
+            return false;
+        }
+        if constexpr (checks_lock_ranks) {
+            C::held_ranks().push(Rank);
+        }
+        before_ = before;
+        return true;
+    }
+
     void unlock() noexcept RELEASE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
     {
         const hal::InterruptState before = before_;

@@ -43,6 +43,12 @@ void send_reschedule(CpuId target) noexcept {
     }
 }
 
+void send_non_maskable(CpuId target) noexcept {
+    if (local_apic() != nullptr) {
+        send(target, Mode::non_maskable, 0);
+    }
+}
+
 void answer_shoot_downs() noexcept {
     auto& pending = this_cpu().shoot_down_pending;
     // acquire: the requester's range was written before its bit.

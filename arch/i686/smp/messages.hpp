@@ -8,6 +8,9 @@ namespace kidney::arch {
 
 void send_reschedule(CpuId target) noexcept;
 
+/// A non-maskable interrupt for a CPU that may have its interrupts off: hal::on_exception there.
+void send_non_maskable(CpuId target) noexcept;
+
 /// Makes every CPU of `targets` forget its translations of `range`, and returns when all have.
 /// While it waits it answers the others' requests, and so does who waits for a lock (Cpu::relax),
 /// so CPUs may do this to each other with interrupts off and spin locks held. Returns at once for

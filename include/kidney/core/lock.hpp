@@ -80,6 +80,10 @@ public:
         KIDNEY_INVARIANT(false, "lock order: releasing a lock that is not held");
     }
     [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
+    /// For reports; of another CPU's what it was a moment ago.
+    [[nodiscard]] const LockRank* at(std::size_t n) const noexcept {
+        return n < depth_ && n < capacity ? held_[n] : nullptr;
+    }
     [[nodiscard]] const char* innermost() const noexcept {
         return depth_ == 0 ? "none" : held_[depth_ - 1]->name;
     }

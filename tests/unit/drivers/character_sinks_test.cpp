@@ -32,7 +32,9 @@ public:
         space.on_read(base + 5, [this] {
             ++status_reads_;
             busy_ -= busy_ > 0 && !stuck_ ? 1 : 0;
-            return (busy_ == 0 ? 0x20U : 0U) | (input_.empty() ? 0U : 1U);
+            const bool is_break = break_;
+            break_ = false;  // as on hardware: whoever reads it first
+            return (busy_ == 0 ? 0x20U : 0U) | (input_.empty() ? 0U : 1U) | (is_break ? 0x10U : 0U);
         });
         space.on_write(base, [this](std::uint32_t value) {
             if (divisor_access_) {
@@ -55,6 +57,7 @@ public:
     std::string sent_;
     std::deque<char> input_;
     bool stuck_ = false;
+    bool break_ = false;
     unsigned status_reads_ = 0;
 
 private:
@@ -74,6 +77,20 @@ struct UartHarness {
     void get_stuck() { device.stuck_ = true; }
     unsigned accesses() { return device.status_reads_; }
 };
+
+TEST(Uart16550, TellsOfABreakOnceWhoeverReadTheStatus) {
+    UartHarness harness;
+    EXPECT_FALSE(harness.uart.take_break());
+    harness.device.break_ = true;
+    harness.device.input_ = {'\0', 't'};
+    EXPECT_EQ(harness.uart.receive(), std::optional<std::uint8_t>(0));
+    EXPECT_TRUE(harness.uart.take_break());
+    EXPECT_EQ(harness.uart.receive(), std::optional<std::uint8_t>('t'));
+    EXPECT_FALSE(harness.uart.take_break());
+    harness.device.break_ = true;
+    harness.uart.put('x');
+    EXPECT_TRUE(harness.uart.take_break());
+}
 
 TEST(Uart16550, ObeysTheLawsOfACharacterSink) {
     UartHarness harness;

@@ -53,6 +53,25 @@ TEST(ScancodeDecoder, ControlAndAlt) {
     EXPECT_EQ(typed({0x1D, 0x39}), std::string(1, '\0')) << "Ctrl-space is NUL";
 }
 
+TEST(ScancodeDecoder, MagicKeysTypeNothing) {
+    ScancodeDecoder decoder;
+    const auto feed = [&](std::initializer_list<int> codes) {
+        std::string text;
+        for (const int code : codes) {
+            text += decoder.feed(static_cast<std::uint8_t>(code));
+        }
+        return text + "|" + (decoder.take_magic_key() != '\0' ? "magic" : "");
+    };
+    EXPECT_EQ(feed({0x38, 0x54, 0x14, 0x94, 0xD4, 0xB8}), "|magic");  // Alt+SysRq+t
+    EXPECT_EQ(feed({0x14}), "t|") << "without Alt it is a letter again";
+    EXPECT_EQ(feed({0x38, 0xE0, 0x37, 0xE0, 0xB7, 0x14}), "|magic") << "SysRq may be let go";
+    EXPECT_EQ(feed({0x38, 0x14}), "|magic") << "Alt still holds it, and repeats";
+    EXPECT_EQ(feed({0xB8, 0x38, 0x14, 0xB8}), "\x1bt|") << "Alt let go ends it";
+    EXPECT_EQ(feed({0x54, 0xD4, 0x14}), "t|") << "SysRq without Alt is none";
+    EXPECT_EQ(feed({0x37}), "*|") << "the keypad's star";
+    EXPECT_EQ(feed({0x38, 0x54, 0xE0, 0x48, 0x3B, 0xB8}), "|") << "other keys mean nothing";
+}
+
 TEST(ScancodeDecoder, ExtendedKeysGiveEscapeSequences) {
     EXPECT_EQ(typed({0xE0, 0x48, 0xE0, 0xC8}), "\x1b[A");
     EXPECT_EQ(typed({0xE0, 0x2A, 0xE0, 0x53, 0xE0, 0xD3, 0xE0, 0xAA}), "\x1b[3~")

@@ -14,6 +14,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/planted_faults.hpp"
 #include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/init.hpp"
 #include "kernel/process/wall_clock.hpp"
@@ -36,26 +37,6 @@ namespace {
 
 constinit BootInfo boot_info;
 constinit BootOptions boot_options;
-
-[[gnu::noinline]] void test_panic() noexcept {
-    constexpr std::uint32_t never_mapped = 0xffff'f000;
-    *reinterpret_cast<volatile std::uint32_t*>(never_mapped) = 1;
-}
-
-/// Ends in the guard page below the stack, and with that in the double-fault task.
-[[gnu::noinline]] std::uint32_t overflow_stack(std::uint32_t depth) noexcept {
-    std::array<volatile std::uint32_t, 64> frame;
-    frame[depth % frame.size()] = depth;
-    return depth == 0 ? 0 : overflow_stack(depth + 1) + frame[depth % frame.size()];
-}
-
-/// A debug kernel says who it was.
-[[gnu::noinline]] void free_twice() noexcept {
-    void* const object = MUST(heap().allocate(40));
-    heap().free(object, 40);
-    heap().free(object, 40);
-    panic("freed twice, and nobody noticed");
-}
 
 /// Files need times; without the chip they begin in 1970.
 void read_time_of_day() noexcept {
@@ -125,15 +106,7 @@ void watch_system_calls() noexcept {
 
 /// The first thread: what needs to sleep, and then the first program.
 void first_thread(void* /*argument*/) noexcept {
-    if (boot_options.panic_test) {
-        test_panic();
-    }
-    if (boot_options.overflow_test) {
-        overflow_stack(1);
-    }
-    if (boot_options.heap_test) {
-        free_twice();
-    }
+    commit_fault(boot_options.fault);
     if (boot_options.self_test) {
         run_self_tests();
     }

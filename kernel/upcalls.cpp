@@ -6,6 +6,7 @@
 #include "arch/i686/trap/vectors.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/magic/backtrace.hpp"
+#include "kernel/memory/stack_faults.hpp"
 #include "kernel/panic.hpp"
 #include "kernel/process/cpu_limit.hpp"
 #include "kernel/process/cpu_usage.hpp"
@@ -66,6 +67,10 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
     }
     if (vector == arch::vector::non_maskable && kernel::answer_snapshot(frame)) {
         return;
+    }
+    TextBuffer<160> culprit;
+    if (kernel::describe_stack_fault(frame, vector, culprit)) {
+        kernel::panic(culprit.view(), frame);
     }
     kernel::panic(exception_names[vector < exception_names.size() ? vector : 15], frame);
 }

@@ -21,6 +21,17 @@ namespace kidney::kernel {
 /// What a panic does after its report: leave QEMU, or keep the machine for a look.
 enum class PanicAction : std::uint8_t { exit, halt };
 
+/// What goes wrong on purpose once booted, for the tests of what is reported then.
+enum class PlantedFault : std::uint8_t {
+    none,
+    access,            ///< `panic=test`: of an address that is never mapped
+    stack_overflow,    ///< `panic=overflow`
+    guard_page,        ///< `panic=guard`: a write below the stack that leaves the stack alone
+    heap_double_free,  ///< `panic=heap`
+    heap_overrun,      ///< `panic=heap_overrun`: a write past the end of an object
+    heap_late_write,   ///< `panic=heap_late`: a write to an object after it was freed
+};
+
 /// Where the log and the console terminal are shown. Neither chosen: on both.
 struct ConsoleChoice {
     bool serial = false;
@@ -43,9 +54,7 @@ struct BootOptions {
     LogLevel log = LogLevel::info;  ///< least level that is logged
     std::uint32_t cpus = max_cpus;
     PanicAction panic = PanicAction::exit;
-    bool panic_test = false;     ///< `panic=test`: panic once booted, for the tests
-    bool overflow_test = false;  ///< `panic=overflow`: run out of stack once booted
-    bool heap_test = false;      ///< `panic=heap`: free an object twice once booted
+    PlantedFault fault = PlantedFault::none;  ///< the last one that is named
     bool no_apic = false;
     bool self_test = false;
     bool trace = false;         ///< record the scheduler's decisions
@@ -94,20 +103,20 @@ namespace command_line {
 }
 
 constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept {
-    if (value == "halt") {
-        options.panic = PanicAction::halt;
-    } else if (value == "exit") {
-        options.panic = PanicAction::exit;
-    } else if (value == "test") {
-        options.panic_test = true;
-    } else if (value == "overflow") {
-        options.overflow_test = true;
-    } else if (value == "heap") {
-        options.heap_test = true;
-    } else {
-        return false;
+    if (value == "halt" || value == "exit") {
+        options.panic = value == "halt" ? PanicAction::halt : PanicAction::exit;
+        return true;
     }
-    return true;
+    constexpr std::string_view faults[] = {"",     "test",         "overflow", "guard",
+                                           "heap", "heap_overrun", "heap_late"};
+    static_assert(std::size(faults) == static_cast<std::size_t>(PlantedFault::heap_late_write) + 1);
+    for (std::size_t i = 1; i < std::size(faults); ++i) {
+        if (value == faults[i]) {
+            options.fault = static_cast<PlantedFault>(i);
+            return true;
+        }
+    }
+    return false;
 }
 
 /// The names are Linux's: tty0 is the screen.

@@ -40,24 +40,17 @@ void for_each_cpu(F&& f) noexcept {
     }
 }
 
-/// Calls f(Process&, Thread&) for each process that has a thread, if nobody keeps the table locked.
+/// Calls f(Process&, Thread&) for each process that has a thread.
 template <class F>
 void for_each_thread(F&& f) noexcept {
-    constexpr std::uint32_t patience = 100'000;
-    std::uint32_t n = 0;
-    while (!process_lock.try_lock()) {
-        if (++n == patience) {
-            log::info<"key">("the table of processes is locked, and stays so");
-            return;
-        }
-        Cpu::relax();
-    }
-    processes().for_each([&](Process& process) noexcept {
+    const bool could = visit_processes([&](const Process& process) noexcept {
         if (process.thread != nullptr) {
             f(process, *process.thread);
         }
     });
-    process_lock.unlock();
+    if (!could) {
+        log::info<"key">("the table of processes is locked, and stays so");
+    }
 }
 
 constexpr const char* name_of(sched::ThreadState state) noexcept {

@@ -74,7 +74,8 @@ void HeapReports::misuse(const mm::HeapMisuse& misuse) noexcept {
     if (misuse.freed_at != 0) {
         log::error<"heap">("freed by {}", caller(misuse.freed_at).name);
     }
-    log::error<"heap">("noticed by {}", caller(misuse.noticed_at).name);
+    log::error<"heap">("noticed by {}, in thread {}", caller(misuse.noticed_at).name,
+                       current_thread().name());
     panic("heap: an object was {}", misuse.what);
 }
 #endif

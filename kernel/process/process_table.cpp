@@ -12,6 +12,9 @@ constinit BootObject<ProcessTable> process_table;
 void create_process_table() noexcept {
     process_table.create();
 }
+bool has_process_table() noexcept {
+    return process_table.is_created();
+}
 ProcessTable& processes() noexcept {
     return process_table.get();
 }

@@ -61,5 +61,24 @@ private:
 /// Created by create_process_table(), before the first process.
 [[nodiscard]] ProcessTable& processes() noexcept;
 void create_process_table() noexcept;
+[[nodiscard]] bool has_process_table() noexcept;
+
+/// For reports about a machine that may be stuck: calls f(const Process&) for every process. False:
+/// somebody keeps the table locked. Any context but under a spin lock of a higher rank.
+template <class F>
+[[nodiscard]] bool visit_processes(F&& f) noexcept {
+    if (!has_process_table()) {
+        return true;
+    }
+    for (std::uint32_t patience = 100'000; !process_lock.try_lock(); --patience) {
+        if (patience == 0) {
+            return false;
+        }
+        Cpu::relax();
+    }
+    processes().for_each([&](const Process& p) noexcept { f(p); });
+    process_lock.unlock();
+    return true;
+}
 
 }  // namespace kidney::kernel

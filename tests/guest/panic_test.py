@@ -16,14 +16,22 @@ PANICKED = 125
 REPORTS = {
     "panic=test": [rb"KERNEL PANIC: page fault", rb"CPU 0, thread \S+", rb"eip [0-9a-f]{8}", rb"cr2 fffff000",
                    rb"backtrace:", rb"test_panic\(\)\+0x", rb"first_thread\(void\*\)\+0x"],
-    "panic=overflow": [rb"KERNEL PANIC: double fault", rb"backtrace:", rb"overflow_stack\(", rb"times more",
+    "panic=overflow": [rb"KERNEL PANIC: thread first has overflowed its kernel stack in [^\n]*overflow_stack\(", rb"backtrace:", rb"overflow_stack\(", rb"times more",
                        rb"first_thread\(void\*\)\+0x"],
+    "panic=guard": [rb"KERNEL PANIC: thread first has touched the guard page below its kernel stack in [^\n]*touch_guard_page\(",
+                    rb"eip [0-9a-f]{8}", rb"backtrace:", rb"touch_guard_page\(\)\+0x"],
 }
 # A release kernel does not look at its objects.
 DEBUG_REPORTS = {
     "panic=heap": [rb"40 bytes at \S+ was freed twice", rb"allocated by [^\n]*free_twice\(\)",
                    rb"freed by [^\n]*free_twice\(\)", rb"noticed by [^\n]*free_twice\(\)",
                    rb"KERNEL PANIC: heap: an object was freed twice", rb"backtrace:", rb"free_twice\(\)\+0x"],
+    "panic=heap_overrun": [rb"40 bytes at \S+ was written past its end", rb"allocated by [^\n]*write_past_end\(\)",
+                           rb"noticed by [^\n]*write_past_end\(\), in thread first",
+                           rb"KERNEL PANIC: heap: an object was written past its end"],
+    "panic=heap_late": [rb"40 bytes at \S+ was written after it was freed", rb"allocated by [^\n]*write_after_free\(\)",
+                        rb"freed by [^\n]*write_after_free\(\)", rb"noticed by [^\n]*, in thread first",
+                        rb"KERNEL PANIC: heap: an object was written after it was freed"],
 }
 
 

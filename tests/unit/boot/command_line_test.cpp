@@ -24,9 +24,17 @@ TEST(CommandLine, ReadsNamesAndValues) {
 }
 
 TEST(CommandLine, ReadsSwitches) {
-    const BootOptions o = parsed("noapic selftest panic=test panic=overflow");
-    EXPECT_TRUE(o.no_apic && o.self_test && o.panic_test && o.overflow_test);
+    const BootOptions o = parsed("noapic selftest");
+    EXPECT_TRUE(o.no_apic && o.self_test);
     EXPECT_EQ(o.panic, PanicAction::exit);
+    EXPECT_EQ(o.fault, PlantedFault::none);
+}
+
+TEST(CommandLine, ReadsWhatShallGoWrong) {
+    EXPECT_EQ(parsed("panic=test").fault, PlantedFault::access);
+    EXPECT_EQ(parsed("panic=test panic=overflow panic=halt").fault, PlantedFault::stack_overflow);
+    EXPECT_EQ(parsed("panic=heap_late").fault, PlantedFault::heap_late_write);
+    EXPECT_EQ(parsed("panic= panic").unknown.size(), 2U);
 }
 
 TEST(CommandLine, KnowsTheLogLevels) {

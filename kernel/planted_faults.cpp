@@ -1,0 +1,84 @@
+#include "kernel/planted_faults.hpp"
+
+#include "kernel/kernel.hpp"
+#include "kernel/memory/layout.hpp"
+#include "kernel/panic.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace kidney::kernel {
+namespace {
+
+constexpr std::size_t object_bytes = 40;
+
+[[gnu::noinline]] void test_panic() noexcept {
+    constexpr std::uint32_t never_mapped = 0xffff'f000;
+    *reinterpret_cast<volatile std::uint32_t*>(never_mapped) = 1;
+}
+
+/// Ends in the guard page below the stack, and with that in the double-fault task.
+[[gnu::noinline]] std::uint32_t overflow_stack(std::uint32_t depth) noexcept {
+    std::array<volatile std::uint32_t, 64> frame;
+    frame[depth % frame.size()] = depth;
+    return depth == 0 ? 0 : overflow_stack(depth + 1) + frame[depth % frame.size()];
+}
+
+/// The stack itself is good, so this is an ordinary page fault.
+[[gnu::noinline]] void touch_guard_page() noexcept {
+    *reinterpret_cast<volatile std::byte*>(current_thread().stack.data() - 8) = std::byte{1};
+}
+
+// A debug kernel says who it was.
+
+[[gnu::noinline]] void free_twice() noexcept {
+    void* const object = MUST(heap().allocate(object_bytes));  // a machine that has just booted
+    heap().free(object, object_bytes);
+    heap().free(object, object_bytes);
+    panic("freed twice, and nobody noticed");
+}
+
+[[gnu::noinline]] void write_past_end() noexcept {
+    void* const object = MUST(heap().allocate(object_bytes));  // as above
+    static_cast<volatile std::byte*>(object)[object_bytes] = std::byte{0};
+    heap().free(object, object_bytes);
+    panic("written past the end, and nobody noticed");
+}
+
+[[gnu::noinline]] void write_after_free() noexcept {
+    void* const object = MUST(heap().allocate(object_bytes));  // as above
+    heap().free(object, object_bytes);
+    static_cast<volatile std::byte*>(object)[8] = std::byte{0};
+    static_cast<void>(heap().reclaim(1));  // ends the quarantine
+    panic("written when it was free, and nobody noticed");
+}
+
+}  // namespace
+
+void commit_fault(PlantedFault fault) noexcept {
+    switch (fault) {
+        case PlantedFault::none:
+            break;
+        case PlantedFault::access:
+            test_panic();
+            break;
+        case PlantedFault::stack_overflow:
+            overflow_stack(1);
+            break;
+        case PlantedFault::guard_page:
+            touch_guard_page();
+            break;
+        case PlantedFault::heap_double_free:
+            free_twice();
+            break;
+        case PlantedFault::heap_overrun:
+            write_past_end();
+            break;
+        case PlantedFault::heap_late_write:
+            write_after_free();
+            break;
+    }
+}
+
+}  // namespace kidney::kernel

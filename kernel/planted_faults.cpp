@@ -3,6 +3,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/memory/layout.hpp"
 #include "kernel/panic.hpp"
+#include "kernel/selftest/planted_bug.hpp"
 
 #include <array>
 #include <cstddef>
@@ -78,6 +79,8 @@ void commit_fault(PlantedFault fault) noexcept {
         case PlantedFault::heap_late_write:
             write_after_free();
             break;
+        case PlantedFault::stray_write:
+            run_into_planted_bug();
     }
 }
 

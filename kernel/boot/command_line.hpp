@@ -30,6 +30,7 @@ enum class PlantedFault : std::uint8_t {
     heap_double_free,  ///< `panic=heap`
     heap_overrun,      ///< `panic=heap_overrun`: a write past the end of an object
     heap_late_write,   ///< `panic=heap_late`: a write to an object after it was freed
+    stray_write,       ///< `panic=corruption`: damages a word, which is noticed much later
 };
 
 /// Where the log and the console terminal are shown. Neither chosen: on both.
@@ -107,9 +108,9 @@ constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept 
         options.panic = value == "halt" ? PanicAction::halt : PanicAction::exit;
         return true;
     }
-    constexpr std::string_view faults[] = {"",     "test",         "overflow", "guard",
-                                           "heap", "heap_overrun", "heap_late"};
-    static_assert(std::size(faults) == static_cast<std::size_t>(PlantedFault::heap_late_write) + 1);
+    constexpr std::string_view faults[] = {"",     "test",         "overflow",  "guard",
+                                           "heap", "heap_overrun", "heap_late", "corruption"};
+    static_assert(std::size(faults) == static_cast<std::size_t>(PlantedFault::stray_write) + 1);
     for (std::size_t i = 1; i < std::size(faults); ++i) {
         if (value == faults[i]) {
             options.fault = static_cast<PlantedFault>(i);

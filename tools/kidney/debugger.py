@@ -19,7 +19,7 @@ target remote {socket}
 hbreak *{entry:#x}
 continue
 delete
-"""
+{more}"""
 
 
 def entry_point(elf):
@@ -28,14 +28,15 @@ def entry_point(elf):
     return struct.unpack_from("<I", header, 24)[0]
 
 
-def run(command, tree, log):
+def run(command, tree, log, more=""):
+    """`more`: further commands for GDB, once it is at the entry."""
     elf = os.path.join(tree, "kernel", "kernel.elf")
     with tempfile.TemporaryDirectory(prefix="kidney-gdb-") as folder:
         socket = os.path.join(folder, "socket")
         script = os.path.join(folder, "commands")
         with open(script, "w", encoding="utf-8") as file:
             file.write(COMMANDS.format(script=os.path.join(ROOT, "tools", "gdb", "kidney.py"), socket=socket,
-                                       entry=entry_point(elf)))
+                                       entry=entry_point(elf), more=more))
         command = command + ["-S", "-chardev", f"socket,id=gdb,path={socket},server=on,wait=off",
                              "-gdb", "chardev:gdb"]
         # Ctrl-C is GDB's: it stops the guest. The machine is out of its reach in a session of its own, and we

@@ -41,6 +41,9 @@ def window():
     return next((kind for kind in ("gtk", "sdl") if kind in known), None)
 
 
+EXIT_DEVICE = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+
+
 def display(gui):
     return ["-display", (window() or "vnc=localhost:0") if gui else "none"]
 
@@ -54,8 +57,7 @@ def computer(memory, smp, gui=False, may_restart=False):
 
 def machine(iso, memory, smp, gui=False, may_restart=False):
     """The computer with our boot image in it."""
-    return [*computer(memory, smp, gui, may_restart), "-boot", "d", "-cdrom", iso,
-            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+    return [*computer(memory, smp, gui, may_restart), "-boot", "d", "-cdrom", iso, *EXIT_DEVICE]
 
 
 def disk(number, path, snapshot):

@@ -9,6 +9,8 @@ import os
 import selectors
 import time
 
+import qemu
+
 F_SETPIPE_SZ = 1031
 
 
@@ -16,13 +18,15 @@ class Streams:
     def __init__(self):
         self._pairs = []  # (read end, write end, target)
 
-    def serial(self, name, target):
-        """Arguments that make the next serial port of QEMU end in `target`: a file descriptor, or what has a write()."""
+    def serial(self, name, target, log=None):
+        """Arguments that make the next serial port of QEMU end in `target`, a file descriptor or what has a write(), and in the
+        file `log`."""
         reader, writer = os.pipe()
         with contextlib.suppress(OSError):  # a larger pipe is only faster, and a user may have too many of them
             fcntl.fcntl(writer, F_SETPIPE_SZ, 1 << 20)
         self._pairs.append((reader, writer, target))
-        return ["-chardev", f"file,id={name},path=/dev/fd/{writer}", "-serial", f"chardev:{name}"]
+        logged = f",logfile={qemu.escape(log)}" if log else ""
+        return ["-chardev", f"file,id={name},path=/dev/fd/{writer}{logged}", "-serial", f"chardev:{name}"]
 
     def inherited(self):
         return [writer for _, writer, _ in self._pairs]

@@ -12,9 +12,11 @@ import sys
 import tempfile
 
 import build
+import console_relay
 import frame_trace
 import linux
 import qemu
+import recording
 import root_disk
 import strace
 from outcome import STATUS_TIMEOUT, conclude, guest_status
@@ -33,7 +35,9 @@ def parse(arguments):
                         ("--exec 'uname -a; ls /'", "one command, its output, its exit status"),
                         ("--smp 4 --set KIDNEY_SCHEDULER=fixed_priority", "four CPUs, another scheduler"),
                         ("--strace --exec 'ls /'", "the system calls of programs, as strace shows them"),
-                        ("--gdb", "stop at the kernel's entry, in GDB")], EPILOG)
+                        ("--gdb", "stop at the kernel's entry, in GDB"),
+                        ("--record bug.kidney --exec 'crash null'", "write down what happens"),
+                        ("--replay bug.kidney --gdb", "have it again in GDB, which can go back in it")], EPILOG)
     add = parser.add_argument
     add("--exec", metavar="CMD", dest="command", help="run /bin/sh -c CMD in the guest, print its output, power off")
     add("--root", metavar="DIR", action="append", default=[], help="copy this tree over the root file system first")
@@ -52,6 +56,8 @@ def parse(arguments):
     add("--strace", metavar="CALLS", nargs="?", const="all", type=strace.calls,
         help="show the system calls of programs, or only these: open,close").words = strace.call_names
     add("--strace-output", metavar="FILE", type=output_file, help="write them there, not to standard error; goes with --exec")
+    add("--record", metavar="FILE", type=output_file, help="write down all that happens, for --replay")
+    add("--replay", metavar="FILE", help="do again what was recorded; with --gdb, forwards and backwards")
     add("--gui", action="store_true", help="a window with the VGA screen and the keyboard too")
     add("--bochs", action="store_true", help="boot in Bochs instead of QEMU")
     add("--bochs-debugger", action="store_true", help="boot in Bochs, with its debugger in this terminal")
@@ -62,6 +68,7 @@ def parse(arguments):
     add("--tree", metavar="DIR", help="boot the images of this build tree as they are")
     options = parser.parse_args(arguments)
     options.bochs |= options.bochs_debugger
+    recording.check(parser, options)
     for folder in options.root:
         if not os.path.isdir(folder):
             parser.error(f"--root {folder}: not a directory")
@@ -106,6 +113,10 @@ def run_command(command, options, folder, log):
     else:
         command += qemu.serial_file("console", log)
     command += streams.serial("output", sys.stdout.fileno()) + streams.serial("error", sys.stderr.fileno())
+    return run_streams(command, streams, options, folder)
+
+
+def run_streams(command, streams, options, folder):
     if options.linux:
         command += linux.status_port(folder)
     complaints = os.path.join(folder, "qemu.stderr")
@@ -114,13 +125,15 @@ def run_command(command, options, folder, log):
                                    stderr=file, pass_fds=streams.inherited())
     try:
         in_time = streams.copy(process, options.timeout)
-        if not in_time:
-            return None
-        code = process.wait()
+        if not in_time and options.record:
+            process.terminate()  # it finishes the recording
+        code = process.wait() if in_time or options.record else None
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+    if not in_time:
+        return None
     if code == 1:  # QEMU's own refusals
         with open(complaints, encoding="utf-8", errors="replace") as file:
             raise Failure(f"QEMU did not start:\n{file.read().strip()}")
@@ -156,20 +169,27 @@ def run_interactive(command, options):
 
 def our_machine(options, tree, folder):
     """The QEMU command line without its serial ports."""
-    disk, forget = root_disk.root_disk(options, tree, folder)
     interactive = options.command is None and not options.gdb
+    screen_size = ["console_size=80x25"] if options.gui else terminal_size() if interactive else []
+    words = " ".join([*screen_size, *options.append, *(["trace_frames"] if options.record_frames else []),
+                      *([f"strace={options.strace}"] if options.strace else [])])
+    if options.record:
+        return recording.start(options, tree, folder, words)
+    disk, forget = root_disk.root_disk(options, tree, folder)
     command = qemu.machine(os.path.join(tree, "kidney.iso"), options.memory, options.smp, options.gui,
                            may_restart=interactive)
     command += qemu.disk(0, disk, forget)
     for number, path in enumerate(options.disk, 1):
         command += qemu.disk(number, path, snapshot=False)
-    screen_size = ["console_size=80x25"] if options.gui else terminal_size() if interactive else []
-    words = [*screen_size, *options.append, *(["trace_frames"] if options.record_frames else []),
-             *([f"strace={options.strace}"] if options.strace else [])]
-    command += qemu.word(folder, "append", " ".join(words))
+    command += qemu.word(folder, "append", words)
     if options.command is not None:
         command += qemu.word(folder, "exec", options.command or ":")
     return command
+
+
+def wait_for_gdb(options):
+    say(f"waiting for GDB on port {options.gdb_server}")
+    return ["-S", "-gdb", f"tcp:localhost:{options.gdb_server}"]
 
 
 def boot(options, tree, folder):
@@ -181,18 +201,31 @@ def boot(options, tree, folder):
         pass
     if options.linux:
         command = linux.machine(options, tree, folder)
+    elif options.replay:
+        command = recording.machine("replay", options.memory, tree)
     else:
         command = our_machine(options, tree, folder)
-    if options.command is not None:
-        code = run_command(command, options, folder, log)
-    elif options.gdb:
+    if options.gdb:
         import debugger
         command += qemu.serial_file("console", kept_log)
-        return debugger.run(command, tree, kept_log)
+        if options.replay:
+            command += recording.ports_of_debugger(options)
+        return debugger.run(command, tree, kept_log, recording.GDB_COMMANDS if options.replay else "")
+    if options.replay and options.gdb_server:
+        command += recording.HOLD_AT_END + wait_for_gdb(options)
+    if options.command is not None:
+        code = run_command(command, options, folder, log)
+    elif options.replay:
+        streams = Streams()
+        command += streams.serial("console", sys.stdout.fileno(), log)
+        code = run_streams(command, streams, options, folder)
+    elif options.record:
+        if sys.stdin.isatty():
+            say("Ctrl-A X ends the recording, exit powers the machine off")
+        code = console_relay.run(command, log, options.timeout)
     else:
         if options.gdb_server:
-            command += ["-S", "-gdb", f"tcp:localhost:{options.gdb_server}"]
-            say(f"waiting for GDB on port {options.gdb_server}")
+            command += wait_for_gdb(options)
         if sys.stdin.isatty():
             say("Ctrl-A X leaves QEMU, exit powers the machine off")
         command += qemu.serial_terminal(log)
@@ -203,9 +236,14 @@ def boot(options, tree, folder):
                 "localhost:5900")
         code = run_interactive(command, options)
     ending = linux.ending(folder) if options.linux else guest_status(log)
+    if options.record:
+        recording.save(folder, options, is_whole=code is not None)
     is_recorded = not options.record_frames or save_frame_trace(options, log)
     if log != kept_log:
         keep(log, kept_log)
+    if options.replay and not options.is_whole and code == 0 and ending[0] == "silent":
+        say("the recording ends here: its time ran out")
+        return STATUS_TIMEOUT
     if code is None:
         say(f"timeout: the machine was stopped after {options.timeout:g} s; the kernel log is {kept_log}")
         return STATUS_TIMEOUT
@@ -244,6 +282,9 @@ def main(arguments):
     try:
         if options.gui and not options.bochs and qemu.window() and not has_display():
             raise Failure("--gui needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set", 2)
+        if options.replay:
+            with tempfile.TemporaryDirectory(prefix="kidney-") as folder:
+                return boot(options, recording.prepare(options, folder), folder)
         if options.tree:
             tree = os.path.abspath(options.tree)
         else:

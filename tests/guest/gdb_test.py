@@ -46,6 +46,13 @@ def session(tree, log):
         answer("kidney locks", r"no lock is held|rank \d+")
         answer("kidney frames", r"policy kidney::mm::\w+, \d{4,} frames")
         answer("kidney vmas 1", r"08048000-\w+ r--p .* file")
+        # How values are shown.
+        init = "$kidney_process(1)"
+        answer(f"print *{init}->thread", r"= thread init, process 1, waiting, \d+\.\d+ s of CPU time")
+        answer(f"print {init}->memory", r"= Ref to mm::AddressSpace<\.\.\.> at 0x\w+")
+        answer(f"print {init}->memory.object_->regions_", r"= \d+ regions = \{\s*\[0\] = 08048000-\w+ r--p ")
+        answer(f"print {init}->memory.object_->pages_.mapper_", r"= root at 0x\w+, \d+ tables below = \{\[08048000-\w+\] = \"?PU")
+        answer(f"print {init}->children", r"= list of kernel::Process = \{0x\w+")
         answer("kidney pagetable &kidney::kernel::kernel_objects", r"physical 0x00\w+")
         answer("kidney pagetable 0", r"not present")
         answer("kidney log 3", r"init: running /sbin/init as process 1")

@@ -49,26 +49,16 @@ class PageTable(gdb.Command):
     def __init__(self):
         super().__init__("kidney pagetable", gdb.COMMAND_USER)
 
-    @staticmethod
-    def _entry(table, index, size):
-        # Page tables lie in the direct map of the first 896 MiB.
-        memory = gdb.selected_inferior().read_memory(0xC0000000 + table + index * size, size)
-        return int.from_bytes(memory.tobytes(), "little")
-
     def invoke(self, argument, from_tty):
         if not argument.strip():
             raise gdb.GdbError("usage: kidney pagetable ADDRESS (an expression, such as $eip or &kernel_objects)")
         address = int(gdb.parse_and_eval(argument)) & 0xFFFFFFFF
         is_pae = bool(int(gdb.parse_and_eval("$cr4")) & 0x20)
-        # name of the level, lowest bit of its index, bits of the index
-        levels = [("pointers", 30, 2), ("directory", 21, 9), ("table", 12, 9)] if is_pae else [("directory", 22, 10), ("table", 12, 10)]
-        table, size = int(gdb.parse_and_eval("$cr3")) & (~0x1F if is_pae else ~0xFFF), 8 if is_pae else 4
-        for name, shift, bits in levels:
+        table, digits = int(gdb.parse_and_eval("$cr3")) & (~0x1F if is_pae else ~0xFFF), 16 if is_pae else 8
+        for name, shift, bits in kernel.table_levels(is_pae):
             index = address >> shift & (1 << bits) - 1
-            entry = self._entry(table, index, size)
-            flags = "".join(letter for bit, letter in ((0, "P"), (1, "W"), (2, "U"), (5, "A"), (6, "D"), (7, "L"), (8, "G"), (63, "X"))
-                            if entry >> bit & 1)
-            print(f"{name} {table:#010x}[{index}] = {entry:#0{2 + 2 * size}x} {flags}")
+            entry, = kernel.table_entries(table, index, 1, is_pae)
+            print(f"{name} {table:#010x}[{index}] = {entry:#0{2 + digits}x} {kernel.flags_of(entry)}")
             if not entry & 1:
                 print("not present")
                 return
@@ -89,12 +79,22 @@ class Threads(gdb.Command):
         for thread in kernel.threads():
             owner = thread["process"]
             number = str(int(owner["pid"]["value_"])) if kernel.pointer(owner) else "-"
-            state = str(thread["state"]).rsplit("::", 1)[-1]
+            state = kernel.enumerator(thread["state"])
             seconds = int(thread["cpu_time"]["nanoseconds_"]) / NANOSECONDS
             on = kernel.cpu_of(thread)
             waits = kernel.pointer(thread["waits_for"])
             print(f"{number:>5} {'-' if on is None else on:>3} {state:8} {seconds:9.3f}s  {kernel.name_of(thread):15} "
                   f"{kernel.pointer(thread.address):#x}{f', waits for {waits:#x}' if waits and state == 'waiting' else ''}")
+
+
+class ProcessFunction(gdb.Function):
+    """$kidney_process(PID): a pointer to a process, for expressions such as *$kidney_process(1)->thread."""
+
+    def __init__(self):
+        super().__init__("kidney_process")
+
+    def invoke(self, number):
+        return kernel.process(int(number)).address
 
 
 class Backtrace(gdb.Command):
@@ -133,16 +133,8 @@ class Regions(gdb.Command):
         if not kernel.pointer(memory):
             print("it has let go of its memory")
             return
-        region = memory["regions_"]["tree_"]["first_"]
-        while kernel.pointer(region):
-            start, size = int(region["range"]["start"]["value_"]), int(region["range"]["size"])
-            traits = region["traits"]
-            rights = "".join(letter if bool(traits["protection"][name]) else "-"
-                             for letter, name in (("r", "read"), ("w", "write"), ("x", "execute")))
-            source = kernel.pointer(traits["source"]["object_"])
-            what = f"file {source:#x} from page {int(traits['source_page'])}" if source else str(traits["kind"]).rsplit("::", 1)[-1]
-            print(f"{start:08x}-{start + size:08x} {rights}{'s' if bool(traits['shared']) else 'p'} {size >> 10:>8} KiB  {what}")
-            region = region["next"]
+        for region in kernel.regions(memory["regions_"]):
+            print(kernel.region_line(region))
 
 
 class RunQueues(gdb.Command):
@@ -222,5 +214,5 @@ class Log(gdb.Command):
 
 
 def register():
-    for command in (Kidney, Cpus, Panic, PageTable, Threads, Backtrace, Regions, RunQueues, Locks, Frames, Log):
+    for command in (Kidney, Cpus, Panic, PageTable, Threads, Backtrace, Regions, RunQueues, Locks, Frames, Log, ProcessFunction):
         command()

@@ -35,12 +35,28 @@ def pointer(value):
     return int(value) & 0xFFFFFFFF
 
 
-def hooked(first_node, end, hook_type, member):
+def enumerator(value):
+    return str(value).rsplit("::", 1)[-1]
+
+
+def hook_offset(element, member):
+    """Where the hook of a list lies in its elements: a member, or without a name a base class."""
+    for field in element.strip_typedefs().fields():
+        if field.name == member or (member is None and str(field.type.strip_typedefs()).startswith("boost::intrusive::list_base_hook<")):
+            return field.bitpos // 8
+        if field.is_base_class:
+            below = hook_offset(field.type, member)
+            if below is not None:
+                return field.bitpos // 8 + below
+    return None
+
+
+def hooked(first_node, end, element, member):
     """The objects that hang in an intrusive list, in its order: from a node to the end node."""
-    offset = next(field.bitpos // 8 for field in hook_type.fields() if field.name == member)
+    offset = hook_offset(element, member)
     node, seen = first_node, 0
     while node and pointer(node) != end:
-        address = gdb.Value(pointer(node) - offset).cast(hook_type.pointer())
+        address = gdb.Value(pointer(node) - offset).cast(element.pointer())
         yield address.dereference()
         node = node["next_"]
         seen += 1
@@ -48,17 +64,17 @@ def hooked(first_node, end, hook_type, member):
             raise gdb.GdbError("a list without end: its nodes have been written over")
 
 
-def intrusive(value, element, member):
+def hanging(value, element, member):
     """The elements of a boost::intrusive::list that are hooked by `member`."""
     header = value["data_"]["root_plus_size_"]["m_header"]
     node_type = gdb.lookup_type("boost::intrusive::list_node<void*>")
     root = header.address.cast(node_type.pointer())
-    yield from hooked(root["next_"], pointer(root), gdb.lookup_type(element), member)
+    yield from hooked(root["next_"], pointer(root), element, member)
 
 
 def processes():
     table = created(hidden("process_table", "kernel/process/process_table.cpp"))
-    return list(intrusive(table["all_"], "kidney::kernel::Process", "in_table")) if table is not None else []
+    return list(hanging(table["all_"], gdb.lookup_type("kidney::kernel::Process"), "in_table")) if table is not None else []
 
 
 def process(number):
@@ -66,6 +82,72 @@ def process(number):
         if int(one["pid"]["value_"]) == number:
             return one
     raise gdb.GdbError(f"there is no process {number}; `kidney threads` lists them")
+
+
+def regions(region_map):
+    region = region_map["tree_"]["first_"]
+    while pointer(region):
+        yield region.dereference()
+        region = region["next"]
+
+
+def region_line(region):
+    start, size = int(region["range"]["start"]["value_"]), int(region["range"]["size"])
+    traits = region["traits"]
+    rights = "".join(letter if bool(traits["protection"][name]) else "-"
+                     for letter, name in (("r", "read"), ("w", "write"), ("x", "execute")))
+    source = pointer(traits["source"]["object_"])
+    what = f"file {source:#x} from page {int(traits['source_page'])}" if source else enumerator(traits["kind"])
+    return f"{start:08x}-{start + size:08x} {rights}{'s' if bool(traits['shared']) else 'p'} {size >> 10:>8} KiB  {what}"
+
+
+# Of an entry of a page table: the bit and its letter.
+FLAGS = ((0, "P"), (1, "W"), (2, "U"), (5, "A"), (6, "D"), (7, "L"), (8, "G"), (63, "X"))
+
+
+def flags_of(entry):
+    return "".join(letter for bit, letter in FLAGS if entry >> bit & 1)
+
+
+def table_levels(is_pae):
+    """Of each level of page tables, top first: its name, the lowest bit of its index, the bits of the index."""
+    return [("pointers", 30, 2), ("directory", 21, 9), ("table", 12, 9)] if is_pae else [("directory", 22, 10), ("table", 12, 10)]
+
+
+def table_entries(table, first, count, is_pae):
+    """Entries of a table by its physical address. Page tables lie in the direct map of the first 896 MiB."""
+    size = 8 if is_pae else 4
+    memory = gdb.selected_inferior().read_memory(0xC0000000 + table + first * size, count * size).tobytes()
+    return [int.from_bytes(memory[at:at + size], "little") for at in range(0, len(memory), size)]
+
+
+def mapped_ranges(root, is_pae):
+    """[start, end, flags]: the pages below the kernel that are present, neighbours with the same flags in one."""
+    levels = table_levels(is_pae)
+
+    def walk(table, level, base):
+        _, shift, bits = levels[level]
+        for index, entry in enumerate(table_entries(table, 0, 1 << bits, is_pae)):
+            start = base + (index << shift)
+            if start >= 0xC0000000:
+                return
+            if not entry & 1:
+                continue
+            if level == len(levels) - 1:
+                yield start, start + (1 << shift), flags_of(entry)
+            else:
+                yield from walk(entry & 0xFFFFFF000, level + 1, start)
+
+    run = None
+    for start, end, flags in walk(root, 0, 0):
+        if run and run[1] == start and run[2] == flags:
+            run = (run[0], end, flags)
+        else:
+            if run:
+                yield run
+            run = (start, end, flags)
+    if run:
+        yield run
 
 
 def run_queues():

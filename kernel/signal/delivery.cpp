@@ -6,6 +6,7 @@
 #include "kernel/signal/send.hpp"
 #include "kernel/syscall/errno_map.hpp"
 #include "kernel/syscall/trace/trace.hpp"
+#include "kernel/user_backtrace.hpp"
 #include "kidney/core/log.hpp"
 
 #include <asm/errno.h>
@@ -80,6 +81,7 @@ const char* text_of(std::uint32_t signal) noexcept {
         log::info<"process">("{} ({}): {}, signal {} at eip {:08x}, address {:08x}", self.name(),
                              self.pid.value(), text_of(d.signal), d.signal, frame.eip,
                              d.cause.address);
+        log_user_backtrace(frame);
     }
     exit_process(self, ExitStatus::killed(d.signal));
 }

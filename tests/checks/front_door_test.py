@@ -69,6 +69,9 @@ class Mistakes(unittest.TestCase):
         self.expect(["run", "--gdb", "--exec", "true"], "--exec")
         self.expect(["run", "--linux", "--save", "disk"], "--linux", "--exec")
 
+    def test_a_log_to_symbolise_must_be_there(self):
+        self.expect(["symbolise", "--tree", "/no/such/tree"], "/no/such/tree", "--tree")
+
     def test_what_cannot_be_recorded_or_replayed(self):
         for arguments in (["--smp", "2"], ["--bochs"], ["--linux"], ["--gui"], ["--gdb"], ["--gdb-server", "1234"],
                           ["--disk", __file__], ["--save", "/tmp/disk"], ["--strace=all"], ["--exec", "true", "--record-frames", "/tmp/frames"]):

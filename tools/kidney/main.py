@@ -19,6 +19,7 @@ VERBS = {
     "grade": ("verb_grade", "grade trees; in a student's tree: that tree, by the tests it came with"),
     "coverage": ("verb_coverage", "tell which lines and branches the host tests reach"),
     "docs": ("verb_docs", "make the book: everything that is written about the project, as a site"),
+    "symbolise": ("verb_symbolise", "name the functions and lines in a kernel log"),
     "doctor": ("verb_doctor", "tell what is installed, what is missing and how to get it"),
     "completion": ("verb_completion", "print what makes a shell complete verbs, options and names"),
     "setup": (None, "install what is missing (Debian and Ubuntu packages; asks sudo if needed)"),

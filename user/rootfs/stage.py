@@ -67,6 +67,17 @@ def install(source: Path, target: Path, mode: int) -> None:
     target.chmod(mode)
 
 
+def install_program(source: Path, target: Path) -> None:
+    """Without symbols and debugging information, which stay in the build tree for ./kidney symbolise."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_symlink():
+        target.unlink()
+    if not target.exists() or target.stat().st_mtime <= source.stat().st_mtime:
+        target.unlink(missing_ok=True)
+        subprocess.run(["llvm-objcopy-19", "--strip-all", str(source), str(target)], check=True)
+    target.chmod(0o755)
+
+
 def link(target: Path, destination: str) -> None:
     """Make a symbolic link, replacing another link but never a program."""
     if target.is_symlink():
@@ -90,7 +101,7 @@ def stage(skeleton: Path, programs: Path, output: Path, busybox: Path | None) ->
             install(file, output / file.relative_to(skeleton), 0o644)
     for file in sorted(programs.rglob("*")):
         if file.is_file():
-            install(file, output / file.relative_to(programs), 0o755)
+            install_program(file, output / file.relative_to(programs))
 
     if busybox is None:
         link(output / "bin/sh", "rush")

@@ -10,6 +10,7 @@ enum class Bug {
     region_end,           ///< adds the frame behind the region
     aligned_in_span,      ///< aligns within the span instead of by frame number
     ends_only,            ///< looks at the ends of a block alone
+    all_but_last,         ///< does not look at the last frame of a block of the largest order
     first_after_wrap,     ///< takes the first frame without a look after a wrap
     counts_one,           ///< free() counts one frame for any block
     attach_keeps_count,   ///< a second life starts with the old count
@@ -22,6 +23,7 @@ enum class Bug {
     inside,               ///< accepts a free inside of a block
     twice,                ///< ignores a second free
     any_order,            ///< frees by the order that was allocated
+    order_mod_8,          ///< remembers three bits of the order
     beyond,               ///< ignores frees outside of the span
     head_only,            ///< frees more than was allocated
     overrun_when_full,    ///< writes a word behind the metadata when it is full

@@ -43,16 +43,18 @@ enum class Op : std::uint8_t {
     free_wrong,   ///< a: which live block, b: a WrongFree
     fill,         ///< allocate until refused; a: at most so often, 0: without limit
     free_all,     ///< a: a FreeOrder, b: seed
+    free_others,  ///< all but the block that has frame a
     churn,        ///< a: calls, b: seed
     every_order,  ///< one attempt at each order; a: not 0: and at some that are too large
 };
-inline constexpr unsigned op_count = 11;
+inline constexpr unsigned op_count = 12;
 
 inline constexpr std::uint32_t unnamed = ~0U;
 
 enum class WrongFree : std::uint8_t {
     smaller,
     larger,
+    another_order,
     tail,
     inside,
     beside,
@@ -64,7 +66,7 @@ enum class WrongFree : std::uint8_t {
     order_too_large,
     order_far_too_large,
 };
-inline constexpr unsigned wrong_free_count = 12;
+inline constexpr unsigned wrong_free_count = 13;
 
 enum class FreeOrder : std::uint8_t { oldest_first, newest_first, random };
 
@@ -106,7 +108,7 @@ struct Answer {
 
 inline constexpr unsigned max_instances = 2;
 /// Blocks that an allocator is asked for in one plan, at most.
-inline constexpr std::size_t plan_blocks = 1U << 14;
+inline constexpr std::size_t plan_blocks = 1U << 15;
 
 /// Of a life before the plan's: neither as long as any map, nor at the same place in a chunk.
 inline constexpr FrameRange earlier_span{FrameNumber(0x3003), 700};

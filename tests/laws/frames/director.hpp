@@ -43,6 +43,11 @@ public:
     [[nodiscard]] const Block& block(std::uint32_t id) const noexcept { return blocks_[id]; }
     [[nodiscard]] std::uint32_t live_count() const noexcept { return live_count_; }
     [[nodiscard]] std::uint32_t live(std::uint32_t n) const noexcept { return live_[n]; }
+    /// There is one.
+    [[nodiscard]] std::uint32_t largest_live() const noexcept {
+        return *std::ranges::max_element(live_.first(live_count_), {},
+                                         [this](std::uint32_t id) { return blocks_[id].order; });
+    }
     [[nodiscard]] std::uint32_t last_freed() const noexcept { return last_freed_; }
     /// The live block of exactly this place and size, or `unnamed`.
     [[nodiscard]] std::uint32_t find(FrameNumber first, std::uint8_t order) const noexcept {
@@ -189,6 +194,8 @@ private:
             }
             case Op::free_all:
                 return free_next(call, blocks, static_cast<FreeOrder>(step.a), line);
+            case Op::free_others:
+                return free_other(call, blocks, FrameNumber(step.a), line);
             case Op::churn:
                 return n < step.a && churn(call, blocks, line.random, n);
             case Op::every_order: {
@@ -269,6 +276,19 @@ private:
         }
         return free_id(call, blocks, line.cursor);
     }
+    [[nodiscard]] static bool free_other(Call& call, const Blocks& blocks, FrameNumber kept,
+                                         Line& line) noexcept {
+        if (line.progress == 0) {
+            line.cursor = blocks.names();
+        }
+        while (line.cursor != 0) {
+            const Blocks::Block& block = blocks.block(--line.cursor);
+            if (block.live && !FrameRange{block.first, 1U << block.order}.contains(kept)) {
+                return free_id(call, blocks, line.cursor);
+            }
+        }
+        return false;
+    }
     /// Mixed orders, rather small ones, at varying occupancy.
     [[nodiscard]] bool churn(Call& call, Blocks& blocks, Random& random, std::uint32_t n) noexcept {
         const bool growing = n / 64 % 2 == 0;
@@ -305,7 +325,8 @@ private:
             if (blocks.live_count() == 0) {
                 return false;
             }
-            id = blocks.live(step.a % blocks.live_count());
+            id = kind == WrongFree::another_order ? blocks.largest_live()
+                                                  : blocks.live(step.a % blocks.live_count());
         } else if (id == unnamed) {
             return false;
         }
@@ -319,6 +340,12 @@ private:
                 break;
             case WrongFree::larger:
                 order += 1;
+                break;
+            case WrongFree::another_order:
+                // Any, or one that is a bit away.
+                order = step.a % 2 == 0 ? (order + 1 + step.a % mm::max_order.value()) %
+                                              (mm::max_order.value() + 1U)
+                                        : order ^ 8U;
                 break;
             case WrongFree::tail:
                 offset = size / 2;

@@ -21,6 +21,8 @@ public:
 
 private:
     static constexpr unsigned wrong_kinds = wrong_free_count + 2;
+    /// Few enough for policies that search from the start each time.
+    static constexpr std::uint32_t many_blocks = 17'000;
 
     [[nodiscard]] Plan make(Law law, unsigned number, unsigned variant,
                             std::uint32_t seed) noexcept {
@@ -115,8 +117,43 @@ private:
         free_all();
         churn(150);
         use_up();
+        if (is_small_) {
+            one_in_the_way();
+        }
+    }
+    /// A single frame is in use, at the end, at the start or in the middle of the largest block
+    /// that there could be: of each order one block is not to be had.
+    void one_in_the_way() noexcept {
+        const FrameRange block = largest_block();
+        for (const std::uint32_t place : {block.count - 1, 0U, random_.below(block.count)}) {
+            free_all();
+            step(Op::fill);
+            step(Op::free_others, (block.first + place).value());
+            for (unsigned order = mm::max_order.value() + 1; order-- > 0;) {
+                step(Op::fill, 0, 0, order);
+            }
+        }
+    }
+    /// One of the largest whole aligned blocks in one region.
+    [[nodiscard]] FrameRange largest_block() const noexcept {
+        FrameRange best{map_.span.first, 1};
+        for (std::size_t i = 0; i < map_.count; ++i) {
+            const FrameRange region = map_.regions[i];
+            for (std::uint32_t size = mm::max_order.frames(); size > best.count; size /= 2) {
+                const std::uint32_t first = (region.first.value() + size - 1) & ~(size - 1);
+                if (first + size <= region.end().value()) {
+                    best = {FrameNumber(first), size};
+                }
+            }
+        }
+        return best;
     }
     void refusals() noexcept {
+        if (map_.span.count == 1U << 20) {
+            // A table of live blocks that is full is no reason to refuse.
+            step(Op::fill, many_blocks);
+            step(Op::free_all);
+        }
         step(Op::every_order, 1);
         free_all();
         churn(200);

@@ -9,9 +9,11 @@ content of everything it includes) beside it, so that a second run only looks at
 import argparse
 import concurrent.futures
 import hashlib
+import json
 import os
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from check_layers import sources  # noqa: E402
@@ -37,24 +39,34 @@ def command(path, root, generated):
             f"-I{generated}", "-isystem", GOOGLETEST, "-x", "c++", os.path.join(root, path)]
 
 
-def fingerprint(path, root, generated):
-    """A hash of the header and of all project headers below it."""
+def fingerprint(path, root, generated, files=None):
+    """A hash of the header and of all project headers below it: `files`, or what a compiler finds."""
     base = command(path, root, generated)
-    listing = subprocess.run([*base, "-MM", "-MG"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if files is None:
+        listing = subprocess.run([*base, "-MM", "-MG"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        files = rule_files(listing.stdout)
     digest = hashlib.sha256(" ".join(base).encode())
-    for name in listing.stdout.replace("\\\n", " ").split()[1:]:
+    for name in files:
         if os.path.exists(name):
             with open(name, "rb") as file:
                 digest.update(file.read())
     return digest.hexdigest()
 
 
+def rule_files(rule):
+    """What the rule of a makefile depends on."""
+    return rule.replace("\\\n", " ").split()[1:]
+
+
 def check(path, root, generated, known):
-    key = fingerprint(path, root, generated)
-    if key in known:
-        return path, key, None
-    result = subprocess.run(command(path, root, generated), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return path, key, result.stdout if result.returncode != 0 else None
+    """(path, [hash, files] to remember, what a compiler says or None). `known`: {path: [hash, files]}."""
+    if path in known and fingerprint(path, root, generated, known[path][1]) == known[path][0]:
+        return path, known[path], None
+    with tempfile.NamedTemporaryFile("r", suffix=".d") as rule:
+        result = subprocess.run([*command(path, root, generated), "-MMD", "-MF", rule.name], stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+        files = rule_files(rule.read())
+    return path, [fingerprint(path, root, generated, files), files], result.stdout if result.returncode != 0 else None
 
 
 def main():
@@ -64,22 +76,23 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     root = os.path.abspath(options.root)
-    memory = os.path.join(options.generated, "headers-checked.txt")
-    known = set()
-    if os.path.exists(memory):
-        with open(memory, encoding="ascii") as file:
-            known = set(file.read().split())
+    memory = os.path.join(options.generated, "headers-checked.json")
+    try:
+        with open(memory, encoding="utf-8") as file:
+            known = json.load(file)
+    except (FileNotFoundError, ValueError):  # a run that was cut off has left half of it
+        known = {}
     headers = [path for path in sources(root) if path.endswith(".hpp") and path not in EXCEPTIONS]
-    passed, failed = [], 0
+    passed, failed = {}, 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for path, key, complaint in pool.map(lambda path: check(path, root, options.generated, known), headers):
             if complaint is None:
-                passed.append(key)
+                passed[path] = key
             else:
                 failed += 1
                 print(f"--- {path} does not stand on its own\n{complaint}")
-    with open(memory, "w", encoding="ascii") as file:
-        file.write("\n".join(passed))
+    with open(memory, "w", encoding="utf-8") as file:
+        json.dump(passed, file)
     print(f"check_headers: {len(headers)} headers, {failed} do not compile on their own")
     return 1 if failed else 0
 

@@ -1,6 +1,6 @@
 # Policy slots: what can be swapped, and which choice this build makes.
 #
-#   kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT buddy_bitmap)
+#   kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT fullest_region)
 #   kidney_policy(frame_allocator buddy mm/frames/buddy.hpp mm::Buddy)
 #
 # A policy is one header and one kidney_policy() line. From the lines of a slot the build generates

@@ -1,5 +1,5 @@
 # The policies of mm/. A new one is its header and one line here.
-kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT buddy_bitmap)
+kidney_slot(frame_allocator VARIABLE KIDNEY_FRAME_ALLOCATOR DEFAULT fullest_region)
 kidney_policy(frame_allocator best_fit mm/frames/best_fit.hpp mm::BestFit)
 kidney_policy(frame_allocator buddy mm/frames/buddy.hpp mm::Buddy)
 kidney_policy(frame_allocator buddy_bitmap mm/frames/buddy_bitmap.hpp mm::BuddyBitmap)

@@ -55,6 +55,21 @@ constexpr std::size_t object_bytes = 40;
     panic("written when it was free, and nobody noticed");
 }
 
+// A kernel with KIDNEY_SANITIZE=undefined says where and with which values.
+
+[[gnu::noinline]] std::int64_t commit_undefined(PlantedFault fault, std::int32_t number) noexcept {
+    std::array<std::int32_t, 4> table{1, 2, 3, 4};
+    auto* const entries = reinterpret_cast<std::int32_t(*)[4]>(table.data());
+    switch (fault) {
+        case PlantedFault::undefined_shift:
+            return std::int64_t{1} << (number + 57);
+        case PlantedFault::undefined_index:
+            return (*entries)[number];
+        default:
+            return number + 2'147'483'640;
+    }
+}
+
 }  // namespace
 
 void commit_fault(PlantedFault fault) noexcept {
@@ -81,6 +96,15 @@ void commit_fault(PlantedFault fault) noexcept {
             break;
         case PlantedFault::stray_write:
             run_into_planted_bug();
+            break;
+        case PlantedFault::undefined_shift:
+        case PlantedFault::undefined_index:
+        case PlantedFault::undefined_sum: {
+            volatile std::int32_t number = 8;
+            volatile std::int64_t result = commit_undefined(fault, number);
+            static_cast<void>(result);
+            panic("undefined behaviour, and nobody noticed");
+        }
     }
 }
 

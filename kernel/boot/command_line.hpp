@@ -31,6 +31,9 @@ enum class PlantedFault : std::uint8_t {
     heap_overrun,      ///< `panic=heap_overrun`: a write past the end of an object
     heap_late_write,   ///< `panic=heap_late`: a write to an object after it was freed
     stray_write,       ///< `panic=corruption`: damages a word, which is noticed much later
+    undefined_shift,   ///< `panic=undefined`: what the language does not define
+    undefined_index,   ///< `panic=undefined_index`
+    undefined_sum,     ///< `panic=undefined_sum`
 };
 
 /// Where the log and the console terminal are shown. Neither chosen: on both.
@@ -108,9 +111,10 @@ constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept 
         options.panic = value == "halt" ? PanicAction::halt : PanicAction::exit;
         return true;
     }
-    constexpr std::string_view faults[] = {"",     "test",         "overflow",  "guard",
-                                           "heap", "heap_overrun", "heap_late", "corruption"};
-    static_assert(std::size(faults) == static_cast<std::size_t>(PlantedFault::stray_write) + 1);
+    constexpr std::string_view faults[] = {
+        "",          "test",       "overflow",  "guard",           "heap",         "heap_overrun",
+        "heap_late", "corruption", "undefined", "undefined_index", "undefined_sum"};
+    static_assert(std::size(faults) == static_cast<std::size_t>(PlantedFault::undefined_sum) + 1);
     for (std::size_t i = 1; i < std::size(faults); ++i) {
         if (value == faults[i]) {
             options.fault = static_cast<PlantedFault>(i);

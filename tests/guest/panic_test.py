@@ -35,6 +35,15 @@ DEBUG_REPORTS = {
 }
 
 
+# Only what was built for it looks (KIDNEY_SANITIZE=undefined).
+SANITIZED_REPORTS = {
+    f"panic={word}": [rb"KERNEL PANIC: undefined behaviour: \S*planted_faults.cpp:\d+:\d+: " + what, rb"CPU 0, thread first",
+                      rb"backtrace:", rb"commit_undefined\("]
+    for word, what in {"undefined": rb"1 of type '[^']+'[^\n]* shifted by 65", "undefined_index": rb"index 8 of an array [^\n]*\[4\]'",
+                       "undefined_sum": rb"8 \+ 2147483640 is no [^\n]*'int'"}.items()
+}
+
+
 def interrupt_a_program(tree: Path, smp: int) -> bool:
     """A non-maskable interrupt is about the machine: the program that it meets must not get a signal for it."""
     with guest.Console(tree, "--smp", str(smp)) as console:
@@ -70,7 +79,9 @@ def main() -> None:
     options = parser.parse_args()
     guest.require_qemu()
     is_debug = re.search(r"^CMAKE_BUILD_TYPE:\w+=Debug$", (options.tree / "CMakeCache.txt").read_text(), re.MULTILINE)
-    for words, report in (REPORTS | (DEBUG_REPORTS if is_debug else {})).items():
+    is_sanitized = "KIDNEY_SANITIZE:STRING=undefined" in (options.tree / "CMakeCache.txt").read_text()
+    reports = REPORTS | (DEBUG_REPORTS if is_debug else {}) | (SANITIZED_REPORTS if is_sanitized else {})
+    for words, report in reports.items():
         result = guest.run(options.tree, "echo never", "--append", words, "--smp", str(options.smp))
         complete = re.search(b".*?".join(report), result.log, re.DOTALL)
         alone = result.log.count(b"KERNEL PANIC") == 1

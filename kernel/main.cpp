@@ -61,7 +61,8 @@ void start_init() noexcept {
         drivers::FwCfg(arch::PortIo()).read_file("opt/kidney/exec", command);
     const FirstProgram program{.path = boot_options.init.view(),
                                .exec_command = {command.data(), length.value_or(0)},
-                               .arguments = boot_options.init_arguments.view()};
+                               .arguments = boot_options.init_arguments.view(),
+                               .leaks = boot_options.leak_test};
     if (const Status status = start_first_process(program); !status) {
         panic("cannot start the first process: {}", status.error());
     }

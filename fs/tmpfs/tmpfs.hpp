@@ -67,6 +67,7 @@ public:
         return {};
     }
 
+    void discard() noexcept { root_.reset(); }  ///< at shutdown: gives up every file
     [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
     [[nodiscard]] FileSystemStatus status() noexcept override {
         // Without a limit of its own, what is free is what the budget has, or the machine.

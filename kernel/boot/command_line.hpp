@@ -61,6 +61,7 @@ struct BootOptions {
     PlantedFault fault = PlantedFault::none;  ///< the last one that is named
     bool no_apic = false;
     bool self_test = false;
+    bool leak_test = false;     ///< lose some objects, for the test of the report
     bool trace = false;         ///< record the scheduler's decisions
     bool trace_frames = false;  ///< record what is asked of the frame policies
     BoundedText<512> strace;    ///< `strace`, `strace=open,close`: log these system calls
@@ -183,6 +184,8 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         options.no_apic = true;
     } else if (name == "selftest") {
         options.self_test = true;
+    } else if (name == "leak_test") {
+        options.leak_test = true;
     } else if (name == "trace") {
         options.trace = true;
     } else if (name == "trace_frames") {

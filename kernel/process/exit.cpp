@@ -85,6 +85,7 @@ void return_borrowed_memory(Process& self, sched::WakeHint hint) noexcept {
 
 void exit_process(Process& self, ExitStatus status) noexcept {
     if (self.pid == init_pid) {
+        release_resources(self);
         init_has_exited(status);
     }
     show_end(self, status);

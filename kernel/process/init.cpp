@@ -6,6 +6,7 @@
 #include "kernel/decision_trace.hpp"
 #include "kernel/exec/exec.hpp"
 #include "kernel/memory/frame_trace.hpp"
+#include "kernel/memory/leak_report.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/resource/accounts.hpp"
@@ -82,6 +83,7 @@ bool try_program(Process& self, hal::TrapFrame& frame, std::string_view path) no
 /// First function of process 1's thread.
 void run_first_process(void* argument) noexcept {
     Process& self = *static_cast<Process*>(argument);
+    start_leak_watch(first_program.leaks);
     open_console(self);
     hal::TrapFrame frame;
     bool found = false;
@@ -130,6 +132,7 @@ void init_has_exited(ExitStatus status) noexcept {
     set_console_limit(default_console_limit);  // whatever dmesg -n said: somebody waits for this
     set_log_level(LogLevel::info);
     write_frame_trace();
+    report_leaks();
     log::info<"process">("init exited with status {}", status.shell_code());
     power_off();
 }

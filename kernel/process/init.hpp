@@ -13,6 +13,7 @@ struct FirstProgram {
     std::string_view path;          ///< `init=`; empty: /sbin/init, then /init, /bin/sh, /bin/rush
     std::string_view exec_command;  ///< `./kidney run --exec`: passed as `--exec COMMAND`
     std::string_view arguments;     ///< behind `--` on the command line, split at blanks
+    bool leaks = false;             ///< of `leak_test`: some objects are lost on purpose
 };
 
 /// Makes process 1 and starts it. The root file system is mounted, the console works. The texts

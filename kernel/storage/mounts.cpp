@@ -106,6 +106,12 @@ void mount_file_systems(const BootOptions& options) noexcept {
     }
 }
 
+void discard_memory_files() noexcept {
+    vfs().unmount_all();
+    tmp_file_system.get().discard();
+    shm_file_system.get().discard();
+}
+
 namespace {
 Result<Ref<fs::Vnode>> create_file(Tmpfs& in, const fs::NewNode& node,
                                    std::uint64_t size) noexcept {

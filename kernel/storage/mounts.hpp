@@ -26,4 +26,7 @@ void mount_file_systems(const BootOptions& options) noexcept;
 /// Pages with the data of files that are only in memory.
 [[nodiscard]] std::size_t memory_file_pages() noexcept;
 
+/// At shutdown, when nobody uses files any more: forgets the mounts, and what was in memory only.
+void discard_memory_files() noexcept;
+
 }  // namespace kidney::kernel

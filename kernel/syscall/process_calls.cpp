@@ -123,33 +123,42 @@ Status read_arguments(Process& self, ArgumentBlock& block, UserPtr<const std::ui
     return block.add_environment(environment);
 }
 
-Reply execute_or_end(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
-                     const ExecTarget& target, ArgumentBlock& block) noexcept {
-    Status status = execute(self, frame, context, target, block);
-    if (!status && status.error() == Errc::invalid_argument) {
-        exit_process(self, ExitStatus::killed(abi::sig_segv));  // programs expect no such error
+/// Calls run(must_end): a Reply, and whether the file was one that no program can be made of. Then
+/// the process ends, as programs expect no such error; here, because exit_process() does not return
+/// and what run() holds would be lost.
+template <class F>
+Reply execute_or_end(Process& self, F&& run) noexcept {
+    bool must_end = false;
+    const Reply reply = run(must_end);
+    if (must_end) {
+        exit_process(self, ExitStatus::killed(abi::sig_segv));
     }
+    return reply;
+}
+
+Reply execute(Process& self, hal::TrapFrame& frame, const ExecTarget& target, ArgumentBlock& block,
+              bool& must_end) noexcept {
+    Status status = kernel::execute(self, frame, self.path_context(), target, block);
+    must_end = !status && status.error() == Errc::invalid_argument;
     TRY(std::move(status));
     return 0U;
 }
 
-}  // namespace
-
-Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
-             UserPtr<const std::uint32_t> arguments,
-             UserPtr<const std::uint32_t> environment) noexcept {
+Reply execute_path(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
+                   UserPtr<const std::uint32_t> arguments, UserPtr<const std::uint32_t> environment,
+                   bool& must_end) noexcept {
     UserPath name;
     TRY(name.read(path));
     ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
     TRY(read_arguments(self, block, arguments, environment));
-    const fs::PathContext context = self.path_context();
-    const ExecTarget target{TRY(vfs().node_at(context, name.view(), true)), name.view()};
-    return execute_or_end(self, frame, context, target, block);
+    const ExecTarget target{TRY(vfs().node_at(self.path_context(), name.view(), true)),
+                            name.view()};
+    return execute(self, frame, target, block, must_end);
 }
 
-Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<const char> path,
-               UserPtr<const std::uint32_t> arguments, UserPtr<const std::uint32_t> environment,
-               std::uint32_t flags) noexcept {
+Reply execute_at(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<const char> path,
+                 UserPtr<const std::uint32_t> arguments, UserPtr<const std::uint32_t> environment,
+                 std::uint32_t flags, bool& must_end) noexcept {
     PathArgument place;
     TRY(place.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
     ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
@@ -175,7 +184,25 @@ Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<co
         target.name_ends =
             self.files.close_on_exec(Fd(static_cast<std::uint32_t>(at))).value_or(false);
     }
-    return execute_or_end(self, frame, self.path_context(), target, block);
+    return execute(self, frame, target, block, must_end);
+}
+
+}  // namespace
+
+Reply execve(Process& self, hal::TrapFrame& frame, UserPtr<const char> path,
+             UserPtr<const std::uint32_t> arguments,
+             UserPtr<const std::uint32_t> environment) noexcept {
+    return execute_or_end(self, [&](bool& must_end) noexcept {
+        return execute_path(self, frame, path, arguments, environment, must_end);
+    });
+}
+
+Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<const char> path,
+               UserPtr<const std::uint32_t> arguments, UserPtr<const std::uint32_t> environment,
+               std::uint32_t flags) noexcept {
+    return execute_or_end(self, [&](bool& must_end) noexcept {
+        return execute_at(self, frame, at, path, arguments, environment, flags, must_end);
+    });
 }
 
 Reply exit(Process& self, std::uint32_t code) noexcept {

@@ -1,0 +1,73 @@
+#include "kernel/memory/leak_report.hpp"
+
+#include "kernel/kernel.hpp"
+#include "kernel/process/process_table.hpp"
+#include "kernel/storage/mounts.hpp"
+#include "kernel/symbols.hpp"
+#include "kidney/core/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace kidney::kernel {
+namespace {
+
+#ifdef KIDNEY_DEBUG
+
+constinit std::array<std::size_t, Heap::most_sites> at_start{};  ///< objects, by place
+
+void empty_caches() noexcept {
+    const std::size_t all = frames().counts().total;
+    vfs().forget_names();
+    static_cast<void>(kernel_objects.page_cache.get().reclaim(all));
+    static_cast<void>(heap().reclaim(all));
+}
+
+#endif
+
+[[gnu::noinline]] void leak_on_purpose() noexcept {
+    for (int n = 0; n < 3; ++n) {
+        static_cast<void>(MUST(heap().allocate(40)));  // a machine that has just booted
+    }
+}
+
+}  // namespace
+
+void start_leak_watch(bool with_a_leak) noexcept {
+#ifdef KIDNEY_DEBUG
+    empty_caches();
+    for (std::size_t n = 0; n < at_start.size(); ++n) {
+        at_start[n] = heap().site(n).objects;
+    }
+#endif
+    if (with_a_leak) {
+        leak_on_purpose();
+    }
+}
+
+void report_leaks() noexcept {
+#ifdef KIDNEY_DEBUG
+    {
+        LockGuard guard(process_lock);
+        if (const std::size_t others = processes().count() - 1; others != 0) {
+            log::info<"leaks">("{} programs still run: nobody looks for leaks", others);
+            return;
+        }
+    }
+    discard_memory_files();  // what programs have left there is no leak
+    empty_caches();
+    for (std::size_t n = 0; n < at_start.size(); ++n) {
+        const mm::HeapSite site = heap().site(n);
+        if (site.objects > at_start[n]) {
+            const Symbol symbol = symbol_at(VirtAddr(static_cast<std::uint32_t>(site.at) - 1));
+            log::warning<"leaks">("{} objects, {} bytes in all, allocated by {}",
+                                  site.objects - at_start[n], site.bytes,
+                                  site.at == 0 ? "others" : symbol.name);
+        }
+    }
+#endif
+}
+
+}  // namespace kidney::kernel

@@ -1,8 +1,10 @@
 /// Names of the numbers and flags in arguments, as strace(1) prints them.
 #pragma once
 
+#include "kernel/syscall/errno_map.hpp"
 #include "kidney/abi/signal.hpp"
 
+#include <algorithm>
 #include <asm/ioctls.h>
 #include <cstdint>
 #include <linux/fcntl.h>
@@ -98,6 +100,24 @@ inline constexpr Name futex_operations[] = {
     KIDNEY_NAME(FUTEX_CMP_REQUEUE), KIDNEY_NAME(FUTEX_WAKE_OP),    KIDNEY_NAME(FUTEX_LOCK_PI),
     KIDNEY_NAME(FUTEX_UNLOCK_PI),   KIDNEY_NAME(FUTEX_TRYLOCK_PI), KIDNEY_NAME(FUTEX_WAIT_BITSET),
     KIDNEY_NAME(FUTEX_WAKE_BITSET)};
+// What a failed call returns, negated.
+inline constexpr Name errors[] = {
+    KIDNEY_NAME(EPERM),   KIDNEY_NAME(ENOENT),    KIDNEY_NAME(ESRCH),
+    KIDNEY_NAME(EINTR),   KIDNEY_NAME(EIO),       KIDNEY_NAME(ENXIO),
+    KIDNEY_NAME(ENODEV),  KIDNEY_NAME(E2BIG),     KIDNEY_NAME(ENOEXEC),
+    KIDNEY_NAME(ELIBBAD), KIDNEY_NAME(EBADF),     KIDNEY_NAME(ECHILD),
+    KIDNEY_NAME(EAGAIN),  KIDNEY_NAME(ENOMEM),    KIDNEY_NAME(EACCES),
+    KIDNEY_NAME(EFAULT),  KIDNEY_NAME(EBUSY),     KIDNEY_NAME(EEXIST),
+    KIDNEY_NAME(EXDEV),   KIDNEY_NAME(ENOTDIR),   KIDNEY_NAME(EISDIR),
+    KIDNEY_NAME(EINVAL),  KIDNEY_NAME(EMFILE),    KIDNEY_NAME(ENFILE),
+    KIDNEY_NAME(ENOTTY),  KIDNEY_NAME(EFBIG),     KIDNEY_NAME(ENOSPC),
+    KIDNEY_NAME(ESPIPE),  KIDNEY_NAME(EROFS),     KIDNEY_NAME(EMLINK),
+    KIDNEY_NAME(EPIPE),   KIDNEY_NAME(ERANGE),    KIDNEY_NAME(ENAMETOOLONG),
+    KIDNEY_NAME(ENOSYS),  KIDNEY_NAME(ENOTEMPTY), KIDNEY_NAME(ELOOP),
+    KIDNEY_NAME(EDEADLK), KIDNEY_NAME(EOVERFLOW), KIDNEY_NAME(EOPNOTSUPP),
+    KIDNEY_NAME(ENOLCK),  KIDNEY_NAME(ETIMEDOUT), KIDNEY_NAME(ENOMSG),
+    KIDNEY_NAME(EIDRM),   KIDNEY_NAME(EUCLEAN),   KIDNEY_NAME(ETXTBSY),
+    KIDNEY_NAME(ENODATA), KIDNEY_NAME(ESTALE)};
 // <linux/time.h> and <linux/resource.h> cannot be included beside the kernel's own structures.
 inline constexpr Name clocks[] = {{0, "CLOCK_REALTIME"},           {1, "CLOCK_MONOTONIC"},
                                   {2, "CLOCK_PROCESS_CPUTIME_ID"}, {3, "CLOCK_THREAD_CPUTIME_ID"},
@@ -128,6 +148,17 @@ inline constexpr std::string_view signals[] = {
     "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
     "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
     "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS"};
+static_assert(
+    [] {
+        for (auto e = Errc{}; e != Errc::restart; e = static_cast<Errc>(static_cast<int>(e) + 1)) {
+            if (std::ranges::count(errors, static_cast<std::uint32_t>(errno_of(e)), &Name::value) !=
+                1) {
+                return false;
+            }
+        }
+        return true;
+    }(),
+    "every error has a name");
 static_assert(signals[abi::sig_segv] == "SIGSEGV" && signals[abi::sig_sys] == "SIGSYS");
 
 }  // namespace kidney::kernel::names

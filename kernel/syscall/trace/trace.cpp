@@ -1,6 +1,5 @@
 #include "kernel/syscall/trace/trace.hpp"
 
-#include "kernel/syscall/errno_names.hpp"
 #include "kernel/syscall/table.hpp"
 #include "kernel/syscall/trace/details.hpp"
 #include "kernel/syscall/trace/words.hpp"
@@ -49,7 +48,7 @@ public:
             format_to(text_, "<... {} resumed>", name_.view());
         }
         show_arguments(true);
-        TextBuffer<64> end;
+        ArgumentText end;
         end.write(text_.truncated() ? "...) = " : ") = ");
         write_result(end, result);
         write(self, end.view());
@@ -82,19 +81,18 @@ private:
         }
     }
 
-    void write_result(TextBuffer<64>& out, std::int32_t result) const noexcept {
+    void write_result(ArgumentText& out, std::int32_t result) const noexcept {
         constexpr std::int32_t most = 4095;  // larger ones are addresses
         if (result == -restart_number) {
             out.write("? ERESTARTSYS (it may begin again)");
         } else if (result < 0 && result >= -most) {
-            format_to(out, "-1 {}", errno_name(-result));
+            out.write("-1 ");
+            show_error(out, static_cast<std::uint32_t>(-result));
         } else {
-            ArgumentText text;
             const Shown shown = shown_as(number_, {}, result_of_call);
             ShownCall value;
             value.words[0] = static_cast<std::uint32_t>(result);
-            show_argument(text, shown, value, 0);
-            out.write(text.view());
+            show_argument(out, shown, value, 0);
         }
     }
 

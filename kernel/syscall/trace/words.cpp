@@ -300,6 +300,10 @@ bool show_named(ArgumentText& out, Shown shown, std::uint32_t word) noexcept {
 
 }  // namespace
 
+void show_error(ArgumentText& out, std::uint32_t number) noexcept {
+    show_choice(out, names::errors, number);
+}
+
 void show_signal(ArgumentText& out, std::uint32_t signal) noexcept {
     if (signal < std::size(names::signals)) {
         out.write(names::signals[signal]);

@@ -32,6 +32,9 @@ void show_argument(ArgumentText& out, Shown shown, const ShownCall& call,
 /// What a delivered signal says about itself: {si_code=CLD_EXITED, si_pid=12, si_status=0}.
 void show_cause(ArgumentText& out, std::uint32_t signal, const SignalCause& cause) noexcept;
 
+/// The name of what a failed call returns, negated.
+void show_error(ArgumentText& out, std::uint32_t number) noexcept;
+
 /// A signal's name, or its number.
 void show_signal(ArgumentText& out, std::uint32_t signal) noexcept;
 

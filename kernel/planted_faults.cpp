@@ -3,7 +3,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/memory/layout.hpp"
 #include "kernel/panic.hpp"
-#include "kernel/selftest/planted_bug.hpp"
+#include "kernel/planted_bug.hpp"
 
 #include <array>
 #include <cstddef>

@@ -37,7 +37,7 @@ DEBUG_REPORTS = {
 
 # Only what was built for it looks (KIDNEY_SANITIZE=undefined).
 SANITIZED_REPORTS = {
-    f"panic={word}": [rb"KERNEL PANIC: undefined behaviour: \S*planted_faults.cpp:\d+:\d+: " + what, rb"CPU 0, thread first",
+    f"panic={word}": [rb"KERNEL PANIC: undefined behaviour: kernel/planted_faults.cpp:\d+:\d+: " + what, rb"CPU 0, thread first",
                       rb"backtrace:", rb"commit_undefined\("]
     for word, what in {"undefined": rb"1 of type '[^']+'[^\n]* shifted by 65", "undefined_index": rb"index 8 of an array [^\n]*\[4\]'",
                        "undefined_sum": rb"8 \+ 2147483640 is no [^\n]*'int'"}.items()

@@ -1,4 +1,4 @@
-#include "kernel/selftest/planted_bug.hpp"
+#include "kernel/planted_bug.hpp"
 
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """An interactive session on the serial console: prompt, line editing, Ctrl-C, job control, power-off."""
-import argparse
 import re
-import sys
 import unittest
 from pathlib import Path
 
@@ -199,9 +197,5 @@ class Session(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tree", type=Path, required=True)
-    options, rest = parser.parse_known_args()
-    TREE = options.tree.absolute()
-    guest.require_qemu()
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    TREE = guest.tree_of_arguments(__doc__)
+    unittest.main(verbosity=2)

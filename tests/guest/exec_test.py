@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """The promises of `./kidney run --exec`: exact output, separate errors, the command's own exit status."""
-import argparse
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -240,9 +238,5 @@ class EndOfTheMachine(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tree", type=Path, required=True)
-    options, rest = parser.parse_known_args()
-    TREE = options.tree.absolute()
-    guest.require_qemu()
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    TREE = guest.tree_of_arguments(__doc__)
+    unittest.main(verbosity=2)

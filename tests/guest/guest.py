@@ -9,6 +9,7 @@
 Deadlines are generous: a slow machine is not a failure. Nothing here waits for a fixed time; it waits for what
 must come, and gives up only when the machine is dead or the deadline is over.
 """
+import argparse
 import fcntl
 import json
 import os
@@ -51,6 +52,16 @@ def require_qemu():
     if not shutil.which(qemu.PROGRAM):
         print(f"skipped: {qemu.PROGRAM} is not installed (package qemu-system-x86)")
         sys.exit(SKIPPED)
+
+
+def tree_of_arguments(description):
+    """For a program of unittest cases: the build tree that --tree names. The other arguments stay for unittest."""
+    parser = argparse.ArgumentParser(description=description, epilog="other arguments are those of unittest")
+    parser.add_argument("--tree", type=Path, required=True)
+    options, rest = parser.parse_known_args()
+    sys.argv[1:] = rest
+    require_qemu()
+    return options.tree.absolute()
 
 
 def require_linux(tree):

@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
 """The magic key: Alt+SysRq and a letter on the keyboard, BREAK and a letter on the serial line, /proc/sysrq-trigger."""
-import argparse
-import sys
 import unittest
 from pathlib import Path
 
@@ -98,9 +96,5 @@ class MagicKey(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tree", type=Path, required=True)
-    known, rest = parser.parse_known_args()
-    TREE = known.tree
-    guest.require_qemu()
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    TREE = guest.tree_of_arguments(__doc__)
+    unittest.main(verbosity=2)

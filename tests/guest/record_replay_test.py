@@ -4,7 +4,6 @@ recordings that cannot be played.
 
 What the page shows must come, in its order: `…` stands for anything, and lines may be broken elsewhere.
 """
-import argparse
 import gzip
 import json
 import os
@@ -12,7 +11,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 import unittest
@@ -145,16 +143,6 @@ class Recordings(InFolder):
         self.assertIn(b"the recording ends here", again.stderr)
 
 
-def main():
-    global TREE
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--tree", type=Path, required=True)
-    parser.add_argument("tests", nargs="*")
-    options = parser.parse_args()
-    TREE = options.tree.resolve()
-    guest.require_qemu()
-    unittest.main(argv=[sys.argv[0], *options.tests], verbosity=2)
-
-
 if __name__ == "__main__":
-    main()
+    TREE = guest.tree_of_arguments(__doc__)
+    unittest.main(verbosity=2)

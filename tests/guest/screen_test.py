@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """The machine as somebody sees it who sits in front of it: the VGA screen and the PS/2 keyboard."""
-import argparse
 import re
-import sys
 import time
 import unittest
 from pathlib import Path
@@ -138,9 +136,5 @@ class InFrontOfIt(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tree", type=Path, required=True)
-    known, rest = parser.parse_known_args()
-    TREE = known.tree
-    guest.require_qemu()
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    TREE = guest.tree_of_arguments(__doc__)
+    unittest.main(verbosity=2)

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """What ./kidney run --strace shows of a program that makes one call of each kind (user/bare/traced.cpp)."""
-import argparse
 import re
-import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -111,9 +109,5 @@ class Strace(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tree", type=Path, required=True)
-    known, rest = parser.parse_known_args()
-    TREE = known.tree
-    guest.require_qemu()
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    TREE = guest.tree_of_arguments(__doc__)
+    unittest.main(verbosity=2)

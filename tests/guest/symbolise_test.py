@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """The kernel tells where a program was that a signal ends, and `./kidney symbolise` names it: function, file and line."""
-import argparse
 import re
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -59,10 +57,11 @@ class Symbolise(unittest.TestCase):
             result = guest.watch([str(guest.ROOT / "kidney"), "run", "--tree", str(TREE), "--log", str(log), "--exec",
                                   "i=0; while [ $i -lt 60 ]; do crash null 2>/dev/null; i=$((i+1)); done; exit 0"])
             self.assertEqual(result.status, 0, guest.tail(result.err))
-            stamps = [float(stamp) for stamp in re.findall(rb"\[ *(\d+\.\d+)\] process:   0\w+ /bin/crash\+\w+\s+\[", log.read_bytes())]
-            deaths = [one for one, before in zip(stamps, [0, *stamps]) if one - before > 0.001]
-            self.assertTrue(deaths)
-            self.assertLessEqual(len(deaths), (deaths[-1] - deaths[0]) * 1e9 / (1 << 27) + 2, deaths)  # one in 2^27 ns
+            # Deaths that are followed by where the program was; their lines may be far apart on a busy machine.
+            told = re.findall(rb"\[ *(\d+\.\d+)\] process: crash \(\d+\): .*\n\[.*\] process:   0\w+ /bin/crash\+", log.read_bytes())
+            self.assertTrue(told)
+            # One in 2^27 ns, as seen by the log's clock: the first, the last, and one for its delays.
+            self.assertLessEqual(len(told), (float(told[-1]) - float(told[0])) * 1e9 / (1 << 27) + 3, told)
 
     def test_a_panic(self):
         text = self.named("--exec", "true", "--append", "panic=test", status=125)
@@ -70,16 +69,6 @@ class Symbolise(unittest.TestCase):
         self.assertRegex(text, r"  0xc[^\n]*first_thread[^\n]*\n(      [^\n]*\n)*      [^\n]*first_thread[^\n]*  kernel/main.cpp:\d+\n")
 
 
-def main():
-    global TREE
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--tree", type=Path, required=True)
-    parser.add_argument("tests", nargs="*")
-    options = parser.parse_args()
-    TREE = options.tree.resolve()
-    guest.require_qemu()
-    unittest.main(argv=[sys.argv[0], *options.tests], verbosity=2)
-
-
 if __name__ == "__main__":
-    main()
+    TREE = guest.tree_of_arguments(__doc__)
+    unittest.main(verbosity=2)

@@ -3,6 +3,9 @@
 
 A line of an sh block is understood if it starts with ./kidney (its options are parsed by the real parsers), with
 cmake (presets and targets must exist), with scripts/run-container.bash and any of these, or with a program of a list. What follows `#` is a comment.
+
+    check_docs.py            all documents
+    check_docs.py FILE...    these
 """
 import json
 import os
@@ -137,7 +140,7 @@ def check_commands(text):
 def main():
     os.chdir(ROOT)
     complaints = 0
-    names = documents()
+    names = sys.argv[1:] or documents()
     for name in names:
         with open(os.path.join(ROOT, name), encoding="utf-8") as file:
             text = file.read()

@@ -10,6 +10,9 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 from project_files import project_files  # noqa: E402
 
 WHEN = (2026, 1, 1, 0, 0, 0)
+SCRIPTS = ("setup.sh", "run_autograder")
+SETTINGS = "grading.env"
+ON_TOP = (*SCRIPTS, SETTINGS)  # no files of the project
 
 
 def _add(archive, name, data, executable=False):
@@ -22,15 +25,15 @@ def _add(archive, name, data, executable=False):
 def make(assignment, seed, path):
     try:
         with zipfile.ZipFile(path, "w") as archive:
-            for name in project_files(ROOT):
+            for name in project_files(ROOT, only_known=True):
                 full = os.path.join(ROOT, name)
                 if not os.path.islink(full):
                     with open(full, "rb") as file:
                         _add(archive, name, file.read(), os.access(full, os.X_OK))
-            for name in ("setup.sh", "run_autograder"):
+            for name in SCRIPTS:
                 with open(os.path.join(COURSE, "gradescope", name), "rb") as file:
                     _add(archive, name, file.read(), True)
             settings = f"ASSIGNMENT={shlex.quote(assignment.name)}\nVARIANT={shlex.quote(str(seed or ''))}\n"
-            _add(archive, "grading.env", settings)
+            _add(archive, SETTINGS, settings)
     except OSError as error:
         raise Mistake(f"{path}: {error.strerror}") from error

@@ -168,8 +168,9 @@ def told(answer):
             b"t": "an invariant failure", b"d": "done"}.get(answer[0], "an answer that is none")
 
 
-def differ(subject, plan, played, what):
-    """The first Difference in "P1" (answers) or "S1" (counts), and how many calls agreed before."""
+def differ(subject, plan, played, what, counter):
+    """The first Difference in "P1" (answers) or "S1" (what the member function `counter` says), and how many calls
+    agreed before."""
     questions = [question for _, asked, _, _ in played for question in (asked, (b"c", 0, 0, 0, 0))]
     opening = plan.opening()
     answers = subject.ask(opening + questions)[len(opening):]
@@ -181,15 +182,15 @@ def differ(subject, plan, played, what):
             return (Difference(at, spoken(question, expected), told(happened)) if what == "P1" else None), at
         if what == "S1" and counted[:2] != count[:2]:
             seen = "there is no such member function" if counted[0] == b"x" else str(counted[1])
-            return Difference(at, f"{count[1]} after {spoken(question, expected)}", seen), at
+            return Difference(at, f"{counter}() says {count[1]} after {spoken(question, expected)}", seen), at
     return None, len(played)
 
 
-def shrink(subject, reference, plan, calls, what, budget=150):
+def shrink(subject, reference, plan, calls, what, counter, budget=150):
     """Leaves calls out as long as the difference stays."""
     def still(candidate):
         played = play_reference(reference, plan, candidate)
-        return differ(subject, plan, played, what)[0], played
+        return differ(subject, plan, played, what, counter)[0], played
     size = max(len(calls) // 2, 1)
     while budget > 0 and subject.starts < 12:
         at, smaller = 0, False
@@ -208,18 +209,18 @@ def shrink(subject, reference, plan, calls, what, budget=150):
     return still(calls)
 
 
-def compare(command, reference_command, what, seeds):
+def compare(command, reference_command, what, seeds, counter=""):
     """(verdict, expected, happened, calls, checks) of "P1" or "S1"."""
     checks = 0
     with Subject(command) as subject, Subject(reference_command) as reference:
         for seed in seeds:
             plan = make_plan(seed)
             played = play_reference(reference, plan, plan.calls)
-            difference, agreed = differ(subject, plan, played, what)
+            difference, agreed = differ(subject, plan, played, what, counter)
             checks += agreed
             if difference:
                 calls = [call for call, _, _, _ in played[:difference.at + 1]]
-                smaller, steps = shrink(subject, reference, plan, calls, what)
+                smaller, steps = shrink(subject, reference, plan, calls, what, counter)
                 if smaller:  # a program that crashes now and then may refuse to do so again
                     difference, played = smaller, steps
                 shown = [opened(question) for question in plan.opening()]

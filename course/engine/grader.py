@@ -242,12 +242,14 @@ class Grader:
             return
         box = self.box(bench, "exact", program, address_space=True)
         command = self.boxed(bench, box, [program], "exact-box.json")
-        verdict, expected, happened, calls, _ = exact.compare(command, reference, law, self.tests["exact_seeds"])
+        verdict, expected, happened, calls, _ = exact.compare(command, reference, law, self.tests["exact_seeds"],
+                                                                 fill(policy.get("count", ""), self.values))
         ended = self.limit_of(box)
         if ended and verdict == "crashed":
             verdict, happened = "endless", ended
         grade.results.append(Result(f"{key}/{law}", EXACT[law], verdict, most, expected=expected, happened=happened, calls=calls,
-                                    reproduce=self.again(f"{key}/{law}"), hidden=not self.given_only))
+                                    reproduce=f"as a test in own-tests.txt, then {self.again('own-tests')}",
+                                    hidden=not self.given_only))
 
     # --- the race ---
 
@@ -304,7 +306,7 @@ class Grader:
         tests, complaints = own_tests.parse(file.text, names)
         references = {key: self.reference(key) for key in settings["policies"]}
         if None in references.values():
-            lines = [f"{len(tests)} tests could be read; they are run on the reference when they are handed in",
+            lines = [f"tests that could be read: {len(tests)}; they are run on the reference when they are handed in",
                      *self.own_tests_on_own_policies(bench, handed, settings, tests), *complaints]
             grade.results.append(Result("own-tests", title, "broken" if complaints else "not_judged", most,
                                         happened="\n".join(lines), reproduce=self.again("own-tests")))
@@ -348,7 +350,7 @@ class Grader:
                 command = self.boxed(bench, self.box(bench, "exact", program, address_space=True), [program], "own-box.json")
                 found = [f'line {test.line}, "{test.name}": with your {file}: {what}'
                          for test, what in own_tests.run(command, mine).items() if what]
-                lines += found or [f"{file} passes its {len(mine)}"]
+                lines += found or [f"{file} passes {len(mine)} of {len(mine)}"]
         return lines
 
 

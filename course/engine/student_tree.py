@@ -7,12 +7,14 @@ import stat
 import subprocess
 import sys
 
+import archive
 from assignment import ROOT, Mistake, fill
 
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 from project_files import project_files  # noqa: E402
 
 WHEN = "2026-01-01T00:00:00+0000"  # the same tree is the same commit
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#:]+)(?:#[^)\s]*)?\)")
 
 
 def _matches(path, patterns):
@@ -38,8 +40,21 @@ def _edited(path, data, edits):
 def kept_files(assignment):
     """Names of the project's files that a student gets."""
     handout = assignment.handout
-    return [path for path in project_files(ROOT)
-            if not _matches(path, handout["remove"]) or _matches(path, handout["keep"])]
+    return [path for path in project_files(ROOT, only_known=True) if path not in archive.ON_TOP and
+            (not _matches(path, handout["remove"]) or _matches(path, handout["keep"]))]
+
+
+def without_dead_links(path, text, places):
+    """A page whose links to what is not handed out are their words alone. `places`: files and folders that are."""
+    def link(match):
+        target = os.path.normpath(os.path.join(os.path.dirname(path), match.group(2)))
+        return match.group(0) if target in places else match.group(1)
+    return LINK.sub(link, text)
+
+
+def folders_of(path):
+    while path := os.path.dirname(path):
+        yield path
 
 
 def contents(assignment, seed):
@@ -61,6 +76,9 @@ def contents(assignment, seed):
     for path, source in handout.get("pages", {}).items():
         page = assignment.read(source).replace("](figures/", f"](course/{assignment.name}/figures/")
         tree[path] = fill(page, {**values, "mutant_count": str(len(mutants))}).encode()
+    places = {*tree, *(folder for path in tree for folder in folders_of(path))}
+    for path in (path for path in tree if path.endswith(".md")):
+        tree[path] = without_dead_links(path, tree[path].decode(), places).encode()
     tree["course/handout.json"] = (json.dumps({"assignment": assignment.name, "variant": values["variant"]}) + "\n").encode()
     return tree
 

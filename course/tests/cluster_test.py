@@ -13,6 +13,9 @@ import zipfile
 
 COURSE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 ROOT = os.path.dirname(COURSE)
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+from project_files import project_files  # noqa: E402
+
 KIDNEY = os.path.join(ROOT, "kidney")
 TEST = "own-tests"  # the one that compiles nothing of a student's
 
@@ -84,6 +87,28 @@ class Class(unittest.TestCase):
             self.assertIn(name, names)
         for name in ("setup.sh", "run_autograder"):
             self.assertEqual(run("bash", "-n", os.path.join(COURSE, "gradescope", name)).returncode, 0)
+
+    def test_what_lies_about_is_not_handed_on(self):
+        clone, archive, unpacked = self.path("clone"), self.path("clone/frames.zip"), self.path("unpacked")
+        for name in project_files(ROOT, only_known=True):
+            os.makedirs(os.path.dirname(os.path.join(clone, name)), exist_ok=True)
+            shutil.copy(os.path.join(ROOT, name), os.path.join(clone, name))
+        run("git", "init", "-q", clone)
+        run("git", "-C", clone, "add", "-A")
+        for _ in range(2):  # the second time the first one's lies there
+            made = run(f"{clone}/kidney", "grade", "--assignment", "1", "--gradescope", archive)
+            self.assertEqual(made.returncode, 0, made.stdout)
+        with zipfile.ZipFile(archive) as opened:
+            self.assertFalse([name for name in opened.namelist() if name.endswith(".zip")])
+            opened.extractall(unpacked)
+        handed = {}
+        for name, tree in (("from a clone", clone), ("from the archive", unpacked)):
+            out = self.path(name)
+            made = run("bash", f"{tree}/kidney", "handout", "1", "--out", out)
+            self.assertEqual(made.returncode, 0, made.stdout)
+            handed[name] = {path for path in project_files(out) if not path.startswith(".")}
+            self.assertFalse({path for path in handed[name] if path.endswith(".zip")})
+        self.assertEqual(*handed.values())
 
 
 def logs(folder):

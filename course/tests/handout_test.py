@@ -117,6 +117,21 @@ class Handout(unittest.TestCase):
                 commits.append(log)
         self.assertEqual(commits[0], commits[1])
 
+    def test_what_students_read_is_true_there(self):
+        """Links lead somewhere in every page, commands are commands in those that are for students."""
+        for chosen in map(assignment.find, assignment.names()):
+            with tempfile.TemporaryDirectory() as folder:
+                tree = student_tree.make(chosen, "2026", folder)
+                pages = ("README.md", "docs/about.md", "docs/running.md", "docs/laboratory.md", "docs/course/", "docs/building/")
+                pages = [name for name in tree if name.endswith(".md") and name.startswith((*pages, *chosen.handout["pages"]))]
+                self.assertGreater(len(pages), 12)
+                check = [sys.executable, "-B", os.path.join(folder, "tools", "check_docs.py")]
+                strict = subprocess.run([*check, *pages], stdout=subprocess.PIPE, text=True)
+                self.assertEqual(strict.returncode, 0, strict.stdout)
+                said = subprocess.run(check, stdout=subprocess.PIPE, text=True).stdout
+                self.assertIn("check_docs: ", said)
+                self.assertNotIn(": link to ", said)
+
     def test_a_folder_that_is_in_use_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             open(os.path.join(folder, "mine"), "w", encoding="ascii").close()

@@ -56,6 +56,11 @@ def links(text):
         at += len(line)
 
 
+def filled_in(path):
+    """The page that is made from a template, or the path itself."""
+    return path.removesuffix(".in") if path.endswith(".md.in") else path
+
+
 def with_tables(text, folder):
     """The page with its tables, whose links begin at the root."""
     def table(match):
@@ -105,7 +110,7 @@ def on_files(files, config):
         for _, _, target in links(text):
             linked = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
             full = os.path.join(ROOT, linked)
-            if linked in pages or f"source/{linked}.md" in pages:
+            if linked in pages or filled_in(linked) in pages or f"source/{linked}.md" in pages:
                 continue
             if re.search(r"\.(svg|png)$", linked) and os.path.exists(full):
                 add(linked, ROOT)
@@ -149,7 +154,7 @@ def on_page_markdown(markdown, page, config, files):
         linked = posixpath.normpath(posixpath.join(folder, target))
         if is_outside(target) or files.get_file_from_path(linked):
             return match.group(0)
-        for candidate in (f"{linked}/README.md", f"source/{linked}.md", f"source/{linked}/README.md"):
+        for candidate in (filled_in(linked), f"{linked}/README.md", f"source/{linked}.md", f"source/{linked}/README.md"):
             if files.get_file_from_path(candidate):
                 relative = posixpath.relpath(candidate, folder or ".")
                 return f"{match.group(1)}{relative}{match.group(3) or ''}{match.group(4)}"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`./kidney run --gdb`: a session stops at the kernel's entry, at a breakpoint, and at Ctrl-C in the running kernel."""
+"""`./kidney run --gdb`: a session stops at the kernel's entry, at a breakpoint, and at Ctrl-C in the running kernel; another
+does what the book does with a page fault."""
 import argparse
 import shutil
 import sys
@@ -7,9 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import chapter
 import guest
 
-GDB = r"^\(gdb\) "
+GDB = chapter.PROMPT
+PAGE = guest.ROOT / "docs/tools/gdb.md"
 
 
 def wait_for(log: Path, text: bytes):
@@ -55,10 +58,17 @@ def session(tree, log):
         answer(f"print {init}->children", r"= list of kernel::Process = \{0x\w+")
         answer("kidney pagetable &kidney::kernel::kernel_objects", r"physical 0x00\w+")
         answer("kidney pagetable 0", r"not present")
-        answer("kidney log 3", r"init: running /sbin/init as process 1")
+        answer("kidney log 3", r"^\[ +\d+\.\d+\] init: running /sbin/init as process 1")
         console.expect(GDB)
         console.send("quit\n")
         return console.wait()
+
+
+def page_fault(tree, log):
+    todo = chapter.steps(PAGE, "## A page fault, step by step")
+    assert len(todo) > 5, todo
+    with guest.Console(tree, "--gdb", "--log", str(log), size=(200, 50)) as console:
+        return chapter.in_gdb(console, todo)
 
 
 def main():
@@ -72,7 +82,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="kidney-test-") as folder:
         log = Path(folder, "kernel.log")
         log.touch()
-        status = session(options.tree, log)
+        status = session(options.tree, log) or page_fault(options.tree, log)
     print(f"exit status {status}")
     return status
 

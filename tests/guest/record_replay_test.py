@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """`./kidney run --record` and `--replay`: docs/tools/record-replay.md, done as it says; a recorded session in the terminal;
 recordings that cannot be played.
-
-What the page shows must come, in its order: `…` stands for anything, and lines may be broken elsewhere.
 """
 import gzip
 import json
@@ -16,31 +14,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import chapter
 import guest  # finds the modules of ./kidney, too
 import recording
 from project import Failure
 
 TREE: Path
 CHAPTER = guest.ROOT / "docs/tools/record-replay.md"
-GDB = r"^\(gdb\) "
-
-
-def steps():
-    """[(command, shown text)] of the page; those for GDB without their prompt."""
-    found = []
-    for kind, block in re.findall(r"^```(sh|text)\n(.*?)^```", CHAPTER.read_text(encoding="utf-8"), re.M | re.S):
-        for line in block.splitlines():
-            if kind == "sh" or line.startswith("(gdb) "):
-                found.append((line.removeprefix("(gdb) "), []))
-            else:
-                found[-1][1].append(line)
-    return found
-
-
-def pattern(lines):
-    """An expression for lines of the page."""
-    words = " ".join(lines).split()
-    return r"\s+".join("(?s:.*?)".join(map(re.escape, word.split("…"))) for word in words)
 
 
 def kidney(*arguments):
@@ -62,7 +42,7 @@ class InFolder(unittest.TestCase):
 @unittest.skipUnless(shutil.which("gdb"), "needs gdb")
 class Chapter(InFolder):
     def test_the_page_does_what_it_says(self):
-        todo = steps()
+        todo = chapter.steps(CHAPTER)
         while todo and not todo[0][0].endswith("--gdb"):
             line, shown = todo.pop(0)
             words = shlex.split(line)[1:]
@@ -70,18 +50,11 @@ class Chapter(InFolder):
                 words[1:1] = ["--tree", str(TREE), "--log", "log"]
             result = kidney(*words)
             self.assertEqual(result.returncode, 125, result.stderr)
-            self.assertRegex(result.stderr.decode(), pattern(shown))
+            self.assertRegex(result.stderr.decode(), chapter.pattern(shown))
         command = [str(guest.ROOT / "kidney"), *shlex.split(todo.pop(0)[0])[1:]]
         self.assertGreater(len(todo), 8)
         with guest.Console(TREE, command=command, size=(200, 50)) as console:
-            for line, shown in todo:
-                console.expect(GDB)
-                console.send(line + "\n")
-                if shown:
-                    console.expect(pattern(shown))
-            console.expect(GDB)
-            console.send("quit\n")
-            self.assertEqual(console.wait(), 0)
+            self.assertEqual(chapter.in_gdb(console, todo), 0)
 
 
 class Recordings(InFolder):

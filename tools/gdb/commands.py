@@ -210,7 +210,7 @@ class Log(gdb.Command):
         begin, end = int(ring["begin_"]), int(ring["end_"])
         memory = gdb.selected_inferior().read_memory(int(storage.address), size).tobytes()
         text = bytes(memory[at % size] for at in range(begin, end)).decode("utf-8", "replace")
-        print("\n".join(text.splitlines()[-lines:]))
+        print("\n".join(re.sub(r"^<\d>", "", line) for line in text.splitlines()[-lines:]))  # no severities, like dmesg
 
 
 def register():

@@ -108,6 +108,8 @@ TYPED_TEST(AddressSpaceTest, RightsAreKept) {
     EXPECT_EQ(this->space->handle_fault({VirtAddr(0), read}).error(), Errc::bad_address);
     EXPECT_EQ(this->space->handle_fault({hal::user_end, read}).error(), Errc::bad_address);
     EXPECT_EQ(this->space->handle_fault({VirtAddr(0xFFFFFFFF), write}).error(), Errc::bad_address);
+    EXPECT_EQ(m.load(hal::user_end), std::nullopt)
+        << "what copies for programs ends where they end";
 }
 
 TYPED_TEST(AddressSpaceTest, RequestsAreChecked) {

@@ -285,6 +285,23 @@ TEST(DispatcherDeathTest, LockOrderIsChecked) {
 }
 #endif
 
+TEST(Dispatcher, ASpinLockCanBeTriedWithoutWaiting) {
+    using World = SimWorld<>;
+    World world({.cpus = 1});
+    World::SpinLock<spin> lock;
+    world.spawn("reporter", [&]() KIDNEY_NO_TSA("tries what it holds") {
+        ASSERT_TRUE(lock.try_lock());
+        EXPECT_FALSE(sim::Cpu::interrupts_enabled());
+        EXPECT_FALSE(lock.try_lock());
+        EXPECT_FALSE(sim::Cpu::interrupts_enabled()) << "the one who holds it has them off";
+        lock.unlock();
+        EXPECT_TRUE(sim::Cpu::interrupts_enabled());
+        EXPECT_TRUE(lock.try_lock()) << "the refused try left nothing behind";
+        lock.unlock();
+    });
+    EXPECT_EQ(world.run(), sim::Outcome::stopped) << world.report();
+}
+
 TEST(DispatcherDeathTest, AMutexBelongsToItsHolder) {
     using World = SimWorld<>;
     const auto foreign_unlock = [] {

@@ -84,7 +84,7 @@ def report(programs, profile, source, output, folders, floor):
     common = [programs[0], *objects, f"-instr-profile={profile}", f"-path-equivalence={source},."]
     shutil.rmtree(output, ignore_errors=True)
     subprocess.run(["llvm-cov-19", "show", *common, "-format=html", f"-output-dir={output}", "-project-title=KidneyOS",
-                    "-show-branches=count", "-show-line-counts-or-regions", *folders], check=True, stderr=subprocess.DEVNULL, cwd=source)
+                    "-show-branches=count", "-show-line-counts-or-regions", "-Xdemangler=llvm-cxxfilt-19", *folders], check=True, stderr=subprocess.DEVNULL, cwd=source)
     exported = json.loads(subprocess.run(["llvm-cov-19", "export", *common, "-summary-only", *folders], check=True,
                                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=source).stdout)
     for file in exported["data"][0]["files"]:

@@ -9,9 +9,14 @@ import sys
 import unittest
 import urllib.parse
 
+import yaml
+
 import chromium
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.path[:0] = [os.path.join(ROOT, "tools", "book"), os.path.join(ROOT, "tools")]
+import tables  # noqa: E402
+
 BUILD = os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build")
 SITE = os.path.join(BUILD, "book", "site")
 SKIPPED = 77
@@ -83,6 +88,28 @@ class Links(unittest.TestCase):
         page = Page(os.path.join(SITE, "api", "html", "index.html"))
         with open(os.path.join(SITE, "api", "html", "menudata.js"), encoding="utf-8") as file:
             self.assertTrue("The book" in file.read() or any("../../index.html" in link for link in page.links))
+
+
+class MadeFromSources(unittest.TestCase):
+    def test_each_command_of_gdb_has_its_own_words(self):
+        rows = tables.gdb_commands(ROOT).splitlines()[2:]
+        self.assertGreater(len(rows), 8)
+        for row in rows:
+            self.assertRegex(row, r"^\| `kidney [^|]+` \| [A-Z][^|]+\. \|$")
+            self.assertNotIn("lists them", row)  # that is said of all
+
+    def test_a_section_begins_with_its_readme(self):
+        """The theme takes the first README of a section for the section itself, wherever it stands, and lists it no more."""
+        def look(entries):
+            values = [list(entry.values())[0] if isinstance(entry, dict) else entry for entry in entries]
+            readmes = [number for number, value in enumerate(values) if str(value).endswith("README.md")]
+            self.assertEqual((readmes or [0])[0], 0, values)
+            for value in values:
+                if isinstance(value, list):
+                    look(value)
+        with open(os.path.join(ROOT, "mkdocs.yml"), encoding="utf-8") as file:
+            for section in yaml.safe_load(file.read().split("\nnav:\n")[1]):
+                look([section])
 
 
 class InABrowser(unittest.TestCase):

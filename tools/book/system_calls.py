@@ -83,12 +83,12 @@ def signature(parameters):
 
 
 def differences(root):
-    """{call: line} of the rows of docs/linux-differences.md that name a call in their first column."""
+    """{call: line} of the rows of docs/linux-differences.md that name a call in their first column. The last one says why."""
     found = {}
     for line in read(root, "docs/linux-differences.md").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
         for name in re.findall(r"`(\w+)`", cells[0] if cells else ""):
-            found.setdefault(name, " ".join(cells[1:-1]))
+            found.setdefault(name, cells[1] if len(cells) == 3 else f"there {cells[1]}; here {cells[2]}")
     return found
 
 
@@ -115,7 +115,10 @@ def page(root):
 
 HEADER = "/usr/i686-linux-gnu/include/asm/unistd_32.h"
 
-PAGE = """# System calls
+PAGE = """---
+hide: [toc]
+---
+# System calls
 
 The {count} calls of the table in [kernel/syscall/table.cpp](../../kernel/syscall/table.cpp), by number. This page is made
 from that table, from the declarations of its handlers and from [the differences from Linux](../linux-differences.md).

@@ -43,7 +43,7 @@ def gdb_commands(root):
     """The commands for GDB, from their descriptions: "kidney bt PID (or ...): what it shows", or just that."""
     text = read(root, "tools/gdb/commands.py")
     rows = ["| command | what it shows |", "| --- | --- |"]
-    for about, name in re.findall(r'class \w+\(gdb\.Command\):\n    """(.*?)"""\n.*?super\(\).__init__\("(kidney [\w ]*)"', text, re.S):
+    for about, name in re.findall(r'class \w+\(gdb\.Command\):\n    """((?:(?!""").)*)"""\n(?:(?!\nclass ).)*?super\(\).__init__\("(kidney [\w ]*)"', text, re.S):
         use = name
         if about.startswith("kidney "):
             use, about = about.split(": ", 1)

@@ -32,7 +32,9 @@ function ramp(share) {
 }
 const css = colour => `rgb(${colour.join(",")})`;
 const level = digit => parseInt(digit, 36) / 35;
-const ink = colour => 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 140 ? "#000" : "#fff";
+// Black or white, whichever stands out more: at this luminance both do by 4.6 to 1.
+const linear = part => part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4;
+const ink = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) > 0.179 ? "#000" : "#fff";
 
 // --- A picture with axes, which can be read with a pointer and with the arrow keys ---
 

@@ -119,7 +119,7 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
 fs::PipeLimits pipe_limits() noexcept {
     // As much as Linux allows, but no more than 1/16 and 1/8 of the memory.
     constexpr std::size_t most = 16384;
-    const std::size_t total = frames().counts().total;
+    const std::size_t total = frames().total_frames();
     return {static_cast<std::uint32_t>(std::min(total / 16, most)),
             static_cast<std::uint32_t>(total / 8)};
 }

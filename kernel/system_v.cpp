@@ -40,7 +40,7 @@ Result<Ref<mm::PageSource>> NamelessPages::operator()(std::uint32_t pages) noexc
 }
 
 void start_system_v() noexcept {
-    const std::size_t total = frames().counts().total;
+    const std::size_t total = frames().total_frames();
     IpcHeap& objects = ipc_heap.create(heap(), &ipc_budget.create((total / 16) << page_shift));
     semaphore_sets.create(objects);
     all_message_queues.create(objects);

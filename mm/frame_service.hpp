@@ -176,6 +176,8 @@ public:
         c.free = c.free_direct + of(FrameZone::any).free_frames();
         return c;
     }
+    /// counts().total, for those who want no other number: it does not change.
+    [[nodiscard]] std::size_t total_frames() const noexcept { return totals_.total; }
     [[nodiscard]] FrameReserve reserve() const noexcept { return reserve_; }
     /// From now on every request goes down to the zones' policies, for those who observe them. Boot
     /// only, after add_region().

@@ -19,7 +19,7 @@ namespace {
 constinit std::array<std::size_t, Heap::most_sites> at_start{};  ///< objects, by place
 
 void empty_caches() noexcept {
-    const std::size_t all = frames().counts().total;
+    const std::size_t all = frames().total_frames();
     vfs().forget_names();
     static_cast<void>(kernel_objects.page_cache.get().reclaim(all));
     static_cast<void>(heap().reclaim(all));

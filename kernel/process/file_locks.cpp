@@ -50,7 +50,7 @@ void give_up_locks_at_end(fs::File& file) noexcept {
 void start_file_locks() noexcept {
     // Of either kind, for each user. They are looked through one by one: not too many.
     constexpr std::size_t many = 4096;
-    const auto most = static_cast<std::uint32_t>(std::min(frames().counts().total / 16, many));
+    const auto most = static_cast<std::uint32_t>(std::min(frames().total_frames() / 16, many));
     records.create(heap(), most);
     whole_files.create(heap(), most);
 }

@@ -162,7 +162,7 @@ Status drop_caches(std::string_view text) noexcept {
     }
     // In batches, under no lock for long; and others may fill a cache as fast as it is emptied.
     const auto drop = [](mm::FrameReclaimer& cache) {
-        const std::size_t batches = frames().counts().total / ReclaimingFrames::batch;
+        const std::size_t batches = frames().total_frames() / ReclaimingFrames::batch;
         for (std::size_t n = 0; n < batches && cache.reclaim(ReclaimingFrames::batch) != 0; ++n) {
         }
     };

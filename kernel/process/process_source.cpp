@@ -233,7 +233,7 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     }
     f.umask = p.umask;
     f.memory_score =
-        mm::badness_score(victim_facts(p), static_cast<std::uint32_t>(frames().counts().total));
+        mm::badness_score(victim_facts(p), static_cast<std::uint32_t>(frames().total_frames()));
     f.memory_adjustment = p.memory_adjustment;
     add_signal_facts(p, f);
     add_identity_facts(p.identity, f);

@@ -20,7 +20,7 @@ constinit std::uint32_t most_processes = 0;
 
 void start_accounts() noexcept {
     user_books.create(heap());
-    most_processes = processes_for(frames().counts().total);
+    most_processes = processes_for(frames().total_frames());
 }
 
 Result<Ref<UserAccount>> account_of(std::uint32_t uid) noexcept {

@@ -51,7 +51,7 @@ void kill_with_borrowers(Process& p) noexcept REQUIRES(process_lock) {
 
 /// nullopt: somebody is ending already, or nobody can.
 [[nodiscard]] std::optional<Obituary> end_somebody() noexcept EXCLUDES(process_lock) {
-    const auto total = static_cast<std::uint32_t>(frames().counts().total);
+    const auto total = static_cast<std::uint32_t>(frames().total_frames());
     mm::VictimChoice<Process*> choice(total);
     bool is_coming = false;
     const Instant now = Clock::now();

@@ -77,7 +77,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
 
     constexpr fs::Permissions everybody_sticky{01777};
     // Half of the memory for all of them together: programs must find some, too.
-    const auto half = static_cast<std::uint32_t>(frames().counts().total / 2);
+    const auto half = static_cast<std::uint32_t>(frames().total_frames() / 2);
     const fs::TmpfsLimits limits{.nodes = half,
                                  .budget = &memory_files.create(std::size_t{half} << page_shift)};
     Tmpfs& tmp = tmp_file_system.create(heap(), reclaiming_frames(), phys_map(), file_clock,

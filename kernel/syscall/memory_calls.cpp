@@ -58,7 +58,7 @@ Status map_file(Process& self, fs::File& file, std::uint32_t size,
 /// Programs may ask for more altogether than there is, but not for more data at once than the
 /// machine has memory: that is a mistake, and this is the time to say so. Error: no_memory.
 Status check_sanity(std::uint32_t more) noexcept {
-    return more >> page_shift <= frames().counts().total ? Status() : Status(fail(Errc::no_memory));
+    return more >> page_shift <= frames().total_frames() ? Status() : Status(fail(Errc::no_memory));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ Reply put_facts(const ipc::SegmentFacts& f, VirtAddr to) noexcept {
 }
 
 Reply put_limits(VirtAddr to) noexcept {
-    const auto pages = static_cast<std::uint32_t>(frames().counts().total);
+    const auto pages = static_cast<std::uint32_t>(frames().total_frames());
     const UserSegmentLimits limits{.most_bytes = pages << page_shift,
                                    .least_bytes = 1,
                                    .segments = SharedMemory::capacity,

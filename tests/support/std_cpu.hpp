@@ -24,12 +24,17 @@ struct StdCpu {
     static void become(CpuId id) noexcept { state().id = id; }
 
     [[nodiscard]] static CpuId id() noexcept { return state().id; }
+    // As on a CPU, what lies between the two stays between them: benchmarks measure that.
     [[nodiscard]] static hal::InterruptState interrupts_disable() noexcept {
-        return std::exchange(state().interrupts, false) ? hal::InterruptState::enabled
-                                                        : hal::InterruptState::disabled;
+        const bool before = std::exchange(state().interrupts, false);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        return before ? hal::InterruptState::enabled : hal::InterruptState::disabled;
     }
     static void interrupts_restore(hal::InterruptState before) noexcept {
-        state().interrupts = before == hal::InterruptState::enabled;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        if (before == hal::InterruptState::enabled) {
+            state().interrupts = true;
+        }
     }
     [[nodiscard]] static bool interrupts_enabled() noexcept { return state().interrupts; }
     static void wait_for_interrupt() noexcept { std::this_thread::yield(); }

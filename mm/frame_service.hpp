@@ -121,12 +121,15 @@ public:
     /// 2^order contiguous frames of the direct map; only a single one is counted. Errors:
     /// no_memory.
     [[nodiscard]] Result<FrameNumber> allocate(FrameOrder order) noexcept {
-        return order == FrameOrder(0)
-                   ? allocate(FrameZone::direct)
-                   : take_direct(
-                         FrameZone::direct, false, order.frames(),
-                         [order](Zone& zone) { return zone.allocate(order); },
-                         [order](Zone& zone, FrameNumber block) { zone.free(block, order); });
+        if (order == FrameOrder(0)) {
+            return allocate(FrameZone::direct);
+        }
+        const FrameNumber block = TRY(take_direct(
+            FrameZone::direct, false, order.frames(),
+            [order](Zone& zone) { return zone.allocate(order); },
+            [order](Zone& zone, FrameNumber taken) { zone.free(taken, order); }));
+        counts_.begin_block(block, order);
+        return block;
     }
     void free(FrameNumber first, FrameOrder order) noexcept {
         KIDNEY_ASSERT(first < direct_end_);
@@ -134,6 +137,7 @@ public:
             KIDNEY_INVARIANT(references(first) == 1, "frames: freed block is not live");
             release(first);
         } else {
+            counts_.end_block(first, order);
             of(zone_of(first)).free(first, order);
         }
     }
@@ -152,6 +156,8 @@ public:
         for_each_block_of<Zone>({first, count}, alignment, [&](FrameNumber at, FrameOrder order) {
             if (order == FrameOrder(0)) {
                 counts_.begin(at);  // as every single frame
+            } else {
+                counts_.begin_block(at, order);
             }
         });
         return first;

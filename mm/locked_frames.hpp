@@ -87,11 +87,11 @@ public:
         publish();
         return first;
     }
-    [[nodiscard]] bool reuse_at_once(FrameNumber frame) const noexcept
+    [[nodiscard]] bool reuse_at_once(FrameNumber first, FrameOrder order) const noexcept
         requires ReuseHint<Policy>
     KIDNEY_NO_TSA("a hint: the policy reads what others may be writing")
     {
-        return policy_.reuse_at_once(frame);
+        return policy_.reuse_at_once(first, order);
     }
     [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept
         requires FreeRows<Policy>

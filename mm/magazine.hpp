@@ -1,9 +1,11 @@
-/// The single frames that one CPU keeps at hand, and that another may take away (doorway.hpp).
+/// The frames that one CPU keeps at hand, and that another may take away (doorway.hpp): many single
+/// ones, and a few longer blocks.
 #pragma once
 
 #include "kidney/core/address.hpp"
 #include "kidney/hal/cpu.hpp"
 #include "kidney/hal/doorway.hpp"
+#include "kidney/mm/frame_allocator.hpp"
 
 #include <array>
 #include <atomic>
@@ -12,6 +14,44 @@
 #include <span>
 
 namespace kidney::mm {
+
+/// A few blocks of each order from 1 on, but for the largest. Which, and how often, is the callers'
+/// business.
+class FewBlocks {
+public:
+    [[nodiscard]] bool pop(FrameOrder order, FrameNumber& first) noexcept {
+        const unsigned k = order.value() - 1U;
+        if (k >= orders || counts_[k] == 0) {
+            return false;
+        }
+        first = blocks_[k][--counts_[k]];
+        return true;
+    }
+    /// False: no room.
+    [[nodiscard]] bool push(FrameOrder order, FrameNumber first) noexcept {
+        const unsigned k = order.value() - 1U;
+        if (k >= orders || counts_[k] == most) {
+            return false;
+        }
+        blocks_[k][counts_[k]++] = first;
+        return true;
+    }
+    /// Calls put(first, order) for each.
+    template <class F>
+    void empty_into(F&& put) noexcept {
+        for (FrameOrder order{1}; order < max_order; order = FrameOrder(order.value() + 1)) {
+            for (FrameNumber first; pop(order, first);) {
+                put(first, order);
+            }
+        }
+    }
+
+private:
+    static constexpr unsigned orders = max_order.value() - 1;
+    static constexpr std::uint8_t most = 6;
+    std::array<std::uint8_t, orders> counts_{};
+    std::array<std::array<FrameNumber, most>, orders> blocks_{};
+};
 
 /// Cost: O(1) each. While is_closed(), frames had better go where they came from.
 template <hal::AtomicsProvider Cpu>
@@ -55,6 +95,17 @@ public:
         leaving_.store(leaving + 1, std::memory_order_relaxed);
         return true;
     }
+    [[nodiscard]] bool pop_block(FrameOrder order, FrameNumber& first) noexcept {
+        const bool found = blocks_.pop(order, first);
+        add_in_blocks(found ? 0U - order.frames() : 0);
+        return found;
+    }
+    /// False: no room.
+    [[nodiscard]] bool push_block(FrameOrder order, FrameNumber first) noexcept {
+        const bool kept = blocks_.push(order, first);
+        add_in_blocks(kept ? order.frames() : 0);
+        return kept;
+    }
     /// Nothing is at hand: get(span) fills the front of the span and says how many there are.
     template <class F>
     void fill(std::uint32_t most, F&& get) noexcept {
@@ -79,8 +130,9 @@ public:
         std::copy_backward(frames_.begin() + next, frames_.end() - batch, frames_.end());
         next_.store(next + batch, std::memory_order_relaxed);
     }
-    template <class F>
-    void empty_into(F&& put) noexcept {
+    /// Calls put(span) for single frames, and put_block(first, order).
+    template <class F, class G>
+    void empty_into(F&& put, G&& put_block) noexcept {
         const std::uint32_t leaving = leaving_.load(std::memory_order_relaxed);
         const std::uint32_t next = next_.load(std::memory_order_relaxed);
         if (leaving != 0) {
@@ -89,26 +141,37 @@ public:
         if (next != capacity) {
             put(std::span<const FrameNumber>(frames_).subspan(next));
         }
+        blocks_.empty_into(put_block);
         reset();
     }
     void reset() noexcept {
+        blocks_ = {};
+        in_blocks_.store(0, std::memory_order_relaxed);
         leaving_.store(0, std::memory_order_relaxed);
         next_.store(capacity, std::memory_order_relaxed);
     }
 
     [[nodiscard]] std::uint32_t size() const noexcept {
         return capacity - next_.load(std::memory_order_relaxed) +
-               leaving_.load(std::memory_order_relaxed);
+               leaving_.load(std::memory_order_relaxed) +
+               in_blocks_.load(std::memory_order_relaxed);
     }
 
 private:
     template <class T>
     using Atomic = typename Cpu::template Atomic<T>;
 
+    void add_in_blocks(std::uint32_t frames) noexcept {
+        in_blocks_.store(in_blocks_.load(std::memory_order_relaxed) + frames,
+                         std::memory_order_relaxed);
+    }
+
     Atomic<std::uint32_t> next_{capacity};
     Atomic<std::uint32_t> leaving_{0};
+    Atomic<std::uint32_t> in_blocks_{0};  ///< frames
     /// [0, leaving) go back to their places, [next, capacity) are at hand, `next` first.
     std::array<FrameNumber, capacity> frames_{};
+    FewBlocks blocks_;
 };
 
 }  // namespace kidney::mm

@@ -1,10 +1,11 @@
-/// Single frames without lock or atomic operation: each CPU keeps some at hand.
+/// Frames without lock or atomic operation: each CPU keeps some at hand.
 ///
 /// A wrapper that models the concept it wraps and works over every shared policy. A frame that is
 /// freed is handed out next, unless the policy says that it had better heal the block around it
 /// (`ReuseHint`); then it goes back with others. Frames come and go in batches (`FrameBatches`),
-/// so that the policy's work, and the lock around it, is shared by many. Longer blocks are the
-/// policy's business.
+/// so that the policy's work, and the lock around it, is shared by many. Longer blocks come from
+/// the policy, which has to search for them; those that it wants to see reused stay here, a few of
+/// each order.
 ///
 /// What lies in magazines is free, and counts as free. Nothing is refused because of it: before
 /// that all magazines are emptied, those of sleeping CPUs as well (doorway.hpp says how).
@@ -30,9 +31,9 @@
 
 namespace kidney::mm {
 
-/// A byte for each frame: is it a live single frame? So F6 holds for frames in magazines, which
-/// the policy below takes for live.
-class SingleMarks {
+/// A byte for each frame: of what order is the live block that begins there? So F6 holds for what
+/// lies in magazines, and for the policy below is live.
+class LiveMarks {
 public:
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange span) noexcept { return span.count; }
     void attach(FrameRange span, std::span<std::byte> metadata) noexcept {
@@ -40,32 +41,38 @@ public:
         marks_ = metadata.data();
         std::fill_n(marks_, span.count, std::byte{0});
     }
-    void allocated(FrameNumber frame) noexcept { marks_[frame - span_.first] = std::byte{1}; }
-    void freed(FrameNumber frame) noexcept {
-        KIDNEY_INVARIANT(span_.contains(frame) && marks_[frame - span_.first] != std::byte{0},
+    void allocated(FrameNumber first, FrameOrder order) noexcept {
+        marks_[first - span_.first] = mark(order);
+    }
+    void freed(FrameNumber first, FrameOrder order) noexcept {
+        KIDNEY_INVARIANT(span_.contains(first) && marks_[first - span_.first] == mark(order),
                          "frames: freed block is not live");
-        marks_[frame - span_.first] = std::byte{0};
+        marks_[first - span_.first] = std::byte{0};
     }
 
 private:
+    [[nodiscard]] static constexpr std::byte mark(FrameOrder order) noexcept {
+        return static_cast<std::byte>(order.value() + 1);
+    }
+
     FrameRange span_;
     std::byte* marks_ = nullptr;
 };
 
-/// For callers who count references of every single frame, and so know which is live.
+/// For callers who know themselves which blocks are live, because they count references.
 struct NoMarks {
     [[nodiscard]] static std::size_t metadata_bytes(FrameRange) noexcept { return 0; }
     void attach(FrameRange, std::span<std::byte>) noexcept {}
-    void allocated(FrameNumber) noexcept {}
-    void freed(FrameNumber) noexcept {}
+    void allocated(FrameNumber, FrameOrder) noexcept {}
+    void freed(FrameNumber, FrameOrder) noexcept {}
 };
 
 /// Concurrency: any thread, any CPU; `Pin` keeps others of this CPU out for a few instructions, and
 /// interrupt handlers as well if they use it. Whoever is refused waits for the others' magazines
 /// with whatever locks it holds, so each CPU must pass the barrier even while it waits for a lock
-/// (`hal::RemoteFence`). Cost: O(1) for single frames, a batch each 64 calls at most. Metadata:
-/// less than 1 KiB a CPU; that of `Marks`.
-template <SharedFrameAllocator Shared, class Cpu, hal::CpuPin Pin, class Marks = SingleMarks>
+/// (`hal::RemoteFence`). Cost: O(1) for single frames, a batch each 64 calls at most; for others
+/// O(1) or the policy's. Metadata: 1 KiB a CPU; that of `Marks`.
+template <SharedFrameAllocator Shared, class Cpu, hal::CpuPin Pin, class Marks = LiveMarks>
     requires hal::CpuIdentity<Cpu> && hal::AtomicsProvider<Cpu>
 class Magazines {
 public:
@@ -96,17 +103,17 @@ public:
         if (!take_at_hand(frame)) [[unlikely]] {
             frame = TRY(allocate_more());
         }
-        marks_.allocated(frame);
+        marks_.allocated(frame, order);
         return frame;
     }
-    void free(FrameNumber first, FrameOrder order) noexcept {
+    /// A part of its callers: a call would cost a third of it.
+    [[gnu::always_inline]] void free(FrameNumber first, FrameOrder order) noexcept {
         if (order != FrameOrder(0)) {
-            shared_.free(first, order);
-            note_more();
+            free_block(first, order);
             return;
         }
-        marks_.freed(first);
-        const bool reuse = is_reused(first);
+        marks_.freed(first, order);
+        const bool reuse = is_reused(first, order);
         {
             const Pin pin;
             OneMagazine& mine = magazines_.mine();
@@ -127,9 +134,7 @@ public:
             take_below([&] { return shared_.take_range(count, alignment); });
         if (range) {
             for_each_block({*range, count}, [&](FrameNumber first, FrameOrder order) {
-                if (order == FrameOrder(0)) {
-                    marks_.allocated(first);
-                }
+                marks_.allocated(first, order);
             });
         }
         return range;
@@ -175,11 +180,11 @@ private:
     [[nodiscard]] static constexpr std::size_t aligned(std::size_t bytes) noexcept {
         return (bytes + 15) & ~std::size_t{15};
     }
-    [[nodiscard]] bool is_reused(FrameNumber frame) const noexcept {
+    [[nodiscard]] bool is_reused(FrameNumber first, FrameOrder order) const noexcept {
         if constexpr (ReuseHint<Shared>) {
-            return shared_.reuse_at_once(frame);
+            return shared_.reuse_at_once(first, order);
         } else {
-            return true;
+            return order == FrameOrder(0);
         }
     }
     [[nodiscard]] std::size_t take_some(std::span<FrameNumber> out) noexcept {
@@ -209,11 +214,54 @@ private:
         }
     }
     void empty(OneMagazine& m) noexcept {
-        m.empty_into([&](std::span<const FrameNumber> frames) { give_back(frames); });
+        m.empty_into([&](std::span<const FrameNumber> frames) { give_back(frames); },
+                     [&](FrameNumber first, FrameOrder order) { shared_.free(first, order); });
     }
 
-    [[nodiscard]] Result<FrameNumber> allocate_block(FrameOrder order) noexcept {
+    // Longer blocks are no part of allocate() and free(): the many registers that a policy needs
+    // would have to be saved for each frame.
+
+    [[nodiscard, gnu::noinline]] Result<FrameNumber> allocate_block(FrameOrder order) noexcept {
+        FrameNumber first;
+        if (!take_block_at_hand(order, first)) {
+            first = TRY(allocate_below(order));
+        }
+        marks_.allocated(first, order);
+        return first;
+    }
+    [[gnu::noinline]] void free_block(FrameNumber first, FrameOrder order) noexcept {
+        marks_.freed(first, order);
+        if (!is_reused(first, order) || !keep_block_at_hand(first, order)) {
+            free_below(first, order);
+        }
+    }
+    [[nodiscard]] bool take_block_at_hand(FrameOrder order, FrameNumber& first) noexcept {
+        const Pin pin;
+        OneMagazine& mine = magazines_.mine();
+        if (!mine.enter()) [[unlikely]] {
+            return false;
+        }
+        const bool taken = mine.pop_block(order, first);
+        mine.leave();
+        return taken;
+    }
+    [[nodiscard]] bool keep_block_at_hand(FrameNumber first, FrameOrder order) noexcept {
+        const Pin pin;
+        OneMagazine& mine = magazines_.mine();
+        if (!mine.enter()) [[unlikely]] {
+            return false;
+        }
+        const bool kept = mine.push_block(order, first);
+        mine.leave();
+        return kept;
+    }
+
+    [[nodiscard]] Result<FrameNumber> allocate_below(FrameOrder order) noexcept {
         return take_below([&] { return shared_.allocate(order); });
+    }
+    void free_below(FrameNumber first, FrameOrder order) noexcept {
+        shared_.free(first, order);
+        note_more();
     }
     /// What take() says, before or after nobody has a frame at hand.
     template <class F>
@@ -243,7 +291,7 @@ private:
                 return frame;
             }
         }
-        return allocate_block(FrameOrder(0));
+        return allocate_below(FrameOrder(0));
     }
     /// No room in the magazine, or frames are short.
     [[gnu::noinline]] void free_more(FrameNumber frame, bool reuse) noexcept {
@@ -262,8 +310,7 @@ private:
             mine.leave();
         }
         if (!kept) {
-            shared_.free(frame, FrameOrder(0));
-            note_more();
+            free_below(frame, FrameOrder(0));
         }
     }
     /// So that all CPUs together leave something: the less there is, the fewer at once.
@@ -304,6 +351,7 @@ private:
     Atomic<std::uint32_t> is_short_{0};  ///< all magazines have been told
     hal::Visits<Cpu> visits_;            ///< held by whoever takes from magazines, or tells them
     hal::PerCpu<OneMagazine, Cpu> magazines_;
+    static_assert(sizeof(OneMagazine) <= 1024, "a power of two finds this CPU's by a shift");
 };
 
 }  // namespace kidney::mm

@@ -1,10 +1,13 @@
 /// How many references every frame has, in a byte each.
 ///
-/// The byte says how many are *here*, up to 127, and whether there are *more*: batches of 64, a
+/// The byte says how many are *here*, up to 117, and whether there are *more*: batches of 64, a
 /// word per frame in a page that the frame shares with its neighbours and that exists only while
-/// one of them has more. A retain that finds 127 here takes a batch away, a release that finds none
-/// here brings one back; both under a lock, and at most once in 64 calls. All others are a
+/// one of them has more. A retain that finds 117 here takes a batch away, a release that finds none
+/// here brings one back; both under a lock, and at most once in 53 calls. All others are a
 /// compare-and-swap of the byte, and those of a frame's only owner plain loads and stores.
+///
+/// What is above 117 is no number: it says that a longer block begins with this frame, and of what
+/// order it is. Nobody counts the references of those, but what is freed must be live.
 ///
 /// A kernel that runs few programs has no such page. In the worst case there is one for each group
 /// of 1024 frames: then a frame costs five bytes.
@@ -53,6 +56,17 @@ public:
     /// The first reference of a frame that nobody else knows yet.
     void begin(FrameNumber frame) noexcept { count(frame).store(1, std::memory_order_relaxed); }
 
+    /// A longer block begins or ends its life.
+    void begin_block(FrameNumber first, FrameOrder order) noexcept {
+        count(first).store(block(order), std::memory_order_relaxed);
+    }
+    void end_block(FrameNumber first, FrameOrder order) noexcept {
+        Count& here = count(first);
+        KIDNEY_INVARIANT(here.load(std::memory_order_relaxed) == block(order),
+                         "frames: freed block is not live");
+        here.store(0, std::memory_order_relaxed);
+    }
+
     /// One more. Errors: no_memory; then nothing has changed. A part of its caller: fork() does it
     /// for every page.
     [[nodiscard, gnu::always_inline]] Status add(FrameNumber frame,
@@ -61,7 +75,7 @@ public:
         // relaxed: made from an existing reference, which keeps the frame alive.
         std::uint8_t now = here.load(std::memory_order_relaxed);
         KIDNEY_INVARIANT(now != 0, "frames: retained a free frame");
-        if ((now & most_here) != most_here &&
+        if ((now & here_mask) < most_here &&
             here.compare_exchange_strong(now, static_cast<std::uint8_t>(now + 1),
                                          std::memory_order_relaxed)) [[likely]] {
             return {};
@@ -76,8 +90,9 @@ public:
         // acquire / acq_rel: the next owner comes after every use of this one.
         std::uint8_t now = here.load(std::memory_order_acquire);
         while (now != 1) {
-            if ((now & most_here) == 0) [[unlikely]] {
-                KIDNEY_INVARIANT(now != 0, "frames: released a free frame");
+            // None is here, or it is a block.
+            if (((now - 1U) & here_mask) >= most_here) [[unlikely]] {
+                KIDNEY_INVARIANT(now == more, "frames: released a free frame");
                 bring_batch_back(frame, frames);
                 now = here.load(std::memory_order_acquire);
             } else if (here.compare_exchange_strong(now, static_cast<std::uint8_t>(now - 1),
@@ -89,24 +104,20 @@ public:
         return true;
     }
 
-    /// 0: free. 1: the caller is its only owner. Cost: a lock if there are more than a byte says.
+    /// 0: free, or part of a longer block. 1: the caller is its only owner. Cost: a lock if there
+    /// are more than a byte says.
     [[nodiscard]] std::uint32_t of(FrameNumber frame) const noexcept EXCLUDES(lock_) {
-        const Count& here = count(frame);
-        std::uint8_t now = here.load(std::memory_order_acquire);
-        if ((now & more) == 0) [[likely]] {
-            return now;
-        }
-        const LockGuard guard(lock_);
-        now = here.load(std::memory_order_acquire);
-        return (now & most_here) + ((now & more) == 0 ? 0 : batch * batches(frame));
+        const std::uint8_t now = count(frame).load(std::memory_order_acquire);
+        return now <= most_here ? now : of_others(frame);
     }
 
 private:
     using Count = typename Atomics::template Atomic<std::uint8_t>;
 
     static constexpr std::uint8_t more = 0x80;  ///< changes under the lock only
-    static constexpr std::uint8_t most_here = 0x7f;
-    /// Half of it, so that a frame at the limit does not go back and forth.
+    static constexpr std::uint8_t here_mask = 0x7f;
+    static constexpr std::uint8_t most_here = here_mask - max_order.value();
+    /// About half of it, so that a frame at the limit does not go back and forth.
     static constexpr std::uint8_t batch = 64;
     static constexpr std::size_t words_per_page = page_size / sizeof(std::uint32_t);
 
@@ -116,6 +127,9 @@ private:
         FrameNumber page;
     };
 
+    [[nodiscard]] static constexpr std::uint8_t block(FrameOrder order) noexcept {
+        return static_cast<std::uint8_t>(most_here + order.value());
+    }
     [[nodiscard]] static constexpr std::size_t groups_of(FrameRange span) noexcept {
         return (span.count + words_per_page - 1) / words_per_page;
     }
@@ -133,13 +147,25 @@ private:
         return words[(frame - span_.first) % words_per_page];
     }
 
+    /// A block, or a frame with more.
+    [[nodiscard, gnu::noinline]] std::uint32_t of_others(FrameNumber frame) const noexcept
+        EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        const std::uint8_t now = count(frame).load(std::memory_order_acquire);
+        if ((now & more) == 0 && now > most_here) {
+            return 0;
+        }
+        return (now & here_mask) + ((now & more) == 0 ? 0 : batch * batches(frame));
+    }
+
     /// The byte is full, or others change it.
     [[nodiscard, gnu::noinline]] Status add_in_competition(FrameNumber frame,
                                                            auto& frames) noexcept {
         Count& here = count(frame);
         std::uint8_t now = here.load(std::memory_order_relaxed);
         do {
-            while ((now & most_here) == most_here) {
+            while ((now & here_mask) >= most_here) {
+                KIDNEY_INVARIANT((now & here_mask) == most_here, "frames: retained a block");
                 TRY(take_batch_away(frame, frames));
                 now = here.load(std::memory_order_relaxed);
             }
@@ -153,7 +179,7 @@ private:
         const LockGuard guard(lock_);
         Count& here = count(frame);
         std::uint8_t now = here.load(std::memory_order_relaxed);
-        if ((now & most_here) != most_here) {
+        if ((now & here_mask) != most_here) {
             return {};
         }
         Group& mine = group(frame);

@@ -84,7 +84,7 @@ void print(const Run& run, const Subject& subject, const ByOrder& granted) {
 constexpr std::string_view magazines = "+magazines";
 template <class Policy>
 using WithMagazines =
-    mm::Magazines<mm::SharedFrames<Policy, NullLock>, test::StdCpu, hal::NoPin, mm::SingleMarks>;
+    mm::Magazines<mm::SharedFrames<Policy, NullLock>, test::StdCpu, hal::NoPin, mm::LiveMarks>;
 
 /// The policy with all frames of the regions; null if there is none of this name. Adds to the run
 /// what it costs.

@@ -13,7 +13,7 @@
 /// A stack of free frames does the opposite: the hole that was made last is filled first, and
 /// nothing ever gathers. But a stack is fast, and a per-CPU one in front of this costs nothing if
 /// it keeps to the rule: reuse_at_once() says for which frames it does, those whose region has no
-/// other free frame (mm/magazines.hpp asks).
+/// other free frame, or next to none for longer blocks (mm/magazines.hpp asks).
 ///
 /// The largest free block of a region is known as a bound only (region_books.hpp). Before a whole
 /// region is broken, those are looked at in which something may have merged.
@@ -95,7 +95,7 @@ public:
             }
             const std::uint32_t region = row / rows_per_region;
             rows_.give_back_singles(row, together, books_.is_ragged(region));
-            books_.got_back(region, count, 0);
+            books_.got_back_singles(region, count);
         }
     }
 
@@ -115,11 +115,14 @@ public:
         });
         return FrameNumber(base_ + at);
     }
-    /// Would this frame, if it were given back, be among the first to be handed out again? Its
-    /// region has no other free frame, or is the one that single frames come from just now.
-    [[nodiscard]] bool reuse_at_once(FrameNumber frame) const noexcept {
+    /// Would this block, if it were given back, be among the first to be handed out again? A single
+    /// frame, if its region has no other that is free, or is the one that they come from just now.
+    [[nodiscard]] bool reuse_at_once(FrameNumber first, FrameOrder order) const noexcept {
+        const std::uint32_t region = (first.value() - base_) / region_frames;
+        if (order != FrameOrder(0)) {
+            return books_.may_be_crowded(region, order.value());
+        }
         // relaxed: a hint, asked while others may be inside.
-        const std::uint32_t region = (frame.value() - base_) / region_frames;
         return region == source_.load(std::memory_order_relaxed) || books_.may_be_full(region);
     }
 

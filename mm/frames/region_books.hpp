@@ -43,9 +43,14 @@ public:
     [[nodiscard]] bool is_whole(std::uint32_t region) const noexcept {
         return free_in(region) == region_frames;
     }
-    /// A hint for those who ask while others may be inside.
+    /// Hints for those who ask while others may be inside: nothing is free there; or little, and as
+    /// far as is known no block of this order.
     [[nodiscard]] bool may_be_full(std::uint32_t region) const noexcept {
-        return (std::atomic_ref(states_[region]).load(std::memory_order_relaxed) & free_mask) == 0;
+        return (hint(region) & free_mask) == 0;
+    }
+    [[nodiscard]] bool may_be_crowded(std::uint32_t region, unsigned order) const noexcept {
+        const std::uint32_t state = hint(region);
+        return (state & free_mask) < region_frames / 8 && level_of(state) < order;
     }
     /// Rows of it have holes inside.
     [[nodiscard]] bool is_ragged(std::uint32_t region) const noexcept {
@@ -77,6 +82,18 @@ public:
             set_level(region, bound);
         }
     }
+    /// The same for single frames, of which many come one after another: mostly the region is stale
+    /// already, and stays in its sets.
+    void got_back_singles(std::uint32_t region, std::uint32_t frames) noexcept {
+        const std::uint32_t state = states_[region];
+        const std::uint32_t before = state & free_mask;
+        if ((state & is_stale) != 0 && set_of(before) == set_of(before + frames)) [[likely]] {
+            set_state(region, state + frames);
+            free_ += frames;
+        } else {
+            got_back(region, frames, 0);
+        }
+    }
     /// Somebody has looked: the largest free block is of this order.
     void settle(std::uint32_t region, unsigned order) noexcept {
         set_level(region, is_whole(region) ? 0 : order);
@@ -99,11 +116,17 @@ private:
     }
 
     /// 0 for a whole region, which is no matter of levels.
+    [[nodiscard]] static constexpr unsigned level_of(std::uint32_t state) noexcept {
+        return (state & level_mask) >> level_shift;
+    }
     [[nodiscard]] unsigned level(std::uint32_t region) const noexcept {
-        return (states_[region] & level_mask) >> level_shift;
+        return level_of(states_[region]);
+    }
+    [[nodiscard]] std::uint32_t hint(std::uint32_t region) const noexcept {
+        return std::atomic_ref(states_[region]).load(std::memory_order_relaxed);
     }
     void set_state(std::uint32_t region, std::uint32_t state) noexcept {
-        // relaxed: for may_be_full(), which reads no more than this.
+        // relaxed: for hint(), whose callers read no more than this.
         std::atomic_ref(states_[region])
             .store(static_cast<std::uint16_t>(state), std::memory_order_relaxed);
     }

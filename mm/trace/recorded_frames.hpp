@@ -97,10 +97,10 @@ public:
         return Policy::metadata_bytes(span);
     }
     [[nodiscard]] std::size_t free_frames() const noexcept { return policy_.free_frames(); }
-    [[nodiscard]] bool reuse_at_once(FrameNumber frame) const noexcept
+    [[nodiscard]] bool reuse_at_once(FrameNumber first, FrameOrder order) const noexcept
         requires ReuseHint<Policy>
     {
-        return policy_.reuse_at_once(frame);
+        return policy_.reuse_at_once(first, order);
     }
     [[nodiscard]] std::uint32_t free_row(FrameNumber frame) const noexcept
         requires FreeRows<Policy>

@@ -34,7 +34,7 @@ public:
     [[nodiscard]] Result<FrameNumber> take_range(std::uint32_t, FrameOrder) noexcept {
         return fail(Errc::no_memory);
     }
-    [[nodiscard]] bool reuse_at_once(FrameNumber) const noexcept { return false; }
+    [[nodiscard]] bool reuse_at_once(FrameNumber, FrameOrder) const noexcept { return false; }
 };
 static_assert(mm::FrameBatches<FullFrameAllocatorArchetype>);
 static_assert(mm::FrameRanges<FullFrameAllocatorArchetype>);

@@ -109,12 +109,13 @@ constexpr void for_each_block(FrameRange range, F&& visit) {
     }
 }
 
-/// Whether a frame that was just freed had better be handed out next (it is warm), or go back to
-/// its place so that a longer block may heal. A hint about a live frame: may read what others are
-/// writing, so atomically, without any lock.
+/// Whether a block that was just freed had better be handed out next (a single frame is warm, a
+/// longer one need not be searched for), or go back to its place so that a longer block may heal. A
+/// hint about a live block: may read what others are writing, so atomically, without any lock.
+/// Where there is none, single frames are reused, and others go back.
 template <class A>
-concept ReuseHint = FrameAllocator<A> && requires(const A& a, FrameNumber frame) {
-    { a.reuse_at_once(frame) } noexcept -> std::same_as<bool>;
+concept ReuseHint = FrameAllocator<A> && requires(const A& a, FrameNumber first, FrameOrder order) {
+    { a.reuse_at_once(first, order) } noexcept -> std::same_as<bool>;
 };
 
 /// Tells which frames are free, 32 at a time, for pictures and statistics.

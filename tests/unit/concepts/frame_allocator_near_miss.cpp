@@ -68,10 +68,10 @@ struct RangeMayThrow : Full {
     Result<FrameNumber> take_range(std::uint32_t, FrameOrder);
 };
 struct HintWrites : Full {
-    bool reuse_at_once(FrameNumber) noexcept;
+    bool reuse_at_once(FrameNumber, FrameOrder) noexcept;
 };
 struct HintIsNumber : Full {
-    int reuse_at_once(FrameNumber) const noexcept;
+    int reuse_at_once(FrameNumber, FrameOrder) const noexcept;
 };
 struct SharedNever : Full {
     static constexpr bool is_shared = false;

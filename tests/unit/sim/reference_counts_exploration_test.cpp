@@ -116,12 +116,12 @@ struct LastOnes : SharedFrame {
 
 TEST(ReferenceCountsExploration, ABatchIsTakenAway) {
     OnePage::times_taken = 0;
-    expect_all_pass<AtTheLimit<127, 127>>(2);
-    expect_all_pass<AtTheLimit<191, 191>>(2);
+    expect_all_pass<AtTheLimit<117, 117>>(2);
+    expect_all_pass<AtTheLimit<181, 181>>(2);
     EXPECT_GT(OnePage::times_taken, 0);
 }
 TEST(ReferenceCountsExploration, ABatchIsTakenAwayOrRefused) {
-    expect_all_pass<AtTheLimit<127, 127, 1>>(2);
+    expect_all_pass<AtTheLimit<117, 117, 1>>(2);
 }
 // Coming down, a batch comes back whenever none is here: below 128 one of two, below 64 the last.
 TEST(ReferenceCountsExploration, ABatchComesBack) {

@@ -2,6 +2,7 @@
 /// orders that the explorer takes for granted, and the processor does what it likes with plain
 /// loads and stores.
 #include "mm/frames/buddy.hpp"
+#include "mm/frames/fullest_region.hpp"
 #include "mm/frames/llfree.hpp"
 #include "mm/locked_frames.hpp"
 #include "mm/magazines.hpp"
@@ -43,7 +44,7 @@ protected:
             owner = to;
         }
     }
-    /// Singles, now and then a long block, which makes this CPU visit the others.
+    /// Singles and short blocks, now and then a long one, which makes this CPU visit the others.
     void play(std::uint32_t me) {
         StdCpu::become(CpuId(me));
         std::vector<FrameNumber> mine;
@@ -51,8 +52,9 @@ protected:
         for (int step = 0; step < 6000; ++step) {
             random = random * 1664525 + 1013904223;
             const std::uint32_t dice = random >> 24;
-            if (dice == 0) {
-                const FrameOrder order(static_cast<std::uint8_t>(8 + me % 3));
+            if (dice < 16) {
+                const FrameOrder order(
+                    static_cast<std::uint8_t>(dice == 0 ? 8 + me % 3 : 1 + dice % 3));
                 if (const auto block = frames_->allocate(order)) {
                     own(*block, order.frames(), 0, me + 1);
                     own(*block, order.frames(), me + 1, 0);
@@ -80,7 +82,12 @@ protected:
     std::unique_ptr<Frames> frames_ = std::make_unique<Frames>();
 };
 
-using Policies = testing::Types<mm::Buddy, mm::LlFree>;
+/// Blocks stay at hand, too.
+struct ReusingBuddy : mm::Buddy {
+    [[nodiscard]] bool reuse_at_once(FrameNumber, FrameOrder) const noexcept { return true; }
+};
+
+using Policies = testing::Types<mm::Buddy, ReusingBuddy, mm::FullestRegion, mm::LlFree>;
 TYPED_TEST_SUITE(MagazinesStress, Policies);
 
 TYPED_TEST(MagazinesStress, NoFrameHasTwoOwnersAndNoneIsLost) {

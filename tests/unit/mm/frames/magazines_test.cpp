@@ -178,7 +178,7 @@ public:
             free(frame, FrameOrder(0));
         }
     }
-    [[nodiscard]] bool reuse_at_once(FrameNumber) const noexcept { return reuses; }
+    [[nodiscard]] bool reuse_at_once(FrameNumber, FrameOrder) const noexcept { return reuses; }
 };
 
 TEST(Magazines, AFreedFrameIsNextUnlessThePolicyWantsItBack) {
@@ -192,6 +192,64 @@ TEST(Magazines, AFreedFrameIsNextUnlessThePolicyWantsItBack) {
     frames.free(warm, FrameOrder(0));
     EXPECT_NE(*frames.allocate(FrameOrder(0)), warm);
     Observed::reuses = true;
+}
+
+TEST(Magazines, AFreedBlockIsNextIfThePolicySaysSo) {
+    Machine<MagazinesOver<Observed>> machine;
+    auto& frames = *machine.frames;
+    for (FrameOrder order(1); order < mm::max_order; order = FrameOrder(order.value() + 1)) {
+        const std::size_t below = frames.free_below();
+        const FrameNumber first = *frames.allocate(order);
+        frames.free(first, order);
+        EXPECT_EQ(frames.free_below(), below - order.frames()) << "at hand";
+        EXPECT_EQ(frames.free_frames(), all.count);
+        EXPECT_EQ(*frames.allocate(order), first);
+        Observed::reuses = false;
+        frames.free(first, order);
+        EXPECT_EQ(frames.free_below(), below) << "back in its place";
+        Observed::reuses = true;
+    }
+    frames.free(*frames.allocate(mm::max_order), mm::max_order);
+    EXPECT_EQ(frames.free_below(), all.count) << "nobody searches for the largest";
+}
+
+TEST(Magazines, AFewBlocksStayAtHandAndNobodyIsRefusedForThem) {
+    Machine<MagazinesOver<Observed>> machine;
+    auto& frames = *machine.frames;
+    constexpr FrameOrder order(4);
+    std::vector<FrameNumber> taken;
+    while (auto block = frames.allocate(order)) {
+        taken.push_back(*block);
+    }
+    for (std::size_t i = 0; i < taken.size(); ++i) {
+        PlayedCpu::now = i % max_cpus;
+        frames.free(taken[i], order);
+    }
+    EXPECT_EQ(frames.free_frames(), all.count);
+    const std::size_t at_hand = (all.count - frames.free_below()) / order.frames();
+    EXPECT_GT(at_hand, max_cpus);
+    EXPECT_LT(at_hand, taken.size() / 2);
+    PlayedCpu::now = 0;
+    EXPECT_FALSE(frames.allocate(FrameOrder(mm::max_order.value() + 1)).has_value());
+    for (std::uint32_t block = 0; block < all.count / mm::max_order.frames(); ++block) {
+        EXPECT_TRUE(frames.allocate(mm::max_order).has_value()) << block;
+    }
+    EXPECT_EQ(frames.free_frames(), 0U);
+}
+
+TEST(MagazinesDeathTest, WrongFreesOfABlockAtHandAreCaught) {
+    Machine<MagazinesOver<Observed>> machine;
+    auto& frames = *machine.frames;
+    constexpr FrameOrder order(3);
+    const FrameNumber first = *frames.allocate(order);
+    EXPECT_DEATH(frames.free(first, FrameOrder(4)), "not live") << "twice its size";
+    EXPECT_DEATH(frames.free(first, FrameOrder(200)), "not live") << "no order at all";
+    frames.free(first, order);
+    EXPECT_DEATH(frames.free(first, order), "not live") << "twice";
+    EXPECT_DEATH(frames.free(first + 4, FrameOrder(2)), "not live") << "a part of it";
+    PlayedCpu::now = 3;
+    EXPECT_DEATH(frames.free(first, order), "not live") << "at hand of another CPU";
+    PlayedCpu::now = 0;
 }
 
 TEST(Magazines, FramesComeAndGoInBatches) {
@@ -275,12 +333,13 @@ struct Exploration {
         frames.add_region(span);
     }
     /// Takes a frame, unless the other has all of them, and returns it.
-    void use_a_frame() {
-        if (const auto frame = frames.allocate(FrameOrder(0))) {
-            sim::require(!std::exchange(live[frame->value()], true), "nobody else has the frame");
+    void use_a_frame() { use_a_block(FrameOrder(0)); }
+    void use_a_block(FrameOrder order) {
+        if (const auto first = frames.allocate(order)) {
+            sim::require(!std::exchange(live[first->value()], true), "nobody else has the block");
             Explored::fence_everywhere();  // the other may run meanwhile
-            live[frame->value()] = false;
-            frames.free(*frame, FrameOrder(0));
+            live[first->value()] = false;
+            frames.free(*first, order);
         }
     }
     /// The same with all of memory.
@@ -327,6 +386,29 @@ struct TwoDrains : Exploration<mm::Buddy, ExploredLock> {
         use_everything();
     }
 };
+
+/// Keeps blocks at hand, too.
+struct ReusingBuddy : mm::Buddy {
+    [[nodiscard]] bool reuse_at_once(FrameNumber, FrameOrder) const noexcept { return true; }
+};
+struct DrainOfBlocks : Exploration<ReusingBuddy, ExploredLock> {
+    static constexpr std::size_t threads = 2;
+    void run(std::size_t thread) {
+        if (thread == 0) {
+            use_a_block(FrameOrder(2));
+            use_a_block(FrameOrder(2));
+        } else {
+            use_everything();
+        }
+    }
+};
+
+TEST(MagazinesExploration, ADrainMeetsTheOwnerOfBlocks) {
+    const sim::Exploration every = sim::explore<DrainOfBlocks>({.preemptions = 2});
+    EXPECT_TRUE(every.passed()) << every.failure << " in schedule " << every.schedule << " after "
+                                << every.schedules;
+    EXPECT_GT(every.schedules, 100U);
+}
 
 TEST(MagazinesExploration, ADrainMeetsTheOwner) {
     const sim::Exploration every = sim::explore<DrainWhileBusy>({.preemptions = 2});

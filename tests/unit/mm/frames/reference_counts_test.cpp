@@ -16,7 +16,7 @@ namespace {
 using Counts = ReferenceCounts<test::StdCpu, sim::RamArena, NullLock>;
 
 constexpr FrameRange span{FrameNumber(0x100), 3000};  // three groups
-constexpr std::uint32_t in_place = 127;
+constexpr std::uint32_t in_place = 117;
 
 /// Counts, and the pages that they take.
 struct World {
@@ -167,6 +167,27 @@ TEST(ReferenceCountsDeathTest, KnowFreeFrames) {
     EXPECT_DEATH(static_cast<void>(world.counts.remove(frame, world)), "released a free frame");
     EXPECT_DEATH(static_cast<void>(world.counts.add(frame, world)), "retained a free frame");
     EXPECT_DEATH(static_cast<void>(world.counts.of(span.end())), "not a frame of RAM");
+}
+
+TEST(ReferenceCountsDeathTest, ABlockIsLiveInItsOrderAndHasNoReferences) {
+    World world;
+    const FrameNumber first = span.first + 8;
+    for (std::uint8_t k = 1; k <= max_order.value(); ++k) {
+        const FrameOrder order(k);
+        world.counts.begin_block(first, order);
+        EXPECT_EQ(world.counts.of(first), 0U);
+        EXPECT_DEATH(static_cast<void>(world.counts.add(first, world)), "retained a block");
+        EXPECT_DEATH(static_cast<void>(world.counts.remove(first, world)), "released a free frame");
+        EXPECT_DEATH(world.counts.end_block(first, FrameOrder(k == 1 ? 2 : k - 1)), "not live");
+        world.counts.end_block(first, order);
+        EXPECT_DEATH(world.counts.end_block(first, order), "not live");
+    }
+    // A frame with as many references as a byte holds is no block, nor is one with more.
+    world.counts.begin(first);
+    world.retain(first, in_place - 1);
+    EXPECT_DEATH(world.counts.end_block(first, FrameOrder(1)), "not live");
+    world.retain(first, 1);
+    EXPECT_DEATH(world.counts.end_block(first, FrameOrder(1)), "not live");
 }
 
 }  // namespace

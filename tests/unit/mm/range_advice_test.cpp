@@ -115,6 +115,28 @@ TEST_F(RangeAdviceTest, LocksAreCounted) {
     EXPECT_EQ(space->totals().bytes, 4 * page_size);
 }
 
+TEST_F(RangeAdviceTest, OnlySharedWritablePagesOfAFileCanBeRemoved) {
+    auto file = Machine::Source::create(m.frames, m.ram(), 2);
+    const VirtAddr shared = must_map(fixed_at(0x2000'0000, of_file(file, 2, true)));
+    const VirtAddr copied = must_map(fixed_at(0x2000'3000, of_file(file, 2, false)));
+    const VirtAddr seen = must_map(fixed_at(0x2000'6000, of_file(file, 2, true, read_only)));
+    const VirtAddr memory = must_map(fixed_at(0x2000'9000, anonymous(1)));
+    const auto remove = [&](VirtAddr at) {
+        return space->remove_from_sources({at, page_size}).error();
+    };
+    EXPECT_EQ(remove(copied), Errc::permission_denied);
+    EXPECT_EQ(remove(seen), Errc::permission_denied);
+    EXPECT_EQ(remove(memory), Errc::invalid_argument);
+    EXPECT_EQ(remove(shared + 2 * page_size), Errc::no_memory) << "a hole";
+    EXPECT_TRUE(space->set_locked({shared, page_size}, true));
+    EXPECT_EQ(space->locked_bytes({shared, 3 * page_size}), page_size);
+    EXPECT_EQ(remove(shared), Errc::invalid_argument);
+    const auto unless_locked = Advice::unless_locked;
+    EXPECT_EQ(space->advise({shared, page_size}, unless_locked).error(), Errc::invalid_argument);
+    EXPECT_TRUE(space->advise({shared + page_size, page_size}, unless_locked));
+    EXPECT_TRUE(space->advise({shared, 2 * page_size}, Advice::none));
+}
+
 TEST_F(RangeAdviceTest, TotalsFollowRights) {
     const VirtAddr at = must_map(anonymous(4));
     EXPECT_EQ(space->totals().data, 4 * page_size);

@@ -281,9 +281,6 @@ private:
         {
             const LockGuard guard(local.owner.lock);
             for (void* const object : oldest) {
-                __builtin_prefetch(map_.find(object).slab);  // the misses of all overlap
-            }
-            for (void* const object : oldest) {
                 const SlabPlace place = map_.find(object);
                 KIDNEY_INVARIANT(place.slab != nullptr, "heap: freed what it never allocated");
                 if (place.owner != cpu) {

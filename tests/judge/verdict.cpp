@@ -44,9 +44,17 @@ Step step_of(const Call& call) {
     return step;
 }
 
-// Shrinking may take so many starts of the subject, and so many steps.
-constexpr unsigned max_starts = 50;
-constexpr std::size_t max_steps = 2'000'000;
+// Shrinking may take so many starts of the subject, and so much work: a call may look at each frame
+// of its span.
+constexpr unsigned max_starts = 24;
+constexpr std::size_t max_work = 2'000'000'000;
+
+/// Of one replay.
+std::size_t work_of(const OwnedPlan& plan) {
+    const std::size_t frames = plan.head.spans[0].count + plan.head.spans[1].count;
+    return plan.steps.size() * frames * (plan.head.law == Law::f8 ? frames::variations : 1);
+}
+
 /// A law whose plans the subject has not survived so often is known well enough.
 constexpr unsigned enough_deaths = 2;
 
@@ -274,9 +282,80 @@ std::vector<std::optional<Failure>> Judge::try_all(const std::vector<OwnedPlan>&
     return results;
 }
 
+/// The steps in pieces, counted from the end.
+class Judge::Pieces {
+public:
+    using Set = std::vector<std::size_t>;
+
+    Pieces(const OwnedPlan& whole, std::size_t length) : whole_(whole), length_(length) {}
+    [[nodiscard]] std::size_t count() const {
+        return (whole_.steps.size() + length_ - 1) / length_;
+    }
+    /// An allocator's first call stays as long as any other does.
+    [[nodiscard]] OwnedPlan without(const Set& pieces) const {
+        std::vector<bool> goes(count());
+        for (const std::size_t piece : pieces) {
+            goes[piece] = true;
+        }
+        OwnedPlan plan{whole_.head, {}};
+        std::array<bool, frames::max_instances> attached{};
+        for (std::size_t i = 0; i < whole_.steps.size(); ++i) {
+            const Step& step = whole_.steps[i];
+            const bool first = step.op == Op::attach && !attached[step.instance];
+            attached[step.instance] = attached[step.instance] || first;
+            if (first || !goes[(whole_.steps.size() - 1 - i) / length_]) {
+                plan.steps.push_back(step);
+            }
+        }
+        return plan;
+    }
+
+private:
+    const OwnedPlan& whole_;
+    std::size_t length_;
+};
+
+/// The sets without whose pieces it still fails, each tried by itself and all in one start of the
+/// subject; `better` becomes the shortest of these failures. What `work` does not suffice for is
+/// not tried.
+std::vector<Judge::Pieces::Set> Judge::those_that_can_go(const Pieces& pieces,
+                                                         std::span<const Pieces::Set> sets,
+                                                         const Failure& best, std::size_t& work,
+                                                         std::optional<Failure>& better) {
+    std::vector<Pieces::Set> tried;
+    std::vector<OwnedPlan> candidates;
+    for (const Pieces::Set& set : sets) {
+        OwnedPlan candidate = pieces.without(set);
+        const std::size_t its_work = work_of(candidate);
+        if (candidate.steps.size() < best.trace.size() && its_work <= work) {
+            work -= its_work;
+            candidates.push_back(std::move(candidate));
+            tried.push_back(set);
+        }
+    }
+    std::vector<Pieces::Set> can_go;
+    if (candidates.empty()) {
+        return can_go;
+    }
+    std::vector<std::optional<Failure>> results = try_all(candidates, best);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        if (!results[i] || results[i]->trace.size() >= best.trace.size()) {
+            continue;
+        }
+        can_go.push_back(tried[i]);
+        if (!better || results[i]->trace.size() < better->trace.size()) {
+            better = std::move(results[i]);
+        }
+    }
+    return can_go;
+}
+
+/// After Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input" (2002): leaves
+/// out halves, then quarters, down to single calls. Two starts of the subject for each length: one
+/// asks of every piece whether it can go, the other how many of those can go together.
 Failure Judge::shrink(Failure failure) {
     // The calls as they were, by themselves.
-    const auto plan_of = [&](const Failure& from) {
+    const auto plan_of = [](const Failure& from) {
         OwnedPlan plan = from.plan;
         plan.head.interleaved = false;
         plan.steps.clear();
@@ -286,57 +365,37 @@ Failure Judge::shrink(Failure failure) {
         return plan;
     };
     const unsigned first_start = subject_.starts();
-    std::size_t spent = 0;
+    std::size_t work = max_work;
     auto flat = try_all({plan_of(failure)}, failure);
     if (!flat[0]) {
         return failure;
     }
     Failure best = std::move(*flat[0]);
-    std::size_t piece = std::max<std::size_t>(best.trace.size() / 2, 1);
-    while (subject_.starts() - first_start < max_starts && spent < max_steps) {
+    std::size_t length = std::max<std::size_t>(best.trace.size() / 2, 1);
+    for (bool go_on = true; go_on && subject_.starts() - first_start < max_starts;) {
         const OwnedPlan whole = plan_of(best);
-        const auto without = [&](std::size_t from) {
-            OwnedPlan plan = whole;
-            plan.steps.clear();
-            std::array<bool, frames::max_instances> attached{};
-            for (std::size_t i = 0; i < whole.steps.size(); ++i) {
-                const Step& step = whole.steps[i];
-                const bool first = step.op == Op::attach && !attached[step.instance];
-                attached[step.instance] = attached[step.instance] || first;
-                // An allocator's first call stays as long as any other does.
-                const bool goes = i >= from && i < from + piece && !first;
-                if (!goes) {
-                    plan.steps.push_back(step);
-                }
-            }
-            return plan;
-        };
-        std::vector<OwnedPlan> candidates;
-        // From the end: what comes late depends on what comes early.
-        for (std::size_t end = whole.steps.size(); end > 1; end = end > piece ? end - piece : 0) {
-            OwnedPlan candidate = without(end > piece ? end - piece : 0);
-            if (candidate.steps.size() < whole.steps.size()) {
-                spent += candidate.steps.size();
-                candidates.push_back(std::move(candidate));
-            }
-        }
+        const Pieces pieces(whole, length);
         std::optional<Failure> better;
-        if (!candidates.empty()) {
-            for (std::optional<Failure>& result : try_all(candidates, best)) {
-                if (result && result->trace.size() < best.trace.size() &&
-                    (!better || result->trace.size() < better->trace.size())) {
-                    better = std::move(result);
-                }
-            }
+        std::vector<Pieces::Set> sets;
+        // From the end: what comes late depends on what comes early.
+        for (std::size_t piece = 0; piece < pieces.count(); ++piece) {
+            sets.push_back({piece});
         }
+        Pieces::Set alone;
+        for (const Pieces::Set& set : those_that_can_go(pieces, sets, best, work, better)) {
+            alone.push_back(set[0]);
+        }
+        sets.clear();
+        for (std::size_t n = alone.size(); n > 1; n /= 2) {
+            sets.emplace_back(alone.begin(), alone.begin() + static_cast<std::ptrdiff_t>(n));
+            sets.emplace_back(alone.end() - static_cast<std::ptrdiff_t>(n), alone.end());
+        }
+        those_that_can_go(pieces, sets, best, work, better);
+        go_on = length > 1 || better;
         if (better) {
             best = std::move(*better);
-            piece = std::min(piece, std::max<std::size_t>(best.trace.size() / 2, 1));
-        } else if (piece == 1) {
-            break;
-        } else {
-            piece = (piece + 1) / 2;
         }
+        length = std::min((length + 1) / 2, std::max<std::size_t>(best.trace.size() / 2, 1));
     }
     return best;
 }

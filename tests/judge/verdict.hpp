@@ -7,7 +7,9 @@
 #include "tests/laws/frames/shadow.hpp"
 
 #include <array>
+#include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,6 +69,10 @@ private:
     void note(Failure failure);
     /// The same failure with fewer calls.
     [[nodiscard]] Failure shrink(Failure failure);
+    class Pieces;
+    std::vector<std::vector<std::size_t>> those_that_can_go(
+        const Pieces& pieces, std::span<const std::vector<std::size_t>> sets, const Failure& best,
+        std::size_t& work, std::optional<Failure>& better);
     [[nodiscard]] std::vector<std::optional<Failure>> try_all(
         const std::vector<OwnedPlan>& candidates, const Failure& like);
     void share_disasters();

@@ -102,7 +102,7 @@ class Machine(unittest.TestCase):
         result = self.kidney("setup")
         self.assertEqual(result.returncode, 1)
         self.assertIn("E: Could not resolve the name of the mirror", result.stderr)
-        self.assertIn("could not install clang-19: it compiles everything", result.stderr)
+        self.assertIn("could not install clang-19 (compiles everything)", result.stderr)
         doctor = self.kidney("doctor")
         self.assertEqual(doctor.returncode, 1)
         self.assertIn("the last setup: E: Unable to fetch some archives", doctor.stdout)
@@ -113,8 +113,10 @@ class Machine(unittest.TestCase):
         self.fake("id", "#!/bin/bash\necho 1000\n")
         result = self.kidney("run", "--exec", "true")
         self.assertEqual(result.returncode, 1)
-        self.assertIn("needs root: run this as root, or install sudo", result.stderr)
-        self.assertNotIn("apt-get install", self.calls())
+        missing, why = result.stderr.splitlines()
+        self.assertRegex(missing, "^kidney: missing: clang-19 ")
+        self.assertEqual(why, "kidney: installing packages needs root: run this as root, or install sudo")
+        self.assertEqual(self.calls(), "")
 
     def test_elsewhere_than_on_debian_it_lists_what_to_install(self):
         os.remove(os.path.join(self.fakes, "apt-get"))

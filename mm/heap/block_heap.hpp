@@ -8,9 +8,9 @@
 ///     find_thoroughly(length) -> Block*   the same when there are no more frames; may search
 ///     room_for(length)                    how long a block must be to be found for sure
 ///
-/// A freed block first waits in a short queue while its tags come from memory, so that the misses
-/// of several calls overlap: where objects are freed in any order, that is what a free costs. So
-/// one that was freed twice is found out up to eight frees later.
+/// A freed block of at most half a page first waits in a short queue while its tags come from
+/// memory, so that the misses of several calls overlap: where objects are freed in any order, that
+/// is what a free costs. So one that was freed twice is found out up to eight frees later.
 ///
 /// Of more than 16 KiB an object gets whole frames.
 #pragma once
@@ -139,8 +139,12 @@ private:
         return found->object();
     }
 
-    /// In place of the one that waits longest.
+    /// In place of the one that waits longest. WHY not those of more than half a page: many are
+    /// buffers for one call, and their place should serve the next one.
     void give_back_soon(Freed freed) noexcept REQUIRES(lock_) {
+        if (freed.length > Block::length_for(page_size / 2)) {
+            return give_back(freed);
+        }
         // WHY loads: no instruction waits for what they bring, and an i686 has no prefetch.
         auto* const tag = reinterpret_cast<volatile std::byte*>(freed.block);
         static_cast<void>(tag[0]);

@@ -28,7 +28,7 @@ VERBS = {
 
 def help_text():
     lines = ["usage: ./kidney VERB [options]      (./kidney VERB --help tells more)", ""]
-    lines += [f"  {name:10} {text}" for name, (_, text) in VERBS.items()]
+    lines += [f"  {name:11} {text}" for name, (_, text) in VERBS.items()]
     lines += ["", "Packages that a verb needs are installed on first use. Builds are kept under build/;",
               "./kidney --build DIR VERB ... keeps them elsewhere, for a clone that cannot be written."]
     return "\n".join(lines)

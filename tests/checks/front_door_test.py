@@ -73,11 +73,13 @@ class Mistakes(unittest.TestCase):
         self.expect(["symbolise", "--tree", "/no/such/tree"], "/no/such/tree", "--tree")
 
     def test_what_cannot_be_recorded_or_replayed(self):
-        for arguments in (["--smp", "2"], ["--bochs"], ["--linux"], ["--gui"], ["--gdb"], ["--gdb-server", "1234"],
-                          ["--disk", __file__], ["--save", "/tmp/disk"], ["--strace=all"], ["--exec", "true", "--record-frames", "/tmp/frames"]):
-            self.expect(["run", "--record", "/tmp/a.kidney", *arguments], "--record is for one CPU", arguments[-2:][0].split("=")[0])
+        with tempfile.TemporaryDirectory() as folder:
+            recording, other = os.path.join(folder, "a.kidney"), os.path.join(folder, "other")
+            for arguments in (["--smp", "2"], ["--bochs"], ["--linux"], ["--gui"], ["--gdb"], ["--gdb-server", "1234"],
+                              ["--disk", __file__], ["--save", other], ["--strace=all"], ["--exec", "true", "--record-frames", other]):
+                self.expect(["run", "--record", recording, *arguments], "--record is for one CPU", arguments[-2:][0].split("=")[0])
+            self.expect(["run", "--record", recording, "--replay", recording], "one of them")
         self.expect(["run", "--record", "/no/such/folder/file"], "--record", "no such directory")
-        self.expect(["run", "--record", "/tmp/a.kidney", "--replay", "/tmp/a.kidney"], "one of them")
         self.expect(["run", "--replay", "/no/such.kidney"], "/no/such.kidney", "no such file")
         for arguments in (["--exec", "true"], ["--smp", "2"], ["--memory", "64"], ["--set", "KIDNEY_SCHEDULER=mlfq"], ["--root", "/"]):
             self.expect(["run", "--replay", "/no/such.kidney", *arguments], "--replay has everything", arguments[0])

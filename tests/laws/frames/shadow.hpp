@@ -315,9 +315,8 @@ void write_finding(S& sink, const Finding& f) noexcept {
         case Kind::refused:
             call(&f.answer);
             format_to(sink,
-                      ": refused, but {} frames are free, and the block at 0x{:x} is free "
-                      "as a whole",
-                      expected, seen);
+                      ": refused, but the block at 0x{:x} is free as a whole (free frames: {})",
+                      seen, expected);
             break;
         case Kind::too_large:
             call(&f.answer);

@@ -7,6 +7,7 @@
 /// n is the number of queued entities. Entities lie in memory in another order than in the queue,
 /// as threads do.
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "policies/scheduler.hpp"
 #include "sched/trace/traced.hpp"
 
@@ -35,6 +36,7 @@ struct Crowd {
         std::shuffle(order.begin(), order.end(), random);
         for (std::size_t i = 0; i < entities.size(); ++i) {
             entities[i].id = static_cast<std::uint32_t>(i + 1);
+            entities[i].slot = static_cast<std::uint32_t>(i);
             if (mixed) {
                 entities[i].priority = sched::Priority(static_cast<std::uint8_t>(random() % 64));
             }
@@ -87,6 +89,22 @@ private:
         list_;
 };
 
+/// A policy, or a queue by hand, with room for a crowd.
+template <class Queue>
+class Roomy : public Queue {
+public:
+    explicit Roomy(const Crowd& crowd) {
+        if constexpr (sched::KeepsTables<Queue>) {
+            const auto slots = static_cast<std::uint32_t>(crowd.size());
+            tables_.resize(Queue::table_bytes(slots));
+            Queue::use_tables(tables_, slots);
+        }
+    }
+
+private:
+    std::vector<std::byte> tables_;
+};
+
 template <class Queue>
 void fill(Queue& queue, Crowd& crowd) {
     for (std::size_t i = 0; i < crowd.size(); ++i) {
@@ -97,7 +115,7 @@ void fill(Queue& queue, Crowd& crowd) {
 template <class Queue>
 void switch_threads(benchmark::State& state, bool mixed) {
     Crowd crowd(static_cast<std::size_t>(state.range(0)), mixed);
-    Queue queue;
+    Roomy<Queue> queue(crowd);
     fill(queue, crowd);
     Instant now;
     sched::Entity* running = queue.pick_next(now);
@@ -113,7 +131,7 @@ void switch_threads(benchmark::State& state, bool mixed) {
 template <class Queue>
 void remove_any(benchmark::State& state) {
     Crowd crowd(static_cast<std::size_t>(state.range(0)), true);
-    Queue queue;
+    Roomy<Queue> queue(crowd);
     fill(queue, crowd);
     std::uint32_t random = seed;
     for (auto _ : state) {

@@ -81,9 +81,13 @@ struct DispatchConfig {
     using Local = kernel::Cpu;
     using Thread = kernel::Thread;
     using Hooks = SwitchHooks;
+    [[nodiscard]] static sched::PolicySetup policy_setup(CpuId cpu) noexcept {
+        return {.cpu = cpu, .seed = cpu.value() + 1U, .quantum = Duration()};
+    }
     static constexpr Duration tick = Duration::milliseconds(10);
     static constexpr LockRank run_queue_rank = ranks::run_queue;
     static constexpr LockRank timer_rank = ranks::timers;
+    static constexpr LockRank roster_rank = ranks::roster;
 };
 using Dispatcher = sched::Dispatcher<DispatchConfig>;
 struct DispatcherPlace {

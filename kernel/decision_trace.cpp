@@ -49,7 +49,8 @@ void write_decision_trace() noexcept {
             dropped = policy.dropped();
         });
         if (!records.empty()) {
-            sched::write_trace(records, dropped, SchedulerPolicy::name, CpuId(cpu),
+            sched::write_trace(records, dropped, SchedulerPolicy::name,
+                               DispatchConfig::policy_setup(CpuId(cpu)),
                                [](std::string_view line) { log::info<"sched">("{}", line); });
         }
     }

@@ -38,6 +38,7 @@ inline constexpr LockRank process_view{62,
                                        "process view"};  // one entry or reference; takes nothing
 inline constexpr LockRank accounts{64, "accounts"};      // the list of users; takes nothing
 inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
+inline constexpr LockRank roster{78, "roster"};          // moves what run queues keep
 inline constexpr LockRank run_queue{80, "run queue"};    // one rank per CPU: 80 to 87
 inline constexpr LockRank futex{72, "futex"};            // wakes sleepers
 inline constexpr LockRank load_average{88, "load average"};  // takes nothing

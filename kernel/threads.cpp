@@ -34,11 +34,16 @@ Result<Thread*> create_thread(std::string_view name) noexcept {
     auto thread = TRY(mm::make_box<Thread>(heap()));
     thread->stack = TRY(allocate_stack());
     thread->set_name(name);
+    if (Status admitted = dispatcher().admit(*thread, heap()); !admitted) {
+        stacks().free(thread->stack);
+        return fail(admitted.error());
+    }
     thread->id = last_thread_id.fetch_add(1, std::memory_order_relaxed) + 1;
     return thread.release();
 }
 
 void destroy_thread(Thread& thread) noexcept {
+    dispatcher().dismiss(thread);
     stacks().free(thread.stack);
     mm::destroy(heap(), &thread);
 }

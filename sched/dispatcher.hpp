@@ -13,9 +13,12 @@
 #include "kidney/core/time.hpp"
 #include "kidney/hal/clock.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "kidney/mm/object_allocator.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "kidney/sched/waiting.hpp"
 #include "sched/dispatcher_config.hpp"
+#include "sched/roster.hpp"
 #include "sched/switcher.hpp"
 #include "sched/thread.hpp"
 #include "sched/timer_queue.hpp"
@@ -35,6 +38,16 @@ public:
     using typename Switcher<Config>::Policy;
     using Switcher<Config>::current;
     using Switcher<Config>::preempt_point;
+
+    /// Before start(): makes room for the thread in what the policies keep. `memory` is the same at
+    /// each call. Errors: no_memory.
+    template <mm::ObjectAllocator Memory>
+    [[nodiscard]] Status admit(Thread& thread, Memory& memory) noexcept {
+        return roster_.admit(thread, placement_, memory);
+    }
+    /// Of a thread that was admitted: after Hooks::exited, or if it will never be started. Any
+    /// context.
+    void dismiss(const Thread& thread) noexcept { roster_.dismiss(thread); }
 
     /// Runs entry(argument) as a new thread; it ends when entry returns or calls exit().
     /// `thread` and its stack stay the caller's until Hooks::exited. Others may know it already and
@@ -136,20 +149,18 @@ public:
         }
     }
 
-    /// Calls change(Entity&) while no policy has the thread: for what policies go by. Any context.
+    /// Calls change(SchedulingParameters&) and tells the policy. Any context.
     template <class F>
     void change(Thread& thread, F&& change) noexcept
         KIDNEY_NO_TSA("which lock is only known at run time")
     {
         const hal::InterruptState before = Cpu::interrupts_disable();
         Queue& queue = placement_.lock_queue_of(thread);
-        if (thread.queued) {
-            queue.policy.remove(thread);
-            change(static_cast<Entity&>(thread));
-            queue.policy.enqueue(thread, EnqueueReason::preempted, Config::Clock::now());
-        } else {
-            change(static_cast<Entity&>(thread));
+        const Instant now = Config::Clock::now();
+        if (queue.current == &thread) {
+            static_cast<void>(queue.charge(now));  // what it ran so far, it ran as it was
         }
+        or_default::reconsider(queue.policy, thread, change, now);
         // Either may now be the wrong one to run; the policy decides.
         const bool remote = queue.request_reschedule();
         queue.lock.unlock();
@@ -162,7 +173,7 @@ public:
         }
     }
     void set_priority(Thread& thread, Priority priority) noexcept {
-        change(thread, [priority](Entity& entity) noexcept { entity.priority = priority; });
+        change(thread, [priority](SchedulingParameters& p) noexcept { p.priority = priority; });
     }
 
     // --- Questions ---
@@ -207,6 +218,7 @@ public:
     }
 
 private:
+    Roster<Config> roster_;
     using typename Switcher<Config>::Queue;
     using Switcher<Config>::placement_;
 
@@ -237,11 +249,13 @@ private:
         if (target != &home && !target->lock.try_lock()) {
             target = &home;
         }
-        thread.cpu.store(target->id, std::memory_order_release);
-        target->policy.enqueue(thread, why, Config::Clock::now());
+        const Instant now = Config::Clock::now();
+        if (target != &home) {
+            placement_.move(thread, home, *target, now);
+        }
+        target->policy.enqueue(thread, why, now);
         target->note_size();
-        const bool urgent =
-            target->current == target->idle || target->policy.preempts(thread, *target->current);
+        const bool urgent = target->preempts(thread, now);
         target->is_idle.store(0, std::memory_order_relaxed);
         const bool remote = urgent && target->request_reschedule();
         if (target != &home) {

@@ -2,11 +2,13 @@
 /// on a switch.
 #pragma once
 
+#include "kidney/core/cpu_id.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/hal/clock.hpp"
 #include "kidney/hal/cpu.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 
 #include <concepts>
 
@@ -35,11 +37,13 @@ template <class C>
 concept DispatcherConfig =
     hal::Cpu<typename C::Cpu> && hal::Clock<typename C::Clock> && hal::Timer<typename C::Timer> &&
     SchedulerPolicy<typename C::Policy> && CpuLocalThread<typename C::Local> && requires {
-        typename C::Thread;                                      // derived from ThreadBase<Cpu>
-        typename C::Hooks;                                       // SwitchHooks for it
-        { C::tick } -> std::convertible_to<Duration>;            // how often a busy CPU charges
+        typename C::Thread;  // derived from ThreadBase<Cpu>
+        typename C::Hooks;   // SwitchHooks for it
+        { C::policy_setup(CpuId(0)) } noexcept -> std::same_as<PolicySetup>;
+        { C::tick } -> std::convertible_to<Duration>;  // a busy CPU charges at least so often
         { C::run_queue_rank } -> std::convertible_to<LockRank>;  // this value and the next seven
         { C::timer_rank } -> std::convertible_to<LockRank>;
+        { C::roster_rank } -> std::convertible_to<LockRank>;  // below the run queues
     };
 
 }  // namespace kidney::sched

@@ -7,13 +7,16 @@
 #include "kidney/core/thread_safety.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/dispatcher_config.hpp"
 #include "sched/run_queue.hpp"
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace kidney::sched {
 
@@ -27,7 +30,6 @@ public:
 
     Placement() noexcept {
         for (std::uint32_t i = 0; i < max_cpus; ++i) {
-            queues_[i].id = i;
             queues_[i].lock.set_rank({static_cast<std::uint8_t>(Config::run_queue_rank.value + i),
                                       Config::run_queue_rank.name});
         }
@@ -101,22 +103,33 @@ public:
         if (victim == nullptr || !victim->lock.try_lock()) {
             return;  // the idle thread looks again
         }
-        if (Entity* const entity = victim->policy.pick_next(now); entity != nullptr) {
+        if (Entity* const entity = or_default::give_away(victim->policy, now); entity != nullptr) {
             victim->note_size();
-            auto& thread = static_cast<Thread&>(*entity);
-            thread.cpu.store(queue.id, std::memory_order_release);
-            queue.policy.enqueue(thread, EnqueueReason::migrated, now);
+            move(static_cast<Thread&>(*entity), *victim, queue, now);
+            queue.policy.enqueue(*entity, EnqueueReason::migrated, now);
         }
         victim->lock.unlock_tried();
     }
 
+    /// A thread that is in neither queue changes from one to the other.
+    static void move(Thread& thread, Queue& from, Queue& to, Instant now) noexcept
+        REQUIRES(from.lock, to.lock) {
+        or_default::move(from.policy, to.policy, thread, now);
+        thread.cpu.store(to.id, std::memory_order_release);
+    }
+
 private:
+    template <std::size_t... I>
+    [[nodiscard]] static std::array<Queue, max_cpus> one_for_each_cpu(
+        std::index_sequence<I...>) noexcept {
+        return {{Queue(CpuId(I))...}};
+    }
     /// Those of the CPUs that are up; one that comes up just now may be missing.
     [[nodiscard]] std::span<Queue> running() noexcept {
         return std::span(queues_).first(cpus_end_.load(std::memory_order_relaxed));
     }
 
-    std::array<Queue, max_cpus> queues_;
+    std::array<Queue, max_cpus> queues_{one_for_each_cpu(std::make_index_sequence<max_cpus>())};
     typename Cpu::template Atomic<std::uint32_t> cpus_end_{0};
 };
 

@@ -1,13 +1,16 @@
 /// What the dispatcher keeps per CPU: who runs there, who waits for it, and the books about both.
 #pragma once
 
+#include "kidney/core/cpu_id.hpp"
 #include "kidney/core/thread_safety.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/cpu_timers.hpp"
 #include "sched/dispatcher_config.hpp"
 #include "sched/sync/ranked_lock.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -22,8 +25,12 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
     template <class T>
     using Atomic = typename Cpu::template Atomic<T>;
 
+    explicit RunQueue(CpuId cpu) noexcept
+        : id(cpu.value()),
+          policy(or_default::make<typename Config::Policy>(Config::policy_setup(cpu))) {}
+
     RankedLock<Cpu> lock;  ///< run queues rank by CPU number among themselves
-    std::uint32_t id = 0;
+    const std::uint32_t id;
     typename Config::Policy policy GUARDED_BY(lock);
     Thread* current GUARDED_BY(lock) = nullptr;
     Thread* previous GUARDED_BY(lock) = nullptr;  ///< who was left, until the switch is complete
@@ -33,7 +40,7 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
     Duration idle_time GUARDED_BY(lock);
 
     // relaxed everywhere: stale answers cost a detour, never a lost thread.
-    Atomic<std::uint32_t> queued{0};            ///< policy.size()
+    Atomic<std::uint32_t> queued{0};            ///< who waits and may run: the policy's eligible()
     Atomic<std::uint32_t> is_idle{0};           ///< the idle thread runs and nothing is queued
     Atomic<std::uint32_t> needs_reschedule{0};  ///< written under the lock
 
@@ -41,11 +48,14 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
 
     /// Others see how long the queue is now.
     void note_size() noexcept REQUIRES(lock) {
-        queued.store(static_cast<std::uint32_t>(policy.size()), std::memory_order_relaxed);
+        queued.store(static_cast<std::uint32_t>(or_default::eligible(policy)),
+                     std::memory_order_relaxed);
     }
 
     /// Books the time since the last charge on whoever runs.
     TickVerdict charge(Instant now) noexcept REQUIRES(lock) {
+        // Whoever read the clock before it waited for the lock comes too late.
+        now = std::max(now, charged_until);
         const Duration ran = now - charged_until;
         charged_until = now;
         if (current == idle) {
@@ -54,6 +64,17 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
         }
         current->cpu_time += ran;
         return policy.charge(*current, ran, now);
+    }
+    /// Should `candidate` run instead of whoever does? That one has been charged.
+    [[nodiscard]] bool preempts(const Entity& candidate, Instant now) noexcept REQUIRES(lock) {
+        return current == idle || charge(now) == TickVerdict::preempt ||
+               policy.preempts(candidate, *current);
+    }
+    /// When the timer shall come for the policy: after a tick at the latest if somebody runs.
+    [[nodiscard]] Instant next_look(Instant now) const noexcept REQUIRES(lock) {
+        const bool idles = current == idle;
+        return std::min(or_default::look_again(policy, idles ? nullptr : current, now),
+                        idles ? Instant::never() : now + Config::tick);
     }
 
     /// A request, not a switch. True if the queue belongs to another CPU, which must be told by an

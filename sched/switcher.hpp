@@ -12,11 +12,13 @@
 #include "kidney/hal/clock.hpp"
 #include "kidney/hal/cpu.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/dispatcher_config.hpp"
 #include "sched/placement.hpp"
 #include "sched/run_queue.hpp"
 #include "sched/thread.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
@@ -89,6 +91,9 @@ public:
         if (queue.charge(now) == TickVerdict::preempt) {
             static_cast<void>(queue.request_reschedule());
         }
+        or_default::replenish(queue.policy, now);
+        queue.note_size();  // an idle CPU looks at that
+        const Instant next_look = queue.next_look(now);
         queue.lock.unlock();
         if (busy && queue.queued.load(std::memory_order_relaxed) != 0) {
             // A backlog here, and perhaps another CPU halts.
@@ -96,10 +101,7 @@ public:
                 Cpu::send_reschedule(CpuId(idle->id));
             }
         }
-        queue.timers.arm_hardware(next_deadline);
-        if (busy) {
-            queue.timers.arm_hardware(now + Config::tick);
-        }
+        queue.timers.arm_hardware(std::min(next_deadline, next_look));
     }
 
     /// Another CPU has put something into this one's queue, has a signal for its thread, or found
@@ -186,6 +188,12 @@ protected:
     bool leave(Queue& queue, Thread& self) noexcept RELEASE(queue.lock) {
         const Instant now = Config::Clock::now();
         static_cast<void>(queue.charge(now));
+        if (&self != queue.idle) {
+            or_default::leave(
+                queue.policy, self,
+                self.state == ThreadState::exited ? LeaveReason::exited : LeaveReason::blocked,
+                now);
+        }
         return pick_and_switch(queue, self, now);
     }
 
@@ -231,14 +239,12 @@ private:
         const bool idles = &next == queue.idle;
         queue.is_idle.store(idles ? 1 : 0, std::memory_order_relaxed);
         next.state = ThreadState::running;
-        if (!idles) {
-            queue.timers.arm_hardware(now + Config::tick);
-        }
+        queue.current = &next;
+        queue.timers.arm_hardware(queue.next_look(now));
         if (&next == &self) {
             queue.lock.unlock();
             return false;
         }
-        queue.current = &next;
         queue.previous = &self;
         ++queue.switches;
         ++next.switches;

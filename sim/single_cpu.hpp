@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 
 #include <cstdint>
 #include <string>
@@ -19,6 +20,7 @@ struct Job {
     std::uint32_t arrival = 0;
     std::uint32_t burst = 0;
     sched::Priority priority{};
+    std::uint32_t weight = 1024;
 };
 
 /// Who goes to the queue first when a job arrives in the tick in which another one's slice ends.
@@ -79,7 +81,9 @@ public:
         schedule_.jobs.resize(jobs.size());
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             entities_[i].id = static_cast<std::uint32_t>(i + 1);
+            entities_[i].slot = static_cast<std::uint32_t>(i);
             entities_[i].priority = jobs[i].priority;
+            entities_[i].weight = jobs[i].weight;
             left_[i] = jobs[i].burst;
         }
     }
@@ -142,6 +146,7 @@ private:
         schedule_.slices.back().end = tick_;
         if (left_[i] == 0) {
             static_cast<void>(policy_.charge(*running_, single_cpu_tick, now()));
+            sched::or_default::leave(policy_, *running_, sched::LeaveReason::exited, now());
             JobResult& result = schedule_.jobs[i];
             result.completion = tick_;
             result.turnaround = tick_ - jobs_[i].arrival;

@@ -93,15 +93,11 @@ void inherit(const Process& parent, Process& child) noexcept {
 
 void inherit_scheduling(const Process& parent, Process& child) noexcept REQUIRES(process_lock) {
     child.scheduling = parent.scheduling.inherited();
-    sched::Entity& entity = *child.thread;
-    const sched::Entity& from = *parent.thread;
-    entity.nice = from.nice;
-    entity.weight = from.weight;
-    entity.priority = from.priority;
+    sched::SchedulingParameters& parameters = *child.thread;
+    parameters = *parent.thread;
     if (parent.scheduling.reset_on_fork) {
-        entity.nice = std::max(from.nice, std::int8_t{0});
-        entity.weight = weight_of(child.scheduling, entity.nice);
-        entity.priority = sched::Priority(level_of(child.scheduling));
+        parameters =
+            scheduling_parameters(child.scheduling, std::max(parameters.nice, std::int8_t{0}));
     }
 }
 

@@ -6,8 +6,10 @@
 
 #include "kernel/process/identity.hpp"
 #include "kidney/core/result.hpp"
+#include "kidney/sched/policy.hpp"
 
-#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <linux/sched.h>
 #include <optional>
@@ -118,23 +120,20 @@ struct ClassChange {
     return {};
 }
 
-/// What a proportional-share policy gives: each step of nice is worth about 10 % of the CPU. Starts
-/// at 1024 for nice 0 and divides by 1.25, as Linux documents it; a real-time class has more than
-/// the best of them, and SCHED_IDLE less than the worst.
+/// What a proportional-share policy gives, by nice value from -20 on: each step is worth about 10 %
+/// of the CPU. Linux's numbers, which are nearly powers of 1.25.
+inline constexpr std::array<std::uint32_t, 40> weights{
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,  //
+    9548,  7620,  6100,  4904,  3906,  3121,  2501,  1991,  1586,  1277,   //
+    1024,  820,   655,   526,   423,   335,   272,   215,   172,   137,    //
+    110,   87,    70,    56,    45,    36,    29,    23,    18,    15,
+};
+/// A real-time class has more than the best of them, and SCHED_IDLE less than the worst.
 [[nodiscard]] constexpr std::uint32_t weight_of(const SchedulingClass& what,
                                                 std::int32_t nice) noexcept {
-    if (what.policy == SCHED_IDLE) {
-        return 3;
-    }
-    const std::int32_t steps = what.is_real_time() ? lowest_nice - 1 : nice;
-    std::uint32_t weight = 1024;
-    for (std::int32_t n = steps; n < 0; ++n) {
-        weight = weight * 5 / 4;
-    }
-    for (std::int32_t n = steps; n > 0; --n) {
-        weight = weight * 4 / 5;
-    }
-    return std::max(weight, 4U);
+    return what.policy == SCHED_IDLE ? 3
+           : what.is_real_time()     ? 2 * weights.front()
+                                     : weights[static_cast<std::size_t>(nice - lowest_nice)];
 }
 
 /// The level that a fixed-priority policy gives, of sched::Priority: ordinary processes share the
@@ -146,6 +145,14 @@ struct ClassChange {
     }
     return static_cast<std::uint8_t>(
         what.is_real_time() ? ordinary + 1 + what.priority * levels_above / priorities : ordinary);
+}
+
+/// What the scheduler goes by.
+[[nodiscard]] constexpr sched::SchedulingParameters scheduling_parameters(
+    const SchedulingClass& what, std::int32_t nice) noexcept {
+    return {.priority = sched::Priority(level_of(what)),
+            .weight = weight_of(what, nice),
+            .nice = static_cast<std::int8_t>(nice)};
 }
 
 }  // namespace kidney::kernel

@@ -57,10 +57,8 @@ std::uint64_t limit_of(const Process& p, std::uint32_t resource) noexcept {
 void schedule(Process& p, const SchedulingClass& what, std::int32_t nice) noexcept
     REQUIRES(process_lock) {
     p.scheduling = what;
-    dispatcher().change(*p.thread, [&](sched::Entity& entity) noexcept {
-        entity.nice = static_cast<std::int8_t>(nice);
-        entity.weight = weight_of(what, nice);
-        entity.priority = sched::Priority(level_of(what));
+    dispatcher().change(*p.thread, [&](sched::SchedulingParameters& parameters) noexcept {
+        parameters = scheduling_parameters(what, nice);
     });
 }
 
@@ -242,11 +240,7 @@ namespace {
 
 Result<Duration> slice_of(Process& self, Pid pid) noexcept {
     const SchedulingClass now = TRY(class_of(self, pid));
-    if constexpr (requires { SchedulerPolicy::default_quantum; }) {
-        return now.policy == SCHED_FIFO ? Duration() : Duration(SchedulerPolicy::default_quantum);
-    } else {
-        return Duration();
-    }
+    return now.policy == SCHED_FIFO ? Duration() : sched::or_default::quantum<SchedulerPolicy>();
 }
 
 }  // namespace

@@ -32,6 +32,8 @@ public:
         first.slice_used = Duration();
         return &first;
     }
+    /// Takes over all that `other` has, behind its own.
+    void append_all(EntityQueue& other) noexcept { list_.splice(list_.end(), other.list_); }
     [[nodiscard]] bool is_empty() const noexcept { return list_.empty(); }
 
 private:

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
 
 #include <array>
@@ -18,10 +19,14 @@ namespace kidney::sched {
 class FixedPriority {
 public:
     static constexpr const char* name = "fixed_priority";
+    static constexpr PolicyTraits traits{
+        .strict_priority = true, .fresh_slices = true, .may_starve = true};
     static constexpr Duration default_quantum = Duration::milliseconds(10);
 
     FixedPriority() noexcept = default;
     explicit FixedPriority(Duration quantum) noexcept : quantum_(quantum) {}
+    explicit FixedPriority(const PolicySetup& setup) noexcept
+        : quantum_(setup.quantum_or(default_quantum)) {}
 
     void enqueue(Entity& entity, EnqueueReason, Instant) noexcept {
         const std::uint8_t level = entity.priority.value();

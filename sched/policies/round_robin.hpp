@@ -6,6 +6,7 @@
 
 #include "kidney/core/assert.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
 
 #include <cstddef>
@@ -16,10 +17,13 @@ namespace kidney::sched {
 class RoundRobin {
 public:
     static constexpr const char* name = "round_robin";
+    static constexpr PolicyTraits traits{.fresh_slices = true};
     static constexpr Duration default_quantum = Duration::milliseconds(10);
 
     RoundRobin() noexcept = default;
     explicit RoundRobin(Duration quantum) noexcept : quantum_(quantum) {}
+    explicit RoundRobin(const PolicySetup& setup) noexcept
+        : quantum_(setup.quantum_or(default_quantum)) {}
 
     void enqueue(Entity& entity, EnqueueReason, Instant) noexcept {
         queue_.append(entity);

@@ -1,22 +1,29 @@
 /// One call of a scheduler policy, with its arguments and its answer; and its text form.
 ///
-/// A trace is the calls since the policy was empty, so whoever repeats them on a new policy must
-/// get the same answers (law S4): `tests/support/trace_replay.hpp` does.
+/// A trace is the calls since the policy was made, so whoever repeats them on a new policy of the
+/// same setup must get the same answers (law S4): `tests/support/trace_replay.hpp` does.
 ///
-/// Text form, version 1: a header, one line per record, `end`.
+/// Text form, version 2: a header, one line per record, `end`.
 ///
-///     kidney-sched-trace 1 policy=round_robin cpu=0 records=4 dropped=0
-///     e 7 started 31 1024 0 1000       enqueue: id, reason, priority, weight, nice, now
+///     kidney-sched-trace 2 policy=cfs cpu=0 seed=1 quantum=0 records=9 dropped=0
+///     e 7 3 started 31 1024 0 1000     enqueue: id, slot, reason, priority, weight, nice, now
 ///     p 1200 7                         pick_next: now, id of the answer or 0
 ///     c 7 31 5000000 5001200 keep      charge: id, priority, ran, now, verdict
 ///     q 8 40 7 31 yes                  preempts: candidate, its priority, running, its, answer
 ///     r 7                              remove: id
+///     l 7 blocked 5001200              leave: id, reason, now
+///     g 6000000 8                      give_away: now, id of the answer or 0
+///     o 8 6000000                      move_out: id, now
+///     i 9 6000000 00a1...              move_in: id, now, what the policy kept of it elsewhere
+///     n 7 31 15 19 7000000             reconsider: id, the new priority, weight and nice, now
+///     t 8000000                        replenish: now
 ///     end
 #pragma once
 
 #include "kidney/core/format.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 
 #include <array>
 #include <cstddef>
@@ -27,29 +34,48 @@
 namespace kidney::sched {
 
 struct TraceRecord {
-    enum class Call : std::uint8_t { enqueue, remove, pick_next, charge, preempts };
+    enum class Call : std::uint8_t {
+        enqueue,
+        remove,
+        pick_next,
+        charge,
+        preempts,
+        leave,
+        give_away,
+        move_out,
+        move_in,
+        reconsider,
+        replenish,
+    };
 
     Call call = Call::enqueue;
     std::uint8_t answer = 0;  ///< charge: TickVerdict; preempts: 0 or 1
     EnqueueReason reason = EnqueueReason::started;
+    LeaveReason leaves = LeaveReason::blocked;
     std::int8_t nice = 0;
     Priority priority;           ///< of `id`
     Priority other_priority{0};  ///< of `other`
-    std::uint32_t id = 0;        ///< pick_next: the answer, 0 for none
+    std::uint32_t id = 0;        ///< pick_next, give_away: the answer, 0 for none
     std::uint32_t other = 0;     ///< preempts: the running one
+    std::uint32_t slot = 0;      ///< of enqueue
     std::uint32_t weight = 0;
     Duration ran;
     Instant now;
+    decltype(Entity::kept) kept{};  ///< of move_in
 
     friend bool operator==(const TraceRecord&, const TraceRecord&) noexcept = default;
 };
 
-inline constexpr std::string_view trace_magic = "kidney-sched-trace 1";
+inline constexpr std::string_view trace_magic = "kidney-sched-trace 2";
 
 [[nodiscard]] constexpr std::string_view to_string(EnqueueReason reason) noexcept {
     constexpr std::array<std::string_view, 5> names = {"started", "woken", "preempted", "yielded",
                                                        "migrated"};
     return names[static_cast<std::size_t>(reason)];
+}
+
+[[nodiscard]] constexpr std::string_view to_string(LeaveReason reason) noexcept {
+    return reason == LeaveReason::exited ? "exited" : "blocked";
 }
 
 /// One record as text, without a newline.
@@ -58,8 +84,8 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
     const std::uint32_t priority = r.priority.value();
     switch (r.call) {
         case TraceRecord::Call::enqueue:
-            format_to(sink, "e {} {} {} {} {} {}", r.id, to_string(r.reason), priority, r.weight,
-                      std::int32_t{r.nice}, r.now);
+            format_to(sink, "e {} {} {} {} {} {} {}", r.id, r.slot, to_string(r.reason), priority,
+                      r.weight, std::int32_t{r.nice}, r.now);
             return;
         case TraceRecord::Call::remove:
             format_to(sink, "r {}", r.id);
@@ -75,16 +101,38 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
             format_to(sink, "q {} {} {} {} {}", r.id, priority, r.other,
                       std::uint32_t{r.other_priority.value()}, r.answer == 0 ? "no" : "yes");
             return;
+        case TraceRecord::Call::leave:
+            format_to(sink, "l {} {} {}", r.id, to_string(r.leaves), r.now);
+            return;
+        case TraceRecord::Call::give_away:
+            format_to(sink, "g {} {}", r.now, r.id);
+            return;
+        case TraceRecord::Call::move_out:
+            format_to(sink, "o {} {}", r.id, r.now);
+            return;
+        case TraceRecord::Call::move_in:
+            format_to(sink, "i {} {} ", r.id, r.now);
+            for (const std::byte b : r.kept) {
+                format_to(sink, "{:02x}", std::to_integer<std::uint32_t>(b));
+            }
+            return;
+        case TraceRecord::Call::reconsider:
+            format_to(sink, "n {} {} {} {} {}", r.id, priority, r.weight, std::int32_t{r.nice},
+                      r.now);
+            return;
+        case TraceRecord::Call::replenish:
+            format_to(sink, "t {}", r.now);
+            return;
     }
 }
 
 /// A whole trace; `line` is called with each line.
 template <class Line>
 void write_trace(std::span<const TraceRecord> records, std::size_t dropped, std::string_view policy,
-                 CpuId cpu, Line&& line) noexcept {
+                 const PolicySetup& setup, Line&& line) noexcept {
     TextBuffer<160> text;
-    format_to(text, "{} policy={} cpu={} records={} dropped={}", trace_magic, policy, cpu,
-              records.size(), dropped);
+    format_to(text, "{} policy={} cpu={} seed={} quantum={} records={} dropped={}", trace_magic,
+              policy, setup.cpu, setup.seed, setup.quantum, records.size(), dropped);
     line(text.view());
     for (const TraceRecord& r : records) {
         text.clear();

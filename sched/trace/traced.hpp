@@ -7,9 +7,11 @@
 
 #include "kidney/core/assert.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/trace/record.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace kidney::sched {
@@ -18,6 +20,10 @@ template <SchedulerPolicy P>
 class Traced {
 public:
     static constexpr const char* name = P::name;
+    static constexpr PolicyTraits traits = traits_of<P>();
+
+    Traced() noexcept = default;
+    explicit Traced(const PolicySetup& setup) noexcept : policy_(or_default::make<P>(setup)) {}
 
     /// Records go to `buffer` until it is full. Only while nothing is queued.
     void attach(std::span<TraceRecord> buffer) noexcept {
@@ -35,6 +41,7 @@ public:
     void enqueue(Entity& entity, EnqueueReason why, Instant now) noexcept {
         if (TraceRecord* const r = next(TraceRecord::Call::enqueue, entity)) {
             r->reason = why;
+            r->slot = entity.slot;
             r->weight = entity.weight;
             r->nice = entity.nice;
             r->now = now;
@@ -74,6 +81,79 @@ public:
     }
     [[nodiscard]] std::size_t size() const noexcept { return policy_.size(); }
 
+    // --- What P may have beside that ---
+
+    [[nodiscard]] static constexpr std::size_t table_bytes(std::uint32_t capacity) noexcept
+        requires KeepsTables<P>
+    {
+        return P::table_bytes(capacity);
+    }
+    void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept
+        requires KeepsTables<P>
+    {
+        policy_.use_tables(memory, capacity);
+    }
+    void leave(Entity& running, LeaveReason why, Instant now) noexcept
+        requires HearsOfLeaving<P>
+    {
+        if (TraceRecord* const r = next(TraceRecord::Call::leave, running, now)) {
+            r->leaves = why;
+        }
+        policy_.leave(running, why, now);
+    }
+    [[nodiscard]] Entity* give_away(Instant now) noexcept
+        requires GivesAway<P>
+    {
+        Entity* const answer = policy_.give_away(now);
+        if (TraceRecord* const r = next(TraceRecord::Call::give_away)) {
+            r->id = answer == nullptr ? 0 : answer->id;
+            r->now = now;
+        }
+        return answer;
+    }
+    /// Recorded whatever P has: here an entity comes whose past stands in another trace.
+    void move_out(Entity& entity, Instant now) noexcept {
+        static_cast<void>(next(TraceRecord::Call::move_out, entity, now));
+        if constexpr (MovesState<P>) {
+            policy_.move_out(entity, now);
+        }
+    }
+    void move_in(Entity& entity, Instant now) noexcept {
+        if (TraceRecord* const r = next(TraceRecord::Call::move_in, entity, now)) {
+            r->kept = entity.kept;
+        }
+        if constexpr (MovesState<P>) {
+            policy_.move_in(entity, now);
+        }
+    }
+    void reconsider(Entity& entity, const SchedulingParameters& old, Instant now) noexcept
+        requires Reconsiders<P>
+    {
+        if (TraceRecord* const r = next(TraceRecord::Call::reconsider, entity, now)) {
+            r->weight = entity.weight;
+            r->nice = entity.nice;
+        }
+        policy_.reconsider(entity, old, now);
+    }
+    [[nodiscard]] Instant look_again(const Entity* running, Instant now) const noexcept
+        requires LooksAgain<P>
+    {
+        return policy_.look_again(running, now);
+    }
+    void replenish(Instant now) noexcept
+        requires Throttles<P>
+    {
+        if (TraceRecord* const r = next(TraceRecord::Call::replenish)) {
+            r->now = now;
+        }
+        policy_.replenish(now);
+    }
+    [[nodiscard]] std::size_t eligible() const noexcept
+        requires Throttles<P>
+    {
+        return policy_.eligible();
+    }
+
 private:
     [[nodiscard]] TraceRecord* next(TraceRecord::Call call) const noexcept {
         if (used_ == buffer_.size()) {
@@ -90,6 +170,14 @@ private:
         if (record != nullptr) {
             record->id = entity.id;
             record->priority = entity.priority;
+        }
+        return record;
+    }
+    [[nodiscard]] TraceRecord* next(TraceRecord::Call call, const Entity& entity,
+                                    Instant now) const noexcept {
+        TraceRecord* const record = next(call, entity);
+        if (record != nullptr) {
+            record->now = now;
         }
         return record;
     }

@@ -3,8 +3,11 @@
 #pragma once
 
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace kidney::archetypes {
 
@@ -26,5 +29,28 @@ public:
 };
 
 static_assert(sched::SchedulerPolicy<SchedulerPolicy>);
+
+/// The same with every refinement.
+class RefinedSchedulerPolicy : public SchedulerPolicy {
+public:
+    RefinedSchedulerPolicy() noexcept = default;
+    explicit RefinedSchedulerPolicy(const sched::PolicySetup&) noexcept {}
+    void leave(sched::Entity&, sched::LeaveReason, Instant) noexcept {}
+    sched::Entity* give_away(Instant) noexcept { return nullptr; }
+    void move_out(sched::Entity&, Instant) noexcept {}
+    void move_in(sched::Entity&, Instant) noexcept {}
+    void reconsider(sched::Entity&, const sched::SchedulingParameters&, Instant) noexcept {}
+    Instant look_again(const sched::Entity*, Instant) const noexcept { return Instant::never(); }
+    void replenish(Instant) noexcept {}
+    std::size_t eligible() const noexcept { return 0; }
+    static std::size_t table_bytes(std::uint32_t) noexcept { return 0; }
+    void use_tables(std::span<std::byte>, std::uint32_t) noexcept {}
+};
+
+static_assert(
+    sched::SetUpPolicy<RefinedSchedulerPolicy> && sched::HearsOfLeaving<RefinedSchedulerPolicy> &&
+    sched::GivesAway<RefinedSchedulerPolicy> && sched::MovesState<RefinedSchedulerPolicy> &&
+    sched::Reconsiders<RefinedSchedulerPolicy> && sched::LooksAgain<RefinedSchedulerPolicy> &&
+    sched::Throttles<RefinedSchedulerPolicy> && sched::KeepsTables<RefinedSchedulerPolicy>);
 
 }  // namespace kidney::archetypes

@@ -1,51 +1,24 @@
-/// The laws S1..S7 of `sched::SchedulerPolicy`, for every policy, on the host and in the kernel.
+/// The laws of `sched::SchedulerPolicy`, for every policy, on the host and in the kernel: here S1
+/// to S7, what single calls do; in scheduler/ what comes of many, and what a policy claims.
 ///
 /// Each check() works on its own fresh policy, so it asks only for the type. The entities live in
-/// the caller's `Arena`, because a kernel stack is small.
+/// the caller's `SchedulerArena`.
 #pragma once
 
 #include "kidney/sched/policy.hpp"
 #include "tests/laws/report.hpp"
+#include "tests/laws/scheduler/arena.hpp"
+#include "tests/laws/scheduler/promise_laws.hpp"
+#include "tests/laws/scheduler/turn_laws.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace kidney::laws {
 
-/// Entities that the laws play with.
-struct SchedulerArena {
-    static constexpr std::size_t count = 24;
-    SchedulerArena() noexcept {}
-
-    std::array<sched::Entity, count> entities;
-    /// The same again for laws that compare two runs, in the opposite order in memory: a policy
-    /// that breaks ties by pointer gives itself away.
-    std::array<sched::Entity, count> twins;
-
-    [[nodiscard]] sched::Entity& entity(std::size_t i) noexcept { return entities[i]; }
-    [[nodiscard]] sched::Entity& twin(std::size_t i) noexcept { return twins[count - 1 - i]; }
-
-    void reset() noexcept {
-        for (std::size_t i = 0; i < count; ++i) {
-            for (sched::Entity* e : {&entity(i), &twin(i)}) {
-                *e = sched::Entity();
-                e->id = static_cast<std::uint32_t>(i + 1);
-                e->priority = sched::Priority(static_cast<std::uint8_t>(i * 7 % 64));
-                e->weight = 1024U + static_cast<std::uint32_t>(i) * 64U;
-            }
-        }
-    }
-};
-
 namespace detail {
 
-inline constexpr std::uint32_t scheduler_seed = 20260101;
 inline constexpr std::size_t scheduler_steps = 400;
-
-inline Instant at(std::size_t step) noexcept {
-    return Instant(static_cast<std::uint64_t>(step) * 1'000'000);
-}
 
 /// One random legal call on entity `i` of the dice. `inside` is the set that the policy must hold.
 /// Returns what was picked, if the call was pick_next.
@@ -59,8 +32,10 @@ sched::Entity* random_step(P& policy, SchedulerArena& arena, bool twin, std::uin
         case 0:
         case 1:
             if ((inside & bit) == 0) {
-                policy.enqueue(entity, static_cast<sched::EnqueueReason>((dice >> 16) % 5),
-                               at(step));
+                policy.enqueue(entity,
+                               (dice >> 16) % 4 == 0 ? sched::EnqueueReason::started
+                                                     : sched::EnqueueReason::woken,
+                               step_time(step));
                 inside |= bit;
             }
             return nullptr;
@@ -71,27 +46,7 @@ sched::Entity* random_step(P& policy, SchedulerArena& arena, bool twin, std::uin
             }
             return nullptr;
         default:
-            return policy.pick_next(at(step));
-    }
-}
-
-/// A policy without time slices (FIFO, EDF) says so; then equals may wait (S6).
-template <class P>
-constexpr bool is_run_to_completion() noexcept {
-    if constexpr (requires { P::run_to_completion; }) {
-        return P::run_to_completion;
-    } else {
-        return false;
-    }
-}
-
-/// A policy that chooses by lot says so; then who is next depends on all that are queued (S5).
-template <class P>
-constexpr bool draws_lots() noexcept {
-    if constexpr (requires { P::draws_lots; }) {
-        return P::draws_lots;
-    } else {
-        return false;
+            return policy.pick_next(step_time(step));
     }
 }
 
@@ -107,8 +62,8 @@ struct S1 {
         "S1 pick_next() returns exactly what was enqueued and not removed, each once";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         arena.reset();
-        P policy;
-        Random random(detail::scheduler_seed);
+        Subject<P> policy;
+        Random random(scheduler_seed);
         std::uint32_t inside = 0;
         for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
             sched::Entity* const picked =
@@ -140,9 +95,9 @@ struct S2 {
         "S2 pick_next() returns nullptr only when nothing is queued";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         arena.reset();
-        P policy;
+        Subject<P> policy;
         LAW_CHECK(report, policy.pick_next(Instant()) == nullptr);
-        Random random(detail::scheduler_seed + 2);
+        Random random(scheduler_seed + 2);
         std::uint32_t inside = 0;
         for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
             const std::uint32_t dice = random.next();
@@ -163,9 +118,9 @@ struct S3 {
     static constexpr const char* text = "S3 size() counts the queued entities";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         arena.reset();
-        P policy;
+        Subject<P> policy;
         LAW_CHECK(report, policy.size() == 0);
-        Random random(detail::scheduler_seed + 3);
+        Random random(scheduler_seed + 3);
         std::uint32_t inside = 0;
         for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
             if (sched::Entity* const picked =
@@ -186,9 +141,9 @@ struct S4 {
         "S4 the same calls give the same answers, wherever the entities live";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         arena.reset();
-        P first;
-        P second;
-        Random random(detail::scheduler_seed + 4);
+        Subject<P> first;
+        Subject<P> second;
+        Random random(scheduler_seed + 4);
         std::uint32_t inside = 0;
         std::uint32_t inside_twin = 0;
         for (std::size_t step = 0; step < detail::scheduler_steps; ++step) {
@@ -206,8 +161,8 @@ struct S4 {
             }
             LAW_CHECK(report, a->id == b->id);
             const Duration ran = Duration::nanoseconds(random.below(20'000'000));
-            LAW_CHECK(report, first.charge(*a, ran, detail::at(step)) ==
-                                  second.charge(*b, ran, detail::at(step)));
+            LAW_CHECK(report, first.charge(*a, ran, step_time(step)) ==
+                                  second.charge(*b, ran, step_time(step)));
             inside &= ~(1U << (a->id - 1));
             inside_twin &= ~(1U << (b->id - 1));
         }
@@ -221,11 +176,11 @@ struct S5 {
     static void check(Report& report, SchedulerArena& arena) noexcept {
         for (std::size_t victim = 0; victim < SchedulerArena::count; ++victim) {
             arena.reset();
-            P whole;
-            P without;
+            Subject<P> whole;
+            Subject<P> without;
             for (std::size_t i = 0; i < SchedulerArena::count; ++i) {
-                whole.enqueue(arena.entities[i], sched::EnqueueReason::woken, detail::at(i));
-                without.enqueue(arena.twin(i), sched::EnqueueReason::woken, detail::at(i));
+                whole.enqueue(arena.entities[i], sched::EnqueueReason::woken, step_time(i));
+                without.enqueue(arena.twin(i), sched::EnqueueReason::woken, step_time(i));
             }
             without.remove(arena.twin(victim));
             LAW_CHECK(report, !arena.twin(victim).queued);
@@ -236,7 +191,7 @@ struct S5 {
                     continue;
                 }
                 sched::Entity* const other = without.pick_next(Instant());
-                if constexpr (!detail::draws_lots<P>()) {
+                if constexpr (!sched::traits_of<P>().draws_lots) {
                     LAW_CHECK(report, other != nullptr && other->id == expected->id);
                 }
                 others |= other != nullptr ? 1U << (other->id - 1) : 0;
@@ -255,37 +210,38 @@ struct S6 {
         "S6 charge() preempts only if something is queued, and in the end if it is an equal";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         arena.reset();
-        P policy;
+        Subject<P> policy;
         sched::Entity& running = arena.entities[0];
         policy.enqueue(running, sched::EnqueueReason::started, Instant());
         LAW_CHECK(report, policy.pick_next(Instant()) == &running);
         for (std::size_t step = 1; step < 100; ++step) {
             LAW_CHECK(report,
-                      policy.charge(running, Duration::milliseconds(5), detail::at(step * 5)) ==
+                      policy.charge(running, Duration::milliseconds(5), step_time(step * 5)) ==
                           sched::TickVerdict::keep_running);
         }
         // An equal must not wait forever for a thread that never sleeps.
         sched::Entity& equal = arena.entities[1];
         equal.priority = running.priority;
         equal.weight = running.weight;
-        policy.enqueue(equal, sched::EnqueueReason::woken, detail::at(500));
+        policy.enqueue(equal, sched::EnqueueReason::woken, step_time(500));
         bool preempted = false;
         for (std::size_t step = 100; step < 2000 && !preempted; ++step) {
-            preempted = policy.charge(running, Duration::milliseconds(5), detail::at(step * 5)) ==
+            preempted = policy.charge(running, Duration::milliseconds(5), step_time(step * 5)) ==
                         sched::TickVerdict::preempt;
         }
-        LAW_CHECK(report, preempted || detail::is_run_to_completion<P>());
+        LAW_CHECK(report, preempted || sched::traits_of<P>().run_to_completion);
     }
 };
 
 template <sched::SchedulerPolicy P>
 struct S7 {
-    static constexpr const char* text = "S7 preempts() is irreflexive and has no effect";
+    static constexpr const char* text =
+        "S7 preempts() is irreflexive, never for an equal that ran as little, and has no effect";
     static void check(Report& report, SchedulerArena& arena) noexcept {
         arena.reset();
-        P policy;
+        Subject<P> policy;
         for (std::size_t i = 2; i < SchedulerArena::count; ++i) {
-            policy.enqueue(arena.entities[i], sched::EnqueueReason::started, detail::at(i));
+            policy.enqueue(arena.entities[i], sched::EnqueueReason::started, step_time(i));
         }
         const std::size_t before = policy.size();
         for (const sched::Entity& e : arena.entities) {
@@ -295,10 +251,28 @@ struct S7 {
             LAW_CHECK(report, !(answer && policy.preempts(arena.entities[0], e)));
         }
         LAW_CHECK(report, policy.size() == before);
+        neither_of_two_equals(report, arena, 0);
+        neither_of_two_equals(report, arena, 1);
+    }
+
+private:
+    static void neither_of_two_equals(Report& report, SchedulerArena& arena,
+                                      std::size_t first) noexcept {
+        arena.reset_equal();
+        Subject<P> policy;
+        policy.enqueue(arena.entity(first), sched::EnqueueReason::started, step_time(1));
+        policy.enqueue(arena.entity(1 - first), sched::EnqueueReason::started, step_time(1));
+        sched::Entity* const running = policy.pick_next(step_time(1));
+        LAW_CHECK(report, running != nullptr);
+        if (running != nullptr) {
+            LAW_CHECK(report, !policy.preempts(arena.entity(2 - running->id), *running));
+        }
     }
 };
 
 template <sched::SchedulerPolicy P>
-using SchedulerPolicyLaws = TypeList<S1<P>, S2<P>, S3<P>, S4<P>, S5<P>, S6<P>, S7<P>>;
+using SchedulerPolicyLaws = TypeList<S1<P>, S2<P>, S3<P>, S4<P>, S5<P>, S6<P>, S7<P>, S8<P>, S9<P>,
+                                     S10<P>, RunToCompletion<P>, StrictPriority<P>, FreshSlices<P>,
+                                     SharesByWeight<P>, NobodyStarves<P>>;
 
 }  // namespace kidney::laws

@@ -63,8 +63,10 @@ public:
         using Thread = ExploredWorld::Thread;
         using Hooks = ExploredWorld::Hooks;
         static constexpr Duration tick = Duration::milliseconds(10);
+        static sched::PolicySetup policy_setup(CpuId cpu) noexcept { return {.cpu = cpu}; }
         static constexpr LockRank run_queue_rank{80, "run queue"};
         static constexpr LockRank timer_rank{56, "timers"};
+        static constexpr LockRank roster_rank{78, "roster"};
     };
     using Dispatcher = sched::Dispatcher<Config>;
     struct Where {

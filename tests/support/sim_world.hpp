@@ -18,6 +18,7 @@
 #include "sched/sync/wait_queue.hpp"
 #include "sim/cpu.hpp"
 #include "sim/machine.hpp"
+#include "tests/fakes/fake_heap.hpp"
 
 #include <functional>
 #include <memory>
@@ -29,6 +30,7 @@ namespace kidney::test {
 namespace ranks {
 inline constexpr LockRank timers{56, "timers"};
 inline constexpr LockRank wait_queue{70, "wait queue"};
+inline constexpr LockRank roster{78, "roster"};
 inline constexpr LockRank run_queue{80, "run queue"};
 }  // namespace ranks
 
@@ -46,7 +48,8 @@ public:
             machine.record(std::uint64_t{from.id} << 32 | to.id);
             machine.record(machine.cpu().time);
         }
-        static void exited(Thread&) noexcept {
+        static void exited(Thread& thread) noexcept {
+            world->dispatcher_.dismiss(thread);
             if (--world->live_ == 0) {
                 sim::Machine::active()->stop();
             }
@@ -61,9 +64,11 @@ public:
         using Policy = P;
         using Thread = SimWorld::Thread;
         using Hooks = SimWorld::Hooks;
+        static sched::PolicySetup policy_setup(CpuId cpu) noexcept { return {.cpu = cpu}; }
         static constexpr Duration tick = Duration::milliseconds(1);
         static constexpr LockRank run_queue_rank = ranks::run_queue;
         static constexpr LockRank timer_rank = ranks::timers;
+        static constexpr LockRank roster_rank = ranks::roster;
     };
     using Dispatcher = sched::Dispatcher<Config>;
 
@@ -104,6 +109,7 @@ public:
         thread->priority = priority;
         thread->body = std::move(body);
         thread->stack = std::make_unique<std::byte[]>(stack_bytes);
+        EXPECT_TRUE(dispatcher_.admit(*thread, heap_));
         ++live_;
         threads_.push_back(std::move(thread));
         Thread& added = *threads_.back();
@@ -173,6 +179,7 @@ private:
     }
 
     static inline SimWorld* world = nullptr;
+    fakes::FakeHeap heap_;
     Dispatcher dispatcher_;
     std::array<Thread, max_cpus> idle_;
     std::vector<std::unique_ptr<Thread>> threads_;

@@ -5,10 +5,12 @@
 #include "kidney/sched/policy.hpp"
 #include "sched/trace/record.hpp"
 
+#include <algorithm>
 #include <istream>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -18,7 +20,7 @@ namespace kidney::test {
 /// A trace as read from text.
 struct RecordedTrace {
     std::string policy;
-    std::uint32_t cpu = 0;
+    sched::PolicySetup setup;
     std::size_t dropped = 0;
     std::vector<sched::TraceRecord> records;
 };
@@ -30,10 +32,42 @@ struct ReplayResult {
     [[nodiscard]] bool is_identical() const { return difference.empty(); }
 };
 
+/// The calls that have no answer and that not every policy has.
 template <sched::SchedulerPolicy P>
-[[nodiscard]] ReplayResult replay_on(const std::vector<sched::TraceRecord>& records) {
+void tell(P& policy, const sched::TraceRecord& r, sched::Entity& e) {
     using Call = sched::TraceRecord::Call;
-    auto policy = std::make_unique<P>();
+    e.id = r.id;
+    if (r.call == Call::leave) {
+        sched::or_default::leave(policy, e, r.leaves, r.now);
+    } else if (r.call == Call::replenish) {
+        sched::or_default::replenish(policy, r.now);
+    } else if (r.call == Call::move_in) {
+        e.kept = r.kept;
+    } else if (r.call == Call::reconsider) {
+        sched::or_default::reconsider(
+            policy, e, [&r](sched::SchedulingParameters& p) { p = {r.priority, r.weight, r.nice}; },
+            r.now);
+    }
+    if constexpr (sched::MovesState<P>) {
+        if (r.call == Call::move_out) {
+            policy.move_out(e, r.now);
+        } else if (r.call == Call::move_in) {
+            policy.move_in(e, r.now);
+        }
+    }
+}
+
+template <sched::SchedulerPolicy P>
+[[nodiscard]] ReplayResult replay_on(const std::vector<sched::TraceRecord>& records,
+                                     const sched::PolicySetup& setup = {}) {
+    using Call = sched::TraceRecord::Call;
+    P policy = sched::or_default::make<P>(setup);
+    std::uint32_t slots = 0;
+    for (const sched::TraceRecord& r : records) {
+        slots = std::max(slots, r.slot + 1);
+    }
+    std::vector<std::byte> tables(sched::or_default::table_bytes<P>(slots));
+    sched::or_default::use_tables(policy, std::span(tables), slots);
     std::map<std::uint32_t, sched::Entity> entities;
     const auto entity = [&](std::uint32_t id, sched::Priority priority) -> sched::Entity& {
         sched::Entity& e = entities[id];
@@ -51,29 +85,46 @@ template <sched::SchedulerPolicy P>
         switch (r.call) {
             case Call::enqueue: {
                 sched::Entity& e = entity(r.id, r.priority);
+                if (r.reason == sched::EnqueueReason::started) {
+                    e.kept = {};  // an id may come back
+                }
+                e.slot = r.slot;
                 e.weight = r.weight;
                 e.nice = r.nice;
-                policy->enqueue(e, r.reason, r.now);
+                policy.enqueue(e, r.reason, r.now);
                 continue;
             }
             case Call::remove:
-                policy->remove(entity(r.id, r.priority));
+                policy.remove(entity(r.id, r.priority));
                 continue;
             case Call::pick_next: {
-                const sched::Entity* const answer = policy->pick_next(r.now);
+                const sched::Entity* const answer = policy.pick_next(r.now);
                 expected = r.id;
                 got = answer == nullptr ? 0 : answer->id;
                 break;
             }
             case Call::charge:
                 got = static_cast<std::uint64_t>(
-                    policy->charge(entity(r.id, r.priority), r.ran, r.now));
+                    policy.charge(entity(r.id, r.priority), r.ran, r.now));
                 break;
             case Call::preempts:
-                got = policy->preempts(entity(r.id, r.priority), entity(r.other, r.other_priority))
+                got = policy.preempts(entity(r.id, r.priority), entity(r.other, r.other_priority))
                           ? 1
                           : 0;
                 break;
+            case Call::give_away: {
+                const sched::Entity* const answer = sched::or_default::give_away(policy, r.now);
+                expected = r.id;
+                got = answer == nullptr ? 0 : answer->id;
+                break;
+            }
+            case Call::leave:
+            case Call::move_out:
+            case Call::move_in:
+            case Call::reconsider:
+            case Call::replenish:
+                tell(policy, r, entities[r.id]);
+                continue;
         }
         ++result.decisions;
         if (got != expected) {
@@ -93,7 +144,7 @@ template <class Policies>
     std::optional<ReplayResult> result;
     Policies::for_each([&]<class P>() {
         if (trace.policy == P::name) {
-            result = replay_on<P>(trace.records);
+            result = replay_on<P>(trace.records, trace.setup);
         }
     });
     return result ? *result
@@ -112,6 +163,10 @@ inline std::string header_value(const std::string& header, const std::string& ke
     return header.substr(start, header.find(' ', start) - start);
 }
 
+inline std::uint64_t header_number(const std::string& header, const std::string& key) {
+    return std::stoull("0" + header_value(header, key));
+}
+
 /// False if the line is not a record.
 inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     using Call = sched::TraceRecord::Call;
@@ -127,7 +182,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     switch (kind) {
         case 'e':
             r.call = Call::enqueue;
-            in >> r.id >> word >> priority >> r.weight >> nice >> now;
+            in >> r.id >> r.slot >> word >> priority >> r.weight >> nice >> now;
             for (std::uint8_t reason = 0; reason < 5; ++reason) {
                 if (to_string(static_cast<sched::EnqueueReason>(reason)) == word) {
                     r.reason = static_cast<sched::EnqueueReason>(reason);
@@ -151,6 +206,34 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
             r.call = Call::preempts;
             in >> r.id >> priority >> r.other >> other_priority >> word;
             r.answer = word == "yes" ? 1 : 0;
+            break;
+        case 'l':
+            r.call = Call::leave;
+            in >> r.id >> word >> now;
+            r.leaves = word == "exited" ? sched::LeaveReason::exited : sched::LeaveReason::blocked;
+            break;
+        case 'g':
+            r.call = Call::give_away;
+            in >> now >> r.id;
+            break;
+        case 'o':
+            r.call = Call::move_out;
+            in >> r.id >> now;
+            break;
+        case 'i':
+            r.call = Call::move_in;
+            in >> r.id >> now >> word;
+            for (std::size_t i = 0; i < r.kept.size() && 2 * i + 1 < word.size(); ++i) {
+                r.kept[i] = std::byte(std::stoul(word.substr(2 * i, 2), nullptr, 16));
+            }
+            break;
+        case 'n':
+            r.call = Call::reconsider;
+            in >> r.id >> priority >> r.weight >> nice >> now;
+            break;
+        case 't':
+            r.call = Call::replenish;
+            in >> now;
             break;
         default:
             return false;
@@ -176,12 +259,15 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
         }
         if (const std::size_t at = line.find(sched::trace_magic); at != std::string::npos) {
             const std::string header = line.substr(at);
-            open =
-                RecordedTrace{.policy = detail::header_value(header, "policy"),
-                              .cpu = static_cast<std::uint32_t>(
-                                  std::stoul("0" + detail::header_value(header, "cpu"))),
-                              .dropped = std::stoul("0" + detail::header_value(header, "dropped")),
-                              .records = {}};
+            open = RecordedTrace{
+                .policy = detail::header_value(header, "policy"),
+                .setup = {.cpu = CpuId(
+                              static_cast<std::uint32_t>(detail::header_number(header, "cpu"))),
+                          .seed = detail::header_number(header, "seed"),
+                          .quantum = Duration::nanoseconds(
+                              static_cast<std::int64_t>(detail::header_number(header, "quantum")))},
+                .dropped = static_cast<std::size_t>(detail::header_number(header, "dropped")),
+                .records = {}};
             continue;
         }
         if (!open) {
@@ -196,9 +282,6 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
         }
         sched::TraceRecord record;
         if (detail::parse_record(body, record)) {
-            if (record.call != sched::TraceRecord::Call::enqueue) {
-                record.weight = 0;
-            }
             open->records.push_back(record);
         }
     }

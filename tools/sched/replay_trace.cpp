@@ -22,8 +22,8 @@ int main(int argc, char** argv) {
     for (const kidney::test::RecordedTrace& trace : traces) {
         const kidney::test::ReplayResult result =
             kidney::test::replay<kidney::policies::scheduler::All>(trace);
-        std::cout << "cpu " << trace.cpu << ", " << trace.policy << ": " << trace.records.size()
-                  << " records, " << result.decisions << " decisions, "
+        std::cout << "cpu " << trace.setup.cpu.value() << ", " << trace.policy << ": "
+                  << trace.records.size() << " records, " << result.decisions << " decisions, "
                   << (result.is_identical() ? "identical" : "DIFFERENT: " + result.difference)
                   << "\n";
         identical = identical && result.is_identical();

@@ -11,6 +11,7 @@
 #include "sched/trace/traced.hpp"
 #include "tests/archetypes/scheduler_policy.hpp"
 #include "tests/archetypes/thread_control.hpp"
+#include "tests/fakes/fake_heap.hpp"
 
 namespace kidney {
 namespace {
@@ -41,9 +42,15 @@ struct Config {
     using Policy = archetypes::SchedulerPolicy;
     using Thread = kidney::Thread;
     using Hooks = kidney::Hooks;
+    static sched::PolicySetup policy_setup(CpuId cpu) noexcept { return {.cpu = cpu}; }
     static constexpr Duration tick = Duration::milliseconds(10);
     static constexpr LockRank run_queue_rank{80, "run queue"};
     static constexpr LockRank timer_rank{50, "timers"};
+    static constexpr LockRank roster_rank{70, "roster"};
+};
+
+struct RefinedConfig : Config {
+    using Policy = archetypes::RefinedSchedulerPolicy;
 };
 
 constexpr LockRank rank{1, "rank"};
@@ -52,7 +59,10 @@ constexpr LockRank rank{1, "rank"};
 
 using Control = archetypes::ThreadControl;
 template class sched::Dispatcher<Config>;
+template class sched::Dispatcher<RefinedConfig>;
 template class sched::Traced<archetypes::SchedulerPolicy>;
+template class sched::Traced<archetypes::RefinedSchedulerPolicy>;
+template Status sched::Dispatcher<RefinedConfig>::admit(Thread&, fakes::FakeHeap&) noexcept;
 template class sched::SpinLock<rank, test::StdCpu>;
 template class sched::Mutex<rank, Control>;
 template class sched::Semaphore<Control>;

@@ -62,7 +62,7 @@ struct Shuffles : fakes::FakeSchedulerPolicy {
 };
 /// The same, but says that its order is nobody's business.
 struct DrawsLots : Shuffles {
-    static constexpr bool draws_lots = true;
+    static constexpr sched::PolicyTraits traits{.draws_lots = true};
 };
 /// Even by lot, who was not removed must come.
 struct LosesOne : DrawsLots {

@@ -42,8 +42,8 @@ std::string recorded_log() {
         world.dispatcher().with_policy(CpuId(cpu), [&](sched::Traced<P>& policy) {
             EXPECT_GT(policy.records().size(), 50U);
             EXPECT_EQ(policy.dropped(), 0U);
-            sched::write_trace(policy.records(), policy.dropped(), P::name, CpuId(cpu),
-                               [&](std::string_view line) {
+            sched::write_trace(policy.records(), policy.dropped(), P::name,
+                               World::Config::policy_setup(CpuId(cpu)), [&](std::string_view line) {
                                    log += "[    1.5] sched: " + std::string(line) + "\n";
                                });
         });
@@ -79,6 +79,7 @@ TEST(Trace, TextKeepsEverything) {
     enqueue.id = 7;
     enqueue.reason = sched::EnqueueReason::yielded;
     enqueue.priority = sched::Priority(3);
+    enqueue.slot = 4;
     enqueue.weight = 2048;
     enqueue.nice = -5;
     enqueue.now = Instant(123'456'789'012);
@@ -91,16 +92,18 @@ TEST(Trace, TextKeepsEverything) {
     charge.answer = 1;
     const std::array<sched::TraceRecord, 2> records{enqueue, charge};
     std::string text;
-    sched::write_trace(records, 2, "round_robin", CpuId(1),
+    const sched::PolicySetup setup{.cpu = CpuId(1), .seed = 5, .quantum = Duration()};
+    sched::write_trace(records, 2, "round_robin", setup,
                        [&](std::string_view line) { text += std::string(line) + "\n"; });
     EXPECT_EQ(text,
-              "kidney-sched-trace 1 policy=round_robin cpu=1 records=2 dropped=2\n"
-              "e 7 yielded 3 2048 -5 123456789012\n"
+              "kidney-sched-trace 2 policy=round_robin cpu=1 seed=5 quantum=0 records=2 dropped=2\n"
+              "e 7 4 yielded 3 2048 -5 123456789012\n"
               "c 7 3 5000000 17 preempt\n"
               "end\n");
     std::istringstream log(text);
     const RecordedTrace read = read_traces(log).at(0);
-    EXPECT_EQ(read.cpu, 1U);
+    EXPECT_EQ(read.setup.cpu, CpuId(1));
+    EXPECT_EQ(read.setup.seed, 5U);
     EXPECT_EQ(read.dropped, 2U);
     ASSERT_EQ(read.records.size(), 2U);
     EXPECT_EQ(read.records[0], enqueue);

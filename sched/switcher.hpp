@@ -88,10 +88,10 @@ public:
 
         queue.lock.lock();
         const bool busy = queue.current != queue.idle;
+        or_default::replenish(queue.policy, now);
         if (queue.charge(now) == TickVerdict::preempt) {
             static_cast<void>(queue.request_reschedule());
         }
-        or_default::replenish(queue.policy, now);
         queue.note_size();  // an idle CPU looks at that
         const Instant next_look = queue.next_look(now);
         queue.lock.unlock();

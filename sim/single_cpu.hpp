@@ -9,6 +9,7 @@
 #include "kidney/sched/refinements.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Job {
     std::uint32_t burst = 0;
     sched::Priority priority{};
     std::uint32_t weight = 1024;
+    sched::Reservation reservation{};
+    std::optional<std::uint32_t> slot{};  ///< breaks ties, the lower first; default: its index
 };
 
 /// Who goes to the queue first when a job arrives in the tick in which another one's slice ends.
@@ -81,9 +84,10 @@ public:
         schedule_.jobs.resize(jobs.size());
         for (std::size_t i = 0; i < jobs.size(); ++i) {
             entities_[i].id = static_cast<std::uint32_t>(i + 1);
-            entities_[i].slot = static_cast<std::uint32_t>(i);
+            entities_[i].slot = jobs[i].slot.value_or(static_cast<std::uint32_t>(i));
             entities_[i].priority = jobs[i].priority;
             entities_[i].weight = jobs[i].weight;
+            entities_[i].reservation = jobs[i].reservation;
             left_[i] = jobs[i].burst;
         }
     }

@@ -104,6 +104,10 @@ void inherit_scheduling(const Process& parent, Process& child) noexcept REQUIRES
 /// Enters the child in the table and in the family.
 Status adopt(Process& parent, Process& child, const ForkRequest& request) noexcept {
     LockGuard guard(process_lock);
+    // As Linux: who has a reservation must say that its children have none.
+    if (parent.scheduling.is_deadline() && !parent.scheduling.reset_on_fork) {
+        return fail(Errc::would_block);
+    }
     if (!has_process_slot(processes().count(), *child.account)) {
         return fail(Errc::would_block);
     }

@@ -7,6 +7,7 @@
 #include "kernel/process/identity.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/sched/policy.hpp"
+#include "sched/policies/virtual_time.hpp"
 
 #include <array>
 #include <cstddef>
@@ -53,7 +54,9 @@ struct SchedulingClass {
     std::uint8_t policy = SCHED_NORMAL;
     std::uint8_t priority = 0;  ///< of a real-time policy: 1 to 99
     bool reset_on_fork = false;
+    sched::Reservation reservation{};  ///< of SCHED_DEADLINE
 
+    [[nodiscard]] constexpr bool is_deadline() const noexcept { return policy == SCHED_DEADLINE; }
     [[nodiscard]] constexpr bool is_real_time() const noexcept {
         return policy == SCHED_FIFO || policy == SCHED_RR;
     }
@@ -94,6 +97,37 @@ struct PriorityRange {
                            (policy & SCHED_RESET_ON_FORK) != 0};
 }
 
+/// How much of a CPU it takes, in parts of 2^20.
+[[nodiscard]] constexpr std::uint64_t bandwidth_of(const sched::Reservation& r) noexcept {
+    return r.is_any() ? static_cast<std::uint64_t>(sched::divided(
+                            r.runtime.count() << 20, static_cast<std::uint32_t>(r.period.count())))
+                      : 0;
+}
+/// What reservations may take together of `cpus`: 95 %, so that somebody can still end them.
+[[nodiscard]] constexpr std::uint64_t most_bandwidth(std::uint32_t cpus) noexcept {
+    return std::uint64_t{cpus} * (1U << 20) / 20 * 19;
+}
+
+/// A class with a reservation, in nanoseconds; a period of zero is the deadline. Error:
+/// invalid_argument, also for less than a microsecond of runtime, or periods that are shorter than
+/// 100 microseconds or longer than 4 seconds.
+[[nodiscard]] constexpr Result<SchedulingClass> deadline_class(std::uint64_t runtime,
+                                                               std::uint64_t deadline,
+                                                               std::uint64_t period) noexcept {
+    constexpr std::uint64_t least_runtime = 1024, least_period = 100'000;
+    constexpr std::uint64_t longest_period = (std::uint64_t{1} << 22) * 1000;
+    const std::uint64_t wanted = period == 0 ? deadline : period;
+    if (runtime < least_runtime || runtime > deadline || deadline > wanted ||
+        wanted < least_period || wanted > longest_period) {
+        return fail(Errc::invalid_argument);
+    }
+    const auto of = [](std::uint64_t ns) {
+        return Duration::nanoseconds(static_cast<std::int64_t>(ns));
+    };
+    return SchedulingClass{.policy = SCHED_DEADLINE,
+                           .reservation = {of(runtime), of(deadline), of(wanted)}};
+}
+
 struct ClassChange {
     SchedulingClass from, to;
     std::int32_t nice = 0;              ///< of the target
@@ -114,7 +148,7 @@ struct ClassChange {
           change.to.priority > change.real_time_limit));
     const bool forgets_reset = change.from.reset_on_fork && !change.to.reset_on_fork;
     if (!may_schedule(caller, target) || exceeds_limit || forgets_reset ||
-        (leaves_idle && !allows_nice(change.nice_limit, change.nice))) {
+        change.to.is_deadline() || (leaves_idle && !allows_nice(change.nice_limit, change.nice))) {
         return fail(Errc::not_permitted);
     }
     return {};
@@ -132,8 +166,9 @@ inline constexpr std::array<std::uint32_t, 40> weights{
 [[nodiscard]] constexpr std::uint32_t weight_of(const SchedulingClass& what,
                                                 std::int32_t nice) noexcept {
     return what.policy == SCHED_IDLE ? 3
-           : what.is_real_time()     ? 2 * weights.front()
-                                     : weights[static_cast<std::size_t>(nice - lowest_nice)];
+           : what.is_real_time() || what.is_deadline()
+               ? 2 * weights.front()
+               : weights[static_cast<std::size_t>(nice - lowest_nice)];
 }
 
 /// The level that a fixed-priority policy gives, of sched::Priority: ordinary processes share the
@@ -142,6 +177,9 @@ inline constexpr std::array<std::uint32_t, 40> weights{
     constexpr unsigned ordinary = 31, levels_above = 31, priorities = 99;
     if (what.policy == SCHED_IDLE) {
         return 0;
+    }
+    if (what.is_deadline()) {
+        return sched::Priority::levels - 1;
     }
     return static_cast<std::uint8_t>(
         what.is_real_time() ? ordinary + 1 + what.priority * levels_above / priorities : ordinary);
@@ -152,7 +190,8 @@ inline constexpr std::array<std::uint32_t, 40> weights{
     const SchedulingClass& what, std::int32_t nice) noexcept {
     return {.priority = sched::Priority(level_of(what)),
             .weight = weight_of(what, nice),
-            .nice = static_cast<std::int8_t>(nice)};
+            .nice = static_cast<std::int8_t>(nice),
+            .reservation = what.reservation};
 }
 
 }  // namespace kidney::kernel

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <linux/ioprio.h>
@@ -182,6 +183,16 @@ Status reschedule(Process& self, Pid pid, std::optional<SchedulingClass> wanted,
                     {target->thread->nice, new_nice, nice_limit})) {
         return fail(Errc::not_permitted);
     }
+    if (next.is_deadline()) {
+        std::uint64_t others = 0;
+        processes().for_each([&](Process& p) {
+            others += &p == target ? 0 : bandwidth_of(p.scheduling.reservation);
+        });
+        if (others + bandwidth_of(next.reservation) >
+            most_bandwidth(static_cast<std::uint32_t>(std::popcount(arch::online_cpus().bits())))) {
+            return fail(Errc::busy);
+        }
+    }
     schedule(*target, next, new_nice);
     return {};
 }
@@ -297,9 +308,15 @@ Reply sched_setattr(Process& self, Pid pid, VirtAddr from, std::uint32_t flags) 
     }
     const SchedulingClass now = TRY(class_of(self, pid));
     const bool keeps = (a.flags & keeps_parameters) != 0;
-    SchedulingClass next =
-        TRY(scheduling_class((a.flags & keeps_policy) != 0 ? now.policy : a.policy,
-                             keeps ? std::uint32_t{now.priority} : a.priority));
+    const std::uint32_t policy = (a.flags & keeps_policy) != 0 ? now.policy : a.policy;
+    constexpr bool takes_reservations = sched::traits_of<SchedulerPolicy>().takes_reservations;
+    SchedulingClass next = now;
+    if (!(keeps && policy == now.policy)) {
+        next =
+            policy == SCHED_DEADLINE && takes_reservations && a.priority == 0
+                ? TRY(deadline_class(a.runtime, a.deadline, a.period))
+                : TRY(scheduling_class(policy, keeps ? std::uint32_t{now.priority} : a.priority));
+    }
     next.reset_on_fork = (a.flags & SCHED_FLAG_RESET_ON_FORK) != 0;
     const bool has_nice = next.policy == SCHED_NORMAL || next.policy == SCHED_BATCH;
     TRY(reschedule(self, pid, next, std::nullopt,
@@ -320,6 +337,10 @@ Reply sched_getattr(Process& self, Pid pid, VirtAddr to, std::uint32_t size,
         const Process* const p = TRY(named(self, pid));
         a.policy = p->scheduling.policy;
         a.priority = p->scheduling.priority;
+        const auto of = [](Duration d) { return static_cast<std::uint64_t>(d.count()); };
+        a.runtime = of(p->scheduling.reservation.runtime);
+        a.deadline = of(p->scheduling.reservation.deadline);
+        a.period = of(p->scheduling.reservation.period);
         a.nice = p->scheduling.is_real_time() ? 0 : p->thread->nice;
         a.flags = p->scheduling.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0U;
     }

@@ -31,6 +31,26 @@ struct Rate {
     }
 };
 
+/// a / b, rounded towards zero. WHY by hand: 64-bit division is a library call on a 32-bit
+/// processor, and the kernel has no such library. Cost: two 32-bit divisions and a few
+/// multiplications, off the hot path.
+[[nodiscard]] constexpr std::int64_t divided(std::int64_t a, std::uint32_t b) noexcept {
+    const bool is_negative = a < 0;
+    std::uint64_t rest =
+        is_negative ? 0 - static_cast<std::uint64_t>(a) : static_cast<std::uint64_t>(a);
+    const std::uint32_t high = static_cast<std::uint32_t>(rest >> 32) / b;
+    rest -= std::uint64_t{high} * b << 32;
+    std::uint64_t quotient = std::uint64_t{high} << 32;
+    // Bit by bit what is left: the upper half is less than b now.
+    for (std::uint32_t bit = 32; bit-- > 0;) {
+        if (const std::uint64_t step = std::uint64_t{b} << bit; rest >= step) {
+            rest -= step;
+            quotient |= std::uint64_t{1} << bit;
+        }
+    }
+    return is_negative ? -static_cast<std::int64_t>(quotient) : static_cast<std::int64_t>(quotient);
+}
+
 /// Points of virtual time, which wraps around.
 [[nodiscard]] constexpr bool is_before(std::uint64_t a, std::uint64_t b) noexcept {
     return static_cast<std::int64_t>(a - b) < 0;

@@ -6,7 +6,8 @@
 /// Text form, version 2: a header, one line per record, `end`.
 ///
 ///     kidney-sched-trace 2 policy=cfs cpu=0 seed=1 quantum=0 records=9 dropped=0
-///     e 7 3 started 31 1024 0 1000     enqueue: id, slot, reason, priority, weight, nice, now
+///     e 7 3 started 31 1024 0 1000     enqueue: id, slot, reason, priority, weight, nice, now;
+///                                      and runtime, deadline, period if it has a reservation
 ///     p 1200 7                         pick_next: now, id of the answer or 0
 ///     c 7 31 5000000 5001200 keep      charge: id, priority, ran, now, verdict
 ///     q 8 40 7 31 yes                  preempts: candidate, its priority, running, its, answer
@@ -15,7 +16,8 @@
 ///     g 6000000 8                      give_away: now, id of the answer or 0
 ///     o 8 6000000                      move_out: id, now
 ///     i 9 6000000 00a1...              move_in: id, now, what the policy kept of it elsewhere
-///     n 7 31 15 19 7000000             reconsider: id, the new priority, weight and nice, now
+///     n 7 31 15 19 7000000             reconsider: id, the new priority, weight and nice, now;
+///                                      and the new reservation, if it has one
 ///     t 8000000                        replenish: now
 ///     end
 #pragma once
@@ -60,6 +62,7 @@ struct TraceRecord {
     std::uint32_t slot = 0;      ///< of enqueue
     std::uint32_t weight = 0;
     Duration ran;
+    Reservation reservation;  ///< of enqueue and reconsider
     Instant now;
     decltype(Entity::kept) kept{};  ///< of move_in
 
@@ -78,6 +81,13 @@ inline constexpr std::string_view trace_magic = "kidney-sched-trace 2";
     return reason == LeaveReason::exited ? "exited" : "blocked";
 }
 
+template <TextSink S>
+void write_reservation(S& sink, const Reservation& r) noexcept {
+    if (r.is_any()) {
+        format_to(sink, " {} {} {}", r.runtime, r.deadline, r.period);
+    }
+}
+
 /// One record as text, without a newline.
 template <TextSink S>
 void write_record(S& sink, const TraceRecord& r) noexcept {
@@ -86,6 +96,7 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
         case TraceRecord::Call::enqueue:
             format_to(sink, "e {} {} {} {} {} {} {}", r.id, r.slot, to_string(r.reason), priority,
                       r.weight, std::int32_t{r.nice}, r.now);
+            write_reservation(sink, r.reservation);
             return;
         case TraceRecord::Call::remove:
             format_to(sink, "r {}", r.id);
@@ -119,6 +130,7 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
         case TraceRecord::Call::reconsider:
             format_to(sink, "n {} {} {} {} {}", r.id, priority, r.weight, std::int32_t{r.nice},
                       r.now);
+            write_reservation(sink, r.reservation);
             return;
         case TraceRecord::Call::replenish:
             format_to(sink, "t {}", r.now);

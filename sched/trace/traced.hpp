@@ -44,6 +44,7 @@ public:
             r->slot = entity.slot;
             r->weight = entity.weight;
             r->nice = entity.nice;
+            r->reservation = entity.reservation;
             r->now = now;
         }
         policy_.enqueue(entity, why, now);
@@ -132,6 +133,7 @@ public:
         if (TraceRecord* const r = next(TraceRecord::Call::reconsider, entity, now)) {
             r->weight = entity.weight;
             r->nice = entity.nice;
+            r->reservation = entity.reservation;
         }
         policy_.reconsider(entity, old, now);
     }

@@ -78,7 +78,7 @@ class Bash(unittest.TestCase):
     def test_settings_although_bash_splits_them(self):
         self.assertEqual(self.complete("run", "--set", "KIDNEY_SCHED"),
                          sorted(f"KIDNEY_SCHEDULER={name}" for name in policies_of("scheduler")))
-        self.assertEqual(self.complete("run", "--set", "KIDNEY_SCHEDULER", "=", "fi"), ["fixed_priority"])
+        self.assertEqual(self.complete("run", "--set", "KIDNEY_SCHEDULER", "=", "fix"), ["fixed_priority"])
         self.assertEqual(self.complete("run", "--set", "KIDNEY_SCHEDULER", "="), sorted(policies_of("scheduler")))
 
     def test_paths(self):

@@ -45,7 +45,10 @@ void tell(P& policy, const sched::TraceRecord& r, sched::Entity& e) {
         e.kept = r.kept;
     } else if (r.call == Call::reconsider) {
         sched::or_default::reconsider(
-            policy, e, [&r](sched::SchedulingParameters& p) { p = {r.priority, r.weight, r.nice}; },
+            policy, e,
+            [&r](sched::SchedulingParameters& p) {
+                p = {r.priority, r.weight, r.nice, r.reservation};
+            },
             r.now);
     }
     if constexpr (sched::MovesState<P>) {
@@ -91,6 +94,7 @@ template <sched::SchedulerPolicy P>
                 e.slot = r.slot;
                 e.weight = r.weight;
                 e.nice = r.nice;
+                e.reservation = r.reservation;
                 policy.enqueue(e, r.reason, r.now);
                 continue;
             }
@@ -243,7 +247,13 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     r.nice = static_cast<std::int8_t>(nice);
     r.ran = Duration::nanoseconds(ran);
     r.now = Instant(now);
-    return !in.fail();
+    const bool is_complete = !in.fail();
+    if (std::int64_t runtime = 0, deadline = 0, period = 0;
+        (kind == 'e' || kind == 'n') && in >> runtime >> deadline >> period) {
+        r.reservation = {Duration::nanoseconds(runtime), Duration::nanoseconds(deadline),
+                         Duration::nanoseconds(period)};
+    }
+    return is_complete;
 }
 
 }  // namespace detail

@@ -28,12 +28,24 @@ private:
     std::uint8_t value_ = levels / 2 - 1;
 };
 
+/// So much CPU time in each period, before the deadline, which counts from the period's beginning.
+struct Reservation {
+    Duration runtime{};
+    Duration deadline{};
+    Duration period{};
+
+    /// runtime <= deadline <= period, and none of them is zero; or all are, and there is none.
+    [[nodiscard]] constexpr bool is_any() const noexcept { return period != Duration(); }
+    friend bool operator==(const Reservation&, const Reservation&) noexcept = default;
+};
+
 /// What a thread asks of its scheduler. Changed only through the dispatcher, which tells the
 /// policy.
 struct SchedulingParameters {
     Priority priority;            ///< the priority that counts now (base or inherited)
     std::uint32_t weight = 1024;  ///< proportional share; 1024 is nice 0, and 0 is not allowed
     std::int8_t nice = 0;
+    Reservation reservation{};
 
     friend bool operator==(const SchedulingParameters&,
                            const SchedulingParameters&) noexcept = default;
@@ -86,6 +98,8 @@ struct PolicyTraits {
     bool shares_by_weight = false;
     /// Whoever is picked has a whole slice: what it used of one before it slept is forgotten.
     bool fresh_slices = false;
+    /// Goes by reservations.
+    bool takes_reservations = false;
     /// Somebody may wait for ever.
     bool may_starve = false;
 };

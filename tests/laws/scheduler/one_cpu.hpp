@@ -47,10 +47,10 @@ public:
     /// One millisecond. Returns who had it.
     sched::Entity* step() noexcept {
         constexpr Duration tick = Duration::milliseconds(1);
-        now_ = now_ + tick;
         sched::Entity* const served = running();
+        now_ = now_ + tick;
+        sched::or_default::replenish<P>(policy_, now_);
         if (served == nullptr) {
-            sched::or_default::replenish<P>(policy_, now_);
             return nullptr;
         }
         ++served_[served->id];

@@ -160,6 +160,31 @@ TEST(Priorities, RealTimeIsForRootOrWithinALimit) {
     EXPECT_EQ(may_reschedule(user, other, {normal, idle, 0, 0, 0}).error(), Errc::not_permitted);
 }
 
+TEST(Priorities, AReservationIsRuntimeWithinDeadlineWithinPeriod) {
+    constexpr std::uint64_t ms = 1'000'000;
+    const Result<SchedulingClass> good = deadline_class(10 * ms, 30 * ms, 100 * ms);
+    ASSERT_TRUE(good);
+    EXPECT_TRUE(good->is_deadline());
+    EXPECT_EQ(good->reservation.period, Duration::milliseconds(100));
+    EXPECT_EQ(deadline_class(10 * ms, 30 * ms, 0)->reservation.period, Duration::milliseconds(30));
+    EXPECT_FALSE(deadline_class(31 * ms, 30 * ms, 100 * ms))
+        << "more than fits before the deadline";
+    EXPECT_FALSE(deadline_class(10 * ms, 101 * ms, 100 * ms)) << "a deadline in the next period";
+    EXPECT_FALSE(deadline_class(0, 30 * ms, 100 * ms));
+    EXPECT_FALSE(deadline_class(1000, 30 * ms, 100 * ms)) << "less than a microsecond";
+    EXPECT_FALSE(deadline_class(20'000, 50'000, 50'000)) << "a period of 50 microseconds";
+    EXPECT_FALSE(deadline_class(ms, 5000 * ms, 5000 * ms)) << "a period of 5 seconds";
+    EXPECT_FALSE(deadline_class(ms, ~0ULL, ~0ULL));
+    EXPECT_EQ(bandwidth_of(good->reservation), (1U << 20) / 10);
+    EXPECT_EQ(bandwidth_of({}), 0U);
+    EXPECT_LT(bandwidth_of(deadline_class(94 * ms, 100 * ms, 0)->reservation), most_bandwidth(1));
+    EXPECT_GT(bandwidth_of(deadline_class(96 * ms, 100 * ms, 0)->reservation), most_bandwidth(1));
+    EXPECT_TRUE(may_reschedule(root, user, {SchedulingClass{}, *good, 0, 0, 0}));
+    EXPECT_EQ(may_reschedule(user, user, {SchedulingClass{}, *good, 0, 0, 99}).error(),
+              Errc::not_permitted);
+    EXPECT_EQ(scheduling_parameters(*good, 0).reservation, good->reservation);
+}
+
 TEST(Priorities, LevelsAndWeightsAreOrdered) {
     for (std::uint8_t p = 2; p <= 99; ++p) {
         EXPECT_LE(level_of({SCHED_FIFO, static_cast<std::uint8_t>(p - 1)}),

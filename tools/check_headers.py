@@ -43,7 +43,8 @@ def fingerprint(path, root, generated, files=None):
     """A hash of the header and of all project headers below it: `files`, or what a compiler finds."""
     base = command(path, root, generated)
     if files is None:
-        listing = subprocess.run([*base, "-MM", "-MG"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        # A list of nothing would be a fingerprint that never changes.
+        listing = subprocess.run([*base, "-MM", "-Wno-unused-command-line-argument"], stdout=subprocess.PIPE, text=True, check=True)
         files = rule_files(listing.stdout)
     digest = hashlib.sha256(" ".join(base).encode())
     for name in files:

@@ -4,6 +4,7 @@ kidney_policy(scheduler round_robin sched/policies/round_robin.hpp sched::RoundR
 kidney_policy(scheduler fixed_priority sched/policies/fixed_priority.hpp sched::FixedPriority)
 kidney_policy(scheduler fifo sched/policies/fifo.hpp sched::Fifo)
 kidney_policy(scheduler mlfq sched/policies/mlfq.hpp sched::Mlfq)
+kidney_policy(scheduler bsd sched/policies/bsd.hpp sched::Bsd)
 kidney_policy(scheduler lottery sched/policies/lottery.hpp sched::Lottery)
 kidney_policy(scheduler stride sched/policies/stride.hpp sched::Stride)
 kidney_policy(scheduler eevdf sched/policies/eevdf.hpp sched::Eevdf)

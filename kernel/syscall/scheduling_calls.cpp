@@ -186,7 +186,9 @@ Status reschedule(Process& self, Pid pid, std::optional<SchedulingClass> wanted,
     if (next.is_deadline()) {
         std::uint64_t others = 0;
         processes().for_each([&](Process& p) {
-            others += &p == target ? 0 : bandwidth_of(p.scheduling.reservation);
+            // Who has ended and waits to be reaped needs nothing any more.
+            const bool runs = p.thread != nullptr && &p != target;
+            others += runs ? bandwidth_of(p.scheduling.reservation) : 0;
         });
         if (others + bandwidth_of(next.reservation) >
             most_bandwidth(static_cast<std::uint32_t>(std::popcount(arch::online_cpus().bits())))) {

@@ -158,7 +158,7 @@ private:
 
     [[nodiscard]] static std::uint8_t level_for(Fixed recent, const Entity& entity) noexcept {
         const std::int32_t priority =
-            63 - Fixed(recent).raw() / 4 / (1 << Fixed::bits) - std::int32_t{entity.nice} * 2;
+            63 - recent.raw() / 4 / (1 << Fixed::bits) - std::int32_t{entity.nice} * 2;
         return static_cast<std::uint8_t>(std::clamp(priority, 0, 63));
     }
     void forgive(Entity& entity) const noexcept {

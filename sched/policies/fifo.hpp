@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
 
 #include <cstddef>
@@ -35,12 +36,14 @@ public:
     }
     [[nodiscard]] bool preempts(const Entity&, const Entity&) const noexcept { return false; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Nobody's place depends on parameters.
+    void reconsider(Entity&, const SchedulingParameters&, Instant) noexcept {}
 
 private:
     EntityQueue queue_;
     std::size_t size_ = 0;
 };
 
-static_assert(SchedulerPolicy<Fifo>);
+static_assert(SchedulerPolicy<Fifo> && Reconsiders<Fifo>);
 
 }  // namespace kidney::sched

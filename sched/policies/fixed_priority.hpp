@@ -12,8 +12,7 @@
 
 namespace kidney::sched {
 
-/// Cost: O(1) for every call. To change the priority of a queued entity, remove it first and
-/// enqueue it after.
+/// Cost: O(1) for every call.
 class FixedPriority {
 public:
     static constexpr const char* name = "fixed_priority";
@@ -43,6 +42,13 @@ public:
         return candidate.priority > running.priority;
     }
     [[nodiscard]] std::size_t size() const noexcept { return queues_.size(); }
+    /// To the end of another level; at the same one it keeps its place.
+    void reconsider(Entity& entity, const SchedulingParameters& old, Instant) noexcept {
+        if (entity.queued && entity.priority != old.priority) {
+            queues_.remove(entity, old.priority.value());
+            queues_.append(entity, entity.priority.value());
+        }
+    }
 
 private:
     static_assert(Priority::levels == LevelQueues::levels);
@@ -51,6 +57,6 @@ private:
     Duration quantum_ = default_quantum;
 };
 
-static_assert(SchedulerPolicy<FixedPriority>);
+static_assert(SchedulerPolicy<FixedPriority> && Reconsiders<FixedPriority>);
 
 }  // namespace kidney::sched

@@ -82,6 +82,8 @@ public:
         return level_of(candidate) < level_of(running);
     }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Nobody's place depends on parameters.
+    void reconsider(Entity&, const SchedulingParameters&, Instant) noexcept {}
 
     /// 0 is the top.
     [[nodiscard]] std::uint8_t level_of(const Entity& entity) const noexcept {
@@ -129,6 +131,6 @@ private:
     MlfqRules rules_;
 };
 
-static_assert(SchedulerPolicy<Mlfq> && SetUpPolicy<Mlfq>);
+static_assert(SchedulerPolicy<Mlfq> && SetUpPolicy<Mlfq> && Reconsiders<Mlfq>);
 
 }  // namespace kidney::sched

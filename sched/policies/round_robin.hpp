@@ -46,6 +46,8 @@ public:
     }
     [[nodiscard]] bool preempts(const Entity&, const Entity&) const noexcept { return false; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Nobody's place depends on parameters.
+    void reconsider(Entity&, const SchedulingParameters&, Instant) noexcept {}
 
 private:
     EntityQueue queue_;
@@ -53,6 +55,6 @@ private:
     Duration quantum_ = default_quantum;
 };
 
-static_assert(SchedulerPolicy<RoundRobin>);
+static_assert(SchedulerPolicy<RoundRobin> && Reconsiders<RoundRobin>);
 
 }  // namespace kidney::sched

@@ -1,5 +1,9 @@
 /// Every policy of the slot, and the fake, against every law.
 #include "policies/scheduler.hpp"
+#include "sched/policies/fifo.hpp"
+#include "sched/policies/fixed_priority.hpp"
+#include "sched/policies/mlfq.hpp"
+#include "sched/policies/round_robin.hpp"
 #include "tests/fakes/fake_scheduler_policy.hpp"
 #include "tests/laws/scheduler_policy_laws.hpp"
 #include "tests/support/law_test.hpp"
@@ -29,6 +33,30 @@ TYPED_TEST(SchedulerPolicyConformance, ObeysTheLaws) {
     laws::run_laws<laws::SchedulerPolicyLaws<TypeParam>>(report, arena);
     EXPECT_GT(report.checks(), 1000U);
     test::expect_laws_held(report);
+}
+
+/// What a policy does not go by moves nobody.
+template <class P>
+class PolicyWithoutNice : public testing::Test {};
+using Deaf = testing::Types<sched::RoundRobin, sched::Fifo, sched::FixedPriority, sched::Mlfq>;
+TYPED_TEST_SUITE(PolicyWithoutNice, Deaf, PolicyName);
+
+TYPED_TEST(PolicyWithoutNice, KeepsThePlaceOfWhoeverGetsAnotherNiceValue) {
+    laws::SchedulerArena arena;
+    arena.reset_equal();
+    laws::Subject<TypeParam> policy;
+    for (std::size_t i = 0; i < 3; ++i) {
+        policy.enqueue(arena.entity(i), sched::EnqueueReason::started, Instant());
+    }
+    sched::or_default::reconsider<TypeParam>(
+        policy, arena.entity(0),
+        [](sched::SchedulingParameters& p) {
+            p.nice = 5;
+            p.weight = 335;
+        },
+        Instant());
+    EXPECT_EQ(policy.pick_next(Instant()), &arena.entity(0));
+    EXPECT_EQ(policy.pick_next(Instant()), &arena.entity(1));
 }
 
 /// Policies that are wrong on purpose: the laws must say so.

@@ -64,18 +64,24 @@ public:
     [[noreturn]] void run_idle() noexcept {
         for (;;) {
             static_cast<void>(Cpu::interrupts_disable());
-            Queue& queue = placement_.here();
-            if (has_work(queue)) {
-                queue.lock.lock();
-                queue.needs_reschedule.store(0, std::memory_order_relaxed);
-                if (!leave(queue, current()) && placement_.busiest_other(queue) != nullptr) {
-                    Cpu::relax();  // its queue was locked just now; try again
-                }
-            } else {
+            if (!run_others()) {
                 Cpu::wait_for_interrupt();
             }
             Cpu::interrupts_restore(hal::InterruptState::enabled);
         }
+    }
+    /// One turn of it, interrupts off. False: there is nothing to run.
+    bool run_others() noexcept {
+        Queue& queue = placement_.here();
+        if (!has_work(queue)) {
+            return false;
+        }
+        queue.lock.lock();
+        queue.needs_reschedule.store(0, std::memory_order_relaxed);
+        if (!leave(queue, current()) && placement_.busiest_other(queue) != nullptr) {
+            Cpu::relax();  // its queue was locked just now; try again
+        }
+        return true;
     }
 
     // --- Interrupts; off when called ---
@@ -163,12 +169,17 @@ public:
 
     /// Ends the calling thread.
     [[noreturn]] void exit() noexcept {
+        end_current();
+        __builtin_unreachable();
+    }
+    /// The same for simulators whose contexts are no stacks: there it returns, and current() is
+    /// another thread.
+    void end_current() noexcept {
         static_cast<void>(Cpu::interrupts_disable());
         Queue& queue = placement_.here();
         queue.lock.lock();
         current().state = ThreadState::exited;
         leave(queue, current());
-        __builtin_unreachable();
     }
 
 protected:

@@ -87,9 +87,9 @@ public:
         } else if (state.second != second_) {
             catch_up(entity);
         }
-        queues_.append(entity, state.level);
+        queues_.append(entity, level_of(entity));
     }
-    void remove(Entity& entity) noexcept { queues_.remove(entity, entity.state<State>().level); }
+    void remove(Entity& entity) noexcept { queues_.remove(entity, level_of(entity)); }
     [[nodiscard]] Entity* pick_next(Instant now) noexcept {
         advance(now, nullptr);  // whoever ran has been charged: these ticks were nobody's
         return queues_.take_first();
@@ -102,13 +102,13 @@ public:
         }
         state.part = static_cast<std::uint32_t>(part);
         advance(now, &running);
-        const unsigned level = state.level;
+        const unsigned level = level_of(running);
         const bool above = queues_.size() != 0 && queues_.highest() > level;
         const TickVerdict slice = charge_slice(running, ran, default_quantum, queues_.has(level));
         return above ? TickVerdict::preempt : slice;
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
-        return candidate.state<State>().level > running.state<State>().level;
+        return level_of(candidate) > level_of(running);
     }
     [[nodiscard]] std::size_t size() const noexcept { return queues_.size(); }
 
@@ -116,8 +116,9 @@ public:
     [[nodiscard]] static Fixed recent_cpu(const Entity& entity) noexcept {
         return entity.state<State>().recent;
     }
+    /// Its own, or what it was lent.
     [[nodiscard]] static unsigned level_of(const Entity& entity) noexcept {
-        return entity.state<State>().level;
+        return std::max(unsigned{entity.state<State>().level}, static_cast<unsigned>(entity.lent));
     }
 
     // --- Refinements ---
@@ -132,12 +133,18 @@ public:
         if (entity.nice == old.nice) {
             return;
         }
-        const unsigned level = level_for(state.recent, entity);
-        if (entity.queued && level != state.level) {
-            queues_.remove(entity, state.level);
-            queues_.append(entity, level);
-        }
-        state.level = static_cast<std::uint8_t>(level);
+        const unsigned before = level_of(entity);
+        state.level = level_for(state.recent, entity);
+        move_if_queued(entity, before);
+    }
+    /// What a sleeper lends is the level at which it fell asleep.
+    [[nodiscard]] static Urgency urgency(const Entity& entity) noexcept {
+        return Urgency{level_of(entity)};
+    }
+    void lend(Entity& entity, Urgency lent, Instant) noexcept {
+        const unsigned before = level_of(entity);
+        entity.lent = lent;
+        move_if_queued(entity, before);
     }
     /// Seconds are counted by each CPU for itself.
     void move_out(Entity& entity, Instant) noexcept {
@@ -160,6 +167,12 @@ private:
         const std::int32_t priority =
             63 - recent.raw() / 4 / (1 << Fixed::bits) - std::int32_t{entity.nice} * 2;
         return static_cast<std::uint8_t>(std::clamp(priority, 0, 63));
+    }
+    void move_if_queued(Entity& entity, unsigned from) noexcept {
+        if (const unsigned to = level_of(entity); entity.queued && to != from) {
+            queues_.remove(entity, from);
+            queues_.append(entity, to);
+        }
     }
     void forgive(Entity& entity) const noexcept {
         State& state = entity.state<State>();
@@ -212,7 +225,7 @@ private:
         while (Entity* const e = all.take_first()) {
             State& state = e->state<State>();
             state.level = level_for(state.recent, *e);
-            queues_.append(*e, state.level);
+            queues_.append(*e, level_of(*e));
         }
     }
 
@@ -224,6 +237,7 @@ private:
     Fixed decay_;
 };
 
-static_assert(SchedulerPolicy<Bsd> && LooksAgain<Bsd> && Reconsiders<Bsd> && MovesState<Bsd>);
+static_assert(SchedulerPolicy<Bsd> && LooksAgain<Bsd> && Reconsiders<Bsd> && MovesState<Bsd> &&
+              LendsUrgency<Bsd>);
 
 }  // namespace kidney::sched

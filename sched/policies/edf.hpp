@@ -37,18 +37,13 @@ public:
     explicit Edf(const PolicySetup& setup) noexcept : quantum_(setup.quantum_or(default_quantum)) {}
 
     void enqueue(Entity& entity, EnqueueReason why, Instant now) noexcept {
-        State& state = entity.state<State>();
-        if (!entity.reservation.is_any()) {
-            others_.append(entity);
-            ++others_count_;
-            state.place = Place::others;
-            return;
-        }
-        if (why == EnqueueReason::started ||
-            (why == EnqueueReason::woken && is_late(entity, now))) {
-            begin_period(entity, now);
-        } else if (why == EnqueueReason::yielded) {
-            state.budget = Duration();  // done for this period
+        if (entity.reservation.is_any()) {
+            if (why == EnqueueReason::started ||
+                (why == EnqueueReason::woken && is_late(entity, now))) {
+                begin_period(entity, now);
+            } else if (why == EnqueueReason::yielded) {
+                entity.state<State>().budget = Duration();  // done for this period
+            }
         }
         insert(entity);
     }
@@ -72,19 +67,19 @@ public:
     }
     /// Whoever has nothing left may not go on, even if nobody else wants to run.
     [[nodiscard]] TickVerdict charge(Entity& running, Duration ran, Instant) noexcept {
-        if (!running.reservation.is_any()) {
-            const TickVerdict slice = charge_slice(running, ran, quantum_, others_count_ != 0);
-            return ready_.is_empty() ? slice : TickVerdict::preempt;
+        if (running.reservation.is_any()) {
+            running.state<State>().budget -= ran;
         }
-        State& state = running.state<State>();
-        state.budget -= ran;
-        const bool goes_on = state.budget > Duration() &&
-                             (ready_.is_empty() || deadline_of(ready_.first()) >= state.deadline);
-        return goes_on ? TickVerdict::keep_running : TickVerdict::preempt;
+        const Urgency claim = claim_of(running);
+        const bool somebody_comes = !ready_.is_empty() && claim_of(ready_.first()) > claim;
+        const TickVerdict verdict = claim != Urgency::none ? TickVerdict::keep_running
+                                    : running.reservation.is_any()
+                                        ? TickVerdict::preempt
+                                        : charge_slice(running, ran, quantum_, others_count_ != 0);
+        return somebody_comes ? TickVerdict::preempt : verdict;
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
-        return candidate.reservation.is_any() && candidate.state<State>().budget > Duration() &&
-               (!running.reservation.is_any() || deadline_of(candidate) < deadline_of(running));
+        return claim_of(candidate) > claim_of(running);
     }
     [[nodiscard]] std::size_t size() const noexcept { return eligible() + spent_.size(); }
 
@@ -108,6 +103,9 @@ public:
         if (running == nullptr) {
             return period;
         }
+        if (running->lent != Urgency::none) {
+            return period;
+        }
         if (running->reservation.is_any()) {
             return std::min(period, now + running->state<State>().budget);
         }
@@ -128,7 +126,23 @@ public:
         }
         begin_period(entity, now);
         if (queued) {
-            enqueue(entity, EnqueueReason::preempted, now);
+            insert(entity);
+        }
+    }
+    /// The nearer the deadline.
+    [[nodiscard]] static Urgency urgency(const Entity& entity) noexcept {
+        return std::max(entity.lent, own_urgency(entity));
+    }
+    /// With a deadline of somebody else's it runs on even if it has used its own runtime, which it
+    /// owes then to its next period: whoever waits for it must not wait that long.
+    void lend(Entity& entity, Urgency lent, Instant) noexcept {
+        const bool queued = entity.queued && lent != entity.lent;
+        if (queued) {
+            remove(entity);
+        }
+        entity.lent = lent;
+        if (queued) {
+            insert(entity);
         }
     }
     [[nodiscard]] static constexpr std::size_t table_bytes(std::uint32_t capacity) noexcept {
@@ -148,8 +162,13 @@ private:
         Place place = Place::others;  ///< while it is queued
     };
 
-    [[nodiscard]] static Instant deadline_of(const Entity& e) noexcept {
-        return e.state<State>().deadline;
+    [[nodiscard]] static Urgency own_urgency(const Entity& e) noexcept {
+        return e.reservation.is_any() ? Urgency{~e.state<State>().deadline.nanoseconds()}
+                                      : Urgency::none;
+    }
+    /// By what it competes now: none if it has no reservation, or has spent it.
+    [[nodiscard]] static Urgency claim_of(const Entity& e) noexcept {
+        return e.state<State>().budget > Duration() ? urgency(e) : e.lent;
     }
     [[nodiscard]] static Instant next_period(const Entity& e) noexcept {
         return e.state<State>().period + e.reservation.period;
@@ -174,10 +193,17 @@ private:
     }
     void insert(Entity& entity) noexcept {
         State& state = entity.state<State>();
-        const bool has_some = state.budget > Duration();
-        state.place = has_some ? Place::ready : Place::spent;
-        (has_some ? ready_ : spent_)
-            .insert(entity, (has_some ? state.deadline : next_period(entity)).nanoseconds() >> 10);
+        if (const Urgency claim = claim_of(entity); claim != Urgency::none) {
+            state.place = Place::ready;
+            ready_.insert(entity, ~static_cast<std::uint64_t>(claim) >> 10);
+        } else if (entity.reservation.is_any()) {
+            state.place = Place::spent;
+            spent_.insert(entity, next_period(entity).nanoseconds() >> 10);
+        } else {
+            state.place = Place::others;
+            others_.append(entity);
+            ++others_count_;
+        }
     }
     [[nodiscard]] Entity* take_other() noexcept {
         Entity* const first = others_.take_first();
@@ -196,6 +222,6 @@ private:
 };
 
 static_assert(SchedulerPolicy<Edf> && Throttles<Edf> && GivesAway<Edf> && Reconsiders<Edf> &&
-              KeepsTables<Edf> && SetUpPolicy<Edf>);
+              KeepsTables<Edf> && SetUpPolicy<Edf> && LendsUrgency<Edf>);
 
 }  // namespace kidney::sched

@@ -8,6 +8,7 @@
 #include "sched/policies/entity_queue.hpp"
 #include "sched/policies/level_queues.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace kidney::sched {
@@ -26,37 +27,60 @@ public:
         : quantum_(setup.quantum_or(default_quantum)) {}
 
     void enqueue(Entity& entity, EnqueueReason, Instant) noexcept {
-        queues_.append(entity, entity.priority.value());
+        queues_.append(entity, level_of(entity));
     }
-    void remove(Entity& entity) noexcept { queues_.remove(entity, entity.priority.value()); }
+    void remove(Entity& entity) noexcept { queues_.remove(entity, level_of(entity)); }
     [[nodiscard]] Entity* pick_next(Instant) noexcept { return queues_.take_first(); }
 
     /// The slice counts against equals; somebody above preempts at once.
     [[nodiscard]] TickVerdict charge(Entity& running, Duration ran, Instant) noexcept {
-        const unsigned level = running.priority.value();
+        const unsigned level = level_of(running);
         const bool above = queues_.size() != 0 && queues_.highest() > level;
         const TickVerdict slice = charge_slice(running, ran, quantum_, queues_.has(level));
         return above ? TickVerdict::preempt : slice;
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
-        return candidate.priority > running.priority;
+        return level_of(candidate) > level_of(running);
     }
     [[nodiscard]] std::size_t size() const noexcept { return queues_.size(); }
     /// To the end of another level; at the same one it keeps its place.
     void reconsider(Entity& entity, const SchedulingParameters& old, Instant) noexcept {
-        if (entity.queued && entity.priority != old.priority) {
-            queues_.remove(entity, old.priority.value());
-            queues_.append(entity, entity.priority.value());
+        if (entity.queued) {
+            move(entity, level_of(old.priority, entity.lent), level_of(entity));
+        }
+    }
+    [[nodiscard]] static Urgency urgency(const Entity& entity) noexcept {
+        return Urgency{level_of(entity)};
+    }
+    void lend(Entity& entity, Urgency lent, Instant) noexcept {
+        const unsigned before = level_of(entity);
+        entity.lent = lent;
+        if (entity.queued) {
+            move(entity, before, level_of(entity));
         }
     }
 
 private:
+    [[nodiscard]] static unsigned level_of(Priority own, Urgency lent) noexcept {
+        return std::max(unsigned{own.value()}, static_cast<unsigned>(lent));
+    }
+    [[nodiscard]] static unsigned level_of(const Entity& entity) noexcept {
+        return level_of(entity.priority, entity.lent);
+    }
+    void move(Entity& entity, unsigned from, unsigned to) noexcept {
+        if (from != to) {
+            queues_.remove(entity, from);
+            queues_.append(entity, to);
+        }
+    }
+
     static_assert(Priority::levels == LevelQueues::levels);
 
     LevelQueues queues_;
     Duration quantum_ = default_quantum;
 };
 
-static_assert(SchedulerPolicy<FixedPriority> && Reconsiders<FixedPriority>);
+static_assert(SchedulerPolicy<FixedPriority> && Reconsiders<FixedPriority> &&
+              LendsUrgency<FixedPriority>);
 
 }  // namespace kidney::sched

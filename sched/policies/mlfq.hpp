@@ -18,6 +18,7 @@
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -50,7 +51,7 @@ public:
         if (why == EnqueueReason::started || is_boosted(state)) {
             state = {.since = now, .used = {}, .level = 0};
         }
-        levels_[state.level].append(entity);
+        levels_[level_of(entity)].append(entity);
         ++size_;
     }
     void remove(Entity& entity) noexcept {
@@ -74,9 +75,10 @@ public:
             state = {.since = now, .used = {}, .level = static_cast<std::uint8_t>(state.level + 1)};
         }
         // Somebody as high or higher comes next; nobody lower does.
-        const bool somebody_waits = size_ != 0 && highest() <= state.level;
+        const std::size_t level = level_of(running);
+        const bool somebody_waits = size_ != 0 && highest() <= level;
         const TickVerdict slice = charge_slice(running, ran, quantum, somebody_waits);
-        return size_ != 0 && highest() < state.level ? TickVerdict::preempt : slice;
+        return size_ != 0 && highest() < level ? TickVerdict::preempt : slice;
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
         return level_of(candidate) < level_of(running);
@@ -85,10 +87,26 @@ public:
     /// Nobody's place depends on parameters.
     void reconsider(Entity&, const SchedulingParameters&, Instant) noexcept {}
 
+    /// The higher the level, the more urgent. What it uses meanwhile counts at its own level.
+    [[nodiscard]] Urgency urgency(const Entity& entity) const noexcept {
+        return Urgency{MlfqRules::most_levels - level_of(entity)};
+    }
+    void lend(Entity& entity, Urgency lent, Instant) noexcept {
+        const std::uint8_t before = level_of(entity);
+        entity.lent = lent;
+        if (const std::uint8_t after = level_of(entity); entity.queued && after != before) {
+            levels_[before].remove(entity);
+            levels_[after].append(entity);
+        }
+    }
+
     /// 0 is the top.
     [[nodiscard]] std::uint8_t level_of(const Entity& entity) const noexcept {
         const State& state = entity.state<State>();
-        return is_boosted(state) ? std::uint8_t{0} : state.level;
+        const std::uint8_t own = is_boosted(state) ? std::uint8_t{0} : state.level;
+        const auto lent = static_cast<std::uint8_t>(MlfqRules::most_levels -
+                                                    static_cast<std::uint8_t>(entity.lent));
+        return std::min(own, lent);
     }
 
 private:
@@ -131,6 +149,7 @@ private:
     MlfqRules rules_;
 };
 
-static_assert(SchedulerPolicy<Mlfq> && SetUpPolicy<Mlfq> && Reconsiders<Mlfq>);
+static_assert(SchedulerPolicy<Mlfq> && SetUpPolicy<Mlfq> && Reconsiders<Mlfq> &&
+              LendsUrgency<Mlfq>);
 
 }  // namespace kidney::sched

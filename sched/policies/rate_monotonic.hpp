@@ -15,6 +15,7 @@
 #include "sched/policies/entity_queue.hpp"
 #include "sched/policies/keyed_queue.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -35,9 +36,10 @@ public:
         : quantum_(setup.quantum_or(default_quantum)) {}
 
     void enqueue(Entity& entity, EnqueueReason, Instant) noexcept {
-        entity.state<State>().is_periodic = entity.reservation.is_any();
-        if (entity.reservation.is_any()) {
-            periodic_.insert(entity, key_of(entity));
+        const Urgency claim = urgency(entity);
+        entity.state<State>().is_periodic = claim != Urgency::none;
+        if (claim != Urgency::none) {
+            periodic_.insert(entity, ~static_cast<std::uint64_t>(claim) >> 10);
         } else {
             others_.append(entity);
             ++others_count_;
@@ -63,18 +65,35 @@ public:
         if (!periodic_.is_empty() && preempts(periodic_.first(), running)) {
             return TickVerdict::preempt;
         }
-        return running.reservation.is_any()
+        return urgency(running) != Urgency::none
                    ? TickVerdict::keep_running
                    : charge_slice(running, ran, quantum_, others_count_ != 0);
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
-        return candidate.reservation.is_any() &&
-               (!running.reservation.is_any() ||
-                candidate.reservation.period < running.reservation.period);
+        return urgency(candidate) > urgency(running);
     }
     [[nodiscard]] std::size_t size() const noexcept { return periodic_.size() + others_count_; }
 
     // --- Refinements ---
+
+    /// The shorter the period. Whoever has none of its own may be lent one.
+    [[nodiscard]] static Urgency urgency(const Entity& entity) noexcept {
+        const Urgency own =
+            entity.reservation.is_any()
+                ? Urgency{~static_cast<std::uint64_t>(entity.reservation.period.count())}
+                : Urgency::none;
+        return std::max(own, entity.lent);
+    }
+    void lend(Entity& entity, Urgency lent, Instant now) noexcept {
+        const bool queued = entity.queued && lent != entity.lent;
+        if (queued) {
+            remove(entity);
+        }
+        entity.lent = lent;
+        if (queued) {
+            enqueue(entity, EnqueueReason::preempted, now);
+        }
+    }
 
     [[nodiscard]] static constexpr std::size_t table_bytes(std::uint32_t capacity) noexcept {
         return KeyedQueue::bytes_for(capacity);
@@ -87,17 +106,14 @@ private:
     struct State {
         bool is_periodic = false;  ///< which queue it is in
     };
-    [[nodiscard]] static std::uint64_t key_of(const Entity& entity) noexcept {
-        return static_cast<std::uint64_t>(entity.reservation.period.count()) >> 10;
-    }
 
-    KeyedQueue periodic_;  ///< by period
+    KeyedQueue periodic_;  ///< by period, lent or own
     EntityQueue others_;
     std::size_t others_count_ = 0;
     Duration quantum_ = default_quantum;
 };
 
 static_assert(SchedulerPolicy<RateMonotonic> && KeepsTables<RateMonotonic> &&
-              SetUpPolicy<RateMonotonic>);
+              SetUpPolicy<RateMonotonic> && LendsUrgency<RateMonotonic>);
 
 }  // namespace kidney::sched

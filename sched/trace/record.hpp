@@ -3,9 +3,9 @@
 /// A trace is the calls since the policy was made, so whoever repeats them on a new policy of the
 /// same setup must get the same answers (law S4): `tests/support/trace_replay.hpp` does.
 ///
-/// Text form, version 2: a header, one line per record, `end`.
+/// Text form, version 3: a header, one line per record, `end`.
 ///
-///     kidney-sched-trace 2 policy=cfs cpu=0 seed=1 quantum=0 records=9 dropped=0
+///     kidney-sched-trace 3 policy=cfs cpu=0 seed=1 quantum=0 records=9 dropped=0
 ///     e 7 3 started 31 1024 0 1000     enqueue: id, slot, reason, priority, weight, nice, now;
 ///                                      and runtime, deadline, period if it has a reservation
 ///     p 1200 7                         pick_next: now, id of the answer or 0
@@ -15,7 +15,9 @@
 ///     l 7 blocked 5001200              leave: id, reason, now
 ///     g 6000000 8                      give_away: now, id of the answer or 0
 ///     o 8 6000000                      move_out: id, now
-///     i 9 6000000 00a1...              move_in: id, now, what the policy kept of it elsewhere
+///     i 9 6000000 00a1... 0            move_in: id, now, what the policy kept of it elsewhere,
+///                                      what it was lent
+///     u 7 40 6500000                   lend: id, urgency, now
 ///     n 7 31 15 19 7000000             reconsider: id, the new priority, weight and nice, now;
 ///                                      and the new reservation, if it has one
 ///     t 8000000                        replenish: now
@@ -47,6 +49,7 @@ struct TraceRecord {
         move_out,
         move_in,
         reconsider,
+        lend,
         replenish,
     };
 
@@ -65,11 +68,12 @@ struct TraceRecord {
     Reservation reservation;  ///< of enqueue and reconsider
     Instant now;
     decltype(Entity::kept) kept{};  ///< of move_in
+    Urgency lent = Urgency::none;   ///< of move_in and lend
 
     friend bool operator==(const TraceRecord&, const TraceRecord&) noexcept = default;
 };
 
-inline constexpr std::string_view trace_magic = "kidney-sched-trace 2";
+inline constexpr std::string_view trace_magic = "kidney-sched-trace 3";
 
 [[nodiscard]] constexpr std::string_view to_string(EnqueueReason reason) noexcept {
     constexpr std::array<std::string_view, 5> names = {"started", "woken", "preempted", "yielded",
@@ -126,11 +130,15 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
             for (const std::byte b : r.kept) {
                 format_to(sink, "{:02x}", std::to_integer<std::uint32_t>(b));
             }
+            format_to(sink, " {}", static_cast<std::uint64_t>(r.lent));
             return;
         case TraceRecord::Call::reconsider:
             format_to(sink, "n {} {} {} {} {}", r.id, priority, r.weight, std::int32_t{r.nice},
                       r.now);
             write_reservation(sink, r.reservation);
+            return;
+        case TraceRecord::Call::lend:
+            format_to(sink, "u {} {} {}", r.id, static_cast<std::uint64_t>(r.lent), r.now);
             return;
         case TraceRecord::Call::replenish:
             format_to(sink, "t {}", r.now);

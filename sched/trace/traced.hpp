@@ -122,6 +122,7 @@ public:
     void move_in(Entity& entity, Instant now) noexcept {
         if (TraceRecord* const r = next(TraceRecord::Call::move_in, entity, now)) {
             r->kept = entity.kept;
+            r->lent = entity.lent;
         }
         if constexpr (MovesState<P>) {
             policy_.move_in(entity, now);
@@ -136,6 +137,19 @@ public:
             r->reservation = entity.reservation;
         }
         policy_.reconsider(entity, old, now);
+    }
+    [[nodiscard]] Urgency urgency(const Entity& entity) const noexcept
+        requires LendsUrgency<P>
+    {
+        return policy_.urgency(entity);
+    }
+    void lend(Entity& entity, Urgency lent, Instant now) noexcept
+        requires LendsUrgency<P>
+    {
+        if (TraceRecord* const r = next(TraceRecord::Call::lend, entity, now)) {
+            r->lent = lent;
+        }
+        policy_.lend(entity, lent, now);
     }
     [[nodiscard]] Instant look_again(const Entity* running, Instant now) const noexcept
         requires LooksAgain<P>

@@ -40,6 +40,8 @@ public:
     void move_out(sched::Entity&, Instant) noexcept {}
     void move_in(sched::Entity&, Instant) noexcept {}
     void reconsider(sched::Entity&, const sched::SchedulingParameters&, Instant) noexcept {}
+    sched::Urgency urgency(const sched::Entity&) const noexcept { return sched::Urgency::none; }
+    void lend(sched::Entity&, sched::Urgency, Instant) noexcept {}
     Instant look_again(const sched::Entity*, Instant) const noexcept { return Instant::never(); }
     void replenish(Instant) noexcept {}
     std::size_t eligible() const noexcept { return 0; }
@@ -51,6 +53,7 @@ static_assert(
     sched::SetUpPolicy<RefinedSchedulerPolicy> && sched::HearsOfLeaving<RefinedSchedulerPolicy> &&
     sched::GivesAway<RefinedSchedulerPolicy> && sched::MovesState<RefinedSchedulerPolicy> &&
     sched::Reconsiders<RefinedSchedulerPolicy> && sched::LooksAgain<RefinedSchedulerPolicy> &&
-    sched::Throttles<RefinedSchedulerPolicy> && sched::KeepsTables<RefinedSchedulerPolicy>);
+    sched::Throttles<RefinedSchedulerPolicy> && sched::KeepsTables<RefinedSchedulerPolicy> &&
+    sched::LendsUrgency<RefinedSchedulerPolicy>);
 
 }  // namespace kidney::archetypes

@@ -10,6 +10,7 @@
 #include "tests/laws/scheduler/arena.hpp"
 #include "tests/laws/scheduler/promise_laws.hpp"
 #include "tests/laws/scheduler/turn_laws.hpp"
+#include "tests/laws/scheduler/urgency_laws.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -273,6 +274,6 @@ private:
 template <sched::SchedulerPolicy P>
 using SchedulerPolicyLaws = TypeList<S1<P>, S2<P>, S3<P>, S4<P>, S5<P>, S6<P>, S7<P>, S8<P>, S9<P>,
                                      S10<P>, RunToCompletion<P>, StrictPriority<P>, FreshSlices<P>,
-                                     SharesByWeight<P>, NobodyStarves<P>>;
+                                     SharesByWeight<P>, NobodyStarves<P>, LentUrgency<P>>;
 
 }  // namespace kidney::laws

@@ -43,6 +43,7 @@ void tell(P& policy, const sched::TraceRecord& r, sched::Entity& e) {
         sched::or_default::replenish(policy, r.now);
     } else if (r.call == Call::move_in) {
         e.kept = r.kept;
+        e.lent = r.lent;
     } else if (r.call == Call::reconsider) {
         sched::or_default::reconsider(
             policy, e,
@@ -50,6 +51,11 @@ void tell(P& policy, const sched::TraceRecord& r, sched::Entity& e) {
                 p = {r.priority, r.weight, r.nice, r.reservation};
             },
             r.now);
+    }
+    if constexpr (sched::LendsUrgency<P>) {
+        if (r.call == Call::lend) {
+            policy.lend(e, r.lent, r.now);
+        }
     }
     if constexpr (sched::MovesState<P>) {
         if (r.call == Call::move_out) {
@@ -90,6 +96,7 @@ template <sched::SchedulerPolicy P>
                 sched::Entity& e = entity(r.id, r.priority);
                 if (r.reason == sched::EnqueueReason::started) {
                     e.kept = {};  // an id may come back
+                    e.lent = sched::Urgency::none;
                 }
                 e.slot = r.slot;
                 e.weight = r.weight;
@@ -126,6 +133,7 @@ template <sched::SchedulerPolicy P>
             case Call::move_out:
             case Call::move_in:
             case Call::reconsider:
+            case Call::lend:
             case Call::replenish:
                 tell(policy, r, entities[r.id]);
                 continue;
@@ -182,6 +190,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     std::int32_t nice = 0;
     std::int64_t ran = 0;
     std::uint64_t now = 0;
+    std::uint64_t lent = 0;
     in >> kind;
     switch (kind) {
         case 'e':
@@ -226,7 +235,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
             break;
         case 'i':
             r.call = Call::move_in;
-            in >> r.id >> now >> word;
+            in >> r.id >> now >> word >> lent;
             for (std::size_t i = 0; i < r.kept.size() && 2 * i + 1 < word.size(); ++i) {
                 r.kept[i] = std::byte(std::stoul(word.substr(2 * i, 2), nullptr, 16));
             }
@@ -234,6 +243,10 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
         case 'n':
             r.call = Call::reconsider;
             in >> r.id >> priority >> r.weight >> nice >> now;
+            break;
+        case 'u':
+            r.call = Call::lend;
+            in >> r.id >> lent >> now;
             break;
         case 't':
             r.call = Call::replenish;
@@ -247,6 +260,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     r.nice = static_cast<std::int8_t>(nice);
     r.ran = Duration::nanoseconds(ran);
     r.now = Instant(now);
+    r.lent = sched::Urgency{lent};
     const bool is_complete = !in.fail();
     if (std::int64_t runtime = 0, deadline = 0, period = 0;
         (kind == 'e' || kind == 'n') && in >> runtime >> deadline >> period) {

@@ -28,6 +28,10 @@ private:
     std::uint8_t value_ = levels / 2 - 1;
 };
 
+/// How much it matters that a thread runs soon, as its policy sees it: the larger goes first. Only
+/// numbers of one policy compare (`LendsUrgency`).
+enum class Urgency : std::uint64_t { none = 0 };
+
 /// So much CPU time in each period, before the deadline, which counts from the period's beginning.
 struct Reservation {
     Duration runtime{};
@@ -42,7 +46,7 @@ struct Reservation {
 /// What a thread asks of its scheduler. Changed only through the dispatcher, which tells the
 /// policy.
 struct SchedulingParameters {
-    Priority priority;            ///< the priority that counts now (base or inherited)
+    Priority priority;            ///< its own; what others lend it is Entity::lent
     std::uint32_t weight = 1024;  ///< proportional share; 1024 is nice 0, and 0 is not allowed
     std::int8_t nice = 0;
     Reservation reservation{};
@@ -56,6 +60,9 @@ struct SchedulingParameters {
 struct Entity : SchedulingParameters {
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>
         hook;
+    /// By those that wait for what it holds: kept by the policy, told by the engine
+    /// (`LendsUrgency`).
+    Urgency lent = Urgency::none;
     std::uint32_t id = 0;  ///< names the entity in traces; unique among live ones
     /// Among live ones unique as well, and small: where policies that keep tables find it. Given
     /// by the engine (`KeepsTables`).

@@ -68,6 +68,17 @@ concept Reconsiders = requires(P& p, Entity& entity, const SchedulingParameters&
     { p.reconsider(entity, old, now) } noexcept -> std::same_as<void>;
 };
 
+/// Knows whose running matters more, and lets an entity run with the urgency of those that wait for
+/// it. urgency() is its own, or what it was lent if that is larger; `none` is the least there is.
+/// lend() may come whether the entity is queued, runs or sleeps: it sets Entity::lent, and a queued
+/// one goes to where it belongs then. Without: nobody lends, and whoever came first is woken first.
+template <class P>
+concept LendsUrgency =
+    requires(P& p, const P& cp, Entity& entity, const Entity& other, Urgency lent, Instant now) {
+        { cp.urgency(other) } noexcept -> std::same_as<Urgency>;
+        { p.lend(entity, lent, now) } noexcept -> std::same_as<void>;
+    };
+
 /// Says when it wants to be asked again, by charge() of `running` or by replenish() if that is
 /// null; a time that has passed means now. Without, or later than that: at the engine's tick.
 template <class P>

@@ -32,6 +32,16 @@ struct ReconsidersWithoutOld : Model {
 };
 static_assert(!Reconsiders<ReconsidersWithoutOld>);
 
+struct LendsPriorities : Model {
+    void lend(Entity&, Priority, Instant) noexcept {}
+};
+static_assert(!LendsUrgency<LendsPriorities>);
+
+struct KnowsNoUrgency : archetypes::SchedulerPolicy {
+    void lend(Entity&, Urgency, Instant) noexcept {}
+};
+static_assert(!LendsUrgency<KnowsNoUrgency>, "what would one lend?");
+
 struct LooksAgainInADuration : Model {
     Duration look_again(const Entity*, Instant) const noexcept { return {}; }
 };

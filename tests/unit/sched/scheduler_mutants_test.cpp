@@ -1,5 +1,6 @@
 /// Schedulers with one realistic mistake each: a law must name every one of them.
 #include "sched/policies/cfs.hpp"
+#include "sched/policies/fixed_priority.hpp"
 #include "sched/policies/mlfq.hpp"
 #include "sched/policies/stride.hpp"
 #include "tests/laws/scheduler_policy_laws.hpp"
@@ -297,6 +298,27 @@ struct ForgivesWhoSleeps : sched::Mlfq {
         Mlfq::enqueue(e, why == EnqueueReason::woken ? EnqueueReason::started : why, now);
     }
 };
+// --- Lent urgency ---
+
+struct KeepsWhatItWasLent : sched::FixedPriority {
+    void lend(Entity& e, sched::Urgency lent, Instant now) noexcept {
+        FixedPriority::lend(e, std::max(e.lent, lent), now);
+    }
+};
+struct TakesLentForItsOwn : sched::FixedPriority {
+    void lend(Entity& e, sched::Urgency lent, Instant now) noexcept {
+        FixedPriority::lend(e, lent, now);
+        if (!e.queued) {
+            e.priority = std::max(e.priority, sched::Priority(static_cast<std::uint8_t>(lent)));
+        }
+    }
+};
+struct LentCountsInTheQueue : sched::FixedPriority {
+    bool preempts(const Entity& candidate, const Entity& running) const noexcept {
+        return candidate.priority > running.priority;
+    }
+};
+
 /// The first law that P breaks, or nothing.
 template <class P>
 std::string_view broken_law() {
@@ -357,6 +379,9 @@ TEST(SchedulerMutants, EveryOneIsNamedByALaw) {
     MUTANT(CountsWeightsOnce);
     MUTANT(NeverLifts);
     MUTANT(ForgivesWhoSleeps);
+    MUTANT(KeepsWhatItWasLent);
+    MUTANT(TakesLentForItsOwn);
+    MUTANT(LentCountsInTheQueue);
     std::printf("    scheduler mutants killed: %zu of %zu\n", killed, all);
 }
 

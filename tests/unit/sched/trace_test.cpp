@@ -90,24 +90,32 @@ TEST(Trace, TextKeepsEverything) {
     charge.ran = Duration::milliseconds(5);
     charge.now = Instant(17);
     charge.answer = 1;
-    const std::array<sched::TraceRecord, 2> records{enqueue, charge};
+    sched::TraceRecord lend;
+    lend.call = sched::TraceRecord::Call::lend;
+    lend.id = 7;
+    lend.lent = sched::Urgency{40};
+    lend.now = Instant(18);
+    const std::array<sched::TraceRecord, 3> records{enqueue, charge, lend};
     std::string text;
     const sched::PolicySetup setup{.cpu = CpuId(1), .seed = 5, .quantum = Duration()};
     sched::write_trace(records, 2, "round_robin", setup,
                        [&](std::string_view line) { text += std::string(line) + "\n"; });
     EXPECT_EQ(text,
-              "kidney-sched-trace 2 policy=round_robin cpu=1 seed=5 quantum=0 records=2 dropped=2\n"
+              "kidney-sched-trace 3 policy=round_robin cpu=1 seed=5 quantum=0 records=3 dropped=2\n"
               "e 7 4 yielded 3 2048 -5 123456789012\n"
               "c 7 3 5000000 17 preempt\n"
+              "u 7 40 18\n"
               "end\n");
     std::istringstream log(text);
     const RecordedTrace read = read_traces(log).at(0);
     EXPECT_EQ(read.setup.cpu, CpuId(1));
     EXPECT_EQ(read.setup.seed, 5U);
     EXPECT_EQ(read.dropped, 2U);
-    ASSERT_EQ(read.records.size(), 2U);
+    ASSERT_EQ(read.records.size(), 3U);
     EXPECT_EQ(read.records[0], enqueue);
     EXPECT_EQ(read.records[1], charge);
+    lend.priority = sched::Priority(0);  // not written: the urgency says it all
+    EXPECT_EQ(read.records[2], lend);
 }
 
 TEST(Trace, KeepsTheFirstRecords) {

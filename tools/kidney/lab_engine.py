@@ -1,9 +1,13 @@
 """The engine of ./kidney lab: a plan, its runs, shards of them, and the files.
 
-A subject (lab_frames.py, lab_heap.py) is a module that says what is observed and what is said of it:
+A subject (lab_frames.py, lab_heap.py, lab_sched.py) is a module that says what is observed and what is said of it:
 
     NAME, TITLE, VERSION, SOURCES     "frames"; for the help; of its files; the folders whose code is observed
-    SLOT, MORE_POLICIES, MEMORY       the slot of the policies, further ones, and MiB by default
+    SLOT, MORE_POLICIES, VARIANTS     the slot of the policies, further ones, and for those who name them: endings, ...
+    BY_NAME                           ... and whole names
+    inputs(options)                   {key: value} of its plan that every run is given
+    arguments(run, plan)              what its program is called with
+    most_seconds(plan)                of CPU time for a run
     WORKLOADS                         {name: what happens}
     UNSEEDED                          those of them that leave nothing to a seed
     PLAN                              keys of its plan besides the engine's
@@ -29,7 +33,7 @@ import subprocess
 import build
 from project import ROOT, Failure, policy_slots
 
-PLAN = ("version", "memory_mib", "sources", "policies", "workloads", "seeds")
+PLAN = ("version", "sources", "policies", "workloads", "seeds")
 
 
 def shard(text):
@@ -63,14 +67,19 @@ def plan_of(subject, options, workloads):
     slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
     policies = [*slots[subject.SLOT], *subject.MORE_POLICIES]
     # Variants are for those who name them.
-    known = policies + [policy + variant for variant in subject.VARIANTS for policy in policies]
-    return {"version": subject.VERSION, "memory_mib": options.memory or subject.MEMORY, "sources": sources(subject),
+    known = policies + [policy + variant for variant in subject.VARIANTS for policy in policies] + [*subject.BY_NAME]
+    return {"version": subject.VERSION, **subject.inputs(options), "sources": sources(subject),
             "policies": chosen("policy", options.policy or policies, known),
             "workloads": chosen("workload", options.workload, workloads), "seeds": options.seeds}
 
 
 def is_unseeded(subject, plan, workload):
     return workload in subject.UNSEEDED or workload in plan.get("traces", {})
+
+
+def memory_of(subject, options):
+    """The inputs of those who manage memory."""
+    return {"memory_mib": options.memory or subject.MEMORY}
 
 
 def runs_of(subject, plan):
@@ -92,12 +101,10 @@ def program_of(subject, options):
     return program
 
 
-def observe(program, run, memory, trace):
-    """What the program says about one run; if it crashes or never ends, a run with an `error`."""
+def observe(program, arguments, run, text, most):
+    """What the program says about one run; if it crashes or never ends (`most` CPU seconds), a run with an `error`."""
     workload, policy, seed = run
-    most = 60 + memory  # CPU seconds; a run takes a hundredth of that
-    arguments = [policy, workload, str(seed), str(memory)] if trace is None else [policy, "--trace", workload]
-    result = subprocess.run(["sh", "-c", f'ulimit -t {most}; exec "$@"', "sh", program, *arguments], input=trace or "",
+    result = subprocess.run(["sh", "-c", f'ulimit -t {most}; exec "$@"', "sh", program, *arguments], input=text,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
     if result.returncode == 0:
         return json.loads(result.stdout)
@@ -111,15 +118,20 @@ def observe(program, run, memory, trace):
     return {"policy": policy, "workload": workload, "seed": seed, "error": error}
 
 
-def measure(subject, plan, options, program, traces):
-    """`traces`: {workload: text} of those that are recorded."""
+def measure(subject, plan, options, program, texts):
+    """`texts`: {workload: standard input} of those that are not in the program."""
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        runs = list(pool.map(lambda run: observe(program, run, plan["memory_mib"], traces.get(run[0])),
+        runs = list(pool.map(lambda run: observe(program, subject.arguments(run, plan), run, texts.get(run[0], ""),
+                                                 subject.most_seconds(plan)),
                              part(subject, plan, options.shard)))
     return dict(plan, shard=options.shard, runs=runs)
 
 
 # --- Shards ---
+
+def plan_keys(subject):
+    return {*PLAN, *subject.PLAN}
+
 
 def load(subject, path):
     try:
@@ -131,7 +143,7 @@ def load(subject, path):
         raise Failure(f"{path}: not a result of ./kidney lab {subject.NAME}", 2)
     if result["version"] != subject.VERSION:
         raise Failure(f"{path}: of version {result['version']} of the laboratory; this is version {subject.VERSION}", 2)
-    if not all(key in result for key in (*PLAN, *subject.PLAN, "shard", "runs")):
+    if not all(key in result for key in (*plan_keys(subject), "shard", "runs")):
         raise Failure(f"{path}: not a result of ./kidney lab {subject.NAME}", 2)
     numbers = result["shard"]
     if not (isinstance(numbers, list) and len(numbers) == 2 and all(isinstance(n, int) for n in numbers)
@@ -168,7 +180,7 @@ def merge(subject, paths):
     missing = [str(which) for which in range(1, first["shard"][1] + 1) if which not in shards]
     if missing:
         raise Failure(f"of {first['shard'][1]} parts these are missing: {', '.join(missing)}", 2)
-    plan = {key: first[key] for key in (*PLAN, *subject.PLAN)}
+    plan = {key: first[key] for key in first if key in plan_keys(subject)}
     found = {(run["workload"], run["policy"], run["seed"]): run for _, result in shards.values() for run in result["runs"]}
     return dict(plan, shard=[1, 1], runs=[found[run] for run in runs_of(subject, plan)])
 

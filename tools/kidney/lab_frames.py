@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import frame_trace
-from lab_engine import by_policy, mean, percent
+from lab_engine import by_policy, mean, memory_of, percent
 from project import Failure
 
 NAME = "frames"
@@ -12,9 +12,10 @@ VERSION = 2
 SLOT = "frame_allocator"
 MORE_POLICIES = ()
 VARIANTS = ("+magazines",)  # as the kernel uses a policy
+BY_NAME = ()
 MEMORY = 64
 SOURCES = ("include/kidney/core", "include/kidney/mm", "mm", "mm/frames", "mm/trace", "bench/lab", "bench/workloads", "tests/laws")
-PLAN = ("traces",)
+PLAN = ("memory_mib", "traces")
 UNSEEDED = ()
 WORKLOADS = {
     "fbreathe50": "single frames; use swings between 40 and 60 % of memory, ten times",
@@ -27,6 +28,20 @@ WORKLOADS = {
 LARGE = 9  # the order of a large page, 2 MiB
 COLUMNS = ["bits_per_frame", "granted_2m", "whole_2m_end", "whole_2m_mean", "asked", "refused_full", "refused_scattered",
            "refused_missed"]
+
+
+def inputs(options):
+    return memory_of(sys.modules[__name__], options)
+
+
+def most_seconds(plan):
+    """A run takes a hundredth of that."""
+    return 60 + plan["memory_mib"]
+
+
+def arguments(run, plan):
+    workload, policy, seed = run
+    return [policy, "--trace", workload] if workload in plan["traces"] else [policy, workload, str(seed), str(plan["memory_mib"])]
 
 
 def traces_of(options):

@@ -1,7 +1,7 @@
 """What ./kidney lab says of heaps."""
 import sys
 
-from lab_engine import by_policy, mean, percent
+from lab_engine import by_policy, mean, memory_of, percent
 
 NAME = "heap"
 TITLE = "the kernel's heaps"
@@ -9,10 +9,11 @@ VERSION = 1
 SLOT = "heap"
 MORE_POLICIES = ("debug_slab",)  # what debug kernels run
 VARIANTS = ()
+BY_NAME = ()
 MEMORY = 16
 SOURCES = ("include/kidney/core", "include/kidney/mm", "mm", "mm/frames", "mm/heap", "bench/lab", "tests/laws",
            "tests/support", "tests/unit/mm")
-PLAN = ()
+PLAN = ("memory_mib",)
 UNSEEDED = ("sizes",)
 WORKLOADS = {
     "fill128": "objects of 16 to 128 bytes, until half of memory is asked for",
@@ -27,6 +28,20 @@ WORKLOADS = {
 PAGE = 4096
 COLUMNS = ["held_per_asked", "held_per_asked_at_peak", "rounding_at_peak", "pieces_at_peak", "kept", "kept_after_reclaim",
            "asked", "refused"]
+
+
+def inputs(options):
+    return memory_of(sys.modules[__name__], options)
+
+
+def most_seconds(plan):
+    """A run takes a hundredth of that."""
+    return 60 + plan["memory_mib"]
+
+
+def arguments(run, plan):
+    workload, policy, seed = run
+    return [policy, workload, str(seed), str(plan["memory_mib"])]
 
 
 def check(_path, _result):

@@ -1,6 +1,6 @@
-"""./kidney lab: what memory policies do to memory. Deterministic: the same figures on every machine.
+"""./kidney lab: what policies do, in pictures. Deterministic: the same figures on every machine.
 
-What is common to all subjects is in lab_engine.py; what is said of each in lab_frames.py and lab_heap.py.
+What is common to all subjects is in lab_engine.py; what is said of each in lab_frames.py, lab_heap.py and lab_sched.py.
 """
 import os
 
@@ -9,30 +9,35 @@ import lab_engine
 import lab_frames
 import lab_heap
 import lab_report
+import lab_sched
 from project import Arguments, Failure, integer_between, output_file, policies_of, say
 
-SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap)}
+SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap, lab_sched)}
 
 
 def parse(arguments):
-    parser = Arguments("lab", "What the policies do to memory: tables, JSON, CSV, and a report with pictures.",
+    parser = Arguments("lab", "What policies do to memory and to tasks: tables, JSON, CSV, and a report with pictures.",
                        [("frames", "every policy, every workload, three seeds"),
                         ("frames --policy buddy_bitmap --workload fpaper --html report.html", "one policy, one workload, pictures"),
                         ("heap --html heaps.html", "the heaps, with pictures"),
+                        ("sched --policy cfs --policy eevdf --workload mix --html report.html", "two schedulers beside each other"),
+                        ("sched --workload mine.tasks --cpus 4", "a workload of your own, on four CPUs"),
                         ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=list(SUBJECTS), help="; ".join(f"{s.NAME}: {s.TITLE}" for s in SUBJECTS.values()))
     parser.add_argument("--policy", action="append", default=[], metavar="P",
                         help="only this policy (may be repeated); of frames also P+magazines: with single frames at hand, as in the kernel"
-                        ).words = lambda: [*policies_of("frame_allocator"), *policies_of("heap")]
+                        ).words = lambda: [*policies_of("frame_allocator"), *policies_of("heap"), *policies_of("scheduler"), *lab_sched.BY_NAME]
     parser.add_argument("--workload", action="append", default=[], metavar="W",
                         help="only this workload (may be repeated); of frames: "
-                        f"{', '.join([*lab_frames.WORKLOADS, *frame_trace.recorded()])}; of a heap: {', '.join(lab_heap.WORKLOADS)}"
-                        ).words = lambda: [*lab_frames.WORKLOADS, *frame_trace.recorded(), *lab_heap.WORKLOADS]
+                        f"{', '.join([*lab_frames.WORKLOADS, *frame_trace.recorded()])}; of a heap: {', '.join(lab_heap.WORKLOADS)}; of sched: "
+                        f"{', '.join(lab_sched.catalogue())}, or a file"
+                        ).words = lambda: [*lab_frames.WORKLOADS, *frame_trace.recorded(), *lab_heap.WORKLOADS, *lab_sched.catalogue()]
     parser.add_argument("--trace", action="append", default=[], metavar="FILE",
                         help="frames: only this trace of ./kidney run --record-frames, as a workload (may be repeated)")
     parser.add_argument("--seeds", type=integer_between(1, 1000), default=3, metavar="N", help="seeds 1 to N (3)")
     parser.add_argument("--memory", type=integer_between(4, 16384), metavar="MIB",
-                        help="memory that the policies manage (%s)" % ", ".join(f"{s.NAME}: {s.MEMORY}" for s in SUBJECTS.values()))
+                        help="memory that the policies manage (%s)" % ", ".join(f"{s.NAME}: {s.MEMORY}" for s in (lab_frames, lab_heap)))
+    parser.add_argument("--cpus", type=integer_between(1, 8), metavar="N", help="sched: so many CPUs, whatever the workload says")
     parser.add_argument("--jobs", type=integer_between(1, 256), default=len(os.sched_getaffinity(0)), metavar="N",
                         help="runs at a time (as many as there are CPUs)")
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write all that was observed")
@@ -54,12 +59,25 @@ def parse(arguments):
         options.shard = [1, 1]
     if options.merge and (options.policy or options.workload or options.trace):
         raise Failure("--merge takes policies, workloads and traces from the files", 2)
+    if options.memory and options.subject == "sched":
+        raise Failure("--memory goes with frames and heap: schedulers manage CPUs", 2)
+    if options.cpus and options.subject != "sched":
+        raise Failure("--cpus goes with sched", 2)
     if options.trace and options.subject != "frames":
         raise Failure("--trace goes with frames: that is what is recorded", 2)
     return options
 
 
 def observe(subject, options):
+    if subject is lab_sched:
+        known = lab_sched.workloads_of(options)
+        plan = lab_engine.plan_of(subject, options, known)
+        mine = {name: known[name] for name in plan["workloads"]}
+        plan["tasks"] = {name: tasks.plan() for name, tasks in mine.items()}
+        program = lab_engine.program_of(subject, options)
+        for tasks in mine.values():
+            lab_sched.check_tasks(program, tasks)
+        return lab_engine.measure(subject, plan, options, program, {name: tasks.text for name, tasks in mine.items()})
     if subject is not lab_frames:
         plan = lab_engine.plan_of(subject, options, subject.WORKLOADS)
         return lab_engine.measure(subject, plan, options, lab_engine.program_of(subject, options), {})
@@ -75,6 +93,8 @@ def observe(subject, options):
 
 
 def about_workloads(subject, result):
+    if subject is lab_sched:
+        return {name: tasks["about"] for name, tasks in result["tasks"].items()}
     return {name: subject.WORKLOADS.get(name) or result["traces"][name]["about"] for name in result["workloads"]}
 
 

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""./kidney lab sched: every policy gets through every workload, the books balance, shards join to what one run says."""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from lab_case import LabCase, content, lab as lab_of
+from project import policy_slots  # noqa: E402
+import lab_sched  # noqa: E402
+
+TREE = None
+
+
+def lab(*arguments):
+    return lab_of("sched", *arguments)
+
+
+class Lab(LabCase):
+    def measure(self, name, *arguments):
+        result = lab("--tree", TREE, "--json", self.path(name), *arguments)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return self.path(name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def test_the_program_and_the_verb_know_the_same_policies(self):
+        names = subprocess.check_output([os.path.join(TREE, "bench", "lab", "sched_lab"), "--list"], text=True).split()
+        slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
+        self.assertEqual(names, [*slots["scheduler"], *lab_sched.BY_NAME])
+
+    def test_what_is_asked_is_checked_before_anything_runs(self):
+        for arguments, words in ((("--policy", "nosuch"), ("nosuch", "cfs", "stcf")),
+                                 (("--workload", "nosuch"), ("nosuch", "mix", "dhall")),
+                                 (("--workload", "no/such.tasks"), ("no/such.tasks",)),
+                                 (("--memory", "8"), ("--memory", "frames"))):
+            result = lab("--tree", TREE, *arguments)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertEqual(result.stdout, "")
+            for word in words:
+                self.assertIn(word, result.stderr)
+
+    def test_a_mistake_in_a_workload_is_told_with_its_place(self):
+        for text, place, words in (
+                ("until 1 s\ntask a { comput 1 ms }", "2:10", "compute"),
+                ("until 1 s\ntask a { compute 1 }", "2:18", "unit"),
+                ("task a { forever { compute 1 ms } }", "1:36", "until"),
+                ("until 1 s\ntask a { wait gate }", "2:15", "semaphore gate"),
+                ("until 1 s\ntask a { forever { } }", "2:20", "nothing"),
+                ("until 1 s\ntask a {\n  compute 1 ms\n", "4:1", "'}'"),
+                ("task a nice 20 { compute 1 ms }", "1:13", "nice"),
+                ("task a reserve 5 ms every 3 ms { compute 1 ms }", "1:27", "runtime"),
+                ("until 1 s", "1:10", "at least one task")):
+            path = self.write("mine.tasks", text)
+            result = lab("--tree", TREE, "--workload", path)
+            self.assertEqual(result.returncode, 2, text)
+            self.assertIn(f"mine.tasks:{place}: ", result.stderr, text)
+            self.assertIn(words, result.stderr)
+
+    def test_the_books_of_every_policy_and_workload_balance(self):
+        whole = json.loads(content(self.measure("all.json", "--seeds", "1")))
+        self.assertEqual(len(whole["runs"]), len(whole["policies"]) * len(whole["workloads"]))
+        for run in whole["runs"]:
+            with self.subTest(policy=run["policy"], workload=run["workload"]):
+                self.assertGreater(run["span"], 0)
+                cpus = run["inputs"]["cpus"]
+                overhead = sum(run[key] for key in ("switching", "ticking", "interrupted", "refilling"))
+                # A cost that is booked is done a moment later.
+                self.assertAlmostEqual(run["user"] + overhead + run["idle"], cpus * run["span"], delta=1e-4 * cpus * run["span"])
+                service = sum(kind["service"] for kind in run["kinds"])
+                self.assertEqual(service, cpus * run["span"] - run["idle"])
+                for kind in run["kinds"]:
+                    for name in ("latency", "response", "slowdown"):
+                        told = kind[name]
+                        self.assertEqual(sum(count for _, count in told["curve"]), told["count"])
+                        self.assertTrue(told["p50"] <= told["p90"] <= told["p99"] <= told["p999"] <= told["max"])
+                # Of one CPU: never idle while somebody waits, unless the policy holds somebody back.
+                if cpus == 1 and run["policy"] != "edf":
+                    self.assertEqual(run["idle_while_waiting"], 0)
+                last = {}
+                for cpu, task, start, end, why in run["slices"]:
+                    self.assertLessEqual(last.get(cpu, 0), start)
+                    self.assertLessEqual(start, end)
+                    self.assertLess(why, len(run["why"]))
+                    last[cpu] = end
+
+    def test_the_same_again_and_in_shards_are_the_same_bytes(self):
+        few = ("--workload", "mix", "--workload", "four_cpus", "--policy", "cfs", "--policy", "lottery", "--seeds", "2")
+        once = self.measure("once.json", "--csv", self.path("once.csv"), *few)
+        parts = [self.measure(f"{k}.json", "--shard", f"{k}/3", *few) for k in (1, 2, 3)]
+        joined = lab("--merge", *parts, "--json", self.path("joined.json"), "--csv", self.path("joined.csv"))
+        self.assertEqual(joined.returncode, 0, joined.stderr)
+        for kind in ("json", "csv"):
+            self.assertEqual(content(self.path(f"once.{kind}")), content(self.path(f"joined.{kind}")))
+        self.assertEqual(content(once), content(self.measure("again.json", *few)))
+        seeds = {run["trace"] for run in json.loads(content(once))["runs"]}
+        self.assertEqual(len(seeds), 8, "another seed or policy, the same decisions")
+
+    def test_it_shows_what_each_policy_is_good_at(self):
+        chosen = [word for name in ("mix", "weights", "sleeper", "gaming") for word in ("--workload", name)]
+        whole = json.loads(content(self.measure("x.json", "--seeds", "1", *chosen)))
+        runs = {(run["workload"], run["policy"]): run for run in whole["runs"]}
+        figures = {key: lab_sched.figures(run) for key, run in runs.items()}
+        for policy in ("stride", "eevdf", "cfs"):
+            served = {kind["name"]: kind["service"] for kind in runs["weights", policy]["kinds"]}
+            for share, name in ((1, "one"), (2, "two"), (4, "four"), (8, "eight")):
+                self.assertAlmostEqual(served[name] / 10e9, share / 15, delta=0.01)
+            self.assertLess(figures["mix", policy]["latency_p99_us"], figures["mix", "round_robin"]["latency_p99_us"])
+        self.assertLess(figures["weights", "round_robin"]["fairness_100ms"], 0.75)
+        # No bound for lotteries; for EEVDF a request of 3 ms and a tick of 10.
+        self.assertLess(figures["weights", "eevdf"]["most_lag_ms"], 15)
+        # Whoever sleeps just before its slice ends gains nothing from MLFQ.
+        served = {kind["name"]: kind["service"] for kind in runs["gaming", "mlfq"]["kinds"]}
+        self.assertLess(served["sleeper"], 2 * served["honest"])
+
+    def test_a_policy_that_never_ends_costs_its_own_runs(self):
+        endless = self.write("endless.tasks", "until 1 s\nsemaphore s 1\ntask a { forever { wait s; signal s } }")
+        result = lab("--tree", TREE, "--workload", endless, "--policy", "cfs", "--seeds", "1")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("goes on for ever", result.stdout)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tree", required=True)
+    known, rest = parser.parse_known_args()
+    TREE = known.tree
+    unittest.main(argv=[sys.argv[0], *rest])

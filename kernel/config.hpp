@@ -87,6 +87,7 @@ struct DispatchConfig {
     static constexpr Duration tick = Duration::milliseconds(10);
     static constexpr LockRank run_queue_rank = ranks::run_queue;
     static constexpr LockRank timer_rank = ranks::timers;
+    static constexpr const LockRank& inheritance_rank = ranks::inheritance;
     static constexpr LockRank roster_rank = ranks::roster;
 };
 using Dispatcher = sched::Dispatcher<DispatchConfig>;

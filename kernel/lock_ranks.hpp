@@ -35,12 +35,13 @@ inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interru
 inline constexpr LockRank poll{56, "poll"};                    // a file's pollers; wakes them
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank process_view{62,
-                                       "process view"};  // one entry or reference; takes nothing
-inline constexpr LockRank accounts{64, "accounts"};      // the list of users; takes nothing
-inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
-inline constexpr LockRank roster{78, "roster"};          // moves what run queues keep
-inline constexpr LockRank run_queue{80, "run queue"};    // one rank per CPU: 80 to 87
-inline constexpr LockRank futex{72, "futex"};            // wakes sleepers
+                                       "process view"};    // one entry or reference; takes nothing
+inline constexpr LockRank accounts{64, "accounts"};        // the list of users; takes nothing
+inline constexpr LockRank wait_queue{70, "wait queue"};    // a waker holds it while it wakes
+inline constexpr LockRank inheritance{74, "inheritance"};  // who waits for whom; lends and wakes
+inline constexpr LockRank roster{78, "roster"};            // moves what run queues keep
+inline constexpr LockRank run_queue{80, "run queue"};      // one rank per CPU: 80 to 87
+inline constexpr LockRank futex{72, "futex"};              // wakes sleepers
 inline constexpr LockRank load_average{88, "load average"};  // takes nothing
 inline constexpr LockRank random{89, "random"};              // takes nothing
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty

@@ -20,6 +20,8 @@
 #include "sched/dispatcher_config.hpp"
 #include "sched/roster.hpp"
 #include "sched/switcher.hpp"
+#include "sched/sync/inheritance.hpp"
+#include "sched/sync/spin_lock.hpp"
 #include "sched/thread.hpp"
 #include "sched/timer_queue.hpp"
 
@@ -167,6 +169,7 @@ public:
         if (remote) {
             Cpu::send_reschedule(CpuId(queue.id));
         }
+        pass_on(thread);
         Cpu::interrupts_restore(before);
         if (before == hal::InterruptState::enabled) {
             preempt_point();
@@ -175,6 +178,46 @@ public:
     void set_priority(Thread& thread, Priority priority) noexcept {
         change(thread, [priority](SchedulingParameters& p) noexcept { p.priority = priority; });
     }
+
+    // --- Inheritance (sched/sync/turnstile.hpp) ---
+
+    /// Lets the thread run with at least that urgency, whatever it does. False: it did already.
+    /// Under inheritance_lock().
+    [[nodiscard]] bool lend(Thread& thread, Urgency lent) noexcept
+        KIDNEY_NO_TSA("which lock is only known at run time")
+    {
+        Queue& queue = placement_.lock_queue_of(thread);
+        const bool changes = thread.lent != lent;
+        bool remote = false;
+        if (changes) {
+            const Instant now = Config::Clock::now();
+            const bool runs = queue.current == &thread;
+            if (runs) {
+                static_cast<void>(queue.charge(now));  // what it ran so far, it ran as it was
+            }
+            or_default::lend(queue.policy, thread, lent, now);
+            queue.note_size();
+            const bool another_runs = runs ? queue.charge(now) == TickVerdict::preempt
+                                           : thread.queued && queue.preempts(thread, now);
+            remote = another_runs && queue.request_reschedule();
+        }
+        queue.lock.unlock();
+        if (remote) {
+            Cpu::send_reschedule(CpuId(queue.id));
+        }
+        return changes;
+    }
+    [[nodiscard]] Urgency urgency(Thread& thread) noexcept
+        KIDNEY_NO_TSA("which lock is only known at run time")
+    {
+        const hal::InterruptGuard<Cpu> off;
+        Queue& queue = placement_.lock_queue_of(thread);
+        const Urgency urgency = or_default::urgency(queue.policy, thread);
+        queue.lock.unlock();
+        return urgency;
+    }
+    /// Guards who waits for whom, in all threads.
+    [[nodiscard]] auto& inheritance_lock() noexcept { return inheritance_lock_; }
 
     // --- Questions ---
 
@@ -219,6 +262,7 @@ public:
 
 private:
     Roster<Config> roster_;
+    SpinLock<Config::inheritance_rank, Cpu> inheritance_lock_;
     using typename Switcher<Config>::Queue;
     using Switcher<Config>::placement_;
 
@@ -231,6 +275,16 @@ private:
             return Instant::never();
         }
     };
+
+    /// It has another urgency now: whoever it waits for owes something else.
+    void pass_on(Thread& thread) noexcept {
+        if constexpr (LendsUrgency<Policy>) {
+            const LockGuard guard(inheritance_lock_);
+            if (Lender* const lock = thread.borrower.waits_at; lock != nullptr) {
+                thread.borrower.changed(*lock);
+            }
+        }
+    }
 
     bool make_ready(Thread& thread, EnqueueReason why, WakeHint hint) noexcept
         KIDNEY_NO_TSA("which locks is only known at run time")

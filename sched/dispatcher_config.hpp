@@ -43,7 +43,8 @@ concept DispatcherConfig =
         { C::tick } -> std::convertible_to<Duration>;  // a busy CPU charges at least so often
         { C::run_queue_rank } -> std::convertible_to<LockRank>;  // this value and the next seven
         { C::timer_rank } -> std::convertible_to<LockRank>;
-        { C::roster_rank } -> std::convertible_to<LockRank>;  // below the run queues
+        { C::inheritance_rank } -> std::convertible_to<const LockRank&>;  // as well
+        { C::roster_rank } -> std::convertible_to<LockRank>;              // below the run queues
     };
 
 }  // namespace kidney::sched

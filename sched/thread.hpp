@@ -9,6 +9,7 @@
 #include "kidney/core/time.hpp"
 #include "kidney/hal/cpu.hpp"
 #include "kidney/sched/policy.hpp"
+#include "sched/sync/inheritance.hpp"
 
 #include <array>
 #include <cstddef>
@@ -49,6 +50,7 @@ struct ThreadBase : Entity {
     // The thread's own.
     std::uint32_t preempt_count = 0;  ///< non-zero: not to be preempted
     HeldRanks held_mutexes;
+    Borrower borrower;                ///< what it owes to those that wait for it
     const void* waits_for = nullptr;  ///< the object it sleeps on, for diagnostics
     void (*entry)(void*) noexcept = nullptr;
     void* argument = nullptr;

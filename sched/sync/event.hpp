@@ -1,4 +1,5 @@
-/// Something that happens once: a request is complete, a child has started.
+/// Something that happens once: a request is complete, a child has started. What others call a
+/// completion.
 #pragma once
 
 #include "kidney/core/lock.hpp"
@@ -34,8 +35,7 @@ public:
         {
             LockGuard guard(list_.lock);
             is_set_ = true;
-            while (list_.wake_first()) {
-            }
+            list_.wake_all();
         }
         Threads::preempt_point();
     }

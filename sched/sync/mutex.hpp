@@ -3,17 +3,16 @@
 
 #include "kidney/core/assert.hpp"
 #include "kidney/core/lock.hpp"
+#include "kidney/core/result.hpp"
 #include "kidney/core/thread_safety.hpp"
-#include "sched/sync/wait_list.hpp"
-
-#include <atomic>
-#include <cstdint>
+#include "sched/sync/turnstile.hpp"
 
 namespace kidney::sched {
 
-/// Held by a thread, which alone may release it. First come, first served: unlock() hands the mutex
-/// to the longest waiter, so nobody overtakes and nobody starves. Uncontended: one atomic
-/// operation each way. Not in interrupt handlers.
+/// Held by a thread, which alone may release it. unlock() hands the mutex to the most urgent waiter
+/// if the policy has urgencies, and of equals to the one that waited longest: so among equals
+/// nobody overtakes and nobody starves. Meanwhile the holder runs with the urgency of whoever waits
+/// (turnstile.hpp). Uncontended: one atomic operation each way. Not in interrupt handlers.
 template <const LockRank& Rank, ThreadControl Threads>
 class CAPABILITY("mutex") Mutex {
     using Thread = typename Threads::Thread;
@@ -27,16 +26,32 @@ public:
 
     void lock() noexcept ACQUIRE() {
         Thread& self = Threads::current();
+        ranked(self);
+        if (!turnstile_.try_enter(self)) {
+            ignore_error(turnstile_.enter(self, {}), "a wait without limits cannot fail");
+            KIDNEY_ASSERT(is_held_by_me());
+        }
+    }
+    /// Gives up as `limit` says. Whoever got it says so to the compiler by assert_held(). Errors:
+    /// interrupted, timed_out.
+    [[nodiscard]] Status lock(WaitLimit limit) noexcept {
+        Thread& self = Threads::current();
+        ranked(self);
+        Status entered = turnstile_.try_enter(self) ? Status() : turnstile_.enter(self, limit);
         if constexpr (checks_lock_ranks) {
-            KIDNEY_INVARIANT(Threads::Cpu::held_ranks().depth() == 0,
-                             "lock order: mutex under a spin lock");
-            self.held_mutexes.push(Rank);
+            if (!entered) {
+                self.held_mutexes.pop(Rank);
+            }
         }
-        // acquire: see what the previous holder wrote.
-        std::uintptr_t expected = 0;
-        if (!word_.compare_exchange_strong(expected, word_of(self), std::memory_order_acquire)) {
-            lock_slowly(self);
+        return entered;
+    }
+    [[nodiscard]] bool try_lock() noexcept TRY_ACQUIRE(true) {
+        Thread& self = Threads::current();
+        if (!turnstile_.try_enter(self)) {
+            return false;
         }
+        ranked(self);
+        return true;
     }
 
     void unlock() noexcept RELEASE() {
@@ -44,64 +59,31 @@ public:
         if constexpr (checks_lock_ranks) {
             self.held_mutexes.pop(Rank);
         }
-        std::uintptr_t expected = word_of(self);
-        if (!word_.compare_exchange_strong(expected, 0, std::memory_order_release)) {
-            KIDNEY_INVARIANT(expected == (word_of(self) | has_waiters),
-                             "mutex released by a thread that does not hold it");
-            hand_over();
+        if (!turnstile_.try_leave(self)) {
+            turnstile_.leave(self);
         }
     }
 
     /// For assertions.
     [[nodiscard]] bool is_held_by_me() const noexcept {
-        return (word_.load(std::memory_order_relaxed) & ~has_waiters) ==
-               word_of(Threads::current());
+        return turnstile_.is_held_by(Threads::current());
     }
+    void assert_held() const noexcept ASSERT_CAPABILITY(this) { KIDNEY_ASSERT(is_held_by_me()); }
+
+protected:
+    /// A ceiling mutex (ceiling_mutex.hpp).
+    explicit Mutex(Urgency ceiling) noexcept : turnstile_(ceiling) {}
 
 private:
-    /// The owner's address, and in bit 0 whether unlock() has to look at the list. 0: free.
-    static constexpr std::uintptr_t has_waiters = 1;
-    static_assert(alignof(Thread) > 1);
-
-    [[nodiscard]] static std::uintptr_t word_of(Thread& thread) noexcept {
-        return reinterpret_cast<std::uintptr_t>(&thread);
-    }
-
-    void lock_slowly(Thread& self) noexcept {
-        Waiter<Threads> waiter(self);
-        {
-            LockGuard guard(list_.lock);
-            std::uintptr_t word = word_.load(std::memory_order_relaxed);
-            for (;;) {
-                if (word == 0) {  // released meanwhile
-                    if (word_.compare_exchange_strong(word, word_of(self),
-                                                      std::memory_order_acquire)) {
-                        return;
-                    }
-                } else if (word_.compare_exchange_strong(word, word | has_waiters,
-                                                         std::memory_order_relaxed)) {
-                    break;
-                }
-            }
-            list_.link(waiter);
+    static void ranked(Thread& self) noexcept {
+        if constexpr (checks_lock_ranks) {
+            KIDNEY_INVARIANT(Threads::Cpu::held_ranks().depth() == 0,
+                             "lock order: mutex under a spin lock");
+            self.held_mutexes.push(Rank);
         }
-        ignore_error(list_.await(waiter, {}, this), "a wait without limits cannot fail");
-        KIDNEY_ASSERT(is_held_by_me());
     }
 
-    void hand_over() noexcept {
-        {
-            LockGuard guard(list_.lock);
-            Thread& next = list_.take_first();
-            const std::uintptr_t more = list_.is_empty() ? 0 : has_waiters;
-            word_.store(word_of(next) | more, std::memory_order_release);
-            Threads::wake(next, WakeHint::none);
-        }
-        Threads::preempt_point();
-    }
-
-    typename Threads::Cpu::template Atomic<std::uintptr_t> word_{0};
-    WaitList<Threads> list_;
+    Turnstile<Threads> turnstile_;
 };
 
 }  // namespace kidney::sched

@@ -9,7 +9,7 @@
 
 namespace kidney::sched {
 
-/// First come, first served. release() is fine in interrupt handlers.
+/// The most urgent first, of equals the first to come. release() is fine in interrupt handlers.
 template <ThreadControl Threads>
 class Semaphore {
 public:
@@ -46,7 +46,7 @@ public:
     void release() noexcept {
         {
             LockGuard guard(list_.lock);
-            if (!list_.wake_first()) {
+            if (!list_.wake_next()) {
                 ++permits_;
             }
         }

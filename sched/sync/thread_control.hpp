@@ -5,7 +5,9 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "kidney/sched/waiting.hpp"
+#include "sched/sync/inheritance.hpp"
 
 #include <concepts>
 
@@ -28,6 +30,18 @@ concept ThreadControl = hal::Cpu<typename T::Cpu> &&
                             { T::wait_queue_rank } -> std::convertible_to<const LockRank&>;
                         };
 
+/// A dispatcher whose policy has urgencies (`LendsUrgency`).
+///   B4 urgency(t) is the scheduler's, lent included. lend(t, u): at least `u` until the next
+///      lend(); false if just that was lent before
+/// lend() is called, and a Thread's `borrower` used, under inheritance_lock().
+template <class T>
+concept LendingThreads = ThreadControl<T> && requires(typename T::Thread& thread, Urgency urgency) {
+    { T::urgency(thread) } noexcept -> std::same_as<Urgency>;
+    { T::lend(thread, urgency) } noexcept -> std::same_as<bool>;
+    { T::inheritance_lock() } noexcept;
+    { (thread.borrower) } -> std::same_as<Borrower&>;
+};
+
 /// The model over a `Dispatcher`: `Where::dispatcher()` gives the one of this world,
 /// `Where::wait_queue_rank` the rank of the spin locks inside wait queues.
 template <class D, class Where>
@@ -45,6 +59,22 @@ struct Threads {
         static_cast<void>(Where::dispatcher().wake(thread, hint));
     }
     static void preempt_point() noexcept { Where::dispatcher().preempt_point(); }
+
+    [[nodiscard]] static Urgency urgency(Thread& thread) noexcept
+        requires LendsUrgency<typename D::Policy>
+    {
+        return Where::dispatcher().urgency(thread);
+    }
+    [[nodiscard]] static bool lend(Thread& thread, Urgency urgency) noexcept
+        requires LendsUrgency<typename D::Policy>
+    {
+        return Where::dispatcher().lend(thread, urgency);
+    }
+    [[nodiscard]] static auto& inheritance_lock() noexcept
+        requires LendsUrgency<typename D::Policy>
+    {
+        return Where::dispatcher().inheritance_lock();
+    }
 };
 
 }  // namespace kidney::sched

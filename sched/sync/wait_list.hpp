@@ -9,6 +9,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,17 +33,19 @@ struct Waiter {
     bool linked = false;  ///< cleared by the waker: that is the message
 };
 
-/// First come, first woken.
+/// The most urgent is woken first, where the policy has urgencies, and of equals the first to come.
+/// Cost: O(1); O(n) to wake one of n where there are urgencies, which change while one sleeps.
 ///
 /// A waker unlinks *and wakes* under the lock, and a waiter takes it once more before it leaves:
 /// so a waiter that gives up (signal, deadline) cannot vanish while somebody is about to wake it.
-template <ThreadControl Threads>
+template <ThreadControl Threads,
+          BasicLockable Lock = SpinLock<Threads::wait_queue_rank, typename Threads::Cpu>>
 class WaitList {
 public:
     using Node = Waiter<Threads>;
 
     /// Also guards what the owner keeps beside the list (permits, a flag).
-    SpinLock<Threads::wait_queue_rank, typename Threads::Cpu> lock;
+    Lock lock;
 
     void link(Node& waiter) noexcept REQUIRES(lock) {
         waiter.linked = true;
@@ -61,23 +64,53 @@ public:
     [[nodiscard]] std::size_t size() const noexcept REQUIRES(lock) { return list_.size(); }
 
     /// The next to be served, unlinked but not woken yet; the list must not be empty.
-    [[nodiscard]] typename Threads::Thread& take_first() noexcept REQUIRES(lock) {
-        Node& first = list_.front();
-        list_.pop_front();
-        first.linked = false;
-        return first.thread;
+    [[nodiscard]] typename Threads::Thread& take_next() noexcept REQUIRES(lock) {
+        Node* next = &list_.front();
+        if constexpr (LendingThreads<Threads>) {
+            if (next != &list_.back()) {
+                Urgency most = Threads::urgency(next->thread);
+                for (Node& waiter : list_) {
+                    if (const Urgency urgency = Threads::urgency(waiter.thread); urgency > most) {
+                        most = urgency;
+                        next = &waiter;
+                    }
+                }
+            }
+        }
+        list_.erase(list_.iterator_to(*next));
+        next->linked = false;
+        return next->thread;
     }
-    bool wake_first(WakeHint hint = WakeHint::none) noexcept REQUIRES(lock) {
+    bool wake_next(WakeHint hint = WakeHint::none) noexcept REQUIRES(lock) {
         if (list_.empty()) {
             return false;
         }
-        Threads::wake(take_first(), hint);
+        Threads::wake(take_next(), hint);
         return true;
     }
+    /// In the order of their coming: who of them runs first is the scheduler's business.
+    void wake_all(WakeHint hint = WakeHint::none) noexcept REQUIRES(lock) {
+        while (!list_.empty()) {
+            Node& first = list_.front();
+            list_.pop_front();
+            first.linked = false;
+            Threads::wake(first.thread, hint);
+        }
+    }
+    /// `none` if nobody waits.
+    [[nodiscard]] Urgency most_urgent() noexcept REQUIRES(lock) {
+        Urgency most = Urgency::none;
+        for (Node& waiter : list_) {
+            most = std::max(most, Threads::urgency(waiter.thread));
+        }
+        return most;
+    }
 
-    /// Sleeps until `waiter`, linked before, is woken or the limit ends it; it is unlinked then.
-    [[nodiscard]] Status await(Node& waiter, WaitLimit limit, const void* object) noexcept
-        EXCLUDES(lock) {
+    /// Sleeps until `waiter`, linked before, is woken or the limit ends it; it is unlinked then,
+    /// and gave_up() called with the lock held.
+    template <class GaveUp = decltype([]() noexcept {})>
+    [[nodiscard]] Status await(Node& waiter, WaitLimit limit, const void* object,
+                               GaveUp&& gave_up = {}) noexcept EXCLUDES(lock) {
         typename Threads::Thread& self = waiter.thread;
         self.waits_for = object;
         Status result;
@@ -92,6 +125,7 @@ public:
             }
             if (interrupted || !in_time) {
                 unlink(waiter);
+                gave_up();
                 result = fail(interrupted ? Errc::interrupted : Errc::timed_out);
                 break;
             }

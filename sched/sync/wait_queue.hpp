@@ -47,10 +47,8 @@ public:
         ignore_error(wait(lock, WaitLimit{}), "a wait without limits cannot fail");
     }
 
-    bool wake_one(WakeHint hint = WakeHint::none) noexcept { return wake(1, hint) != 0; }
-    std::size_t wake_all(WakeHint hint = WakeHint::none) noexcept {
-        return wake(~std::size_t{0}, hint);
-    }
+    bool wake_one(WakeHint hint = WakeHint::none) noexcept { return wake(false, hint) != 0; }
+    std::size_t wake_all(WakeHint hint = WakeHint::none) noexcept { return wake(true, hint); }
 
     // For a thread that waits on several queues at once (poll): add a waiter to each, look at the
     // conditions, block, remove all.
@@ -68,7 +66,7 @@ public:
     }
 
 private:
-    std::size_t wake(std::size_t most, WakeHint hint) noexcept {
+    std::size_t wake(bool all, WakeHint hint) noexcept {
         // relaxed: the condition's lock orders it. A waiter that linked itself before we changed
         // the condition is visible here; one that comes later sees the condition.
         if (waiting_.load(std::memory_order_relaxed) == 0) {
@@ -77,9 +75,13 @@ private:
         std::size_t woken = 0;
         {
             LockGuard guard(list_.lock);
-            while (woken < most && list_.wake_first(hint)) {
-                ++woken;
+            const std::size_t waited = list_.size();
+            if (all) {
+                list_.wake_all(hint);
+            } else {
+                list_.wake_next(hint);
             }
+            woken = waited - list_.size();
             waiting_.store(static_cast<std::uint32_t>(list_.size()), std::memory_order_relaxed);
         }
         Threads::preempt_point();

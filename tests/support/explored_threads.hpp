@@ -3,11 +3,15 @@
 /// is forgotten.
 #pragma once
 
+#include "sched/sync/spin_lock.hpp"
 #include "sched/sync/thread_control.hpp"
 #include "sim/explorer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <memory>
+#include <utility>
 
 namespace kidney::test {
 
@@ -23,12 +27,18 @@ struct ExploredThreads {
         HeldRanks held_mutexes;
         const void* waits_for = nullptr;
         std::uint32_t preempt_count = 0;
+
+        // Of ExploredLendingThreads.
+        sched::Urgency own = sched::Urgency::none;
+        sched::Urgency lent = sched::Urgency::none;
+        sched::Borrower borrower;
     };
 
     /// Call it first in a scenario's constructor: the threads are as new.
     static void reset() noexcept {
         for (std::size_t i = 0; i < threads.size(); ++i) {
-            threads[i] = Thread();
+            std::destroy_at(&threads[i]);  // whatever a failed run left in it
+            std::construct_at(&threads[i]);
             threads[i].index = i;
         }
     }
@@ -66,6 +76,27 @@ private:
     static inline std::array<Thread, sim::explored::max_threads> threads;
 };
 
-static_assert(sched::ThreadControl<ExploredThreads<>>);
+static_assert(sched::ThreadControl<ExploredThreads<>> && !sched::LendingThreads<ExploredThreads<>>);
+
+/// The same with urgencies, which change nothing here but who is woken.
+struct ExploredLendingThreads : ExploredThreads<> {
+    using Lock = sched::SpinLock<wait_queue_rank, Cpu>;
+
+    static void reset() noexcept {
+        ExploredThreads::reset();
+        lock = std::make_unique<Lock>();  // a failed run may have left it locked
+    }
+    [[nodiscard]] static sched::Urgency urgency(Thread& thread) noexcept {
+        return std::max(thread.own, thread.lent);
+    }
+    [[nodiscard]] static bool lend(Thread& thread, sched::Urgency urgency) noexcept {
+        return std::exchange(thread.lent, urgency) != urgency;
+    }
+    [[nodiscard]] static Lock& inheritance_lock() noexcept { return *lock; }
+
+private:
+    static inline std::unique_ptr<Lock> lock;
+};
+static_assert(sched::LendingThreads<ExploredLendingThreads>);
 
 }  // namespace kidney::test

@@ -66,6 +66,7 @@ public:
         static sched::PolicySetup policy_setup(CpuId cpu) noexcept { return {.cpu = cpu}; }
         static constexpr LockRank run_queue_rank{80, "run queue"};
         static constexpr LockRank timer_rank{56, "timers"};
+        static constexpr LockRank inheritance_rank{74, "inheritance"};
         static constexpr LockRank roster_rank{78, "roster"};
     };
     using Dispatcher = sched::Dispatcher<Config>;

@@ -30,6 +30,7 @@ namespace kidney::test {
 namespace ranks {
 inline constexpr LockRank timers{56, "timers"};
 inline constexpr LockRank wait_queue{70, "wait queue"};
+inline constexpr LockRank inheritance{74, "inheritance"};
 inline constexpr LockRank roster{78, "roster"};
 inline constexpr LockRank run_queue{80, "run queue"};
 }  // namespace ranks
@@ -47,6 +48,9 @@ public:
             sim::Machine& machine = *sim::Machine::active();
             machine.record(std::uint64_t{from.id} << 32 | to.id);
             machine.record(machine.cpu().time);
+            if (world->on_switch) {
+                world->on_switch(from, to);
+            }
         }
         static void exited(Thread& thread) noexcept {
             world->dispatcher_.dismiss(thread);
@@ -68,6 +72,7 @@ public:
         static constexpr Duration tick = Duration::milliseconds(1);
         static constexpr LockRank run_queue_rank = ranks::run_queue;
         static constexpr LockRank timer_rank = ranks::timers;
+        static constexpr const LockRank& inheritance_rank = ranks::inheritance;
         static constexpr LockRank roster_rank = ranks::roster;
     };
     using Dispatcher = sched::Dispatcher<Config>;
@@ -147,6 +152,9 @@ public:
         }
         return text;
     }
+
+    /// Sees every switch, if set.
+    std::function<void(const Thread& from, const Thread& to)> on_switch;
 
     [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
     [[nodiscard]] sim::Machine& machine() noexcept { return machine_; }

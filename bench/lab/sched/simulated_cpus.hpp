@@ -77,6 +77,7 @@ protected:
             return s;
         }
         static constexpr LockRank timer_rank{56, "timers"};
+        static constexpr LockRank inheritance_rank{74, "inheritance"};
         static constexpr LockRank roster_rank{78, "roster"};
         static constexpr LockRank run_queue_rank{80, "run queue"};
     };

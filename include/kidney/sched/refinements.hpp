@@ -168,6 +168,21 @@ void reconsider(P& policy, Entity& entity, F&& change, Instant now) noexcept {
 }
 
 template <SchedulerPolicy P>
+[[nodiscard]] Urgency urgency(const P& policy, const Entity& entity) noexcept {
+    if constexpr (LendsUrgency<P>) {
+        return policy.urgency(entity);
+    } else {
+        return Urgency::none;
+    }
+}
+template <SchedulerPolicy P>
+void lend(P& policy, Entity& entity, Urgency lent, Instant now) noexcept {
+    if constexpr (LendsUrgency<P>) {
+        policy.lend(entity, lent, now);
+    }
+}
+
+template <SchedulerPolicy P>
 [[nodiscard]] constexpr Duration quantum() noexcept {
     if constexpr (FixedQuantum<P>) {
         return P::default_quantum;

@@ -2,6 +2,7 @@
 /// contracts do not promise, and -Wthread-safety looks into all of them.
 #include "sched/dispatcher.hpp"
 #include "sched/policies/entity_queue.hpp"
+#include "sched/sync/ceiling_mutex.hpp"
 #include "sched/sync/condition_variable.hpp"
 #include "sched/sync/event.hpp"
 #include "sched/sync/mutex.hpp"
@@ -46,6 +47,7 @@ struct Config {
     static constexpr Duration tick = Duration::milliseconds(10);
     static constexpr LockRank run_queue_rank{80, "run queue"};
     static constexpr LockRank timer_rank{50, "timers"};
+    static constexpr LockRank inheritance_rank{74, "inheritance"};
     static constexpr LockRank roster_rank{70, "roster"};
 };
 
@@ -58,6 +60,7 @@ constexpr LockRank rank{1, "rank"};
 }  // namespace
 
 using Control = archetypes::ThreadControl;
+using Lending = archetypes::LendingThreadControl;
 template class sched::Dispatcher<Config>;
 template class sched::Dispatcher<RefinedConfig>;
 template class sched::Traced<archetypes::SchedulerPolicy>;
@@ -65,7 +68,14 @@ template class sched::Traced<archetypes::RefinedSchedulerPolicy>;
 template Status sched::Dispatcher<RefinedConfig>::admit(Thread&, fakes::FakeHeap&) noexcept;
 template class sched::SpinLock<rank, test::StdCpu>;
 template class sched::Mutex<rank, Control>;
+template class sched::Mutex<rank, Lending>;
+template class sched::CeilingMutex<rank, Control>;
+template class sched::CeilingMutex<rank, Lending>;
+template class sched::Turnstile<Lending>;
+template class sched::WaitList<Lending>;
 template class sched::Semaphore<Control>;
+template class sched::Semaphore<Lending>;
+template class sched::WaitQueue<Lending>;
 template class sched::Event<Control>;
 template class sched::WaitQueue<Control>;
 template class sched::ConditionVariable<Control>;

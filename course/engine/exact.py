@@ -14,8 +14,12 @@ BATCH = 256  # questions under way at a time: less than a pipe holds
 SILENCE = 600  # seconds without an answer, a backstop behind the sandbox's limits: they say what it was
 
 
-class Ended(Exception):
-    """The subject is gone, or says nothing."""
+MOST_STEPS = 2_500_000_000  # wire.hpp's most_steps
+TOO_SLOW = f"{MOST_STEPS:,} steps (branches) made: that is the limit for all calls together".replace(",", " ")
+
+
+class TooSlow(Exception):
+    """The subject has made all the steps that a process may make."""
 
 
 class Subject:
@@ -55,8 +59,11 @@ class Subject:
                 pass  # what it has answered before counts
             data = self._read(len(batch) * ANSWER.size)
             answers += [ANSWER.unpack_from(data, at) for at in range(0, len(data) - ANSWER.size + 1, ANSWER.size)]
-            if len(data) < len(batch) * ANSWER.size:
+            worn_out = bool(answers) and answers[-1][0] == b"w"
+            if worn_out or len(data) < len(batch) * ANSWER.size:
                 self.stop()
+                if worn_out:
+                    raise TooSlow
                 break
         return answers
 
@@ -216,11 +223,17 @@ def compare(command, reference_command, what, seeds, counter=""):
         for seed in seeds:
             plan = make_plan(seed)
             played = play_reference(reference, plan, plan.calls)
-            difference, agreed = differ(subject, plan, played, what, counter)
+            try:
+                difference, agreed = differ(subject, plan, played, what, counter)
+            except TooSlow:
+                return "slow", "a policy that looks at fewer frames, or a loop that ends", TOO_SLOW, [], checks
             checks += agreed
             if difference:
                 calls = [call for call, _, _, _ in played[:difference.at + 1]]
-                smaller, steps = shrink(subject, reference, plan, calls, what, counter)
+                try:
+                    smaller, steps = shrink(subject, reference, plan, calls, what, counter)
+                except TooSlow:
+                    smaller = None  # what is known already is told
                 if smaller:  # a program that crashes now and then may refuse to do so again
                     difference, played = smaller, steps
                 shown = [opened(question) for question in plan.opening()]

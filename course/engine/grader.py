@@ -210,6 +210,8 @@ class Grader:
         except (OSError, ValueError):
             content = {"complete": False, "laws": []}
         found = {entry["law"]: entry for entry in content["laws"]}
+        grade.steps[key] = {"play": max((entry["steps_of_a_play"] for entry in found.values()), default=0),
+                            "law": max((entry["steps"] for entry in found.values()), default=0)}
         # Who serves nothing keeps many a law.
         idle = found.get("F2", {}).get("verdict") == "not_judged"
         ended = self.limit_of(box)
@@ -223,6 +225,9 @@ class Grader:
                 continue
             verdict = entry["verdict"]
             expected, happened = split_message(entry["message"])
+            if verdict == "slow" and "steps" in policy:
+                play, law_total = (round(policy["steps"][what] / 1e6) for what in ("play", "law"))
+                expected += f" (the reference makes at most {play} million in a play, {law_total} million for a law)"
             if ended and verdict == "crashed" and happened.endswith(f"exit status {STATUS_LIMIT}"):
                 verdict, happened = "endless", happened.removesuffix(f" ended the program: exit status {STATUS_LIMIT}")
             if verdict == "kept" and (idle or not content["complete"]):
@@ -281,7 +286,8 @@ class Grader:
             content = {"complete": False, "message": "the race came to no end"}
         if not content["complete"]:
             ended = self.limit_of(box)
-            grade.results.append(Result(key, title, "crashed", most, happened=ended or content["message"], reproduce=self.again(key)))
+            grade.results.append(Result(key, title, content.get("verdict", "crashed"), most, happened=ended or content["message"],
+                                        reproduce=self.again(key)))
             return
         points, _ = self.race_points(content["figure"])
         figures = ", ".join(f"{name} {value}" for name, value in content["protocols"].items())

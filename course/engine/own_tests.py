@@ -16,7 +16,7 @@ A trap may name what is wrong: `trap free a order 1`, `trap free a plus 1`, `tra
 import re
 import shlex
 
-from exact import Subject
+from exact import TOO_SLOW, Subject, TooSlow
 
 # A file of tests is run on the reference and on every mutant, each of which may look at every frame in every step.
 MOST_TESTS, MOST_STEPS, MOST_FRAMES = 200, 2000, 1 << 14
@@ -144,6 +144,8 @@ class Runner:
                 getattr(self, "do_" + step[0])(*step[1:])
         except Failed as failed:
             return f"line {at}: {failed}"
+        except TooSlow:
+            return f"line {at}: {TOO_SLOW}"
         return None
 
     @staticmethod

@@ -5,7 +5,7 @@ import io
 import json
 import re
 
-VERDICTS = {"kept": "kept", "broken": "not kept", "crashed": "crashed", "endless": "does not end", "not_judged": "not judged",
+VERDICTS = {"kept": "kept", "broken": "not kept", "crashed": "crashed", "endless": "does not end", "slow": "too slow", "not_judged": "not judged",
             "noted": "note"}
 # No control characters, and none that change the direction of what follows.
 CONTROL = re.compile(r"[^\x09\x0A\x20-\x7E\u00A0-\u200A\u2010-\u2027\u202F-\u2065\u206A-\uD7FF\uE000-\uFFFD]")
@@ -47,6 +47,7 @@ class Grade:
     def __init__(self, tree, assignment, variant):
         self.tree, self.assignment, self.variant = clean(tree, 300), assignment, variant
         self.results, self.notes, self.figures = [], [], {}
+        self.steps = {}  # policy: what its costliest play and its costliest law took; for tests
 
     def note(self, text):
         self.notes.append(clean(text, 1500))

@@ -16,13 +16,13 @@ COMPILER = "clang++-19"
 COMMON = ["-std=c++20", "-O1", "-g", "-DKIDNEY_DEBUG", "-fuse-ld=lld"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-gnu-statement-expression", "-Wno-gnu-statement-expression-from-macro-expansion",
             "-ferror-limit=10", "-fno-color-diagnostics", "-ftemplate-backtrace-limit=4"]
-# Memory errors are seen, and branches counted: an endless loop ends after so many steps, on any machine.
+# Memory errors are seen, and branches counted: how much a policy may do is the same on any machine.
 WATCHED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 COUNTED = ["-fsanitize-coverage=trace-pc,no-prune"]
 
 # All that a policy is compiled with. Of mm/frames it gets nothing: its books are its own.
 KIT = ("include/kidney", "tests/support/std_cpu.hpp", "tests/laws/frames", "tests/laws/report.hpp",
-       "tests/judge/subject.cpp", "tests/judge/subject.hpp", "course/judge/subject.cpp", "course/judge/wire.hpp")
+       "tests/judge/subject.cpp", "tests/judge/subject.hpp", "tests/judge/steps.hpp", "course/judge/subject.cpp", "course/judge/wire.hpp")
 CACHE = os.path.join(os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build"), "course")
 
 
@@ -86,7 +86,7 @@ class Workshop:
 
 def exact_arguments(header, policy, values, root):
     count = fill(policy.get("count", "no_count"), values)
-    return [f'-DKIDNEY_SUBJECT_HEADER="{header}"', f"-DKIDNEY_SUBJECT_TYPE={fill(policy['type'], values)}",
+    return [*COUNTED, f'-DKIDNEY_SUBJECT_HEADER="{header}"', f"-DKIDNEY_SUBJECT_TYPE={fill(policy['type'], values)}",
             f"-DKIDNEY_SUBJECT_COUNT={count}", f"{root}/course/judge/subject.cpp"]
 
 

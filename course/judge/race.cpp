@@ -23,8 +23,10 @@ namespace {
 /// 64 MiB: 32 blocks of 2 MiB.
 constexpr FrameRange span{FrameNumber(0x8000), 0x4000};
 
-[[noreturn]] void disqualify(const char* why, std::uint32_t value) {
-    std::printf("{\"complete\": false, \"message\": \"%s 0x%x\"}\n", why, value);
+[[noreturn]] void disqualify(const char* why, std::uint32_t value,
+                             const char* verdict = "crashed") {
+    std::printf("{\"complete\": false, \"verdict\": \"%s\", \"message\": \"%s 0x%x\"}\n", verdict,
+                why, value);
     std::fflush(stdout);
     std::_Exit(0);
 }
@@ -73,22 +75,30 @@ private:
         std::array<Answer, 256> answers{};
         auto* bytes = reinterpret_cast<char*>(answers.data());
         bool alive = ::write(in_, waiting_.data(), asked) == static_cast<ssize_t>(asked);
-        for (std::size_t done = 0; alive && done < count * sizeof(Answer);) {
+        std::size_t done = 0;
+        while (alive && done < count * sizeof(Answer)) {
             const ssize_t n = ::read(out_, bytes + done, count * sizeof(Answer) - done);
             alive = n > 0;
             done += alive ? static_cast<std::size_t>(n) : 0;
+        }
+        for (std::size_t i = 0; i < done / sizeof(Answer); ++i) {
+            if (answers[i].outcome == Outcome::worn_out) {
+                disqualify(
+                    "it looks at too much in each call: in all protocols together it may "
+                    "make 2 500 000 000 steps (branches), and a buddy system makes less than "
+                    "10 000 000. They were used up in a call of order",
+                    waiting_[i].order, "slow");
+            }
+            if (answers[i].outcome == Outcome::trapped) {
+                disqualify("an invariant failed in a right call, which freed the frame",
+                           waiting_[i].first);
+            }
         }
         if (!alive) {
             disqualify(
                 "the policy's program ended before it had answered all calls; the last was of "
                 "order",
                 waiting_.back().order);
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            if (answers[i].outcome == Outcome::trapped) {
-                disqualify("an invariant failed in a right call, which freed the frame",
-                           waiting_[i].first);
-            }
         }
         waiting_.clear();
         return answers[count - 1];

@@ -26,12 +26,16 @@ struct Question {
 };
 
 enum class Outcome : std::uint8_t {
-    done = 'd',     ///< `value` is what count() said
-    served = 's',   ///< `value` is the block's first frame
-    refused = 'r',  ///< `value` is 0 for no_memory, 1 for any other error
-    trapped = 't',  ///< an invariant failure
-    absent = 'x',   ///< there is no such member function
+    done = 'd',      ///< `value` is what count() said
+    served = 's',    ///< `value` is the block's first frame
+    refused = 'r',   ///< `value` is 0 for no_memory, 1 for any other error
+    trapped = 't',   ///< an invariant failure
+    absent = 'x',    ///< there is no such member function
+    worn_out = 'w',  ///< the process has made most_steps, and ends
 };
+
+/// Branches that the policy may take in one process: the same verdict on every machine.
+inline constexpr std::uint64_t most_steps = 2'500'000'000;
 
 struct Answer {
     Outcome outcome{};

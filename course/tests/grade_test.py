@@ -87,6 +87,11 @@ class Right(Submission):
             grade, _ = self.grade(policy, self.reference(policy), f"mm/frames/{policy}.hpp")
             self.assertEqual((grade.points, grade.most), (grade.most, sum(Grader(CHOSEN, None, None).policies[policy]["points"].values())),
                              results.text(grade))
+            known = Grader(CHOSEN, None, None).policies[policy]["steps"]
+            for what, limit in (("play", 1_000_000_000), ("law", 2_500_000_000)):
+                self.assertGreater(grade.steps[policy][what], 0)
+                self.assertLessEqual(grade.steps[policy][what], known[what], what)
+                self.assertLess(4 * known[what], limit, what)
 
     def test_the_same_tree_gets_the_same_report(self):
         broken = self.reference().replace("free_ -= size;", "free_ -= 1;")

@@ -65,7 +65,7 @@ std::string escaped(std::string_view text) {
 }  // namespace
 
 const char* to_string(Verdict::Kind kind) noexcept {
-    constexpr const char* names[] = {"kept", "broken", "crashed", "endless", "not_judged"};
+    constexpr const char* names[] = {"kept", "broken", "crashed", "endless", "slow", "not_judged"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -99,9 +99,12 @@ void write_json(std::FILE* file, const Results& results) {
         std::fprintf(
             file,
             "%s  {\"law\": \"%s\", \"text\": %s,\n   \"verdict\": \"%s\", \"checks\": %zu,\n"
+            "   \"steps\": %llu, \"steps_of_a_play\": %llu,\n"
             "   \"message\": %s,\n   \"calls\": [",
             separator, laws::frames::law_names[static_cast<std::size_t>(row.law)],
             quoted(text_of(row.law)).c_str(), to_string(row.verdict.kind), row.verdict.checks,
+            static_cast<unsigned long long>(row.verdict.steps),
+            static_cast<unsigned long long>(row.verdict.steps_of_a_play),
             quoted(row.verdict.message).c_str());
         const char* comma = "";
         for (const std::string& call : shown(row.verdict.calls)) {

@@ -34,7 +34,9 @@ public:
 class SubjectWorld {
 public:
     [[nodiscard]] std::span<std::byte> storage(unsigned instance, std::size_t bytes) noexcept;
-    /// The policy may make some hundred steps for each frame.
+    static void begin_play() noexcept;
+    /// Of this play, so far.
+    [[nodiscard]] static std::uint64_t steps() noexcept;
     template <class F>
     [[nodiscard]] laws::frames::Answer::Outcome run(std::size_t frames, F&& call) noexcept {
         const int end = setjmp(*enter(frames));
@@ -44,7 +46,7 @@ public:
         leave();
         return end == 0   ? laws::frames::Answer::Outcome::done
                : end == 1 ? laws::frames::Answer::Outcome::trapped
-                          : laws::frames::Answer::Outcome::endless;
+                          : out_of_steps();
     }
     /// What the last assertion said.
     [[nodiscard]] static std::string_view complaint() noexcept;
@@ -52,6 +54,7 @@ public:
 private:
     static std::jmp_buf* enter(std::size_t frames) noexcept;
     static void leave() noexcept;
+    static laws::frames::Answer::Outcome out_of_steps() noexcept;
 
     std::array<std::vector<std::byte>, laws::frames::max_instances> storage_;
 };
@@ -85,6 +88,7 @@ int run_subject() {
         frames::Director director(received.plan, books, mm::largest_order_of<A>);
         frames::Player<A, SubjectWorld> player(received.plan, world);
         wire.put('P').end_line();
+        SubjectWorld::begin_play();
         frames::Call call;
         while (director.next(call)) {
             const frames::Answer answer = player.play(call);
@@ -92,13 +96,13 @@ int run_subject() {
             if (received.careful) {
                 wire.flush();
             }
-            if (answer.outcome == frames::Answer::Outcome::endless) {
+            if (frames::has_no_end(answer)) {
                 wire.flush();
                 std::_Exit(1);  // what it was about to do is not undone
             }
             director.hear(call, answer);
         }
-        wire.put('E').end_line();
+        wire.put('E').put(static_cast<std::uint32_t>(SubjectWorld::steps())).end_line();
         wire.flush();  // what is answered is not lost with a later plan
     }
     wire.flush();

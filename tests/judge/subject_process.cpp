@@ -21,10 +21,10 @@ namespace {
 
 using laws::frames::Answer;
 
-// A subject counts its own steps. These are for one that hinders that; a sandbox around it ends it
-// earlier, and says why.
-constexpr rlim_t cpu_seconds = 60;
-constexpr int silent_milliseconds = 200'000;
+// A subject counts its own steps, and has made all that it may within ten seconds or so. These are
+// for one that hinders that; a sandbox around it ends it earlier, and says why.
+constexpr rlim_t cpu_seconds = 120;
+constexpr int silent_milliseconds = 600'000;
 constexpr std::size_t output_limit = std::size_t{1} << 28;
 constexpr std::size_t longest_line = 4096;  // no answer is as long
 
@@ -114,6 +114,11 @@ bool parse(std::string_view line, Run& run) {
             break;
         case 'l':
             answer.outcome = Outcome::endless;
+            run.steps = take_number(line);
+            break;
+        case 'w':
+            answer.outcome = Outcome::worn_out;
+            run.steps = take_number(line);
             break;
         default:
             return false;
@@ -155,6 +160,16 @@ std::string essence(const std::string& errors) {
         result = errors.substr(0, std::min(errors.find('\n'), std::size_t{200}));
     }
     return place.empty() ? result : result + " in " + place;
+}
+
+/// How it ended, if the last answer says that. Whoever has ended it with that answer has said all.
+bool set_end(Run& run) {
+    if (run.answers.empty() || !laws::frames::has_no_end(run.answers.back())) {
+        return false;
+    }
+    const bool endless = run.answers.back().outcome == Answer::Outcome::endless;
+    run.end = endless ? Run::End::endless : Run::End::worn_out;
+    return true;
 }
 
 }  // namespace
@@ -279,8 +294,8 @@ std::size_t SubjectProcess::read(const std::string& text, std::vector<Run>& runs
     bool open = false;
     for (std::size_t at = 0; at < text.size() && first + done < runs.size();) {
         const std::size_t end = text.find('\n', at);
-        if (end == std::string::npos) {
-            break;  // cut off in the middle of a line
+        if (end == std::string::npos || end == at) {
+            break;  // cut off in the middle of a line, or not our protocol
         }
         const std::string_view line(text.data() + at, end - at);
         at = end + 1;
@@ -288,13 +303,15 @@ std::size_t SubjectProcess::read(const std::string& text, std::vector<Run>& runs
         if (line == "P" && !open) {
             open = true;
             run = {};
-        } else if (line == "E" && open) {
+        } else if (line.front() == 'E' && open) {
+            std::string_view rest = line.substr(1);
+            run.steps = take_number(rest);
             run.end = Run::End::complete;
             open = false;
             ++done;
-        } else if (!line.empty() && line.front() == 'S' && !open) {
+        } else if (line.front() == 'S' && !open) {
             continue;
-        } else if (!open || line.empty() || !parse(line, run)) {
+        } else if (!open || !parse(line, run)) {
             break;  // not our protocol
         }
     }
@@ -315,12 +332,11 @@ std::vector<Run> SubjectProcess::play(const std::vector<OwnedPlan>& plans, unsig
             break;
         }
         Run& run = runs[at];
-        const bool endless =
-            !run.answers.empty() && run.answers.back().outcome == Answer::Outcome::endless;
-        if (!endless) {
+        if (!set_end(run)) {
             run = play_carefully(plans[at], false);
-        } else {
-            run.end = Run::End::endless;
+        }
+        if (run.end == Run::End::worn_out) {
+            break;
         }
         ++at;
         --deaths;
@@ -335,9 +351,9 @@ Run SubjectProcess::play_carefully(const OwnedPlan& plan, bool with_lines) {
     std::vector<Run> runs(1);
     static_cast<void>(read(output.text, runs, 0));
     Run& run = runs[0];
-    const bool endless =
-        !run.answers.empty() && run.answers.back().outcome == Answer::Outcome::endless;
-    run.end = endless || output.too_late ? Run::End::endless : Run::End::died;
+    if (!set_end(run)) {
+        run.end = output.too_late ? Run::End::endless : Run::End::died;
+    }
     run.death = output.end.empty() ? "the program ended with exit status 0" : output.end;
     if (const std::string why = essence(output.errors);
         !output.end.empty() && why.find_first_not_of(' ') != std::string::npos) {

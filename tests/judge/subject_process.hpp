@@ -22,11 +22,12 @@ struct OwnedPlan {
 
 /// What came back for one plan.
 struct Run {
-    enum class End : std::uint8_t { complete, endless, died, not_run };
+    enum class End : std::uint8_t { complete, endless, worn_out, died, not_run };
     End end = End::not_run;
     std::vector<laws::frames::Answer> answers;
-    std::string complaint;  ///< of an invariant failure
-    std::string death;      ///< signal or status, and what a sanitizer said
+    std::uint32_t steps = 0;  ///< that the policy has made; 0 if it died
+    std::string complaint;    ///< of an invariant failure
+    std::string death;        ///< signal or status, and what a sanitizer said
 };
 
 class SubjectProcess {
@@ -40,7 +41,8 @@ public:
     [[nodiscard]] FrameOrder largest_order() const noexcept { return largest_; }
     [[nodiscard]] const std::string& last_words() const noexcept { return death_; }
 
-    /// Plays the plans in order. After `deaths` plans that it did not survive the rest is not run.
+    /// Plays the plans in order. After `deaths` plans that it did not survive the rest is not run,
+    /// nor is it once all its steps are made.
     [[nodiscard]] std::vector<Run> play(const std::vector<OwnedPlan>& plans, unsigned deaths);
     /// One plan, answered call by call, with a report that names source lines.
     [[nodiscard]] Run play_carefully(const OwnedPlan& plan, bool with_lines);

@@ -1,5 +1,6 @@
 #include "kidney/core/assert.hpp"
 #include "kidney/core/log.hpp"
+#include "tests/judge/steps.hpp"
 #include "tests/judge/subject.hpp"
 
 #include <unistd.h>
@@ -10,7 +11,7 @@ namespace {
 // A call of the policy in progress: one thread, reached from assertions and counted steps.
 std::jmp_buf way_out;
 bool inside = false;
-std::uint64_t steps_left = 0;
+judge::StepCounter counter;
 std::array<char, 300> last_complaint{};
 
 std::array<char, 1U << 16> input{};
@@ -137,7 +138,10 @@ void send(Wire& wire, const laws::frames::Call& call, const laws::frames::Answer
             wire.put('o').put(answer.size).end_line();
             return;
         case Outcome::endless:
-            wire.put('l').end_line();
+            wire.put('l').put(static_cast<std::uint32_t>(SubjectWorld::steps())).end_line();
+            return;
+        case Outcome::worn_out:
+            wire.put('w').put(static_cast<std::uint32_t>(SubjectWorld::steps())).end_line();
             return;
     }
     if (canaries != 0) {
@@ -154,12 +158,23 @@ std::span<std::byte> SubjectWorld::storage(unsigned instance, std::size_t bytes)
     return storage_[instance];
 }
 std::jmp_buf* SubjectWorld::enter(std::size_t frames) noexcept {
-    steps_left = 1'000'000 + std::uint64_t{512} * frames;
+    counter.begin_call(frames);
     inside = true;
     return &way_out;
 }
 void SubjectWorld::leave() noexcept {
     inside = false;
+    counter.end_call();
+}
+void SubjectWorld::begin_play() noexcept {
+    counter.begin_play();
+}
+std::uint64_t SubjectWorld::steps() noexcept {
+    return counter.made_in_play();
+}
+laws::frames::Answer::Outcome SubjectWorld::out_of_steps() noexcept {
+    using Outcome = laws::frames::Answer::Outcome;
+    return counter.end() == StepCounter::End::call ? Outcome::endless : Outcome::worn_out;
 }
 std::string_view SubjectWorld::complaint() noexcept {
     return last_complaint.data();
@@ -184,7 +199,8 @@ void log_line(LogLevel, std::string_view, std::string_view) noexcept {}
 
 /// Called by the compiler at every branch of the policy (-fsanitize-coverage=trace-pc).
 extern "C" void __sanitizer_cov_trace_pc() {
-    if (kidney::inside && kidney::steps_left-- == 0) {
+    if (kidney::inside && !kidney::counter.step()) {
+        kidney::inside = false;  // where this jumps to is counted, too
         std::longjmp(kidney::way_out, 2);
     }
 }

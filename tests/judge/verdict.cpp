@@ -1,5 +1,7 @@
 #include "tests/judge/verdict.hpp"
 
+#include "tests/judge/steps.hpp"
+
 #include <algorithm>
 
 namespace kidney::judge {
@@ -44,8 +46,8 @@ Step step_of(const Call& call) {
     return step;
 }
 
-// Shrinking may take so many starts of the subject, and so much work: a call may look at each frame
-// of its span.
+// Shrinking may take so many starts of the subject, as many steps as the plays of a law may, and so
+// much work: a call may look at each frame of its span.
 constexpr unsigned max_starts = 24;
 constexpr std::size_t max_work = 2'000'000'000;
 
@@ -53,6 +55,16 @@ constexpr std::size_t max_work = 2'000'000'000;
 std::size_t work_of(const OwnedPlan& plan) {
     const std::size_t frames = plan.head.spans[0].count + plan.head.spans[1].count;
     return plan.steps.size() * frames * (plan.head.law == Law::f8 ? frames::variations : 1);
+}
+
+/// What a run that was ended for its steps should have done, and what it did.
+std::string too_slow(const Run& run) {
+    const bool in_this_play = run.steps >= play_steps;
+    return "expected at most " +
+           std::to_string((in_this_play ? play_steps : start_steps) / 1'000'000) +
+           (in_this_play ? " million steps (branches) in one play"
+                         : " million steps (branches) in all plays of a law together") +
+           ", saw all of them used up in call ";
 }
 
 /// A law whose plans the subject has not survived so often is known well enough.
@@ -95,6 +107,13 @@ Judge::Examination Judge::examine(const OwnedPlan& owned, const Run& run) {
         if (answer.outcome == Answer::Outcome::endless) {
             seen.disaster = Verdict::Kind::endless;
             seen.message = text_of(call, nullptr, false) + " does not come back: an endless loop";
+            break;
+        }
+        if (answer.outcome == Answer::Outcome::worn_out) {
+            seen.disaster = Verdict::Kind::slow;
+            seen.message = too_slow(run) + std::to_string(answered) + " of a play over " +
+                           std::to_string(owned.head.spans[call.instance].count) +
+                           " frames: " + text_of(call, nullptr, false);
             break;
         }
         if (!followed) {
@@ -156,6 +175,10 @@ void Judge::compare(const OwnedPlan& plan, const std::vector<Examination>& seen,
                 break;  // it did not take part, or its run was cut short
             }
             const auto& [same_call, instead] = varied[other++];
+            if (answer.outcome == Answer::Outcome::worn_out ||
+                instead.outcome == Answer::Outcome::worn_out) {
+                break;  // its steps were used up by the runs before
+            }
             checks_[static_cast<std::size_t>(Law::f8)] += count ? 1 : 0;
             if (answer.outcome == instead.outcome && answer.frame == instead.frame &&
                 answer.free_frames == instead.free_frames && answer.size == instead.size) {
@@ -246,6 +269,11 @@ void Judge::judge_plans_of(Law law) {
         }
     }
     const std::vector<Run> runs = subject_.play(plans, enough_deaths);
+    Steps& steps = steps_[static_cast<std::size_t>(law)];
+    for (const Run& run : runs) {
+        steps.all += run.steps;
+        steps.of_a_play = std::max<std::uint64_t>(steps.of_a_play, run.steps);
+    }
     const std::size_t each = plans.size() / made.size();
     for (std::size_t i = 0; i < made.size(); ++i) {
         for (Failure& failure : failures_of(made[i], std::span(plans).subspan(i * each, each),
@@ -267,6 +295,9 @@ std::vector<std::optional<Failure>> Judge::try_all(const std::vector<OwnedPlan>&
     // One that is not survived is what is looked for, where that is the failure.
     const std::vector<Run> runs =
         subject_.play(plans, like.kind == Verdict::Kind::broken ? enough_deaths : 1);
+    for (const Run& run : runs) {
+        shrinking_ += run.steps;
+    }
     const std::size_t each = plans.size() / candidates.size();
     std::vector<std::optional<Failure>> results(candidates.size());
     for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -366,13 +397,15 @@ Failure Judge::shrink(Failure failure) {
     };
     const unsigned first_start = subject_.starts();
     std::size_t work = max_work;
+    shrinking_ = 0;
     auto flat = try_all({plan_of(failure)}, failure);
     if (!flat[0]) {
         return failure;
     }
     Failure best = std::move(*flat[0]);
     std::size_t length = std::max<std::size_t>(best.trace.size() / 2, 1);
-    for (bool go_on = true; go_on && subject_.starts() - first_start < max_starts;) {
+    for (bool go_on = true;
+         go_on && subject_.starts() - first_start < max_starts && shrinking_ < start_steps;) {
         const OwnedPlan whole = plan_of(best);
         const Pieces pieces(whole, length);
         std::optional<Failure> better;
@@ -403,6 +436,8 @@ Failure Judge::shrink(Failure failure) {
 Verdict Judge::verdict_of(Law law) {
     Verdict verdict;
     verdict.checks = checks_[static_cast<std::size_t>(law)];
+    verdict.steps = steps_[static_cast<std::size_t>(law)].all;
+    verdict.steps_of_a_play = steps_[static_cast<std::size_t>(law)].of_a_play;
     std::optional<Failure>& found = failures_[static_cast<std::size_t>(law)];
     if (!found) {
         verdict.kind = verdict.checks != 0 ? Verdict::Kind::kept : Verdict::Kind::not_judged;

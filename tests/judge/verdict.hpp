@@ -20,9 +20,11 @@ using laws::frames::Law;
 using laws::frames::law_count;
 
 struct Verdict {
-    enum class Kind : std::uint8_t { kept, broken, crashed, endless, not_judged };
+    enum class Kind : std::uint8_t { kept, broken, crashed, endless, slow, not_judged };
     Kind kind = Kind::not_judged;
     std::size_t checks = 0;
+    std::uint64_t steps = 0;            ///< of the policy, in all plays of the law
+    std::uint64_t steps_of_a_play = 0;  ///< the costliest
     std::string message;
     std::vector<std::string> calls;
 };
@@ -52,7 +54,7 @@ private:
         Trace trace;
         std::vector<laws::frames::Finding> findings;
         std::array<std::size_t, law_count> checks{};
-        std::optional<Verdict::Kind> disaster;  ///< crashed or endless, in the last call
+        std::optional<Verdict::Kind> disaster;  ///< crashed, endless or slow, in the last call
         std::string message;                    ///< of the disaster
     };
 
@@ -89,6 +91,12 @@ private:
     std::array<laws::frames::Blocks, laws::frames::max_instances> names_;
     std::array<std::optional<Failure>, law_count> failures_;
     std::array<std::size_t, law_count> checks_{};
+    struct Steps {
+        std::uint64_t all = 0;
+        std::uint64_t of_a_play = 0;
+    };
+    std::array<Steps, law_count> steps_{};
+    std::uint64_t shrinking_ = 0;  ///< steps that this takes
 };
 
 }  // namespace kidney::judge

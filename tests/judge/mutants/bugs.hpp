@@ -37,6 +37,7 @@ enum class Bug {
     endless_at_birth,     ///< its constructor does not end
     endless_when_full,    ///< goes round and round
     endless_free,         ///< loops when a block of more than 64 frames is freed
+    dawdles,              ///< looks for a block as if there were a quarter of a million
     crash_on_tiny_span,   ///< computes with spans of fewer than four frames
     recursion_when_full,  ///< until the stack ends
     exits_when_full,      ///< _exit(0)

@@ -1,4 +1,4 @@
-/// Next fit over a byte for each frame, and 34 ways to get it wrong.
+/// Next fit over a byte for each frame, and 35 ways to get it wrong.
 #pragma once
 
 #include "kidney/core/assert.hpp"
@@ -134,6 +134,9 @@ private:
     }
 
     [[nodiscard]] std::uint32_t find(std::uint32_t size) noexcept {
+        for (std::uint32_t i = 0; is(Bug::dawdles) && i < 250'000; ++i) {
+            spin_ = spin_ + 1;
+        }
         if (is(Bug::address)) {
             next() =
                 static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(states_) / 16 % count_);

@@ -1,22 +1,43 @@
 #!/usr/bin/env python3
 """A mutant must be killed by the law that it breaks, with few calls; the designs without a fault must pass.
 
-    mutant_test.py JUDGE SUBJECT MUTANT LAW VERDICT CALLS    VERDICT kept: every law
+    mutant_test.py JUDGE SUBJECT MUTANT LAW VERDICT CALLS    VERDICT kept: every law; slow: this law alone, on a slow machine, too
+    mutant_test.py --slowly COMMAND...                       lets it run for a third of the time
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 
-def main(judge, subject, mutant, name, verdict, most_calls):
+def slowly(command):
+    process = subprocess.Popen(command)
+    while process.poll() is None:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.04)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+    return process.returncode
+
+
+def judged(judge, subject, mutant, *options):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "results.json")
         arguments = ["--", mutant] if mutant else []
-        subprocess.run([judge, "--subject", subject, "--json", path, "--seeds", "1", "--maps", "small", *arguments])
+        subprocess.run([judge, "--subject", subject, "--json", path, "--seeds", "1", "--maps", "small", *options, *arguments])
         with open(path, encoding="utf-8") as file:
-            results = json.load(file)
+            return json.load(file)
+
+
+def main(judge, subject, mutant, name, verdict, most_calls):
+    one = ["--law", name] if verdict == "slow" else []
+    results = judged(judge, subject, mutant, *one)
+    if verdict == "slow":
+        again = judged(judge, subject, mutant, *one, "--via", f"{sys.executable} -IS {os.path.abspath(__file__)} --slowly")
+        assert again == results, f"another verdict on a slow machine: {again}"
     assert results["complete"], "the judge could not judge"
     verdicts = {law["law"]: law["verdict"] for law in results["laws"]}
     if verdict == "kept":
@@ -30,4 +51,4 @@ def main(judge, subject, mutant, name, verdict, most_calls):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(slowly(sys.argv[2:]) if sys.argv[1] == "--slowly" else main(*sys.argv[1:]))

@@ -51,6 +51,7 @@ constexpr Row rows[] = {
     {"endless_at_birth", map<Bug::endless_at_birth>},
     {"endless_when_full", map<Bug::endless_when_full>},
     {"endless_free", map<Bug::endless_free>},
+    {"dawdles", map<Bug::dawdles>},
     {"crash_on_tiny_span", map<Bug::crash_on_tiny_span>},
     {"recursion_when_full", map<Bug::recursion_when_full>},
     {"exits_when_full", map<Bug::exits_when_full>},

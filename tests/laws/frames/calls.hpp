@@ -95,7 +95,8 @@ struct Answer {
         refused,    ///< with `error`
         trapped,    ///< an invariant failure
         oversized,  ///< attach: wants `size` bytes of metadata, which is out of all proportion
-        endless,    ///< made too many steps
+        endless,    ///< made too many steps in this call
+        worn_out,   ///< has no steps left that it could make
     };
     Outcome outcome = Outcome::done;
     Errc error = Errc::no_memory;
@@ -105,6 +106,12 @@ struct Answer {
     std::uint32_t free_frames = 0;  ///< after the call
     std::uint32_t size = 0;         ///< of metadata
 };
+
+/// It was ended: what it was about to do is neither done nor undone.
+[[nodiscard]] constexpr bool has_no_end(const Answer& answer) noexcept {
+    return answer.outcome == Answer::Outcome::endless ||
+           answer.outcome == Answer::Outcome::worn_out;
+}
 
 inline constexpr unsigned max_instances = 2;
 /// Blocks that an allocator is asked for in one plan, at most.
@@ -173,6 +180,9 @@ void write_call(S& sink, const Call& call, const Answer* answer, bool two) noexc
             break;
         case Answer::Outcome::endless:
             format_to(sink, " -> does not come back");
+            break;
+        case Answer::Outcome::worn_out:
+            format_to(sink, " -> does not come back within the steps that are left");
             break;
         default:
             if (call.op == Op::measure) {

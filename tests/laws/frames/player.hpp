@@ -13,7 +13,8 @@ namespace kidney::laws::frames {
 inline constexpr std::size_t canary_bytes = 64;
 
 /// `storage(instance, bytes)`, a span of at least so many bytes aligned to 16, or an empty one;
-/// `run(frames, call)` calls `call()` and tells how that ended (Outcome::done, trapped, endless).
+/// `run(frames, call)` calls `call()` and tells how that ended (Outcome::done, trapped,
+/// endless, worn_out).
 template <class G>
 concept PlayerWorld = requires(G& world, unsigned instance, std::size_t bytes, void (*call)()) {
     { world.storage(instance, bytes) } noexcept -> std::same_as<std::span<std::byte>>;

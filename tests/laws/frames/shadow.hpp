@@ -151,10 +151,9 @@ public:
         }
         if (call.op == Op::free && !books.is_live(call.range.first, call.order)) {
             check(answer.outcome == Answer::Outcome::trapped, Kind::wrong_free, Law::f6, 0, 0);
-            return answer.outcome == Answer::Outcome::endless ? Next::disaster : Next::ends;
+            return has_no_end(answer) ? Next::disaster : Next::ends;
         }
-        if (answer.outcome == Answer::Outcome::trapped ||
-            answer.outcome == Answer::Outcome::endless) {
+        if (answer.outcome == Answer::Outcome::trapped || has_no_end(answer)) {
             return Next::disaster;  // worse than a broken law; whoever plays tells
         }
         const std::uint32_t before = books.free_frames();

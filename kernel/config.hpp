@@ -31,6 +31,7 @@
 #include "mm/trace/recorded_frames.hpp"
 #include "policies/selected/frame_allocator.hpp"
 #include "policies/selected/heap.hpp"
+#include "policies/selected/load_balancer.hpp"
 #include "policies/selected/scheduler.hpp"
 #include "sched/dispatcher.hpp"
 #include "sched/sync/condition_variable.hpp"
@@ -63,6 +64,7 @@ using PageFormat = arch::TwoLevel;
 // The policies.
 using FramePolicy = mm::FramesOf<policies::frame_allocator::Selected, Cpu>;
 using SchedulerPolicy = policies::scheduler::Selected;
+using LoadBalancer = policies::load_balancer::Selected;
 using HeapPolicy = policies::heap::Selected;
 
 template <const LockRank& Rank>
@@ -78,6 +80,7 @@ struct DispatchConfig {
     using Clock = kernel::Clock;
     using Timer = kernel::Timer;
     using Policy = sched::Traced<SchedulerPolicy>;  // records only with the boot option `trace`
+    using Balancer = LoadBalancer;
     using Local = kernel::Cpu;
     using Thread = kernel::Thread;
     using Hooks = SwitchHooks;

@@ -65,7 +65,8 @@ public:
             thread.cpu.store(placement_.here().id, std::memory_order_release);
             queue.lock.unlock();
         }
-        static_cast<void>(make_ready(thread, EnqueueReason::started, WakeHint::none));
+        static_cast<void>(
+            make_ready(thread, ThreadState::created, EnqueueReason::started, WakeHint::none));
     }
 
     // --- Sleeping ---
@@ -130,7 +131,7 @@ public:
 
     /// Makes a waiting thread ready. Any context. True if it waited.
     bool wake(Thread& thread, WakeHint hint = WakeHint::none) noexcept {
-        return make_ready(thread, EnqueueReason::woken, hint);
+        return make_ready(thread, ThreadState::waiting, EnqueueReason::woken, hint);
     }
 
     /// Ends the thread's current or next interruptible wait; one that runs a user program comes
@@ -151,7 +152,8 @@ public:
         }
     }
 
-    /// Calls change(SchedulingParameters&) and tells the policy. Any context.
+    /// Calls change(SchedulingParameters&) and tells the policy; whoever is on a CPU that is not
+    /// allowed any more leaves it soon. Any context.
     template <class F>
     void change(Thread& thread, F&& change) noexcept
         KIDNEY_NO_TSA("which lock is only known at run time")
@@ -162,12 +164,24 @@ public:
         if (queue.current == &thread) {
             static_cast<void>(queue.charge(now));  // what it ran so far, it ran as it was
         }
+        const std::uint32_t weight = thread.weight;
         or_default::reconsider(queue.policy, thread, change, now);
+        if (thread.state == ThreadState::ready || thread.state == ThreadState::running) {
+            queue.weigh(thread.weight - weight);
+        }
+        const bool moves =
+            thread.state == ThreadState::ready && !thread.allowed.contains(CpuId(queue.id));
+        if (moves) {
+            this->take_out(queue, thread);
+        }
         // Either may now be the wrong one to run; the policy decides.
         const bool remote = queue.request_reschedule();
         queue.lock.unlock();
         if (remote) {
             Cpu::send_reschedule(CpuId(queue.id));
+        }
+        if (moves) {
+            this->put_in(thread);
         }
         pass_on(thread);
         Cpu::interrupts_restore(before);
@@ -237,6 +251,8 @@ public:
     [[nodiscard]] std::size_t queued(CpuId cpu) const noexcept {
         return placement_.of(cpu).queued.load(std::memory_order_relaxed);
     }
+    /// As other CPUs see it: perhaps of a moment ago.
+    [[nodiscard]] CpuLoad load(CpuId cpu) const noexcept { return placement_.of(cpu).load(); }
     [[nodiscard]] std::uint64_t switches(CpuId cpu) noexcept {
         const hal::InterruptGuard<Cpu> off;
         Queue& queue = placement_.of(cpu);
@@ -286,44 +302,15 @@ private:
         }
     }
 
-    bool make_ready(Thread& thread, EnqueueReason why, WakeHint hint) noexcept
-        KIDNEY_NO_TSA("which locks is only known at run time")
-    {
+    bool make_ready(Thread& thread, ThreadState state, EnqueueReason why, WakeHint hint) noexcept {
+        using Arrived = typename Placement<Config>::Arrived;
         const hal::InterruptState before = Cpu::interrupts_disable();
-        Queue& home = placement_.lock_queue_of(thread);
-        const bool starts = why == EnqueueReason::started;  // nothing else begins a new thread
-        if (thread.state != (starts ? ThreadState::created : ThreadState::waiting)) {
-            thread.wake_pending = true;
-            home.lock.unlock();
-            Cpu::interrupts_restore(before);
-            return false;
-        }
-        thread.state = ThreadState::ready;
-        Queue* target = hint == WakeHint::sync ? &placement_.here() : &placement_.choose_for(home);
-        if (target != &home && !target->lock.try_lock()) {
-            target = &home;
-        }
-        const Instant now = Config::Clock::now();
-        if (target != &home) {
-            placement_.move(thread, home, *target, now);
-        }
-        target->policy.enqueue(thread, why, now);
-        target->note_size();
-        const bool urgent = target->preempts(thread, now);
-        target->is_idle.store(0, std::memory_order_relaxed);
-        const bool remote = urgent && target->request_reschedule();
-        if (target != &home) {
-            target->lock.unlock_tried();
-        }
-        home.lock.unlock();
-        if (remote) {
-            Cpu::send_reschedule(CpuId(target->id));
-        }
+        const Arrived arrived = placement_.make_ready(thread, state, why, hint);
         Cpu::interrupts_restore(before);
-        if (urgent && before == hal::InterruptState::enabled) {
+        if (arrived == Arrived::urgently && before == hal::InterruptState::enabled) {
             preempt_point();
         }
-        return true;
+        return arrived != Arrived::no;
     }
 };
 

@@ -7,6 +7,7 @@
 #include "kidney/core/time.hpp"
 #include "kidney/hal/clock.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "kidney/sched/load_balancer.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 
@@ -36,7 +37,8 @@ concept SwitchHooks = requires(Thread& thread) {
 template <class C>
 concept DispatcherConfig =
     hal::Cpu<typename C::Cpu> && hal::Clock<typename C::Clock> && hal::Timer<typename C::Timer> &&
-    SchedulerPolicy<typename C::Policy> && CpuLocalThread<typename C::Local> && requires {
+    SchedulerPolicy<typename C::Policy> && LoadBalancer<typename C::Balancer> &&
+    CpuLocalThread<typename C::Local> && requires {
         typename C::Thread;  // derived from ThreadBase<Cpu>
         typename C::Hooks;   // SwitchHooks for it
         { C::policy_setup(CpuId(0)) } noexcept -> std::same_as<PolicySetup>;

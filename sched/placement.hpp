@@ -1,26 +1,28 @@
-/// On which CPU: the run queues of all CPUs, where a woken thread goes, and what an idle CPU takes
-/// from the others.
+/// On which CPU: the run queues of all CPUs, how a ready thread gets into one of them, and how a
+/// CPU takes threads over from another. Which CPU it shall be, a LoadBalancer decides.
 #pragma once
 
 #include "kidney/core/cpu_id.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/thread_safety.hpp"
 #include "kidney/core/time.hpp"
+#include "kidney/sched/load_balancer.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/dispatcher_config.hpp"
 #include "sched/run_queue.hpp"
+#include "sched/thread.hpp"
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 
 namespace kidney::sched {
 
-/// What others' queues hold is read without their locks: a stale answer costs a detour.
 template <DispatcherConfig Config>
 class Placement {
 public:
@@ -61,13 +63,77 @@ public:
         }
     }
 
-    /// Where a thread of queue `home` should run: there if that CPU idles, else on an idle one.
-    [[nodiscard]] Queue& choose_for(Queue& home) noexcept {
-        if (home.is_idle.load(std::memory_order_relaxed) != 0) {
-            return home;
+    enum class Arrived : std::uint8_t {
+        no,  ///< the thread was not in that state
+        yes,
+        urgently,  ///< and it is the one that should run there
+    };
+
+    /// Puts a thread that is in `state` into a queue. Otherwise that leaves the mark. Interrupts
+    /// are off.
+    Arrived make_ready(Thread& thread, ThreadState state, EnqueueReason why, WakeHint hint) noexcept
+        KIDNEY_NO_TSA("which locks is only known at run time")
+    {
+        Queue* home = &lock_queue_of(thread);
+        Queue* target = nullptr;
+        for (;;) {
+            if (thread.state != state) {
+                thread.wake_pending = true;
+                home->lock.unlock();
+                return Arrived::no;
+            }
+            target = &choose_for(thread, *home, why, hint);
+            if (target == home || target->lock.try_lock()) {
+                break;
+            }
+            if (thread.allowed.contains(CpuId(home->id))) {
+                target = home;
+                break;
+            }
+            home->lock.unlock();
+            Cpu::relax();
+            home = &lock_queue_of(thread);
         }
-        Queue* const idle = idle_other(home);
-        return idle != nullptr ? *idle : home;
+        thread.state = ThreadState::ready;
+        const Instant now = Config::Clock::now();
+        if (target != home) {
+            move(thread, *home, *target, now);
+        }
+        target->take_in(thread);
+        target->policy.enqueue(thread, why, now);
+        target->note_size();
+        const bool urgent = target->preempts(thread, now);
+        target->is_idle.store(0, std::memory_order_relaxed);
+        const bool remote = urgent && target->request_reschedule();
+        if (target != home) {
+            target->lock.unlock_tried();
+        }
+        home->lock.unlock();
+        if (remote) {
+            Cpu::send_reschedule(CpuId(target->id));
+        }
+        return urgent ? Arrived::urgently : Arrived::yes;
+    }
+
+    /// Whether this CPU, which has nobody to run, wants somebody from another one.
+    [[nodiscard]] bool wants_when_idle(Queue& queue) noexcept {
+        return !queue.searched_in_vain && wish_when_idle(queue).has_value();
+    }
+    void pull_when_idle(Queue& queue, Instant now) noexcept REQUIRES(queue.lock) {
+        if (const std::optional<Pull> wish = wish_when_idle(queue)) {
+            // Nobody there may come: no use in asking again before something happens.
+            queue.searched_in_vain = pull(queue, *wish, now) == Pulled::nobody;
+        }
+    }
+    void pull_on_tick(Queue& queue, Instant now) noexcept REQUIRES(queue.lock) {
+        if (is_alone()) {
+            return;
+        }
+        Loads loads;
+        if (const std::optional<Pull> wish =
+                queue.balancer.on_tick(CpuId(queue.id), look(loads), now)) {
+            static_cast<void>(pull(queue, *wish, now));
+        }
     }
 
     /// A CPU that halts, but not `self`'s; null: all are busy.
@@ -80,45 +146,10 @@ public:
         return nullptr;
     }
 
-    /// The longest queue but for `self`; null: all are empty.
-    [[nodiscard]] Queue* busiest_other(const Queue& self) noexcept {
-        Queue* busiest = nullptr;
-        std::uint32_t most = 0;
-        for (Queue& queue : running()) {
-            const std::uint32_t n = queue.queued.load(std::memory_order_relaxed);
-            // An idle CPU with work in its queue is about to take it.
-            if (&queue != &self && n > most) {
-                most = n;
-                busiest = &queue;
-            }
-        }
-        return busiest;
-    }
-
-    /// Moves one thread from the busiest other queue to this one.
-    void steal(Queue& queue, Instant now) noexcept REQUIRES(queue.lock)
-        KIDNEY_NO_TSA("the victim's lock is only attempted")
-    {
-        Queue* const victim = busiest_other(queue);
-        if (victim == nullptr || !victim->lock.try_lock()) {
-            return;  // the idle thread looks again
-        }
-        if (Entity* const entity = or_default::give_away(victim->policy, now); entity != nullptr) {
-            victim->note_size();
-            move(static_cast<Thread&>(*entity), *victim, queue, now);
-            queue.policy.enqueue(*entity, EnqueueReason::migrated, now);
-        }
-        victim->lock.unlock_tried();
-    }
-
-    /// A thread that is in neither queue changes from one to the other.
-    static void move(Thread& thread, Queue& from, Queue& to, Instant now) noexcept
-        REQUIRES(from.lock, to.lock) {
-        or_default::move(from.policy, to.policy, thread, now);
-        thread.cpu.store(to.id, std::memory_order_release);
-    }
-
 private:
+    using Loads = std::array<CpuLoad, max_cpus>;
+    enum class Pulled : std::uint8_t { somebody, nobody, locked };
+
     template <std::size_t... I>
     [[nodiscard]] static std::array<Queue, max_cpus> one_for_each_cpu(
         std::index_sequence<I...>) noexcept {
@@ -127,6 +158,72 @@ private:
     /// Those of the CPUs that are up; one that comes up just now may be missing.
     [[nodiscard]] std::span<Queue> running() noexcept {
         return std::span(queues_).first(cpus_end_.load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] bool is_alone() const noexcept {
+        return cpus_end_.load(std::memory_order_relaxed) <= 1;
+    }
+    [[nodiscard]] std::span<const CpuLoad> look(Loads& loads) noexcept {
+        const std::span<Queue> queues = running();
+        for (std::size_t i = 0; i < queues.size(); ++i) {
+            loads[i] = queues[i].load();
+        }
+        return std::span(loads).first(queues.size());
+    }
+
+    [[nodiscard]] Queue& choose_for(const Thread& thread, Queue& home, EnqueueReason why,
+                                    WakeHint hint) noexcept {
+        if (is_alone()) {
+            return home;
+        }
+        Loads loads;
+        const std::span<const CpuLoad> seen = look(loads);
+        const Arrival arrival{
+            .home = CpuId(home.id),
+            .here = Cpu::id(),
+            .allowed = thread.allowed.in_common_with(
+                CpuSet::first(static_cast<std::uint32_t>(seen.size()))),
+            .weight = thread.weight,
+            .why = why,
+            .hint = hint,
+        };
+        return arrival.allowed.is_empty() ? home : of(here().balancer.place(arrival, seen));
+    }
+
+    [[nodiscard]] std::optional<Pull> wish_when_idle(Queue& queue) noexcept {
+        if (is_alone()) {
+            return std::nullopt;
+        }
+        Loads loads;
+        return queue.balancer.when_idle(CpuId(queue.id), look(loads));
+    }
+    /// Moves one thread to this queue.
+    Pulled pull(Queue& queue, const Pull& wish, Instant now) noexcept REQUIRES(queue.lock)
+        KIDNEY_NO_TSA("the victim's lock is only attempted")
+    {
+        Queue& victim = of(wish.from);
+        if (&victim == &queue || !victim.lock.try_lock()) {
+            return Pulled::locked;  // the idle thread looks again
+        }
+        Entity* const entity =
+            or_default::give_away(victim.policy, {CpuId(queue.id), wish.most_weight}, now);
+        if (entity != nullptr) {
+            auto& thread = static_cast<Thread&>(*entity);
+            victim.note_size();
+            victim.let_go(thread);
+            move(thread, victim, queue, now);
+            queue.take_in(thread);
+            queue.policy.enqueue(thread, EnqueueReason::migrated, now);
+            queue.note_size();
+        }
+        victim.lock.unlock_tried();
+        return entity != nullptr ? Pulled::somebody : Pulled::nobody;
+    }
+
+    /// A thread that is in neither queue changes from one to the other.
+    static void move(Thread& thread, Queue& from, Queue& to, Instant now) noexcept
+        REQUIRES(from.lock, to.lock) {
+        or_default::move(from.policy, to.policy, thread, now);
+        thread.cpu.store(to.id, std::memory_order_release);
     }
 
     std::array<Queue, max_cpus> queues_{one_for_each_cpu(std::make_index_sequence<max_cpus>())};

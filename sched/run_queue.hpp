@@ -4,6 +4,7 @@
 #include "kidney/core/cpu_id.hpp"
 #include "kidney/core/thread_safety.hpp"
 #include "kidney/core/time.hpp"
+#include "kidney/sched/load_balancer.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/cpu_timers.hpp"
@@ -32,6 +33,8 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
     RankedLock<Cpu> lock;  ///< run queues rank by CPU number among themselves
     const std::uint32_t id;
     typename Config::Policy policy GUARDED_BY(lock);
+    typename Config::Balancer balancer{};  ///< this CPU's, with interrupts off
+    bool searched_in_vain = false;  ///< this CPU's: nobody may come from where it looked last
     Thread* current GUARDED_BY(lock) = nullptr;
     Thread* previous GUARDED_BY(lock) = nullptr;  ///< who was left, until the switch is complete
     Thread* idle = nullptr;
@@ -41,10 +44,23 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
 
     // relaxed everywhere: stale answers cost a detour, never a lost thread.
     Atomic<std::uint32_t> queued{0};            ///< who waits and may run: the policy's eligible()
+    Atomic<std::uint32_t> weight{0};            ///< of all that are ready or run here
     Atomic<std::uint32_t> is_idle{0};           ///< the idle thread runs and nothing is queued
     Atomic<std::uint32_t> needs_reschedule{0};  ///< written under the lock
 
     CpuTimers<Config> timers;
+
+    [[nodiscard]] CpuLoad load() const noexcept {
+        return {.queued = queued.load(std::memory_order_relaxed),
+                .weight = weight.load(std::memory_order_relaxed),
+                .is_idle = is_idle.load(std::memory_order_relaxed) != 0};
+    }
+    /// A thread begins, or ceases, to be one of those that wait or run here.
+    void take_in(const Entity& entity) noexcept REQUIRES(lock) { weigh(entity.weight); }
+    void let_go(const Entity& entity) noexcept REQUIRES(lock) { weigh(0 - entity.weight); }
+    void weigh(std::uint32_t more) noexcept REQUIRES(lock) {
+        weight.store(weight.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+    }
 
     /// Others see how long the queue is now.
     void note_size() noexcept REQUIRES(lock) {

@@ -74,12 +74,13 @@ public:
     bool run_others() noexcept {
         Queue& queue = placement_.here();
         if (!has_work(queue)) {
+            queue.searched_in_vain = false;  // it halts, and looks again when something happens
             return false;
         }
         queue.lock.lock();
         queue.needs_reschedule.store(0, std::memory_order_relaxed);
-        if (!leave(queue, current()) && placement_.busiest_other(queue) != nullptr) {
-            Cpu::relax();  // its queue was locked just now; try again
+        if (!leave(queue, current()) && placement_.wants_when_idle(queue)) {
+            Cpu::relax();  // that queue was locked just now; try again
         }
         return true;
     }
@@ -97,6 +98,9 @@ public:
         or_default::replenish(queue.policy, now);
         if (queue.charge(now) == TickVerdict::preempt) {
             static_cast<void>(queue.request_reschedule());
+        }
+        if (busy) {
+            placement_.pull_on_tick(queue, now);
         }
         queue.note_size();  // an idle CPU looks at that
         const Instant next_look = queue.next_look(now);
@@ -200,12 +204,25 @@ protected:
         const Instant now = Config::Clock::now();
         static_cast<void>(queue.charge(now));
         if (&self != queue.idle) {
+            queue.let_go(self);
             or_default::leave(
                 queue.policy, self,
                 self.state == ThreadState::exited ? LeaveReason::exited : LeaveReason::blocked,
                 now);
         }
         return pick_and_switch(queue, self, now);
+    }
+
+    /// A queued thread that may not run on this CPU any more begins to move.
+    static void take_out(Queue& queue, Thread& thread) noexcept REQUIRES(queue.lock) {
+        queue.policy.remove(thread);
+        queue.let_go(thread);
+        queue.note_size();
+        thread.state = ThreadState::moving;
+    }
+    void put_in(Thread& thread) noexcept {
+        static_cast<void>(placement_.make_ready(thread, ThreadState::moving,
+                                                EnqueueReason::migrated, WakeHint::none));
     }
 
     Placement<Config> placement_;
@@ -215,10 +232,10 @@ private:
     static_assert(SwitchHooks<typename Config::Hooks, Thread>);
 
     /// Whether an idle CPU finds something to run, here or elsewhere.
-    [[nodiscard]] bool has_work(const Queue& queue) noexcept {
+    [[nodiscard]] bool has_work(Queue& queue) noexcept {
         return queue.needs_reschedule.load(std::memory_order_relaxed) != 0 ||
                queue.queued.load(std::memory_order_relaxed) != 0 ||
-               placement_.busiest_other(queue) != nullptr;
+               placement_.wants_when_idle(queue);
     }
 
     /// The caller's thread could go on, but others get their turn.
@@ -230,8 +247,11 @@ private:
         }
         const Instant now = Config::Clock::now();
         static_cast<void>(queue.charge(now));
-        self.state = ThreadState::ready;
         queue.policy.enqueue(self, why, now);
+        self.state = ThreadState::ready;
+        if (!self.allowed.contains(CpuId(queue.id))) {
+            take_out(queue, self);
+        }
         pick_and_switch(queue, self, now);
     }
 
@@ -242,7 +262,7 @@ private:
         queue.needs_reschedule.store(0, std::memory_order_relaxed);
         Entity* chosen = queue.policy.pick_next(now);
         if (chosen == nullptr) {
-            placement_.steal(queue, now);
+            placement_.pull_when_idle(queue, now);
             chosen = queue.policy.pick_next(now);
         }
         queue.note_size();
@@ -275,10 +295,12 @@ private:
         Queue& queue = placement_.here();
         Thread& previous = *queue.previous;
         queue.previous = nullptr;
-        const bool exited = previous.state == ThreadState::exited;
+        const ThreadState state = previous.state;
         queue.lock.unlock();
-        if (exited) {
+        if (state == ThreadState::exited) {
             Config::Hooks::exited(previous);
+        } else if (state == ThreadState::moving) {
+            put_in(previous);  // its context is saved now
         }
     }
 

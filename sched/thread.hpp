@@ -23,6 +23,7 @@ enum class ThreadState : std::uint8_t {
     ready,    ///< in a run queue
     running,  ///< on a CPU
     waiting,  ///< until somebody wakes it
+    moving,   ///< between two run queues: whoever took it out of one puts it into another
     exited,   ///< never runs again; its stack is free once the next thread runs
 };
 

@@ -167,6 +167,7 @@ Instant Machine::now() noexcept {
 void Machine::step(std::uint64_t cost) noexcept {
     SimulatedCpu& self = cpu();
     self.time += cost + random() % (cost + 1);
+    ++self.steps;
     if (self.time >= horizon_ || stopping_) {
         back_to_host();
     }

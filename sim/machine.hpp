@@ -67,12 +67,17 @@ public:
     [[nodiscard]] std::uint32_t cpus() const noexcept {
         return static_cast<std::uint32_t>(cpus_.size());
     }
+    /// How much a CPU has done; compute() does not count.
+    [[nodiscard]] std::uint64_t steps(CpuId cpu) const noexcept {
+        return cpus_[cpu.value()]->steps;
+    }
     [[nodiscard]] std::uint64_t interrupts_delivered() const noexcept { return delivered_; }
 
     // --- For the hal models in sim/cpu.hpp ---
     struct SimulatedCpu {
         std::uint32_t id = 0;
         std::uint64_t time = 0;  ///< ns
+        std::uint64_t steps = 0;
         bool interrupts_enabled = false;
         bool halted = false;
         bool work_flagged = false;

@@ -96,8 +96,10 @@ void inherit_scheduling(const Process& parent, Process& child) noexcept REQUIRES
     sched::SchedulingParameters& parameters = *child.thread;
     parameters = *parent.thread;
     if (parent.scheduling.reset_on_fork) {
+        const CpuSet allowed = parameters.allowed;
         parameters =
             scheduling_parameters(child.scheduling, std::max(parameters.nice, std::int8_t{0}));
+        parameters.allowed = allowed;
     }
 }
 

@@ -242,7 +242,8 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     f.real_time_priority = p.scheduling.priority;
     f.exit_signal = p.exit_signal;
     f.minor_faults = p.faults;
-    f.cpus = arch::online_cpus().bits();
+    const CpuSet allowed = p.thread == nullptr ? CpuSet::all() : p.thread->allowed;
+    f.cpus = allowed.in_common_with(arch::online_cpus()).bits();
     f.queued_signals = p.account->held(Holding::pending_signals);
     f.queued_signals_limit = p.limits.pending_signals();
     if (p.thread != nullptr) {

@@ -4,6 +4,7 @@
 #include "kernel/selftest/self_test.hpp"
 #include "kidney/mm/make.hpp"
 #include "tests/laws/frame_allocator_laws.hpp"
+#include "tests/laws/load_balancer_laws.hpp"
 #include "tests/laws/scheduler_policy_laws.hpp"
 
 namespace kidney::kernel {
@@ -32,8 +33,13 @@ void scheduler_laws(laws::Report& report) noexcept {
     }
 }
 
+void load_balancer_laws(laws::Report& report) noexcept {
+    laws::run_laws<laws::LoadBalancerLaws<LoadBalancer>>(report);
+}
+
 constexpr SelfTest all[] = {{FramePolicy::name, &frame_allocator_laws<FramePolicy>},
-                            {SchedulerPolicy::name, &scheduler_laws<SchedulerPolicy>}};
+                            {SchedulerPolicy::name, &scheduler_laws<SchedulerPolicy>},
+                            {LoadBalancer::name, &load_balancer_laws}};
 
 }  // namespace
 

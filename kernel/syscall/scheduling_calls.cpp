@@ -59,7 +59,9 @@ void schedule(Process& p, const SchedulingClass& what, std::int32_t nice) noexce
     REQUIRES(process_lock) {
     p.scheduling = what;
     dispatcher().change(*p.thread, [&](sched::SchedulingParameters& parameters) noexcept {
+        const CpuSet allowed = parameters.allowed;
         parameters = scheduling_parameters(what, nice);
+        parameters.allowed = allowed;
     });
 }
 
@@ -130,27 +132,36 @@ Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to)
     if (size < sizeof(CpuMask) || size % sizeof(CpuMask) != 0) {
         return fail(Errc::invalid_argument);
     }
+    CpuSet allowed;
     {
         LockGuard guard(process_lock);
-        TRY(bound(self, pid));
+        allowed = TRY(bound(self, pid))->thread->allowed;
     }
-    TRY(put_user(UserPtr<std::uint32_t>(to), arch::online_cpus().bits()));
+    TRY(put_user(UserPtr<std::uint32_t>(to), allowed.in_common_with(arch::online_cpus()).bits()));
     return std::uint32_t{sizeof(CpuMask)};
 }
 
-/// Every thread may run everywhere: a wish for some CPUs is checked, and not acted on.
+/// Whoever runs on a CPU that it may not use any more is on another one when this returns, if it
+/// is the caller, or soon.
 Reply sched_setaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr from) noexcept {
     CpuMask mask{};
     TRY(copy_in(std::span(mask).first(std::min<std::size_t>(size, mask.size())), from));
     LockGuard guard(process_lock);
-    const Process* const target = TRY(bound(self, pid));
+    Process* const target = TRY(bound(self, pid));
     if (!may_schedule(self.identity.user, target->identity.user)) {
         return fail(Errc::not_permitted);
     }
     std::uint32_t wanted = 0;
     std::memcpy(&wanted, mask.data(), sizeof wanted);
-    return (wanted & arch::online_cpus().bits()) != 0 ? Reply(0U)
-                                                      : Reply(fail(Errc::invalid_argument));
+    const CpuSet allowed(wanted);
+    if (allowed.in_common_with(arch::online_cpus()).is_empty()) {
+        return fail(Errc::invalid_argument);
+    }
+    dispatcher().change(*target->thread,
+                        [allowed](sched::SchedulingParameters& parameters) noexcept {
+                            parameters.allowed = allowed;
+                        });
+    return 0U;
 }
 
 Reply getcpu(Process&, UserPtr<std::uint32_t> cpu, UserPtr<std::uint32_t> node) noexcept {

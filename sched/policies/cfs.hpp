@@ -104,8 +104,8 @@ public:
 
     // --- Refinements ---
 
-    [[nodiscard]] Entity* give_away(Instant) noexcept {
-        Entity* const last = queue_.take_last();
+    [[nodiscard]] Entity* give_away(const Taker& taker, Instant) noexcept {
+        Entity* const last = queue_.take_last(taker);
         if (last != nullptr) {
             unqueued(*last);
         }

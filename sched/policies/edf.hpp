@@ -112,8 +112,10 @@ public:
         return others_count_ == 0 ? period
                                   : std::min(period, now + (quantum_ - running->slice_used));
     }
-    [[nodiscard]] Entity* give_away(Instant) noexcept {
-        return others_count_ != 0 ? take_other() : ready_.take_last();
+    [[nodiscard]] Entity* give_away(const Taker& taker, Instant) noexcept {
+        Entity* const other = others_.take_first_for(taker);
+        others_count_ -= other != nullptr ? 1 : 0;
+        return other != nullptr ? other : ready_.take_last(taker);
     }
     /// A new reservation begins at once.
     void reconsider(Entity& entity, const SchedulingParameters& old, Instant now) noexcept {

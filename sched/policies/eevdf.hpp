@@ -101,8 +101,9 @@ public:
     // --- Refinements ---
 
     void leave(Entity& running, LeaveReason, Instant) noexcept { leave(running); }
-    [[nodiscard]] Entity* give_away(Instant) noexcept {
-        Entity* const last = early_.is_empty() ? eligible_.take_last() : early_.take_last();
+    [[nodiscard]] Entity* give_away(const Taker& taker, Instant) noexcept {
+        Entity* const early = early_.take_last(taker);
+        Entity* const last = early != nullptr ? early : eligible_.take_last(taker);
         if (last != nullptr) {
             leave(*last);
         }

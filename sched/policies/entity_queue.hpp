@@ -3,6 +3,7 @@
 
 #include "kidney/core/assert.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -31,6 +32,17 @@ public:
         first.queued = false;
         first.slice_used = Duration();
         return &first;
+    }
+    /// The longest waiting one that may go; null if none may. Cost: O(1) if all may, else O(n).
+    [[nodiscard]] Entity* take_first_for(const Taker& taker) noexcept {
+        for (Entity& entity : list_) {
+            if (taker.takes(entity)) {
+                remove(entity);
+                entity.slice_used = Duration();
+                return &entity;
+            }
+        }
+        return nullptr;
     }
     /// Takes over all that `other` has, behind its own.
     void append_all(EntityQueue& other) noexcept { list_.splice(list_.end(), other.list_); }

@@ -61,10 +61,10 @@ public:
     }
     /// The smallest key, in the lower 40 bits.
     [[nodiscard]] std::uint64_t first_key() const noexcept { return entries_[first_place()] >> 24; }
-    /// A slot with none of the smallest keys, if there is more than one. There must be one.
-    [[nodiscard]] std::uint32_t last() noexcept {
+    /// Slot number `n` below size(), in no order but that the smallest key comes first.
+    [[nodiscard]] std::uint32_t at(std::uint32_t n) noexcept {
         close_gap();
-        return static_cast<std::uint32_t>(entries_[count_ - 1]) & no_slot;
+        return static_cast<std::uint32_t>(entries_[n]) & no_slot;
     }
     std::uint32_t pop() noexcept {
         close_gap();

@@ -3,6 +3,7 @@
 
 #include "kidney/core/assert.hpp"
 #include "kidney/sched/policy.hpp"
+#include "kidney/sched/refinements.hpp"
 #include "sched/policies/key_heap.hpp"
 
 #include <algorithm>
@@ -42,14 +43,17 @@ public:
     [[nodiscard]] Entity* take_first() noexcept {
         return heap_.is_empty() ? nullptr : left(*by_slot_[heap_.pop()]);
     }
-    /// One that is not about to run; null if nobody waits.
-    [[nodiscard]] Entity* take_last() noexcept {
-        if (heap_.is_empty()) {
-            return nullptr;
+    /// One that may go and is not about to run, if there is such a one; null if none may go. Cost:
+    /// O(1) if all may, else O(n).
+    [[nodiscard]] Entity* take_last(const Taker& taker) noexcept {
+        for (std::uint32_t n = heap_.size(); n-- != 0;) {
+            Entity& entity = *by_slot_[heap_.at(n)];
+            if (taker.takes(entity)) {
+                heap_.remove(entity.slot);
+                return left(entity);
+            }
         }
-        Entity& last = *by_slot_[heap_.last()];
-        heap_.remove(last.slot);
-        return left(last);
+        return nullptr;
     }
     /// There must be one.
     [[nodiscard]] const Entity& first() const noexcept { return *by_slot_[heap_.first()]; }

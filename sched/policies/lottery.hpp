@@ -89,14 +89,17 @@ public:
 
     // --- Refinements ---
 
-    /// Whoever holds the first ticket: no lot is spent on it.
-    [[nodiscard]] Entity* give_away(Instant) noexcept {
-        if (size_ == 0) {
-            return nullptr;
+    /// Whoever holds the first ticket of those that may go: no lot is spent on it.
+    [[nodiscard]] Entity* give_away(const Taker& taker, Instant) noexcept {
+        for (std::uint64_t ticket = 0; ticket < tickets_.total();) {
+            const std::uint32_t slot = tickets_.find(ticket);
+            if (taker.takes(*by_slot_[slot])) {
+                remove(*by_slot_[slot]);
+                return by_slot_[slot];
+            }
+            ticket += tickets_.tickets(slot);
         }
-        Entity& first = *by_slot_[tickets_.find(0)];
-        remove(first);
-        return &first;
+        return nullptr;
     }
     void reconsider(Entity& entity, const SchedulingParameters&, Instant) noexcept {
         if (entity.queued) {

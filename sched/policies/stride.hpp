@@ -80,8 +80,8 @@ public:
     // --- Refinements ---
 
     void leave(Entity& running, LeaveReason, Instant) noexcept { keep_distance(running); }
-    [[nodiscard]] Entity* give_away(Instant) noexcept {
-        Entity* const last = queue_.take_last();
+    [[nodiscard]] Entity* give_away(const Taker& taker, Instant) noexcept {
+        Entity* const last = queue_.take_last(taker);
         if (last != nullptr) {
             unqueued(*last);
         }

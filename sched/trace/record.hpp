@@ -6,20 +6,22 @@
 /// Text form, version 3: a header, one line per record, `end`.
 ///
 ///     kidney-sched-trace 3 policy=cfs cpu=0 seed=1 quantum=0 records=9 dropped=0
-///     e 7 3 started 31 1024 0 1000     enqueue: id, slot, reason, priority, weight, nice, now;
-///                                      and runtime, deadline, period if it has a reservation
+///     e 7 3 started 31 1024 0 ff 1000  enqueue: id, slot, reason, priority, weight, nice, CPUs
+///     that
+///                                      it may run on, now; and runtime, deadline, period if it
+///                                      has a reservation
 ///     p 1200 7                         pick_next: now, id of the answer or 0
 ///     c 7 31 5000000 5001200 keep      charge: id, priority, ran, now, verdict
 ///     q 8 40 7 31 yes                  preempts: candidate, its priority, running, its, answer
 ///     r 7                              remove: id
 ///     l 7 blocked 5001200              leave: id, reason, now
-///     g 6000000 8                      give_away: now, id of the answer or 0
+///     g 6000000 1 2048 8               give_away: now, CPU, most weight, id of the answer or 0
 ///     o 8 6000000                      move_out: id, now
 ///     i 9 6000000 00a1... 0            move_in: id, now, what the policy kept of it elsewhere,
 ///                                      what it was lent
 ///     u 7 40 6500000                   lend: id, urgency, now
-///     n 7 31 15 19 7000000             reconsider: id, the new priority, weight and nice, now;
-///                                      and the new reservation, if it has one
+///     n 7 31 15 19 ff 7000000          reconsider: id, the new priority, weight, nice and CPUs,
+///                                      now; and the new reservation, if it has one
 ///     t 8000000                        replenish: now
 ///     end
 #pragma once
@@ -66,6 +68,8 @@ struct TraceRecord {
     std::uint32_t weight = 0;
     Duration ran;
     Reservation reservation;  ///< of enqueue and reconsider
+    CpuSet allowed;           ///< of enqueue and reconsider
+    Taker taker;              ///< of give_away
     Instant now;
     decltype(Entity::kept) kept{};  ///< of move_in
     Urgency lent = Urgency::none;   ///< of move_in and lend
@@ -98,8 +102,8 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
     const std::uint32_t priority = r.priority.value();
     switch (r.call) {
         case TraceRecord::Call::enqueue:
-            format_to(sink, "e {} {} {} {} {} {} {}", r.id, r.slot, to_string(r.reason), priority,
-                      r.weight, std::int32_t{r.nice}, r.now);
+            format_to(sink, "e {} {} {} {} {} {} {:x} {}", r.id, r.slot, to_string(r.reason),
+                      priority, r.weight, std::int32_t{r.nice}, r.allowed.bits(), r.now);
             write_reservation(sink, r.reservation);
             return;
         case TraceRecord::Call::remove:
@@ -120,7 +124,7 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
             format_to(sink, "l {} {} {}", r.id, to_string(r.leaves), r.now);
             return;
         case TraceRecord::Call::give_away:
-            format_to(sink, "g {} {}", r.now, r.id);
+            format_to(sink, "g {} {} {} {}", r.now, r.taker.cpu, r.taker.most_weight, r.id);
             return;
         case TraceRecord::Call::move_out:
             format_to(sink, "o {} {}", r.id, r.now);
@@ -133,8 +137,8 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
             format_to(sink, " {}", static_cast<std::uint64_t>(r.lent));
             return;
         case TraceRecord::Call::reconsider:
-            format_to(sink, "n {} {} {} {} {}", r.id, priority, r.weight, std::int32_t{r.nice},
-                      r.now);
+            format_to(sink, "n {} {} {} {} {:x} {}", r.id, priority, r.weight, std::int32_t{r.nice},
+                      r.allowed.bits(), r.now);
             write_reservation(sink, r.reservation);
             return;
         case TraceRecord::Call::lend:

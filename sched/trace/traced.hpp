@@ -45,6 +45,7 @@ public:
             r->weight = entity.weight;
             r->nice = entity.nice;
             r->reservation = entity.reservation;
+            r->allowed = entity.allowed;
             r->now = now;
         }
         policy_.enqueue(entity, why, now);
@@ -102,12 +103,13 @@ public:
         }
         policy_.leave(running, why, now);
     }
-    [[nodiscard]] Entity* give_away(Instant now) noexcept
+    [[nodiscard]] Entity* give_away(const Taker& taker, Instant now) noexcept
         requires GivesAway<P>
     {
-        Entity* const answer = policy_.give_away(now);
+        Entity* const answer = policy_.give_away(taker, now);
         if (TraceRecord* const r = next(TraceRecord::Call::give_away)) {
             r->id = answer == nullptr ? 0 : answer->id;
+            r->taker = taker;
             r->now = now;
         }
         return answer;
@@ -135,6 +137,7 @@ public:
             r->weight = entity.weight;
             r->nice = entity.nice;
             r->reservation = entity.reservation;
+            r->allowed = entity.allowed;
         }
         policy_.reconsider(entity, old, now);
     }

@@ -36,7 +36,7 @@ public:
     RefinedSchedulerPolicy() noexcept = default;
     explicit RefinedSchedulerPolicy(const sched::PolicySetup&) noexcept {}
     void leave(sched::Entity&, sched::LeaveReason, Instant) noexcept {}
-    sched::Entity* give_away(Instant) noexcept { return nullptr; }
+    sched::Entity* give_away(const sched::Taker&, Instant) noexcept { return nullptr; }
     void move_out(sched::Entity&, Instant) noexcept {}
     void move_in(sched::Entity&, Instant) noexcept {}
     void reconsider(sched::Entity&, const sched::SchedulingParameters&, Instant) noexcept {}

@@ -272,8 +272,9 @@ private:
 };
 
 template <sched::SchedulerPolicy P>
-using SchedulerPolicyLaws = TypeList<S1<P>, S2<P>, S3<P>, S4<P>, S5<P>, S6<P>, S7<P>, S8<P>, S9<P>,
-                                     S10<P>, RunToCompletion<P>, StrictPriority<P>, FreshSlices<P>,
-                                     SharesByWeight<P>, NobodyStarves<P>, LentUrgency<P>>;
+using SchedulerPolicyLaws =
+    TypeList<S1<P>, S2<P>, S3<P>, S4<P>, S5<P>, S6<P>, S7<P>, S8<P>, S9<P>, S10<P>, S11<P>,
+             RunToCompletion<P>, StrictPriority<P>, FreshSlices<P>, SharesByWeight<P>,
+             NobodyStarves<P>, LentUrgency<P>>;
 
 }  // namespace kidney::laws

@@ -18,6 +18,7 @@
 #include "kidney/core/assert.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
+#include "sched/balancers/work_stealing.hpp"
 #include "sched/dispatcher.hpp"
 #include "sched/policies/round_robin.hpp"
 #include "sched/sync/thread_control.hpp"
@@ -60,6 +61,7 @@ public:
         using Timer = ExploredWorld::Timer;
         using Local = ExploredWorld::Local;
         using Policy = sched::RoundRobin;
+        using Balancer = sched::WorkStealing;
         using Thread = ExploredWorld::Thread;
         using Hooks = ExploredWorld::Hooks;
         static constexpr Duration tick = Duration::milliseconds(10);

@@ -9,6 +9,7 @@
 
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
+#include "policies/load_balancer.hpp"
 #include "policies/scheduler.hpp"
 #include "sched/dispatcher.hpp"
 #include "sched/sync/condition_variable.hpp"
@@ -35,7 +36,8 @@ inline constexpr LockRank roster{78, "roster"};
 inline constexpr LockRank run_queue{80, "run queue"};
 }  // namespace ranks
 
-template <sched::SchedulerPolicy P = policies::scheduler::Selected>
+template <sched::SchedulerPolicy P = policies::scheduler::Selected,
+          sched::LoadBalancer B = policies::load_balancer::Selected>
 class SimWorld {
 public:
     struct Thread : sched::ThreadBase<sim::Cpu> {
@@ -66,6 +68,7 @@ public:
         using Timer = sim::Timer;
         using Local = sim::CpuLocal;
         using Policy = P;
+        using Balancer = B;
         using Thread = SimWorld::Thread;
         using Hooks = SimWorld::Hooks;
         static sched::PolicySetup policy_setup(CpuId cpu) noexcept { return {.cpu = cpu}; }

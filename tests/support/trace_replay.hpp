@@ -48,7 +48,7 @@ void tell(P& policy, const sched::TraceRecord& r, sched::Entity& e) {
         sched::or_default::reconsider(
             policy, e,
             [&r](sched::SchedulingParameters& p) {
-                p = {r.priority, r.weight, r.nice, r.reservation};
+                p = {r.priority, r.weight, r.nice, r.reservation, r.allowed};
             },
             r.now);
     }
@@ -102,6 +102,7 @@ template <sched::SchedulerPolicy P>
                 e.weight = r.weight;
                 e.nice = r.nice;
                 e.reservation = r.reservation;
+                e.allowed = r.allowed;
                 policy.enqueue(e, r.reason, r.now);
                 continue;
             }
@@ -124,9 +125,12 @@ template <sched::SchedulerPolicy P>
                           : 0;
                 break;
             case Call::give_away: {
-                const sched::Entity* const answer = sched::or_default::give_away(policy, r.now);
                 expected = r.id;
-                got = answer == nullptr ? 0 : answer->id;
+                got = 0;
+                if constexpr (sched::GivesAway<P>) {
+                    const sched::Entity* const answer = policy.give_away(r.taker, r.now);
+                    got = answer == nullptr ? 0 : answer->id;
+                }
                 break;
             }
             case Call::leave:
@@ -188,6 +192,8 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     std::uint32_t priority = 0;
     std::uint32_t other_priority = 0;
     std::int32_t nice = 0;
+    std::uint32_t allowed = 0;
+    std::uint32_t cpu = 0;
     std::int64_t ran = 0;
     std::uint64_t now = 0;
     std::uint64_t lent = 0;
@@ -195,7 +201,8 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     switch (kind) {
         case 'e':
             r.call = Call::enqueue;
-            in >> r.id >> r.slot >> word >> priority >> r.weight >> nice >> now;
+            in >> r.id >> r.slot >> word >> priority >> r.weight >> nice >> std::hex >> allowed >>
+                std::dec >> now;
             for (std::uint8_t reason = 0; reason < 5; ++reason) {
                 if (to_string(static_cast<sched::EnqueueReason>(reason)) == word) {
                     r.reason = static_cast<sched::EnqueueReason>(reason);
@@ -227,7 +234,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
             break;
         case 'g':
             r.call = Call::give_away;
-            in >> now >> r.id;
+            in >> now >> cpu >> r.taker.most_weight >> r.id;
             break;
         case 'o':
             r.call = Call::move_out;
@@ -242,7 +249,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
             break;
         case 'n':
             r.call = Call::reconsider;
-            in >> r.id >> priority >> r.weight >> nice >> now;
+            in >> r.id >> priority >> r.weight >> nice >> std::hex >> allowed >> std::dec >> now;
             break;
         case 'u':
             r.call = Call::lend;
@@ -258,6 +265,8 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     r.priority = sched::Priority(static_cast<std::uint8_t>(priority));
     r.other_priority = sched::Priority(static_cast<std::uint8_t>(other_priority));
     r.nice = static_cast<std::int8_t>(nice);
+    r.allowed = CpuSet(allowed);
+    r.taker.cpu = CpuId(cpu);
     r.ran = Duration::nanoseconds(ran);
     r.now = Instant(now);
     r.lent = sched::Urgency{lent};

@@ -8,6 +8,7 @@
 #include "bench/lab/sched/workload.hpp"
 #include "kidney/core/format.hpp"
 #include "kidney/core/result.hpp"
+#include "sched/balancers/work_stealing.hpp"
 #include "sched/dispatcher.hpp"
 
 #include <array>
@@ -67,6 +68,7 @@ protected:
         using Timer = FlatTimer;
         using Local = FlatLocal;
         using Policy = P;
+        using Balancer = sched::WorkStealing;
         using Thread = LabTask;
         using Hooks = SimulatedCpus::Hooks;
         static inline Duration tick;

@@ -1,6 +1,7 @@
 /// CPUs as small dense numbers, and sets of them.
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstdint>
 
@@ -28,6 +29,7 @@ public:
     [[nodiscard]] static constexpr CpuSet first(std::uint32_t count) noexcept {
         return CpuSet((1U << count) - 1);
     }
+    [[nodiscard]] static constexpr CpuSet all() noexcept { return first(max_cpus); }
     [[nodiscard]] constexpr bool contains(CpuId c) const noexcept {
         return (bits_ >> c.value() & 1U) != 0;
     }
@@ -35,6 +37,13 @@ public:
     constexpr void erase(CpuId c) noexcept { bits_ &= ~(1U << c.value()); }
     [[nodiscard]] constexpr std::uint32_t bits() const noexcept { return bits_; }
     [[nodiscard]] constexpr bool is_empty() const noexcept { return bits_ == 0; }
+    [[nodiscard]] constexpr CpuSet in_common_with(CpuSet other) const noexcept {
+        return CpuSet(bits_ & other.bits_);
+    }
+    /// The lowest; the set is not empty.
+    [[nodiscard]] constexpr CpuId lowest() const noexcept {
+        return CpuId(static_cast<std::uint32_t>(std::countr_zero(bits_)));
+    }
     friend constexpr bool operator==(CpuSet, CpuSet) noexcept = default;
 
 private:

@@ -1,6 +1,7 @@
 /// The `SchedulerPolicy` slot: which runnable entity runs next.
 #pragma once
 
+#include "kidney/core/cpu_id.hpp"
 #include "kidney/core/time.hpp"
 
 #include <boost/intrusive/link_mode.hpp>
@@ -50,6 +51,7 @@ struct SchedulingParameters {
     std::uint32_t weight = 1024;  ///< proportional share; 1024 is nice 0, and 0 is not allowed
     std::int8_t nice = 0;
     Reservation reservation{};
+    CpuSet allowed = CpuSet::all();  ///< where it may run; the engine's business, not the policy's
 
     friend bool operator==(const SchedulingParameters&,
                            const SchedulingParameters&) noexcept = default;
@@ -129,6 +131,7 @@ struct PolicyTraits {
 ///      come from other CPUs; but for those that run to completion
 ///   S9 whoever yields is not picked next if an equal waits that ran as little, but for lots
 ///   S10 all of this holds for entities that sleep, wake, move between CPUs, end, and change
+///   S11 another CPU gets one that it takes if there is one, and nobody else
 /// What it need not have, and what engines do without it: refinements.hpp. What it claims:
 /// `static constexpr PolicyTraits traits`, if anything.
 /// Policies are values: no statics, clock, locks, logging or allocation. Time is an argument.

@@ -6,6 +6,8 @@
 #include "kidney/core/time.hpp"
 #include "kidney/sched/policy.hpp"
 
+#include <boost/intrusive/list.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -45,11 +47,22 @@ concept HearsOfLeaving = requires(P& p, Entity& running, LeaveReason why, Instan
     { p.leave(running, why, now) } noexcept -> std::same_as<void>;
 };
 
-/// Says itself whom another CPU may take, null for nobody; like pick_next(), that one is then not
-/// queued. Without: pick_next(), which is wrong for whoever keeps a clock or draws lots.
+/// A CPU that would take over a queued thread.
+struct Taker {
+    CpuId cpu;
+    std::uint32_t most_weight = ~0U;
+
+    [[nodiscard]] constexpr bool takes(const Entity& entity) const noexcept {
+        return entity.allowed.contains(cpu) && entity.weight <= most_weight;
+    }
+    friend bool operator==(const Taker&, const Taker&) noexcept = default;
+};
+/// Says itself whom another CPU may take, of those it would take; null if there is none. Like
+/// pick_next(), that one is then not queued. Without: the first of pick_next(), which is wrong for
+/// whoever keeps a clock or draws lots.
 template <class P>
-concept GivesAway = requires(P& p, Instant now) {
-    { p.give_away(now) } noexcept -> std::same_as<Entity*>;
+concept GivesAway = requires(P& p, const Taker& taker, Instant now) {
+    { p.give_away(taker, now) } noexcept -> std::same_as<Entity*>;
 };
 
 /// Keeps what it knows of an entity relative to the queue that the entity is in, as virtual time
@@ -135,11 +148,25 @@ void leave(P& policy, Entity& running, LeaveReason why, Instant now) noexcept {
 }
 
 template <SchedulerPolicy P>
-[[nodiscard]] Entity* give_away(P& policy, Instant now) noexcept {
+[[nodiscard]] Entity* give_away(P& policy, const Taker& taker, Instant now) noexcept {
     if constexpr (GivesAway<P>) {
-        return policy.give_away(now);
+        return policy.give_away(taker, now);
     } else {
-        return policy.pick_next(now);
+        using Hook = boost::intrusive::member_hook<Entity, decltype(Entity::hook), &Entity::hook>;
+        boost::intrusive::list<Entity, Hook> refused;  // not queued, so the hook is free
+        Entity* taken = policy.pick_next(now);
+        while (taken != nullptr && !taken->queued && !taker.takes(*taken)) {
+            taken->queued = true;  // a wrong policy that hands it out again ends the search
+            refused.push_back(*taken);
+            taken = policy.pick_next(now);
+        }
+        while (!refused.empty()) {
+            Entity& first = refused.front();
+            refused.pop_front();
+            first.queued = false;
+            policy.enqueue(first, EnqueueReason::preempted, now);
+        }
+        return taken;
     }
 }
 

@@ -29,7 +29,7 @@ public:
     }
     /// Takes over a queued entity; null: the other has none to give.
     sched::Entity* steal_from(OneCpu& other) noexcept {
-        sched::Entity* const taken = sched::or_default::give_away<P>(other.policy_, now_);
+        sched::Entity* const taken = sched::or_default::give_away<P>(other.policy_, {}, now_);
         if (taken != nullptr) {
             sched::or_default::move<P>(other.policy_, policy_, *taken, now_);
             add(*taken, sched::EnqueueReason::migrated);

@@ -184,6 +184,42 @@ struct S9 {
 };
 
 template <sched::SchedulerPolicy P>
+struct S11 {
+    static constexpr const char* text =
+        "S11 another CPU gets one that it takes if there is one, and nobody else";
+    static void check(Report& report, SchedulerArena& arena) noexcept {
+        for (std::size_t only = 0; only < waiting; ++only) {
+            arena.reset();
+            Subject<P> policy;
+            for (std::size_t i = 0; i < waiting; ++i) {
+                sched::Entity& e = arena.entity(i);
+                e.allowed = CpuSet(i == only || i % 2 == 0 ? 3 : 1);
+                e.weight = i == only ? 500 : 600 + static_cast<std::uint32_t>(i);
+                policy.enqueue(e, sched::EnqueueReason::started, step_time(1));
+            }
+            const sched::Taker choosy{.cpu = CpuId(1), .most_weight = 599};
+            LAW_CHECK(report, give(policy, choosy) == &arena.entity(only));
+            LAW_CHECK(report, give(policy, choosy) == nullptr);
+            for (std::size_t i = 0; i < waiting; ++i) {  // more than may go
+                const sched::Entity* const e = give(policy, {CpuId(1)});
+                LAW_CHECK(report, e == nullptr ||
+                                      (e->allowed.contains(CpuId(1)) && e != &arena.entity(only)));
+            }
+            std::size_t left = 0;
+            for (; left < waiting && policy.pick_next(step_time(1)) != nullptr; ++left) {
+            }
+            LAW_CHECK(report, left == waiting / 2 - only % 2);
+        }
+    }
+
+private:
+    static constexpr std::size_t waiting = 10;
+    static sched::Entity* give(Subject<P>& policy, const sched::Taker& taker) noexcept {
+        return sched::or_default::give_away<P>(policy, taker, step_time(1));
+    }
+};
+
+template <sched::SchedulerPolicy P>
 struct S10 {
     static constexpr const char* text =
         "S10 nobody gets lost when entities sleep, wake, yield, move between CPUs, end, and change";

@@ -18,7 +18,7 @@ struct LeaveMayThrow : Model {
 static_assert(!HearsOfLeaving<LeaveMayThrow>);
 
 struct GivesAReference : Model {
-    Entity& give_away(Instant) noexcept;
+    Entity& give_away(const Taker&, Instant) noexcept;
 };
 static_assert(!GivesAway<GivesAReference>);
 

@@ -10,6 +10,7 @@
 #include "sched/sync/spin_lock.hpp"
 #include "sched/sync/wait_queue.hpp"
 #include "sched/trace/traced.hpp"
+#include "tests/archetypes/load_balancer.hpp"
 #include "tests/archetypes/scheduler_policy.hpp"
 #include "tests/archetypes/thread_control.hpp"
 #include "tests/fakes/fake_heap.hpp"
@@ -41,6 +42,7 @@ struct Config {
     using Timer = kidney::Timer;
     using Local = kidney::Local;
     using Policy = archetypes::SchedulerPolicy;
+    using Balancer = archetypes::LoadBalancer;
     using Thread = kidney::Thread;
     using Hooks = kidney::Hooks;
     static sched::PolicySetup policy_setup(CpuId cpu) noexcept { return {.cpu = cpu}; }

@@ -61,7 +61,7 @@ void compare_with_a_set(std::uint64_t base) {
             default:
                 if (!plain.empty()) {
                     ASSERT_EQ(heap.first(), plain.begin()->second);
-                    const std::uint32_t last = heap.last();
+                    const std::uint32_t last = heap.at(heap.size() - 1);
                     ASSERT_TRUE(inside[last]);
                     ASSERT_TRUE(plain.size() == 1 || last != heap.first());
                     ASSERT_EQ(heap.pop(), plain.begin()->second);

@@ -189,17 +189,19 @@ struct PreemptsItself : InTurn {
     bool preempts(const Entity&, const Entity&) const noexcept { return true; }
 };
 struct GivesAwayAndKeeps : InTurn {
-    Entity* give_away(Instant) noexcept { return queue.empty() ? nullptr : queue.back(); }
+    Entity* give_away(const sched::Taker&, Instant) noexcept {
+        return queue.empty() ? nullptr : queue.back();
+    }
 };
 struct GivesAwayTwo : InTurn {
-    Entity* give_away(Instant now) noexcept {
+    Entity* give_away(const sched::Taker&, Instant now) noexcept {
         Entity* const e = pick_next(now);
         static_cast<void>(queue.size() > 2 ? pick_next(now) : nullptr);
         return e;
     }
 };
 struct GivesAwayNothing : InTurn {
-    Entity* give_away(Instant) noexcept { return nullptr; }
+    Entity* give_away(const sched::Taker&, Instant) noexcept { return nullptr; }
 };
 
 // --- By priority ---

@@ -87,6 +87,7 @@ TEST(Trace, TextKeepsEverything) {
     charge.call = sched::TraceRecord::Call::charge;
     charge.id = 7;
     charge.priority = sched::Priority(3);
+    enqueue.allowed = CpuSet(6);
     charge.ran = Duration::milliseconds(5);
     charge.now = Instant(17);
     charge.answer = 1;
@@ -102,7 +103,7 @@ TEST(Trace, TextKeepsEverything) {
                        [&](std::string_view line) { text += std::string(line) + "\n"; });
     EXPECT_EQ(text,
               "kidney-sched-trace 3 policy=round_robin cpu=1 seed=5 quantum=0 records=3 dropped=2\n"
-              "e 7 4 yielded 3 2048 -5 123456789012\n"
+              "e 7 4 yielded 3 2048 -5 6 123456789012\n"
               "c 7 3 5000000 17 preempt\n"
               "u 7 40 18\n"
               "end\n");

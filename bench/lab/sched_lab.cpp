@@ -2,6 +2,7 @@
 /// what happened as JSON, the same on every machine. `./kidney lab sched` runs it many times and
 /// makes the tables and pictures.
 #include "bench/lab/command.hpp"
+#include "bench/lab/sched/ground_truth.hpp"
 #include "bench/lab/sched/result_json.hpp"
 #include "bench/lab/sched/run.hpp"
 #include "bench/lab/sched/workload_text.hpp"
@@ -65,6 +66,34 @@ int check(const char* name) {
     return 0;
 }
 
+/// What is expected of each case of the workload, and what came of it; as JSON.
+int check_cases(const char* name) {
+    const std::optional<Workload> workload = read_input(name);
+    if (!workload) {
+        return refused;
+    }
+    std::printf("{\"name\":%s,\"about\":%s,\"source\":%s,\"unit\":%llu,\"cases\":[",
+                json_string(name).c_str(), json_string(workload->about).c_str(),
+                json_string(workload->source).c_str(),
+                static_cast<unsigned long long>(workload->unit));
+    const char* separator = "";
+    for (const Case& c : workload->cases) {
+        const CaseResult result = check_case(*workload, c);
+        std::printf("%s\n{\"case\":%s,\"findings\":[", separator, json_string(c.name).c_str());
+        separator = "";
+        for (const Finding& f : result.findings) {
+            std::printf("%s{\"what\":%s,\"expected\":%s,\"got\":%s,\"holds\":%s,\"line\":%u}",
+                        separator, json_string(f.what).c_str(), json_string(f.expected).c_str(),
+                        json_string(f.got).c_str(), f.holds ? "true" : "false", f.line);
+            separator = ",";
+        }
+        std::printf("],\"run\":%s}", to_json(c.policy, name, c.inputs, result.run).c_str());
+        separator = ",";
+    }
+    std::printf("]}\n");
+    return 0;
+}
+
 }  // namespace
 }  // namespace kidney::lab
 
@@ -79,6 +108,9 @@ int main(int count, char** arguments) {
     if (count == 3 && std::strcmp(arguments[1], "--check") == 0) {
         return check(arguments[2]);
     }
+    if (count == 3 && std::strcmp(arguments[1], "--cases") == 0) {
+        return check_cases(arguments[2]);
+    }
     if (count == 6) {
         const auto seed = number(arguments[3], 1, ~std::uint32_t{0});
         const auto cpus = number(arguments[4], 0, kidney::max_cpus);
@@ -90,6 +122,7 @@ int main(int count, char** arguments) {
     std::fprintf(stderr,
                  "usage: sched_lab POLICY NAME SEED CPUS SLICES < WORKLOAD\n"
                  "       sched_lab --check NAME < WORKLOAD\n"
+                 "       sched_lab --cases NAME < WORKLOAD\n"
                  "       sched_lab --list\n"
                  "CPUS 0: as the workload says. SLICES: so many of the Gantt chart.\n");
     return refused;

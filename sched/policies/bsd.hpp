@@ -19,6 +19,7 @@
 /// "Achieving Service Rate Objectives with Decay Usage Scheduling", IEEE TSE 19(8), 1993.
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
@@ -152,6 +153,12 @@ public:
         entity.state<State>().second -= second_;
     }
     void move_in(Entity& entity, Instant) noexcept { entity.state<State>().second += second_; }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        format_to(text, "level {}, recent CPU {}", std::uint32_t{entity.state<State>().level},
+                  entity.state<State>().recent.whole());
+    }
 
 private:
     static constexpr std::uint32_t ticks_per_second = 100;

@@ -13,6 +13,7 @@
 /// lag, which is what EEVDF improves on.
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/keyed_queue.hpp"
@@ -135,6 +136,12 @@ public:
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
         queue_.use(memory, capacity);
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        format_to(text, "runtime {} us",
+                  in_microseconds(entity.state<State>().runtime - earliest_));
     }
 
 private:

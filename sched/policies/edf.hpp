@@ -12,6 +12,7 @@
 /// Applications in Hard Real-Time Systems", RTSS 1998.
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
@@ -153,6 +154,18 @@ public:
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
         ready_.use(memory.first(half(capacity)), capacity);
         spent_.use(memory.subspan(half(capacity)), capacity);
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant now) const noexcept {
+        const State& state = entity.state<State>();
+        if (!entity.reservation.is_any()) {
+            format_to(text, "no reservation");
+        } else if (state.place == Place::spent) {
+            format_to(text, "has used its runtime");
+        } else {
+            format_to(text, "deadline in {} us", (state.deadline - now).count() / 1000);
+        }
     }
 
 private:

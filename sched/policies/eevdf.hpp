@@ -16,6 +16,7 @@
 /// University TR 95-22, 1995; Linux since 6.6.
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/keyed_queue.hpp"
@@ -141,6 +142,15 @@ public:
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
         eligible_.use(memory.first(half(capacity)), capacity);
         early_.use(memory.subspan(half(capacity)), capacity);
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        const State& state = entity.state<State>();
+        format_to(text, "{}, deadline {} us, lag {} us",
+                  is_eligible(entity) ? "eligible" : "not eligible",
+                  in_microseconds(state.deadline - origin_) - average() / 1000,
+                  lag_of(entity).count() / 1000);
     }
 
 private:

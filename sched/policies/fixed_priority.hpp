@@ -3,6 +3,7 @@
 /// Starvation of low levels is allowed: this policy is for when priorities mean exactly that.
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
@@ -58,6 +59,11 @@ public:
         if (entity.queued) {
             move(entity, before, level_of(entity));
         }
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        format_to(text, "priority {}", std::uint32_t{entity.priority.value()});
     }
 
 private:

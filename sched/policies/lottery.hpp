@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kidney/core/assert.hpp"
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
@@ -115,6 +116,11 @@ public:
         std::copy_n(by_slot_, tickets_.capacity(), by_slot);
         by_slot_ = by_slot;
         tickets_.use(memory.first(SumTree::bytes_for(capacity)), capacity);
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        format_to(text, "{} tickets", entity.weight);
     }
 
 private:

@@ -14,6 +14,7 @@
 /// Arpaci-Dusseau, Operating Systems: Three Easy Pieces, chapter 8).
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
@@ -32,6 +33,7 @@ struct MlfqRules {
     bool doubles = true;                            ///< one level down: twice as long
     std::uint32_t allotment = 2;                    ///< quanta until an entity goes down
     Duration boost = Duration::seconds(1);          ///< zero: never
+    bool forgets = false;  ///< rule 3 as it was at first: a sleep gives a fresh allotment
 };
 
 /// Cost: O(levels) for pick_next(), charge() and a boost, O(1) for the others.
@@ -50,6 +52,8 @@ public:
         State& state = entity.state<State>();
         if (why == EnqueueReason::started || is_boosted(state)) {
             state = {.since = now, .used = {}, .level = 0};
+        } else if (why == EnqueueReason::woken && rules_.forgets) {
+            state.used = {};
         }
         levels_[level_of(entity)].append(entity);
         ++size_;
@@ -68,8 +72,10 @@ public:
         State& state = running.state<State>();
         if (is_boosted(state)) {
             state = {.since = now, .used = {}, .level = 0};
+            state.used = std::min(ran, now - last_boost_);  // what it ran before is forgotten
+        } else {
+            state.used += ran;
         }
-        state.used += ran;
         const Duration quantum = quantum_of(state.level);
         if (state.used >= allotment_of(state.level) && state.level + 1U < rules_.levels) {
             state = {.since = now, .used = {}, .level = static_cast<std::uint8_t>(state.level + 1)};
@@ -107,6 +113,11 @@ public:
         const auto lent = static_cast<std::uint8_t>(MlfqRules::most_levels -
                                                     static_cast<std::uint8_t>(entity.lent));
         return std::min(own, lent);
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        format_to(text, "level {}", std::uint32_t{level_of(entity)});
     }
 
 private:

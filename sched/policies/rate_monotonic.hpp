@@ -10,6 +10,7 @@
 /// times tell exactly which (Joseph and Pandya 1986).
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
@@ -100,6 +101,15 @@ public:
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
         periodic_.use(memory, capacity);
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        if (entity.reservation.is_any()) {
+            format_to(text, "period {} us", entity.reservation.period.count() / 1000);
+        } else {
+            format_to(text, "no period");
+        }
     }
 
 private:

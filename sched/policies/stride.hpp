@@ -13,6 +13,7 @@
 /// Management", MIT/LCS/TM-528, 1995; the dynamic operations are those of section 3.
 #pragma once
 
+#include "kidney/core/format.hpp"
 #include "kidney/sched/policy.hpp"
 #include "kidney/sched/refinements.hpp"
 #include "sched/policies/entity_queue.hpp"
@@ -107,6 +108,11 @@ public:
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
         queue_.use(memory, capacity);
+    }
+    /// What it goes by (`Explains`).
+    template <TextSink S>
+    void explain(S& text, const Entity& entity, Instant) const noexcept {
+        format_to(text, "pass {} us", in_microseconds(entity.state<State>().pass - global_pass_));
     }
 
 private:

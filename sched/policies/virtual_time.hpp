@@ -65,4 +65,9 @@ inline constexpr std::uint64_t virtual_step = 1024;
     return virtual_time / virtual_step;
 }
 
+/// Of a difference of virtual times, for people.
+[[nodiscard]] constexpr std::int64_t in_microseconds(std::uint64_t time) noexcept {
+    return static_cast<std::int64_t>(time) / 1000;
+}
+
 }  // namespace kidney::sched

@@ -82,6 +82,8 @@ class Lab(LabCase):
                 # Of one CPU: never idle while somebody waits, unless the policy holds somebody back.
                 if cpus == 1 and run["policy"] != "edf":
                     self.assertEqual(run["idle_while_waiting"], 0)
+                if run["policy"] == "eevdf":
+                    self.assertTrue(any("eligible, deadline" in why for why in run["why"]))
                 last = {}
                 for cpu, task, start, end, why in run["slices"]:
                     self.assertLessEqual(last.get(cpu, 0), start)
@@ -117,6 +119,21 @@ class Lab(LabCase):
         # Whoever sleeps just before its slice ends gains nothing from MLFQ.
         served = {kind["name"]: kind["service"] for kind in runs["gaming", "mlfq"]["kinds"]}
         self.assertLess(served["sleeper"], 2 * served["honest"])
+
+    def test_ground_truth_is_shown_and_can_be_wrong(self):
+        shown = lab("--tree", TREE, "--ground-truth")
+        self.assertEqual(shown.returncode, 0, shown.stdout)
+        self.assertIn("0 of them do not hold", shown.stdout)
+        self.assertIn("P1 ####......####################\n", shown.stdout)
+        wrong = self.write("mine.tasks", 'unit 1 ms; tick 1; free\ntask A { compute 3 }\ncase "mine" { policy fifo\n'
+                           "  expect ends 4\n  expect schedule A[0,3)\n}")
+        shown = lab("--tree", TREE, "--ground-truth", wrong)
+        self.assertEqual(shown.returncode, 1)
+        self.assertIn("NOT  ends: expected 4  (line 4)", shown.stdout)
+        self.assertIn("2 expectations, 1 of them do not hold", shown.stdout)
+        unknown = lab("--tree", TREE, "--ground-truth", "G999")
+        self.assertEqual(unknown.returncode, 2)
+        self.assertIn("G72", unknown.stderr)
 
     def test_a_policy_that_never_ends_costs_its_own_runs(self):
         endless = self.write("endless.tasks", "until 1 s\nsemaphore s 1\ntask a { forever { wait s; signal s } }")

@@ -6,7 +6,8 @@ import html_page
 
 
 def page(subject, result, about):
-    data = json.dumps({"result": result, "ranking": subject.ranking(result), "about": about}, separators=(",", ":"))
+    more = subject.for_page(result) if hasattr(subject, "for_page") else {}
+    data = json.dumps({"result": result, "ranking": subject.ranking(result), "about": about, **more}, separators=(",", ":"))
     body = html_page.text_of("lab", f"{subject.NAME}.html")
     # The data last: names in it come from outside. "</" would end the script; JSON may write it as "<\\/".
     for place, text in (("/*COMMON*/\n", html_page.text_of("lab", "report.js")), ("/*DATA*/null", data.replace("</", "<\\/"))):

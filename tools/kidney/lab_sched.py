@@ -153,6 +153,14 @@ def ranking(result):
             for policy in result["policies"]]
 
 
+def for_page(result):
+    """What the report needs besides: inputs in words, and the figures of each run, by seed."""
+    runs = by_policy(sys.modules[__name__], result)
+    return {"inputs": {workload: of_inputs(result, workload) for workload in result["workloads"]},
+            "figures": {workload: {policy: [figures_ for figures_, _ in runs[policy, workload]] for policy in result["policies"]}
+                        for workload in result["workloads"]}}
+
+
 def of_inputs(result, workload):
     """What a table is about, in words: costs are inputs, so they belong to it."""
     run = next((run for run in result["runs"] if run["workload"] == workload and "error" not in run), None)

@@ -10,6 +10,7 @@ import lab_frames
 import lab_heap
 import lab_report
 import lab_sched
+import lab_truth
 from project import Arguments, Failure, integer_between, output_file, policies_of, say
 
 SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap, lab_sched)}
@@ -22,6 +23,7 @@ def parse(arguments):
                         ("heap --html heaps.html", "the heaps, with pictures"),
                         ("sched --policy cfs --policy eevdf --workload mix --html report.html", "two schedulers beside each other"),
                         ("sched --workload mine.tasks --cpus 4", "a workload of your own, on four CPUs"),
+                        ("sched --ground-truth G4 G6", "what books say, beside what the policies do"),
                         ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=list(SUBJECTS), help="; ".join(f"{s.NAME}: {s.TITLE}" for s in SUBJECTS.values()))
     parser.add_argument("--policy", action="append", default=[], metavar="P",
@@ -45,6 +47,8 @@ def parse(arguments):
     parser.add_argument("--html", type=output_file, metavar="FILE", help="write the report, one file that needs no network")
     parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of the runs; needs --json")
     parser.add_argument("--merge", nargs="+", metavar="FILE", help="instead of running: join the JSON files of all shards")
+    parser.add_argument("--ground-truth", nargs="*", metavar="ROW", help="sched: instead, what books say beside what the policies "
+                        f"do: all rows, or these, or files ({', '.join(lab_truth.rows())})").words = lab_truth.rows
     parser.add_argument("--tree", metavar="DIR", help="use the program of this build tree and build nothing")
     options = parser.parse_args(arguments)
     if options.shard:
@@ -61,6 +65,8 @@ def parse(arguments):
         raise Failure("--merge takes policies, workloads and traces from the files", 2)
     if options.memory and options.subject == "sched":
         raise Failure("--memory goes with frames and heap: schedulers manage CPUs", 2)
+    if options.ground_truth is not None and options.subject != "sched":
+        raise Failure("--ground-truth goes with sched", 2)
     if options.cpus and options.subject != "sched":
         raise Failure("--cpus goes with sched", 2)
     if options.trace and options.subject != "frames":
@@ -107,6 +113,8 @@ def main(arguments):
     try:
         options = parse(arguments)
         subject = SUBJECTS[options.subject]
+        if options.ground_truth is not None:
+            return lab_truth.show(lab_engine.program_of(subject, options), options.ground_truth)
         result = lab_engine.merge(subject, options.merge) if options.merge else observe(subject, options)
         if options.json:
             write(options.json, lab_engine.json_text(result))

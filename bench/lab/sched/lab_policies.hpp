@@ -28,7 +28,8 @@ private:
                 .quantum = setup.quantum_or(MlfqRules().quantum),
                 .doubles = in.mlfq_doubles,
                 .allotment = in.mlfq_allotment,
-                .boost = in.mlfq_boost};
+                .boost = in.mlfq_boost,
+                .forgets = in.mlfq_forgets};
     }
 };
 
@@ -44,6 +45,16 @@ private:
                             ? Rules::inputs->cfs_latency
                             : Duration::nanoseconds(rules.granularity.count() * 8);
         return rules;
+    }
+};
+
+/// The paper lets who begins begin at once; the kernel's lets it owe a request first.
+struct EevdfByRules : sched::Eevdf {
+    using Eevdf::Eevdf;
+    void enqueue(Entity& entity, EnqueueReason why, Instant now) noexcept {
+        const bool anew = why == EnqueueReason::started && Rules::inputs->eevdf_fresh;
+        // Whoever wakes up has the lag that it had, which is none at first.
+        Eevdf::enqueue(entity, anew ? EnqueueReason::woken : why, now);
     }
 };
 
@@ -81,6 +92,11 @@ struct InLab<sched::Cfs> {
 template <>
 struct InLab<sched::Lottery> {
     using Type = LotteryBy<DrawsByRules>;
+};
+
+template <>
+struct InLab<sched::Eevdf> {
+    using Type = EevdfByRules;
 };
 
 template <class List>

@@ -49,6 +49,14 @@ struct LabTask : sched::ThreadBase<FlatCpu> {
 
     /// What the CPU must still do before the next step.
     [[nodiscard]] std::int64_t due() const noexcept { return overhead + remaining; }
+    /// For policies that know what no kernel can know.
+    [[nodiscard]] Duration next_burst() const noexcept {
+        std::uint32_t step = next_step;
+        while (kind.steps[step].op != Step::Op::compute && kind.steps[step].op != Step::Op::exit) {
+            ++step;
+        }
+        return Duration::nanoseconds(static_cast<std::int64_t>(kind.steps[step].time.low));
+    }
 };
 
 /// General processor sharing, the fluid ideal: everybody runnable runs all the time, at a rate by

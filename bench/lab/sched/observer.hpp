@@ -16,7 +16,7 @@ namespace kidney::lab {
 /// Cost: O(1) for each event, O(tasks) at the end of each window of fairness.
 class Observer {
 public:
-    static constexpr std::size_t most_told = 64;  ///< tasks with a result of their own
+    static constexpr std::size_t most_told = 128;  ///< tasks with a result of their own
     static constexpr std::size_t most_samples = 256;
 
     Observer(RunResult& result, const Inputs& inputs, std::size_t most_slices)

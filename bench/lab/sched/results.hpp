@@ -77,11 +77,19 @@ struct Fairness {
     std::uint64_t least = 10'000;
 };
 
+/// What a policy with a load average says at a moment; in hundredths.
+struct Probe {
+    std::uint64_t at = 0;
+    std::int32_t load = 0;
+    std::vector<std::int32_t> recent{};  ///< of each task
+};
+
 struct RunResult {
     std::vector<KindResult> kinds;
     std::vector<TaskResult> tasks;  ///< the first
     std::vector<Slice> slices;      ///< the first
     std::vector<Sample> samples;
+    std::vector<Probe> probes;
     std::array<Fairness, 3> fairness{{{10'000'000}, {100'000'000}, {1'000'000'000}}};
     std::uint64_t span = 0;  ///< from beginning to end
     // CPU time, of all CPUs together.

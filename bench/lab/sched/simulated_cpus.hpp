@@ -8,6 +8,7 @@
 #include "bench/lab/sched/workload.hpp"
 #include "kidney/core/format.hpp"
 #include "kidney/core/result.hpp"
+#include "kidney/sched/explains.hpp"
 #include "sched/balancers/work_stealing.hpp"
 #include "sched/dispatcher.hpp"
 
@@ -37,11 +38,6 @@ public:
 private:
     std::vector<std::unique_ptr<std::byte[]>> blocks_;
 };
-
-/// Says of an entity what its place among the others goes by. For those who explain a choice.
-template <class P>
-concept Explains = requires(const P& p, TextBuffer<96>& text, const sched::Entity& entity,
-                            Instant now) { p.explain(text, entity, now); };
 
 template <sched::SchedulerPolicy P>
 class SimulatedCpus {
@@ -209,6 +205,28 @@ protected:
         }
     }
 
+    /// Asks the policy, before anything happens at `now`.
+    void probe(Instant now) {
+        if (probed_ == inputs_.probes.size() || inputs_.probes[probed_] > now) {
+            return;
+        }
+        FlatMachine::here = 0;
+        if constexpr (requires(const P& p, LabTask& task) {
+                          p.load_average();
+                          P::recent_cpu(task);
+                      }) {
+            dispatcher_->with_policy(CpuId(0), [&](P& policy) noexcept {
+                Probe probe{.at = inputs_.probes[probed_].nanoseconds(),
+                            .load = policy.load_average().hundredths()};
+                for (const LabTask* task : observer_.tasks()) {
+                    probe.recent.push_back(P::recent_cpu(*task).hundredths());
+                }
+                result_.probes.push_back(std::move(probe));
+            });
+        }
+        ++probed_;
+    }
+
     // --- Why ---
 
     void explain(CpuBooks& cpu) {
@@ -239,7 +257,7 @@ protected:
     }
     [[nodiscard]] std::string key_of(const P& policy, const LabTask& task) {
         TextBuffer<96> text;
-        if constexpr (Explains<P>) {
+        if constexpr (sched::Explains<P>) {
             policy.explain(text, task, FlatMachine::now);
         } else {
             format_to(text, "waited since {} us", observer_.since_start(task.waits_since) / 1000);
@@ -253,6 +271,7 @@ protected:
     LabHeap heap_;
     std::unique_ptr<Dispatcher> dispatcher_;
     std::array<CpuBooks, max_cpus> cpus_{};
+    std::size_t probed_ = 0;
     bool yields_ = false;
 
 private:

@@ -1,5 +1,4 @@
-/// One run: a policy, a workload, a seed. Goes from event to event, and lets tasks do the steps of
-/// their programs.
+/// One run: a policy, a workload, a seed. Goes from event to event; tasks do their programs' steps.
 ///
 /// At one instant things happen in this order: wake-ups, then computations that end, then ticks,
 /// then the preemption points (`TieRule::preempted_first`: ticks come before wake-ups, but not for
@@ -16,10 +15,13 @@
 #include <cstdint>
 #include <deque>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace kidney::lab {
+
+[[nodiscard]] constexpr std::uint32_t weight_of_nice(std::uint64_t nice_plus_20) noexcept {
+    return kernel::weight_of({}, static_cast<std::int32_t>(nice_plus_20) - 20);
+}
 
 template <sched::SchedulerPolicy P>
 class Simulation : SimulatedCpus<P> {
@@ -36,10 +38,11 @@ public:
         const Instant end = to_completion ? Instant::never() : inputs_.clock + inputs_.until;
         for (;;) {
             const Instant next = next_event();
-            if (next >= end || next == Instant::never()) {
+            if (next > end || next == Instant::never()) {
                 advance(end == Instant::never() ? FlatMachine::now : end);
                 break;
             }
+            this->probe(next);
             if (!advance(next) || !result_.error.empty()) {
                 break;
             }
@@ -48,9 +51,13 @@ public:
         for (std::uint32_t i = 0; i < inputs_.cpus; ++i) {
             settle(cpus_[i]);
         }
-        for (const LabTask& task : tasks_) {
-            const bool waits = task.state == sched::ThreadState::waiting;
-            result_.waits_for_ever += to_completion && waits ? 1 : 0;
+        for (LabTask& task : tasks_) {
+            const Step& first = task.kind.steps.front();
+            if (task.is_runnable && task.next_step == 0 && first.op == Op::release) {
+                begin_job(task, first);  // it never ran, and its jobs are late all the same
+            }
+            result_.waits_for_ever +=
+                to_completion && task.state == sched::ThreadState::waiting ? 1 : 0;
         }
         observer_.finish(FlatMachine::now);
         return std::move(result_);
@@ -83,6 +90,7 @@ private:
         for (std::size_t i = 0; i < semaphores_.size(); ++i) {
             semaphores_[i].count = workload_.semaphores[i].initial;
         }
+        made_.resize(workload_.kinds.size());
         // All first: references to their results must last.
         for (const TaskKind& kind : workload_.kinds) {
             result_.kinds.push_back({.name = kind.name});
@@ -102,7 +110,9 @@ private:
                                 static_cast<std::uint32_t>(tasks_.size()), inputs_.seed);
         static_cast<sched::SchedulingParameters&>(task) = kind.parameters;
         task.id = task.index + 1;
-        task.set_name(kind.name);
+        const std::uint32_t n = ++made_[kind_index];
+        task.set_name(kind.count == 1 && kind.start ? kind.name
+                                                    : kind.name + "." + std::to_string(n));
         if (!dispatcher_->admit(task, this->heap_)) {
             result_.error = "no memory for another task";
         }
@@ -114,7 +124,7 @@ private:
     }
     void wake(LabTask& task) {
         if constexpr (requires { P::knows_bursts; }) {
-            task.reservation.runtime = next_burst(task);
+            task.reservation.runtime = task.next_burst();
         }
         observer_.woken(task, FlatMachine::now);
         if (task.state == sched::ThreadState::created) {
@@ -122,15 +132,6 @@ private:
         } else {
             static_cast<void>(dispatcher_->wake(task));
         }
-    }
-
-    /// For policies that know what no kernel can know.
-    [[nodiscard]] static Duration next_burst(const LabTask& task) {
-        std::uint32_t step = task.next_step;
-        while (task.kind.steps[step].op != Op::compute && task.kind.steps[step].op != Op::exit) {
-            ++step;
-        }
-        return Duration::nanoseconds(static_cast<std::int64_t>(task.kind.steps[step].time.low));
     }
 
     // --- Time ---
@@ -235,6 +236,8 @@ private:
                 return true;
             case Op::sleep:
                 return sleep_until(task, FlatMachine::now + drawn(step.time, task));
+            case Op::spin:
+                return spin(task, step);
             case Op::release:
                 return release(task, step);
             case Op::complete:
@@ -262,13 +265,29 @@ private:
         dispatcher_->block();
         return false;
     }
+    /// False: there is more to do.
+    bool spin(LabTask& task, const Step& step) {
+        const Instant end =
+            inputs_.clock + Duration::nanoseconds(static_cast<std::int64_t>(step.time.low));
+        if (FlatMachine::now >= end) {
+            return true;
+        }
+        --task.next_step;
+        task.remaining =
+            std::min((end - FlatMachine::now).count(), static_cast<std::int64_t>(step.number));
+        cpus_[FlatMachine::here].done_at = FlatMachine::now + Duration::nanoseconds(task.due());
+        return false;
+    }
     bool release(LabTask& task, const Step& step) {
+        begin_job(task, step);
+        return sleep_until(task, task.release_at);
+    }
+    static void begin_job(LabTask& task, const Step& step) {
         task.period = Duration::nanoseconds(static_cast<std::int64_t>(step.time.low));
         task.release_at = task.is_periodic ? task.release_at + task.period : task.runnable_since;
         task.is_periodic = true;
         task.deadline =
             task.release_at + Duration::nanoseconds(static_cast<std::int64_t>(step.number));
-        return sleep_until(task, task.release_at);
     }
     bool yield(LabTask& task) {
         this->yields_ = true;
@@ -366,9 +385,6 @@ private:
         });
         return true;
     }
-    [[nodiscard]] static std::uint32_t weight_of_nice(std::uint64_t nice_plus_20) {
-        return kernel::weight_of({}, static_cast<std::int32_t>(nice_plus_20) - 20);
-    }
 
     static constexpr std::uint32_t most_turns = 1'000'000;
 
@@ -377,6 +393,7 @@ private:
     Sleepers<LabTask> sleepers_;
     std::vector<LabSemaphore> semaphores_;
     std::vector<LabMutex> mutexes_;
+    std::vector<std::uint32_t> made_;  ///< so many of each kind
     std::uint32_t turns_ = 0;
 };
 

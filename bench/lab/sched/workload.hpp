@@ -19,6 +19,7 @@ struct Step {
     enum class Op : std::uint8_t {
         compute,    ///< for `time`
         sleep,      ///< for `time`
+        spin,       ///< computes until so long after the beginning, in pieces of `number` ns
         wait,       ///< takes one from semaphore `argument`, or waits for it
         signal,     ///< gives semaphore `argument` `number`
         broadcast,  ///< wakes all that wait for it
@@ -86,9 +87,12 @@ struct Inputs {
     std::uint32_t mlfq_levels = 4;
     std::uint32_t mlfq_allotment = 2;
     bool mlfq_doubles = true;
+    bool mlfq_forgets = false;
+    bool eevdf_fresh = false;
     Duration mlfq_boost = Duration::seconds(1);
     Duration cfs_latency;              ///< zero: eight times the granularity
     std::vector<std::uint32_t> draws;  ///< of a lottery, out of 100
+    std::vector<Instant> probes;       ///< when to ask a policy that keeps a load average for it
 };
 
 struct Semaphore {
@@ -112,7 +116,8 @@ struct Case {
 
 struct Workload {
     std::string about;
-    std::string source;  ///< where it is from
+    std::string source;      ///< where it is from
+    std::uint64_t unit = 0;  ///< of numbers without one, in nanoseconds
     Inputs inputs;
     std::vector<TaskKind> kinds;
     std::vector<PeriodicSet> sets;

@@ -25,7 +25,8 @@ public:
             } else if (scan_.accept("source")) {
                 workload_.source = scan_.quoted("source");
             } else if (scan_.accept("unit")) {
-                scan_.use_unit(positive_time("unit"));
+                workload_.unit = positive_time("unit");
+                scan_.use_unit(workload_.unit);
             } else if (scan_.accept("semaphore")) {
                 read_semaphore();
             } else if (scan_.accept("mutex")) {
@@ -106,11 +107,20 @@ private:
             in.mlfq_boost = duration("mlfq_boost");
         } else if (scan_.accept("mlfq_doubles")) {
             in.mlfq_doubles = scan_.number("mlfq_doubles", 0, 1) != 0;
+        } else if (scan_.accept("mlfq_forgets")) {
+            in.mlfq_forgets = scan_.number("mlfq_forgets", 0, 1) != 0;
+        } else if (scan_.accept("eevdf_fresh")) {
+            in.eevdf_fresh = scan_.number("eevdf_fresh", 0, 1) != 0;
         } else if (scan_.accept("cfs_latency")) {
             in.cfs_latency = positive_duration("cfs_latency");
         } else if (scan_.accept("draws")) {
+            in.draws.clear();
             while (scan_.is_at_number()) {
                 in.draws.push_back(static_cast<std::uint32_t>(scan_.number("draws", 0, 99)));
+            }
+        } else if (scan_.accept("probes")) {
+            while (scan_.is_at_number()) {
+                in.probes.emplace_back(scan_.time("probes"));
             }
         } else {
             return false;
@@ -295,7 +305,8 @@ private:
             }
             if (!read_loop(depth) && !read_timed() && !read_object() && !read_change()) {
                 scan_.fail(
-                    "of a program: compute, sleep, wait, signal, broadcast, lock, unlock, yield, "
+                    "of a program: compute, sleep, spin, wait, signal, broadcast, lock, unlock, "
+                    "yield, "
                     "spawn, nice, priority, weight, exit, repeat, forever, every, or '}'" +
                     scan_.found());
             }
@@ -345,6 +356,11 @@ private:
             add({.op = Op::compute, .time = read_time("compute")});
         } else if (scan_.accept("sleep")) {
             add({.op = Op::sleep, .time = read_time("sleep")});
+        } else if (scan_.accept("spin")) {
+            scan_.expect("until", "spin");
+            Step step{.op = Op::spin, .number = 10'000'000};
+            step.time.low = scan_.time("until");
+            add(step);
         } else if (scan_.accept("yield")) {
             add({.op = Op::yield});
         } else if (scan_.accept("exit")) {

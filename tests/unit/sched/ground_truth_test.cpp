@@ -1,189 +1,126 @@
-/// Text-book schedules, exactly: the policies of the kernel on `sim::SingleCpu`. The numbers (G4,
-/// G6, ...) are those of the scheduling design notes.
+/// Text-book schedules, exactly: each file in tests/ground_truth, on the kernel's dispatcher and
+/// policies. `./kidney lab sched --ground-truth` shows the same as pictures.
+#include "bench/lab/sched/ground_truth.hpp"
+
+#include "bench/lab/sched/workload_text.hpp"
 #include "kidney/sched/with_tables.hpp"
 #include "sched/policies/cfs.hpp"
-#include "sched/policies/fifo.hpp"
-#include "sched/policies/fixed_priority.hpp"
-#include "sched/policies/lottery.hpp"
-#include "sched/policies/round_robin.hpp"
-#include "sched/policies/stride.hpp"
-#include "sim/single_cpu.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
-#include <utility>
+#include <variant>
+#include <vector>
 
-namespace kidney::sim {
+namespace kidney::lab {
 namespace {
 
-using sched::FixedPriority;
-using sched::Priority;
-using sched::RoundRobin;
-
-constexpr Duration ticks(std::int64_t n) {
-    return Duration::milliseconds(n);
-}
-
-std::vector<std::uint32_t> waits(const Schedule& s) {
-    std::vector<std::uint32_t> out;
-    for (const JobResult& j : s.jobs) {
-        out.push_back(j.wait);
-    }
-    return out;
-}
-
-using Numbers = std::vector<std::uint32_t>;
-
-TEST(GroundTruth, G1FirstComeFirstServed) {
-    const std::vector<Job> jobs{{"P1", 0, 24}, {"P2", 0, 3}, {"P3", 0, 3}};
-    EXPECT_EQ(run_jobs(RoundRobin(ticks(1000)), jobs).text(), "P1[0,24) P2[24,27) P3[27,30)")
-        << "round robin without end";
-    const Schedule s = run_jobs(sched::Fifo(), jobs);
-    EXPECT_EQ(s.text(), "P1[0,24) P2[24,27) P3[27,30)");
-    EXPECT_EQ(waits(s), (Numbers{0, 24, 27}));
-}
-
-TEST(GroundTruth, G4RoundRobinQuantum4) {
-    const std::vector<Job> jobs{{"P1", 0, 24}, {"P2", 0, 3}, {"P3", 0, 3}};
-    const Schedule s = run_jobs(RoundRobin(ticks(4)), jobs);
-    EXPECT_EQ(s.text(), "P1[0,4) P2[4,7) P3[7,10) P1[10,30)");
-    EXPECT_EQ(waits(s), (Numbers{6, 4, 7}));
-    EXPECT_EQ(s.switches, 3U);
-}
-
-TEST(GroundTruth, G5PriorityWithoutSlices) {
-    // The book's 1 is the most urgent; ours is the largest number.
-    const std::vector<Job> jobs{{"P1", 0, 10, Priority(7)},
-                                {"P2", 0, 1, Priority(9)},
-                                {"P3", 0, 2, Priority(6)},
-                                {"P4", 0, 1, Priority(5)},
-                                {"P5", 0, 5, Priority(8)}};
-    const Schedule s = run_jobs(FixedPriority(ticks(1000)), jobs);
-    EXPECT_EQ(waits(s), (Numbers{6, 0, 16, 18, 1}));
-}
-
-TEST(GroundTruth, G6PriorityWithRoundRobinQuantum2) {
-    const std::vector<Job> jobs{{"P1", 0, 4, Priority(7)},
-                                {"P2", 0, 5, Priority(8)},
-                                {"P3", 0, 8, Priority(8)},
-                                {"P4", 0, 7, Priority(9)},
-                                {"P5", 0, 3, Priority(7)}};
-    const Schedule s = run_jobs(FixedPriority(ticks(2)), jobs);
-    EXPECT_EQ(s.text(),
-              "P4[0,7) P2[7,9) P3[9,11) P2[11,13) P3[13,15) P2[15,16) P3[16,20) P1[20,22) "
-              "P5[22,24) P1[24,26) P5[26,27)");
-    EXPECT_EQ(waits(s), (Numbers{22, 11, 12, 0, 24}));
-    EXPECT_EQ(s.total_turnaround(), 96U);  // 5 jobs, average 19.2
-}
-
-TEST(GroundTruth, G7QuantumAgainstTurnaround) {
-    const std::vector<Job> jobs{{"P1", 0, 6}, {"P2", 0, 3}, {"P3", 0, 1}, {"P4", 0, 7}};
-    // 4 jobs: averages 11.0 11.5 10.75 11.5 12.25 10.5 10.5
-    const Numbers turnaround{44, 46, 43, 46, 49, 42, 42};
-    const Numbers switches{15, 8, 5, 5, 5, 3, 3};
-    for (std::uint32_t q = 1; q <= 7; ++q) {
-        const Schedule s = run_jobs(RoundRobin(ticks(q)), jobs);
-        EXPECT_EQ(s.total_turnaround(), turnaround[q - 1]) << "quantum " << q;
-        EXPECT_EQ(s.switches, switches[q - 1]) << "quantum " << q;
-    }
-}
-
-TEST(GroundTruth, G8TieRulesDiffer) {
-    const std::vector<Job> jobs{{"A", 0, 5}, {"B", 2, 3}};
-    const Schedule arrival = run_jobs(RoundRobin(ticks(2)), jobs, TieRule::arrival_first);
-    EXPECT_EQ(arrival.text(), "A[0,2) B[2,4) A[4,6) B[6,7) A[7,8)");
-    EXPECT_EQ(arrival.jobs[0].turnaround, 8U);
-    EXPECT_EQ(arrival.jobs[1].turnaround, 5U);
-
-    const Schedule preempted = run_jobs(RoundRobin(ticks(2)), jobs, TieRule::preempted_first);
-    EXPECT_EQ(preempted.text(), "A[0,4) B[4,6) A[6,7) B[7,8)");
-    EXPECT_EQ(preempted.jobs[0].turnaround, 7U);
-    EXPECT_EQ(preempted.jobs[1].turnaround, 6U);
-}
-
-TEST(GroundTruth, G8bArrivalsAndAnIdleStart) {
-    const std::vector<Job> jobs{
-        {"A", 22, 18}, {"B", 4, 6}, {"C", 16, 10}, {"D", 2, 32}, {"E", 10, 17}};
-    for (const TieRule ties : {TieRule::arrival_first, TieRule::preempted_first}) {
-        const Schedule s = run_jobs(RoundRobin(ticks(10)), jobs, ties);
-        EXPECT_EQ(s.text(),
-                  "D[2,12) B[12,18) E[18,28) D[28,38) C[38,48) A[48,58) E[58,65) D[65,75) "
-                  "A[75,83) D[83,85)");
-        EXPECT_EQ(s.total_wait(), 162U);        // average 32.4
-        EXPECT_EQ(s.total_turnaround(), 245U);  // average 49
-    }
-}
-
-/// Who has the CPU in each quantum; all start at once. A name a slice of one quantum.
-template <class P>
-std::string first_quanta(P&& policy, const std::vector<Job>& jobs, std::size_t n) {
-    std::string order;
-    for (const Slice& s : run_jobs(std::forward<P>(policy), jobs).slices) {
-        for (std::uint32_t t = s.start; t < s.end && order.size() < n; ++t) {
-            order += s.name;
+std::vector<std::string> rows() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(KIDNEY_GROUND_TRUTH)) {
+        if (entry.path().extension() == ".tasks") {
+            names.push_back(entry.path().stem().string());
         }
     }
-    return order;
-}
-template <class P>
-using Tabled = sched::WithTables<P, 128>;
-
-/// The books' clients begin with pass 0, or with their stride; ours is the latter.
-TEST(GroundTruth, G31StrideThreeToTwoToOne) {
-    const std::vector<Job> jobs{
-        {"A", 0, 30, {}, 3072}, {"B", 0, 20, {}, 2048}, {"C", 0, 10, {}, 1024}};
-    EXPECT_EQ(first_quanta(Tabled<sched::Stride>(ticks(1)), jobs, 6), "ABAABC");
+    std::ranges::sort(names);
+    return names;
 }
 
-TEST(GroundTruth, G30StrideSharesOfEight) {
-    const std::vector<Job> jobs{
-        {"A", 0, 100, {}, 100}, {"B", 0, 50, {}, 50}, {"C", 0, 250, {}, 250}};
-    const std::string order = first_quanta(Tabled<sched::Stride>(ticks(1)), jobs, 8);
-    EXPECT_EQ(std::ranges::count(order, 'C'), 5);
-    EXPECT_EQ(std::ranges::count(order, 'A'), 2);
-    EXPECT_EQ(std::ranges::count(order, 'B'), 1);
-}
-
-/// Exact for pairs; of one against many only O(n): 100 quanta at once where 50 are due.
-TEST(GroundTruth, G32StrideIsPairwise) {
-    std::vector<Job> jobs{{"B", 0, 1000, {}, 100 * 1024}};
-    for (int i = 0; i < 100; ++i) {
-        jobs.push_back({"s", 0, 10, {}, 1024});
+Workload load(const std::string& row) {
+    std::ifstream file(std::string(KIDNEY_GROUND_TRUTH) + "/" + row + ".tasks");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    std::variant<Workload, TextFault> read = read_workload(text);
+    if (const auto* fault = std::get_if<TextFault>(&read)) {
+        ADD_FAILURE() << row << ".tasks:" << fault->line << ":" << fault->column << ": "
+                      << fault->message;
+        return {};
     }
-    const std::string order = first_quanta(Tabled<sched::Stride>(ticks(1)), jobs, 200);
-    EXPECT_EQ(order.substr(0, 99), std::string(99, 'B'));
-    EXPECT_EQ(std::ranges::count(order, 'B'), 100);
+    return std::get<Workload>(std::move(read));
 }
 
-/// Draws as a book prints them, out of 100.
-struct Printed {
-    explicit Printed(std::uint64_t) {}
-    std::uint32_t next() noexcept {
-        constexpr std::array<std::uint32_t, 20> draws{63, 85, 70, 39, 76, 17, 29, 41, 36, 39,
-                                                      10, 99, 68, 83, 63, 62, 43, 0,  49, 49};
-        const std::uint64_t lot = draws[used++ % draws.size()];
-        return static_cast<std::uint32_t>(((lot << 32) + 99) / 100);
+class GroundTruth : public testing::TestWithParam<std::string> {};
+
+TEST_P(GroundTruth, IsReproduced) {
+    const Workload workload = load(GetParam());
+    ASSERT_FALSE(workload.cases.empty());
+    for (const Case& c : workload.cases) {
+        EXPECT_FALSE(c.expectations.empty()) << c.name;
+        for (const Finding& f : check_case(workload, c).findings) {
+            EXPECT_TRUE(f.holds) << GetParam() << ".tasks:" << f.line << ", " << c.name << ", "
+                                 << f.what << "\n  expected " << f.expected << "\n  got      "
+                                 << f.got;
+        }
     }
-    std::size_t used = 0;
-};
-
-TEST(GroundTruth, G33LotterySeventyFiveToTwentyFive) {
-    const std::vector<Job> jobs{{"A", 0, 1000, {}, 75}, {"B", 0, 1000, {}, 25}};
-    const sched::PolicySetup setup{.quantum = ticks(1)};
-    EXPECT_EQ(first_quanta(Tabled<sched::LotteryBy<Printed>>(setup), jobs, 20),
-              "ABAABAAAAAABABAAAAAA");
-    // 250 of 1000 to be expected, standard deviation 13.7.
-    const std::string order = first_quanta(Tabled<sched::Lottery>(setup), jobs, 1000);
-    EXPECT_NEAR(static_cast<double>(std::ranges::count(order, 'B')), 250, 5 * 13.7);
 }
 
-/// Latency 48 ms, nice -5 beside nice 0: 36.142 and 11.858 ms, to the nanosecond where it ends.
-TEST(GroundTruth, G50SlicesOfCfs) {
+/// At a critical instant, all released together, the simulated response is the analysed one.
+TEST_P(GroundTruth, RateMonotonicRespondsAsAnalysed) {
+    const Workload workload = load(GetParam());
+    const std::vector<std::uint64_t> analysed = response_times(workload);
+    for (const Case& c : workload.cases) {
+        if (c.policy != "rate_monotonic" || c.inputs.cpus != 1) {
+            continue;
+        }
+        const CaseResult result = check_case(workload, c);
+        for (std::size_t i = 0; i < analysed.size(); ++i) {
+            const TaskResult& task = result.run.tasks[i];
+            EXPECT_EQ(analysed[i] == 0, task.missed != 0) << task.name;
+            if (analysed[i] != 0) {
+                EXPECT_EQ(task.longest_response, analysed[i]) << task.name;
+            }
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, GroundTruth, testing::ValuesIn(rows()),
+                         [](const auto& row) { return row.param; });
+
+TEST(GroundTruthFiles, AreThere) {
+    EXPECT_GE(rows().size(), 44U);
+}
+
+/// A file that expects something else fails: the tests above can.
+TEST(GroundTruthFiles, CanBeWrong) {
+    Workload workload = load("G4");
+    workload.cases[0].expectations = {
+        {.what = "wait", .text = "6 4 8", .line = 1},
+        {.what = "schedule", .text = "P1[0,4) P2[4,7) ...", .line = 2},
+        {.what = "weather", .text = "fine", .line = 3},
+    };
+    const std::vector<Finding> findings = check_case(workload, workload.cases[0]).findings;
+    EXPECT_FALSE(findings[0].holds);
+    EXPECT_EQ(findings[0].got, "6 4 7");
+    EXPECT_TRUE(findings[1].holds) << findings[1].got;
+    EXPECT_FALSE(findings[2].holds);
+}
+
+/// Liu and Layland's bound n (2^(1/n) - 1), as it is printed (G73); and the hyperbolic one.
+TEST(Bounds, OfRateMonotonic) {
+    const std::array<std::pair<int, double>, 7> printed{{{1, 1},
+                                                         {2, .828427},
+                                                         {3, .779763},
+                                                         {4, .756828},
+                                                         {5, .743492},
+                                                         {10, .717735},
+                                                         {100, .695555}}};
+    for (const auto& [n, bound] : printed) {
+        EXPECT_NEAR(n * (std::pow(2.0, 1.0 / n) - 1), bound, 5e-7) << n;
+    }
+    EXPECT_DOUBLE_EQ((1 + 1.0 / 3) * (1 + 1.0 / 4) * (1 + 1.0 / 5), 2) << "G24, exactly";
+}
+
+/// Latency 48 ms, nice -5 beside nice 0: 36.142 and 11.858 ms, to the nanosecond where it ends. The
+/// dispatcher looks once in a millisecond, so this is asked of the policy itself.
+TEST(Cfs, G50Slices) {
     constexpr Duration instant = Duration::nanoseconds(1);
-    Tabled<sched::Cfs> cfs(sched::CfsRules{.latency = ticks(48), .granularity = ticks(1)});
+    sched::WithTables<sched::Cfs, 128> cfs(sched::CfsRules{
+        .latency = Duration::milliseconds(48), .granularity = Duration::milliseconds(1)});
     std::array<sched::Entity, 2> e;
     e[1].slot = 1;
     e[0].weight = 3121;
@@ -198,14 +135,49 @@ TEST(GroundTruth, G50SlicesOfCfs) {
         EXPECT_EQ(cfs.charge(running, instant, Instant()), sched::TickVerdict::preempt);
         cfs.enqueue(running, sched::EnqueueReason::preempted, Instant());
     }
-    // In the latency both have advanced alike: whoever comes next is drawn by nothing but rounding.
     EXPECT_EQ(cfs.size(), 2U);
 }
 
-TEST(GroundTruth, AnUrgentArrivalPreemptsAtOnce) {
-    const std::vector<Job> jobs{{"low", 0, 4, Priority(1)}, {"high", 1, 2, Priority(2)}};
-    EXPECT_EQ(run_jobs(FixedPriority(ticks(10)), jobs).text(), "low[0,1) high[1,3) low[3,6)");
+TEST(Jain, OfKnownShares) {
+    EXPECT_EQ(jain({1, 1, 1, 1}), 10'000U);
+    EXPECT_EQ(jain({1, 0, 0, 0}), 2'500U);
+    EXPECT_EQ(jain({1, 2, 3, 4}), 8'333U);
+    EXPECT_EQ(jain({10, 10, 10, 1}), 7'981U);
+}
+
+TEST(Draws, AreOfTheWantedDistribution) {
+    Lots lots(1, 1);
+    const auto mean = [&](const Distribution& d, int n) {
+        std::uint64_t sum = 0;
+        for (int i = 0; i < n; ++i) {
+            sum += d.draw(lots);
+        }
+        return static_cast<double>(sum) / n;
+    };
+    const Distribution exponential{.kind = Distribution::Kind::exponential, .low = 1'000'000};
+    EXPECT_NEAR(mean(exponential, 100'000), 1e6, 2e4);
+    const Distribution uniform{.kind = Distribution::Kind::uniform, .low = 10, .high = 20};
+    EXPECT_NEAR(mean(uniform, 100'000), 15, 0.1);
+    // Pareto with shape 3: mean 3/2 of the least.
+    const Distribution pareto{.kind = Distribution::Kind::pareto,
+                              .low = 1'000'000,
+                              .high = 1'000'000'000'000,
+                              .shape = 300};
+    EXPECT_NEAR(mean(pareto, 200'000), 1.5e6, 2e4);
+}
+
+TEST(Histogram, IsRightToThreePercent) {
+    Histogram h;
+    for (std::uint64_t i = 1; i <= 100'000; ++i) {
+        h.add(i * 1000);
+    }
+    for (const unsigned per_mille : {500U, 900U, 990U, 999U}) {
+        const double exact = 100'000.0 * 1000 * per_mille / 1000;
+        EXPECT_GE(static_cast<double>(h.percentile(per_mille)), exact);
+        EXPECT_LE(static_cast<double>(h.percentile(per_mille)), exact * 1.033);
+    }
+    EXPECT_EQ(h.most(), 100'000'000U);
 }
 
 }  // namespace
-}  // namespace kidney::sim
+}  // namespace kidney::lab

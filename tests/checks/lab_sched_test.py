@@ -6,12 +6,39 @@ import os
 import subprocess
 import sys
 import unittest
+from xml.etree import ElementTree
 
 from lab_case import LabCase, content, lab as lab_of
 from project import policy_slots  # noqa: E402
 import lab_sched  # noqa: E402
 
 TREE = None
+
+
+def protobuf(data):
+    """[(number of the field, value)]: integers, and bytes of what has a length."""
+    fields, at = [], 0
+
+    def varint():
+        nonlocal at
+        value, shift = 0, 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+    while at < len(data):
+        key = varint()
+        if key & 7 == 0:
+            fields.append((key >> 3, varint()))
+        else:
+            assert key & 7 == 2, "neither an integer nor a length"
+            length = varint()
+            fields.append((key >> 3, data[at:at + length]))
+            at += length
+    return fields
 
 
 def lab(*arguments):
@@ -85,8 +112,9 @@ class Lab(LabCase):
                 if run["policy"] == "eevdf":
                     self.assertTrue(any("eligible, deadline" in why for why in run["why"]))
                 last = {}
-                for cpu, task, start, end, why in run["slices"]:
+                for cpu, task, start, end, why, since, _ in run["slices"]:
                     self.assertLessEqual(last.get(cpu, 0), start)
+                    self.assertLessEqual(since, start)
                     self.assertLessEqual(start, end)
                     self.assertLess(why, len(run["why"]))
                     last[cpu] = end
@@ -134,6 +162,52 @@ class Lab(LabCase):
         unknown = lab("--tree", TREE, "--ground-truth", "G999")
         self.assertEqual(unknown.returncode, 2)
         self.assertIn("G72", unknown.stderr)
+
+    def test_schedules_are_drawn_for_papers(self):
+        chart = self.path("chart.svg")
+        self.measure("x.json", "--seeds", "1", "--workload", "weights", "--policy", "round_robin", "--policy", "cfs", "--svg", chart)
+        root = ElementTree.parse(chart).getroot()
+        space = "{http://www.w3.org/2000/svg}"
+        self.assertGreater(len(root.findall(f"{space}rect")), 40)
+        self.assertTrue({"round_robin", "cfs", "eight"} <= {words.text for words in root.findall(f"{space}text")})
+        for rect in root.findall(f"{space}rect")[1:]:
+            self.assertLessEqual(float(rect.get("x")) + float(rect.get("width")), float(root.get("width")))
+        several = lab("--tree", TREE, "--seeds", "1", "--policy", "cfs", "--workload", "mix", "--workload", "weights", "--svg", chart)
+        self.assertEqual(several.returncode, 2)
+        self.assertIn("--workload", several.stderr)
+
+    def test_perfetto_reads_the_schedule_that_was_simulated(self):
+        trace = self.path("x.pftrace")
+        path = self.measure("x.json", "--seeds", "1", "--workload", "four_cpus", "--policy", "cfs", "--perfetto", trace)
+        run = json.loads(content(path))["runs"][0]
+        with open(trace, "rb") as file:
+            packets = [protobuf(value) for number, value in protobuf(file.read()) if number == 1]
+        names = {}
+        stays, woken = [], 0
+        for packet in packets:
+            for number, value in packet:
+                if number == 2:  # process tree
+                    for kind, thread in protobuf(value):
+                        if kind == 2:
+                            told = dict(protobuf(thread))
+                            names[told[1]] = told[2].decode()
+                if number == 1:  # events of a CPU
+                    bundle = protobuf(value)
+                    cpu, running, last = dict(bundle).get(1, 0), None, 0
+                    for event in (protobuf(inner) for kind, inner in bundle if kind == 2):
+                        told = dict(event)
+                        self.assertLessEqual(last, told[1])
+                        last = told[1]
+                        woken += 20 in told
+                        if 4 in told:
+                            switch = dict(protobuf(told[4]))
+                            if running:
+                                self.assertEqual(switch[2], running[0])
+                                stays.append([cpu, running[0] - 1, running[1], told[1]])
+                            running = (switch[6], told[1]) if switch[6] else None
+        self.assertEqual(names, {index + 1: task["name"] for index, task in enumerate(run["tasks"])})
+        self.assertEqual(sorted(stays), sorted(slice_[:4] for slice_ in run["slices"]))
+        self.assertGreater(woken, 40)
 
     def test_a_policy_that_never_ends_costs_its_own_runs(self):
         endless = self.write("endless.tasks", "until 1 s\nsemaphore s 1\ntask a { forever { wait s; signal s } }")

@@ -153,10 +153,21 @@ def ranking(result):
             for policy in result["policies"]]
 
 
+def one_workload(result, option):
+    """Its runs with schedules, of the first seed, and what it is about."""
+    if len(result["workloads"]) != 1:
+        raise Failure(f"{option} shows one workload: name it with --workload", 2)
+    runs = [run for run in result["runs"] if run["seed"] == 1 and "error" not in run]
+    if not runs:
+        raise Failure(f"{option}: no run has a result", 1)
+    workload = result["workloads"][0]
+    return runs, f"{workload}: {result['tasks'][workload]['about']}"
+
+
 def for_page(result):
     """What the report needs besides: inputs in words, and the figures of each run, by seed."""
     runs = by_policy(sys.modules[__name__], result)
-    return {"inputs": {workload: of_inputs(result, workload) for workload in result["workloads"]},
+    return {"slices": SLICES, "inputs": {workload: of_inputs(result, workload) for workload in result["workloads"]},
             "figures": {workload: {policy: [figures_ for figures_, _ in runs[policy, workload]] for policy in result["policies"]}
                         for workload in result["workloads"]}}
 

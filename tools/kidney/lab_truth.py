@@ -54,7 +54,7 @@ def gantt(run, unit, width=WIDTH):
     lines = []
     for task, name in enumerate(names[:16]):
         cells = ["."] * columns
-        for cpu, who, start, stop, _ in slices:
+        for cpu, who, start, stop, *_ in slices:
             if who == task:
                 for column in range(start // step, -(-stop // step)):
                     covered = min(stop, (column + 1) * step) - max(start, column * step)

@@ -10,7 +10,9 @@ import lab_frames
 import lab_heap
 import lab_report
 import lab_sched
+import lab_svg
 import lab_truth
+import perfetto
 from project import Arguments, Failure, integer_between, output_file, policies_of, say
 
 SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap, lab_sched)}
@@ -45,6 +47,9 @@ def parse(arguments):
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write all that was observed")
     parser.add_argument("--csv", type=output_file, metavar="FILE", help="write a table, one line for each run")
     parser.add_argument("--html", type=output_file, metavar="FILE", help="write the report, one file that needs no network")
+    parser.add_argument("--svg", type=output_file, metavar="FILE", help="sched: write the schedules of one workload as a Gantt chart for papers")
+    parser.add_argument("--perfetto", type=output_file, metavar="FILE",
+                        help="sched: write the schedule of one policy and workload for https://ui.perfetto.dev")
     parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of the runs; needs --json")
     parser.add_argument("--merge", nargs="+", metavar="FILE", help="instead of running: join the JSON files of all shards")
     parser.add_argument("--ground-truth", nargs="*", metavar="ROW", help="sched: instead, what books say beside what the policies "
@@ -57,14 +62,16 @@ def parse(arguments):
             raise Failure("--merge joins shards; it does not go with --shard", 2)
         if not options.json:
             raise Failure("--shard needs --json FILE: a part of a plan is only good for --merge", 2)
-        if options.csv or options.html:
-            raise Failure("--csv and --html belong to the whole: give them to --merge", 2)
+        if options.csv or options.html or options.svg or options.perfetto:
+            raise Failure("--csv, --html, --svg and --perfetto belong to the whole: give them to --merge", 2)
     elif not options.merge:
         options.shard = [1, 1]
     if options.merge and (options.policy or options.workload or options.trace):
         raise Failure("--merge takes policies, workloads and traces from the files", 2)
     if options.memory and options.subject == "sched":
         raise Failure("--memory goes with frames and heap: schedulers manage CPUs", 2)
+    if (options.svg or options.perfetto) and options.subject != "sched":
+        raise Failure("--svg and --perfetto go with sched", 2)
     if options.ground_truth is not None and options.subject != "sched":
         raise Failure("--ground-truth goes with sched", 2)
     if options.cpus and options.subject != "sched":
@@ -122,6 +129,14 @@ def main(arguments):
             write(options.csv, lab_engine.csv_text(subject, result))
         if options.html:
             write(options.html, lab_report.page(subject, result, about_workloads(subject, result)))
+        if options.svg:
+            write(options.svg, lab_svg.svg(*lab_sched.one_workload(result, "--svg")))
+        if options.perfetto:
+            runs, _ = lab_sched.one_workload(result, "--perfetto")
+            if len(runs) != 1:
+                raise Failure("--perfetto shows one policy: name it with --policy", 2)
+            with open(options.perfetto, "wb") as file:
+                file.write(perfetto.of_run(runs[0]))
         if result["shard"] == [1, 1]:
             print(subject.table(result))
         else:

@@ -167,13 +167,17 @@ public:
     void begins_slice(std::uint32_t cpu, const LabTask& task, Instant now) {
         if (result_.slices.size() < most_slices_) {
             open_[cpu] = result_.slices.size() + 1;
-            result_.slices.push_back(
-                {.cpu = cpu, .task = task.index, .start = since_start(now), .end = 0, .why = {}});
+            result_.slices.push_back({.cpu = cpu,
+                                      .task = task.index,
+                                      .start = since_start(now),
+                                      .runnable_since = since_start(task.waits_since)});
         }
     }
-    void ends_slice(std::uint32_t cpu, Instant now) {
+    void ends_slice(std::uint32_t cpu, Instant now, Slice::Left left = Slice::Left::running) {
         if (open_[cpu] != 0) {
-            result_.slices[open_[cpu] - 1].end = since_start(now);
+            Slice& slice = result_.slices[open_[cpu] - 1];
+            slice.end = since_start(now);
+            slice.left = left;
             open_[cpu] = 0;
         }
     }

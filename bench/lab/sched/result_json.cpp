@@ -144,8 +144,15 @@ std::string of_slices(const RunResult& r) {
         if (why == reasons.size()) {
             reasons.push_back(s.why);
         }
-        slices.item(
-            Json('[').number(s.cpu).number(s.task).number(s.start).number(s.end).number(why).end());
+        slices.item(Json('[')
+                        .number(s.cpu)
+                        .number(s.task)
+                        .number(s.start)
+                        .number(s.end)
+                        .number(why)
+                        .number(s.runnable_since)
+                        .number(static_cast<unsigned>(s.left))
+                        .end());
     }
     Json why('[');
     for (const std::string& reason : reasons) {

@@ -57,7 +57,10 @@ struct Slice {
     std::uint32_t task = 0;  ///< index, counted as they begin
     std::uint64_t start = 0;
     std::uint64_t end = 0;
-    std::string why;
+    std::uint64_t runnable_since = 0;  ///< woken or preempted then
+    enum class Left : std::uint8_t { running, preempted, asleep, exited };
+    Left left = Left::running;  ///< how the stay ended
+    std::string why{};
 };
 
 /// A look at the whole.

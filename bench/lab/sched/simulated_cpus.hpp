@@ -170,7 +170,10 @@ protected:
         settle(cpu);
         if (cpu.task != nullptr) {
             observer_.stops(from, now, yields_);
-            observer_.ends_slice(here, now);
+            observer_.ends_slice(here, now,
+                                 from.state == sched::ThreadState::ready    ? Slice::Left::preempted
+                                 : from.state == sched::ThreadState::exited ? Slice::Left::exited
+                                                                            : Slice::Left::asleep);
         } else {
             observer_.idles(false);
         }

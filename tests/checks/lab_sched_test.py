@@ -8,8 +8,10 @@ import sys
 import unittest
 from xml.etree import ElementTree
 
-from lab_case import LabCase, content, lab as lab_of
+from lab_case import ROOT, LabCase, content, lab as lab_of
 from project import policy_slots  # noqa: E402
+import lab_import  # noqa: E402
+import lab_quiz  # noqa: E402
 import lab_sched  # noqa: E402
 
 TREE = None
@@ -208,6 +210,70 @@ class Lab(LabCase):
         self.assertEqual(names, {index + 1: task["name"] for index, task in enumerate(run["tasks"])})
         self.assertEqual(sorted(stays), sorted(slice_[:4] for slice_ in run["slices"]))
         self.assertGreater(woken, 40)
+
+    def test_workloads_of_others_are_read(self):
+        app = self.write("app.json", """/* an example */ {
+            "tasks": {
+                "thread 0": {"instance": 2, "loop": -1, "priority": 5,
+                             "run": 20000, "lock": "m", "iorun": 5, "unlock": "m", "sleep": 80000, "run": 1000, },
+                "rt": {"policy": "SCHED_FIFO", "priority": 99, "delay": 1000, "loop": -1, "run0": 1000, "timer0": {"ref": "t", "period": 10000}},
+                "dl": {"policy": "SCHED_DEADLINE", "dl-runtime": 2000, "dl-period": 20000, "loop": 3,
+                       "phases": {"one": {"loop": 2, "run": 500}, "two": {"suspend": "", "sleep": 5}}},
+                "waker": {"loop": -1, "sleep": 1000, "resume": "dl", "yield": ""}
+            },
+            "global": {"duration": 2}}""")
+        result = lab("--tree", TREE, "--seeds", "1", "--policy", "fixed_priority", "--workload", app, "--json", self.path("app.out"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("iorun (1)", result.stderr)
+        kinds = {kind["name"]: kind for kind in json.loads(content(self.path("app.out")))["runs"][0]["kinds"]}
+        self.assertEqual(list(kinds), ["thread_0", "rt", "dl", "waker"])
+        self.assertEqual((kinds["rt"]["jobs"], kinds["rt"]["missed"]), (200, 0))
+        self.assertEqual(kinds["thread_0"]["started"], 2)
+        self.assertAlmostEqual(kinds["dl"]["service"], 3 * 2 * 500e3, delta=1e5)
+
+        switches = self.write("mine.ftrace", """
+ a-1 [000] d... 1.000000: sched_switch: prev_comm=swapper prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=a next_pid=1 next_prio=120
+ a-1 [000] d... 1.002000: sched_switch: prev_comm=a prev_pid=1 prev_prio=120 prev_state=R+ ==> next_comm=b next_pid=2 next_prio=110
+ b-2 [000] d... 1.005000: sched_switch: prev_comm=b prev_pid=2 prev_prio=110 prev_state=S ==> next_comm=a next_pid=1 next_prio=120
+ a-1 [000] d... 1.006000: sched_waking: comm=b pid=2 prio=110 target_cpu=000
+ a-1 [000] d... 1.007000: sched_switch: prev_comm=a prev_pid=1 prev_prio=120 prev_state=X ==> next_comm=b next_pid=2 next_prio=110
+ b-2 [000] d... 1.008000: sched_switch: prev_comm=b prev_pid=2 prev_prio=110 prev_state=S ==> next_comm=swapper next_pid=0 next_prio=120
+""")
+        made = lab_import.as_tasks(switches, content(switches))
+        self.assertIn("task a nice 0 at 0 ns {\n    compute 4000000 ns\n}", made)
+        self.assertIn("task b nice -10 at 2000000 ns {\n    compute 3000000 ns\n    sleep 1000000 ns\n    compute 1000000 ns\n}", made)
+        self.measure("y.json", "--seeds", "1", "--policy", "cfs", "--workload", switches)
+
+        own = self.write("own.trace", "kidney-sched-trace 2 policy=cfs cpu=0 seed=1 quantum=0 records=5 dropped=0\n"
+                         "e 7 3 started 31 1024 0 1000\np 1200 7\nc 7 31 5000000 5001200 keep\nl 7 blocked 5001200\n"
+                         "e 7 3 woken 31 1024 0 6001200\nc 7 31 2000 6003200 keep\nend\n")
+        made = lab_import.as_tasks(own, content(own))
+        self.assertIn("compute 5000000 ns\n    sleep 1000000 ns\n    compute 2000 ns", made)
+        self.measure("z.json", "--seeds", "1", "--policy", "eevdf", "--workload", own)
+
+        broken = self.write("broken.json", '{"tasks": {"a": {"run": "long"}}}')
+        refused = lab("--tree", TREE, "--workload", broken)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("run of task a is 'long'", refused.stderr)
+
+    def test_every_quiz_can_be_answered(self):
+        program = os.path.join(TREE, "bench", "lab", "sched_lab")
+        asked = set()
+        for seed in range(1, 40):
+            question = lab_quiz.Question(seed)
+            answer = lab_quiz.Answer(program, question)
+            asked.add(question.policy)
+            self.assertEqual([answer.order.count(name) for name in question.names], question.bursts)
+            right = "\n".join(["".join(answer.order), *(" ".join(map(str, answer.of_each(key))) for key in ("turnaround", "wait"))])
+            wrong = "".join(answer.order[:2]) + "?"
+            if seed > 8:
+                continue
+            for text, status, words in ((right, 0, "3 of 3"), (wrong, 1, "first wrong step: in tick 2")):
+                played = subprocess.run([os.path.join(ROOT, "kidney"), "lab", "sched", "--tree", TREE, "--quiz", str(seed)],
+                                        input=text, stdout=subprocess.PIPE, text=True)
+                self.assertEqual(played.returncode, status, played.stdout)
+                self.assertIn(words, played.stdout)
+        self.assertEqual(asked, set(lab_quiz.POLICIES))
 
     def test_a_policy_that_never_ends_costs_its_own_runs(self):
         endless = self.write("endless.tasks", "until 1 s\nsemaphore s 1\ntask a { forever { wait s; signal s } }")

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import lab_import
 from lab_engine import by_policy, percent
 from project import ROOT, Failure
 
@@ -32,12 +33,12 @@ class Tasks:
 
     def __init__(self, path):
         self.path = path
-        self.name = os.path.basename(path).removesuffix(".tasks")
+        self.name = re.sub(r"\.(tasks|json|ftrace|trace|txt)$", "", os.path.basename(path))
         if not re.fullmatch(r"[\w.-]+", self.name):
             raise Failure(f"{path}: a workload is named after its file, so that must be of letters, digits, '_', '.' and '-'", 2)
         try:
             with open(path, encoding="utf-8") as file:
-                self.text = file.read()
+                self.text = lab_import.as_tasks(path, file.read())
         except (OSError, UnicodeError) as error:
             raise Failure(f"{path}: {error}", 2) from None
         about = re.search(r'^\s*about\s+"([^"\n]*)"', self.text, re.M)
@@ -53,7 +54,7 @@ def catalogue():
 
 
 def is_file(name):
-    return os.sep in name or name.endswith(".tasks")
+    return os.sep in name or "." in name
 
 
 def workloads_of(options):

@@ -3,11 +3,13 @@
 What is common to all subjects is in lab_engine.py; what is said of each in lab_frames.py, lab_heap.py and lab_sched.py.
 """
 import os
+import random
 
 import frame_trace
 import lab_engine
 import lab_frames
 import lab_heap
+import lab_quiz
 import lab_report
 import lab_sched
 import lab_svg
@@ -26,6 +28,8 @@ def parse(arguments):
                         ("sched --policy cfs --policy eevdf --workload mix --html report.html", "two schedulers beside each other"),
                         ("sched --workload mine.tasks --cpus 4", "a workload of your own, on four CPUs"),
                         ("sched --ground-truth G4 G6", "what books say, beside what the policies do"),
+                        ("sched --workload app.json", "a description of rt-app; traces of sched_switch go the same way"),
+                        ("sched --quiz", "who runs when?"),
                         ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=list(SUBJECTS), help="; ".join(f"{s.NAME}: {s.TITLE}" for s in SUBJECTS.values()))
     parser.add_argument("--policy", action="append", default=[], metavar="P",
@@ -54,6 +58,8 @@ def parse(arguments):
     parser.add_argument("--merge", nargs="+", metavar="FILE", help="instead of running: join the JSON files of all shards")
     parser.add_argument("--ground-truth", nargs="*", metavar="ROW", help="sched: instead, what books say beside what the policies "
                         f"do: all rows, or these, or files ({', '.join(lab_truth.rows())})").words = lab_truth.rows
+    parser.add_argument("--quiz", nargs="?", type=integer_between(1, 10 ** 9), const=0, metavar="SEED",
+                        help="sched: instead, ask who runs when, grade, and explain the first wrong step")
     parser.add_argument("--tree", metavar="DIR", help="use the program of this build tree and build nothing")
     options = parser.parse_args(arguments)
     if options.shard:
@@ -72,6 +78,8 @@ def parse(arguments):
         raise Failure("--memory goes with frames and heap: schedulers manage CPUs", 2)
     if (options.svg or options.perfetto) and options.subject != "sched":
         raise Failure("--svg and --perfetto go with sched", 2)
+    if options.quiz is not None and options.subject != "sched":
+        raise Failure("--quiz goes with sched", 2)
     if options.ground_truth is not None and options.subject != "sched":
         raise Failure("--ground-truth goes with sched", 2)
     if options.cpus and options.subject != "sched":
@@ -120,6 +128,8 @@ def main(arguments):
     try:
         options = parse(arguments)
         subject = SUBJECTS[options.subject]
+        if options.quiz is not None:
+            return lab_quiz.play(lab_engine.program_of(subject, options), options.quiz or random.randint(1, 9999))
         if options.ground_truth is not None:
             return lab_truth.show(lab_engine.program_of(subject, options), options.ground_truth)
         result = lab_engine.merge(subject, options.merge) if options.merge else observe(subject, options)

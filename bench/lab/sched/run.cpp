@@ -9,6 +9,14 @@ namespace kidney::lab {
 std::optional<RunResult> run_workload(std::string_view policy, const Workload& workload,
                                       const Inputs& inputs, std::size_t most_slices) {
     const Workload whole = with_sets_drawn(workload, inputs.seed);
+    for (const TaskKind& kind : whole.kinds) {
+        const CpuSet there = CpuSet::first(inputs.cpus);
+        if (kind.parameters.allowed.in_common_with(there).is_empty()) {
+            RunResult result;
+            result.error = "task '" + kind.name + "' may run on none of the CPUs";
+            return result;
+        }
+    }
     Rules::inputs = &inputs;
     std::optional<RunResult> result;
     LabPolicies::for_each([&]<class P>() {

@@ -197,13 +197,15 @@ private:
             } else if (scan_.accept("weight")) {
                 kind.parameters.weight =
                     static_cast<std::uint32_t>(scan_.number("weight", 1, 1U << 24));
+            } else if (scan_.accept("on")) {
+                kind.parameters.allowed = read_cpus();
             } else if (scan_.accept("reserve")) {
                 kind.parameters.reservation = read_reservation();
             } else if (scan_.is_at_end()) {
                 scan_.fail("the program of task '" + kind.name + "' is missing: { ... }");
             } else {
                 scan_.fail(
-                    "of a task: x, at, spawned, priority, nice, weight, reserve, or its "
+                    "of a task: x, at, spawned, priority, nice, weight, on, reserve, or its "
                     "program in { }" +
                     scan_.found());
             }
@@ -229,6 +231,14 @@ private:
             scan_.fail_before("the longest period is shorter than the shortest");
         }
         workload_.sets.push_back(set);
+    }
+    /// `0,2,3`
+    [[nodiscard]] CpuSet read_cpus() {
+        CpuSet cpus;
+        do {
+            cpus.insert(CpuId(static_cast<std::uint32_t>(scan_.number("on", 0, max_cpus - 1))));
+        } while (scan_.accept(","));
+        return cpus;
     }
     [[nodiscard]] int read_nice() {
         const bool negative = scan_.peek().starts_with("-");

@@ -18,7 +18,8 @@ inline constexpr bool checks_lock_ranks = false;
 #endif
 
 /// Fair, for any context including interrupt handlers. Rank is its place in the global order.
-template <const LockRank& Rank, hal::Cpu C>
+/// `Bare` is what it spins on: `TicketLock`, or `McsLock` where many CPUs want it.
+template <const LockRank& Rank, hal::Cpu C, template <hal::Cpu> class Bare = TicketLock>
 class CAPABILITY("spin lock") SpinLock {
 public:
     static constexpr const LockRank& rank = Rank;
@@ -27,22 +28,22 @@ public:
     SpinLock(const SpinLock&) = delete;
     SpinLock& operator=(const SpinLock&) = delete;
 
-    void lock() noexcept ACQUIRE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    void lock() noexcept ACQUIRE() KIDNEY_NO_TSA("the capability is this object, not bare_")
     {
         const hal::InterruptState before = C::interrupts_disable();
         if constexpr (checks_lock_ranks) {
             C::held_ranks().push(Rank);
         }
-        ticket_.lock();
+        bare_.lock();
         before_ = before;
     }
 
     /// Never waits: for reports about a machine that may be stuck.
     [[nodiscard]] bool try_lock() noexcept TRY_ACQUIRE(true)
-        KIDNEY_NO_TSA("the capability is this object, not ticket_")
+        KIDNEY_NO_TSA("the capability is this object, not bare_")
     {
         const hal::InterruptState before = C::interrupts_disable();
-        if (!ticket_.try_lock()) {
+        if (!bare_.try_lock()) {
             C::interrupts_restore(before);
             return false;
         }
@@ -53,10 +54,10 @@ public:
         return true;
     }
 
-    void unlock() noexcept RELEASE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
+    void unlock() noexcept RELEASE() KIDNEY_NO_TSA("the capability is this object, not bare_")
     {
         const hal::InterruptState before = before_;
-        ticket_.unlock();
+        bare_.unlock();
         if constexpr (checks_lock_ranks) {
             C::held_ranks().pop(Rank);
         }
@@ -64,7 +65,7 @@ public:
     }
 
 private:
-    TicketLock<C> ticket_;
+    Bare<C> bare_;
     hal::InterruptState before_ = hal::InterruptState::disabled;  ///< the holder's
 };
 

@@ -44,6 +44,11 @@ class WaitList {
 public:
     using Node = Waiter<Threads>;
 
+    WaitList() noexcept = default;
+    /// Its lock is made of `other`.
+    template <class L>
+    explicit WaitList(L& other) noexcept : lock(other) {}
+
     /// Also guards what the owner keeps beside the list (permits, a flag).
     Lock lock;
 

@@ -2,10 +2,13 @@
 /// contracts do not promise, and -Wthread-safety looks into all of them.
 #include "sched/dispatcher.hpp"
 #include "sched/policies/entity_queue.hpp"
+#include "sched/sync/barrier.hpp"
 #include "sched/sync/ceiling_mutex.hpp"
 #include "sched/sync/condition_variable.hpp"
 #include "sched/sync/event.hpp"
+#include "sched/sync/mcs_lock.hpp"
 #include "sched/sync/mutex.hpp"
+#include "sched/sync/reader_writer_lock.hpp"
 #include "sched/sync/semaphore.hpp"
 #include "sched/sync/spin_lock.hpp"
 #include "sched/sync/wait_queue.hpp"
@@ -75,6 +78,10 @@ template class sched::CeilingMutex<rank, Control>;
 template class sched::CeilingMutex<rank, Lending>;
 template class sched::Turnstile<Lending>;
 template class sched::WaitList<Lending>;
+template class sched::SpinLock<rank, test::StdCpu, sched::McsLock>;
+template class sched::ReaderWriterLock<rank, Control>;
+template class sched::ReaderWriterLock<rank, Lending>;
+template class sched::Barrier<Control>;
 template class sched::Semaphore<Control>;
 template class sched::Semaphore<Lending>;
 template class sched::WaitQueue<Lending>;

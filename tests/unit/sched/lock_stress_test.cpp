@@ -1,7 +1,10 @@
 /// The locks under real threads. Built in every host preset; it earns its keep under
 /// ThreadSanitizer, which checks the memory orders that the explorer takes for granted.
+#include "sched/sync/barrier.hpp"
 #include "sched/sync/event.hpp"
+#include "sched/sync/mcs_lock.hpp"
 #include "sched/sync/mutex.hpp"
+#include "sched/sync/reader_writer_lock.hpp"
 #include "sched/sync/semaphore.hpp"
 #include "sched/sync/spin_lock.hpp"
 #include "sched/sync/ticket_lock.hpp"
@@ -56,6 +59,47 @@ TEST(LockStress, TicketLock) {
         }
     });
     EXPECT_EQ(counter.read(), 8000);
+}
+
+TEST(LockStress, McsLock) {
+    Counter<sched::SpinLock<spin_rank, StdCpu, sched::McsLock>> counter;
+    on_threads(4, [&](std::uint32_t) {
+        for (int i = 0; i < 2000; ++i) {
+            counter.add();
+        }
+    });
+    EXPECT_EQ(counter.read(), 8000);
+}
+
+TEST(LockStress, ReadersAndWriters) {
+    sched::ReaderWriterLock<mutex_rank, StdThreads> lock;
+    std::array<int, 2> both{};  // plain on purpose: equal whenever somebody reads
+    on_threads(4, [&](std::uint32_t me) {
+        for (int i = 0; i < 1000; ++i) {
+            if (me == 0) {
+                const LockGuard guard(lock);
+                ++both[0];
+                ++both[1];
+            } else {
+                const sched::ReaderGuard guard(lock);
+                EXPECT_EQ(both[0], both[1]);
+            }
+        }
+    });
+    EXPECT_EQ(both[0], 1000);
+}
+
+TEST(LockStress, BarrierOrdersRounds) {
+    sched::Barrier<StdThreads> barrier(4);
+    std::array<int, 4> done{};  // plain on purpose
+    on_threads(4, [&](std::uint32_t me) {
+        for (int round = 1; round <= 200; ++round) {
+            done[me] = round;
+            barrier.arrive_and_wait();
+            EXPECT_EQ(done[(me + 1) % 4], round);
+            barrier.arrive_and_wait();
+        }
+    });
 }
 
 TEST(LockStress, TryLockNeverBlocksAndExcludes) {

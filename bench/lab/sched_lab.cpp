@@ -34,7 +34,7 @@ std::optional<Workload> read_input(const char* name) {
 }
 
 int run(const char* policy, const char* name, std::uint32_t seed, std::uint32_t cpus,
-        std::uint32_t slices) {
+        std::uint32_t slices, const char* balancer) {
     std::optional<Workload> workload = read_input(name);
     if (!workload) {
         return refused;
@@ -42,6 +42,7 @@ int run(const char* policy, const char* name, std::uint32_t seed, std::uint32_t 
     Inputs inputs = workload->inputs;
     inputs.seed = seed;
     inputs.cpus = cpus != 0 ? cpus : inputs.cpus;
+    inputs.balancer = balancer != nullptr ? balancer : inputs.balancer;
     const std::optional<RunResult> result = run_workload(policy, *workload, inputs, slices);
     if (!result) {
         std::fprintf(stderr, "no policy '%s'\n", policy);
@@ -111,16 +112,17 @@ int main(int count, char** arguments) {
     if (count == 3 && std::strcmp(arguments[1], "--cases") == 0) {
         return check_cases(arguments[2]);
     }
-    if (count == 6) {
+    if (count == 6 || count == 7) {
         const auto seed = number(arguments[3], 1, ~std::uint32_t{0});
         const auto cpus = number(arguments[4], 0, kidney::max_cpus);
         const auto slices = number(arguments[5], 0, 1U << 20);
         if (seed && cpus && slices) {
-            return run(arguments[1], arguments[2], *seed, *cpus, *slices);
+            return run(arguments[1], arguments[2], *seed, *cpus, *slices,
+                       count == 7 ? arguments[6] : nullptr);
         }
     }
     std::fprintf(stderr,
-                 "usage: sched_lab POLICY NAME SEED CPUS SLICES < WORKLOAD\n"
+                 "usage: sched_lab POLICY NAME SEED CPUS SLICES [BALANCER] < WORKLOAD\n"
                  "       sched_lab --check NAME < WORKLOAD\n"
                  "       sched_lab --cases NAME < WORKLOAD\n"
                  "       sched_lab --list\n"

@@ -275,6 +275,18 @@ class Lab(LabCase):
                 self.assertIn(words, played.stdout)
         self.assertEqual(asked, set(lab_quiz.POLICIES))
 
+    def test_balancers_make_the_difference_on_four_cpus(self):
+        fair = {}
+        for balancer in ("work_stealing", "balanced"):
+            path = self.measure(f"{balancer}.json", "--seeds", "1", "--policy", "cfs", "--workload", "four_cpus", "--balancer", balancer)
+            run = json.loads(content(path))["runs"][0]
+            self.assertEqual(run["inputs"]["balancer"], balancer)
+            fair[balancer] = lab_sched.figures(run)["fairness_100ms"]
+        self.assertGreater(fair["balanced"], fair["work_stealing"] + 0.2)
+        bound = lab("--tree", TREE, "--seeds", "1", "--policy", "cfs", "--workload", self.write("b.tasks", "task a on 3 { compute 1 ms }"))
+        self.assertEqual(bound.returncode, 1)
+        self.assertIn("none of the CPUs", bound.stdout)
+
     def test_a_policy_that_never_ends_costs_its_own_runs(self):
         endless = self.write("endless.tasks", "until 1 s\nsemaphore s 1\ntask a { forever { wait s; signal s } }")
         result = lab("--tree", TREE, "--workload", endless, "--policy", "cfs", "--seeds", "1")

@@ -17,8 +17,8 @@ SLOT = "scheduler"
 MORE_POLICIES = ()
 VARIANTS = ()
 BY_NAME = ("sjf", "stcf")  # they know the future
-SOURCES = ("include/kidney/core", "include/kidney/sched", "sched", "sched/policies", "sched/sync", "bench/lab", "bench/lab/sched")
-PLAN = ("cpus", "tasks")
+SOURCES = ("include/kidney/core", "include/kidney/sched", "sched", "sched/policies", "sched/balancers", "sched/sync", "bench/lab", "bench/lab/sched")
+PLAN = ("cpus", "balancer", "tasks")
 UNSEEDED = ()
 FOLDER = os.path.join(ROOT, "bench", "lab", "tasks")
 SLICES = 400  # of a Gantt chart; only of the first seed
@@ -78,7 +78,7 @@ def check_tasks(program, tasks):
 
 
 def inputs(options):
-    return {"cpus": options.cpus or 0}
+    return {"cpus": options.cpus or 0, "balancer": options.balancer or ""}
 
 
 def most_seconds(_plan):
@@ -88,7 +88,8 @@ def most_seconds(_plan):
 
 def arguments(run, plan):
     workload, policy, seed = run
-    return [policy, workload, str(seed), str(plan["cpus"]), str(SLICES if seed == 1 else 0)]
+    return [policy, workload, str(seed), str(plan["cpus"]), str(SLICES if seed == 1 else 0),
+            *([plan["balancer"]] if plan["balancer"] else [])]
 
 
 def check(path, result):
@@ -180,8 +181,9 @@ def of_inputs(result, workload):
         return "no result"
     given = run["inputs"]
     us = {key: f"{given[key] / 1000:g} us" for key in given if key.endswith(("_cost", "_delay"))}
+    several = f"s, balancer {given['balancer']}" if given["cpus"] > 1 else ""
     quantum = f"{given['quantum'] / 1e6:g} ms" if given["quantum"] else "by policy"
-    return (f"{given['cpus']} CPU{'s' if given['cpus'] > 1 else ''}, {run['span'] / 1e9:g} s, tick {given['tick'] / 1e6:g} ms, "
+    return (f"{given['cpus']} CPU{several}, {run['span'] / 1e9:g} s, tick {given['tick'] / 1e6:g} ms, "
             f"quantum {quantum}, ties to {given['ties']}; costs: switch {us['switch_cost']}, tick {us['tick_cost']}, interrupt "
             f"{us['interrupt_cost']} after {us['interrupt_delay']}, migration {us['migration_cost']}")
 

@@ -48,6 +48,8 @@ def parse(arguments):
     parser.add_argument("--cpus", type=integer_between(1, 8), metavar="N", help="sched: so many CPUs, whatever the workload says")
     parser.add_argument("--jobs", type=integer_between(1, 256), default=len(os.sched_getaffinity(0)), metavar="N",
                         help="runs at a time (as many as there are CPUs)")
+    parser.add_argument("--balancer", choices=policies_of("load_balancer"), metavar="B",
+                        help=f"sched: this load balancer, whatever the workload says ({', '.join(policies_of('load_balancer'))})")
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write all that was observed")
     parser.add_argument("--csv", type=output_file, metavar="FILE", help="write a table, one line for each run")
     parser.add_argument("--html", type=output_file, metavar="FILE", help="write the report, one file that needs no network")
@@ -82,8 +84,8 @@ def parse(arguments):
         raise Failure("--quiz goes with sched", 2)
     if options.ground_truth is not None and options.subject != "sched":
         raise Failure("--ground-truth goes with sched", 2)
-    if options.cpus and options.subject != "sched":
-        raise Failure("--cpus goes with sched", 2)
+    if (options.cpus or options.balancer) and options.subject != "sched":
+        raise Failure("--cpus and --balancer go with sched", 2)
     if options.trace and options.subject != "frames":
         raise Failure("--trace goes with frames: that is what is recorded", 2)
     return options

@@ -83,6 +83,7 @@ std::string of_histogram(const Histogram& h) {
 std::string of_inputs(const Inputs& in) {
     Json json('{');
     json.field("cpus", in.cpus)
+        .field("balancer", in.balancer)
         .field("until", in.until)
         .field("tick", in.tick)
         .field("quantum", in.quantum)

@@ -9,6 +9,11 @@ namespace kidney::lab {
 std::optional<RunResult> run_workload(std::string_view policy, const Workload& workload,
                                       const Inputs& inputs, std::size_t most_slices) {
     const Workload whole = with_sets_drawn(workload, inputs.seed);
+    if (!LabBalancer::is_known(inputs.balancer)) {
+        RunResult result;
+        result.error = "no load balancer '" + inputs.balancer + "'";
+        return result;
+    }
     for (const TaskKind& kind : whole.kinds) {
         const CpuSet there = CpuSet::first(inputs.cpus);
         if (kind.parameters.allowed.in_common_with(there).is_empty()) {

@@ -3,13 +3,13 @@
 #pragma once
 
 #include "bench/lab/sched/flat_cpu.hpp"
+#include "bench/lab/sched/lab_balancer.hpp"
 #include "bench/lab/sched/lab_task.hpp"
 #include "bench/lab/sched/observer.hpp"
 #include "bench/lab/sched/workload.hpp"
 #include "kidney/core/format.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/sched/explains.hpp"
-#include "sched/balancers/work_stealing.hpp"
 #include "sched/dispatcher.hpp"
 
 #include <array>
@@ -64,7 +64,7 @@ protected:
         using Timer = FlatTimer;
         using Local = FlatLocal;
         using Policy = P;
-        using Balancer = sched::WorkStealing;
+        using Balancer = LabBalancer;
         using Thread = LabTask;
         using Hooks = SimulatedCpus::Hooks;
         static inline Duration tick;
@@ -87,6 +87,7 @@ protected:
         FlatMachine::reset(inputs.clock, inputs.interrupt_delay);
         Config::tick = inputs.tick;
         Config::setup = {.cpu = CpuId(0), .seed = inputs.seed, .quantum = inputs.quantum};
+        LabBalancer::chosen = inputs.balancer;
         dispatcher_ = std::make_unique<Dispatcher>();
         for (std::uint32_t i = 0; i < inputs.cpus; ++i) {
             FlatMachine::here = i;

@@ -76,6 +76,7 @@ struct Inputs {
     Duration tick = Duration::milliseconds(10);
     Duration quantum;  ///< zero: the policy's own
     TieRule ties = TieRule::arrival_first;
+    std::string balancer = "balanced";
     // Costs, which delay whoever runs next on that CPU.
     Duration switch_cost = Duration::microseconds(2);
     Duration tick_cost = Duration::microseconds(1);

@@ -75,6 +75,8 @@ private:
             in.tick = positive_duration("tick");
         } else if (scan_.accept("quantum")) {
             in.quantum = positive_duration("quantum");
+        } else if (scan_.accept("balancer")) {
+            in.balancer = scan_.name("balancer");
         } else if (scan_.accept("clock")) {
             in.clock = Instant(scan_.time("clock"));
         } else if (scan_.accept("ties")) {

@@ -222,5 +222,78 @@ TEST_F(Servers, AReservationThatIsGivenUpLeavesTheThreadAmongTheOthers) {
     EXPECT_NEAR(static_cast<double>(cpu.served(other)), 500, 4);
 }
 
+// --- Lent deadlines ---
+
+sched::Entity task(std::uint32_t slot, std::int64_t period) {
+    sched::Entity e;
+    e.id = slot + 1;
+    e.slot = slot;
+    if (period != 0) {
+        e.reservation = {ms(1), ms(period), ms(period)};
+    }
+    return e;
+}
+
+/// Whoever waits for it cannot wait until its next period.
+TEST(Edf, AHolderThatHasSpentItsRuntimeRunsOnALentDeadline) {
+    sched::WithTables<Edf, 4> policy;
+    sched::Entity holder = task(0, 100);
+    sched::Entity other = task(1, 50);
+    sched::Entity waiter = task(2, 10);
+    const Instant now(1'000'000);
+    for (sched::Entity* e : {&holder, &waiter}) {
+        policy.enqueue(*e, sched::EnqueueReason::started, now);
+        policy.remove(*e);
+    }
+    EXPECT_EQ(policy.charge(holder, ms(3), now), sched::TickVerdict::preempt);
+    policy.enqueue(holder, sched::EnqueueReason::preempted, now);
+    EXPECT_EQ(policy.eligible(), 0U);
+
+    policy.lend(holder, policy.urgency(waiter), now);
+    policy.enqueue(other, sched::EnqueueReason::started, now);
+    EXPECT_EQ(policy.eligible(), 2U);
+    EXPECT_EQ(policy.pick_next(now), &holder) << "before one whose deadline is later";
+    EXPECT_EQ(policy.charge(holder, ms(1), now), sched::TickVerdict::keep_running);
+    EXPECT_EQ(policy.look_again(&holder, now), Instant::never()) << "nothing runs out";
+
+    policy.lend(holder, sched::Urgency::none, now);
+    EXPECT_EQ(policy.charge(holder, Duration(), now), sched::TickVerdict::preempt);
+    policy.enqueue(holder, sched::EnqueueReason::preempted, now);
+    EXPECT_EQ(policy.eligible(), 1U) << "it waits for its next period, to which it owes 3 ms";
+    EXPECT_EQ(policy.size(), 2U);
+}
+
+TEST(Edf, OneWithoutAReservationRunsOnALentDeadline) {
+    sched::WithTables<Edf, 4> policy;
+    sched::Entity holder = task(0, 0);
+    sched::Entity other = task(1, 50);
+    sched::Entity waiter = task(2, 10);
+    const Instant now(1'000'000);
+    policy.enqueue(waiter, sched::EnqueueReason::started, now);
+    policy.remove(waiter);
+    policy.enqueue(holder, sched::EnqueueReason::started, now);
+    policy.enqueue(other, sched::EnqueueReason::started, now);
+    policy.lend(holder, policy.urgency(waiter), now);
+    EXPECT_EQ(policy.pick_next(now), &holder);
+    EXPECT_FALSE(policy.preempts(other, holder));
+    policy.lend(holder, sched::Urgency::none, now);
+    EXPECT_TRUE(policy.preempts(other, holder));
+}
+
+TEST(RateMonotonic, OneWithoutAReservationRunsOnALentPeriod) {
+    sched::WithTables<RateMonotonic, 4> policy;
+    sched::Entity holder = task(0, 0);
+    sched::Entity other = task(1, 50);
+    const sched::Entity waiter = task(2, 10);
+    const Instant now(1'000'000);
+    policy.enqueue(holder, sched::EnqueueReason::started, now);
+    policy.enqueue(other, sched::EnqueueReason::started, now);
+    policy.lend(holder, policy.urgency(waiter), now);
+    EXPECT_EQ(policy.pick_next(now), &holder);
+    EXPECT_EQ(policy.charge(holder, ms(20), now), sched::TickVerdict::keep_running);
+    policy.lend(holder, sched::Urgency::none, now);
+    EXPECT_EQ(policy.charge(holder, Duration(), now), sched::TickVerdict::preempt);
+}
+
 }  // namespace
 }  // namespace kidney::sim

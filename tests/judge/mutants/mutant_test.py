@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """A mutant must be killed by the law that it breaks, with few calls; the designs without a fault must pass.
 
-    mutant_test.py JUDGE SUBJECT MUTANT LAW VERDICT CALLS    VERDICT kept: every law; slow: this law alone, on a slow machine, too
-    mutant_test.py --slowly COMMAND...                       lets it run for a third of the time
+    mutant_test.py JUDGE SUBJECT MUTANT LAW VERDICT CALLS [HOW]    VERDICT kept: every law
+    mutant_test.py --slowly COMMAND...                             lets it run for a third of the time
+
+HOW: `by_all`, the plans of all laws (those of LAW alone need more calls, or do not find it); `again`, with the same
+results on a slow machine.
 """
 import json
 import os
@@ -32,10 +35,10 @@ def judged(judge, subject, mutant, *options):
             return json.load(file)
 
 
-def main(judge, subject, mutant, name, verdict, most_calls):
-    one = ["--law", name] if verdict == "slow" else []
+def main(judge, subject, mutant, name, verdict, most_calls, how=""):
+    one = [] if verdict == "kept" or how == "by_all" else ["--law", name]
     results = judged(judge, subject, mutant, *one)
-    if verdict == "slow":
+    if how == "again":
         again = judged(judge, subject, mutant, *one, "--via", f"{sys.executable} -IS {os.path.abspath(__file__)} --slowly")
         assert again == results, f"another verdict on a slow machine: {again}"
     assert results["complete"], "the judge could not judge"

@@ -12,7 +12,8 @@
 ///   - it is computed again along the chain of holders that wait themselves.
 ///
 /// A waiter that gives up takes its urgency back when it runs, which is at its own urgency: not
-/// before the holder, as urgent now, lets its equals have a turn.
+/// before the holder, as urgent now, lets its equals have a turn. A new priority of a waiter counts
+/// for itself a moment before it is passed on.
 ///
 /// One lock guards the whole graph, and serves in place of the locks of the lists. It is taken only
 /// when somebody waits; then no order among the locks of a chain is needed.

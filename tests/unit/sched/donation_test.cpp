@@ -13,6 +13,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace kidney::test {
 namespace {
@@ -460,6 +461,84 @@ struct AsItIs : T {};
 
 TEST(Donation, EveryScenario) {
     EXPECT_EQ((Scenarios<sched::FixedPriority, AsItIs>::first_wrong(true)), "");
+}
+
+/// Threads that lock, nest, give up and change their priorities as it comes, on several CPUs:
+/// nobody who holds what somebody waits for is less urgent, and in the end nobody owes anything.
+/// Returns how many gave up.
+int mix(std::uint32_t cpus, std::uint64_t seed) {
+    using World = SimWorld<sched::FixedPriority>;
+    World world({.cpus = cpus, .seed = seed});
+    World::Mutex<ranks_of_locks[0]> outer;
+    World::Mutex<ranks_of_locks[1]> inner;
+    std::vector<World::Thread*> threads;
+    int gave_up = 0;
+    int entered = 0;
+    int changing = 0;  // a new priority is passed on a moment after it counts
+    const auto chance = [&](std::uint32_t n) { return world.machine().random() % n; };
+    const auto inside = [&] {
+        ++entered;
+        World::compute(Duration::microseconds(chance(200)));
+        const LockGuard guard(world.dispatcher().inheritance_lock());
+        World::Thread& self = World::current();
+        for (sched::Lender& lock : self.borrower.lenders) {
+            for (World::Thread* other : threads) {
+                if (other->borrower.waits_at == &lock) {
+                    const bool paid =
+                        world.dispatcher().urgency(self) >= world.dispatcher().urgency(*other);
+                    EXPECT_TRUE(paid || changing != 0) << cpus << " CPUs, seed " << seed;
+                }
+            }
+        }
+    };
+    for (int i = 0; i < 6; ++i) {
+        threads.push_back(&world.spawn(
+            "mixed",
+            [&]() KIDNEY_NO_TSA("limited locks") {
+                for (int round = 0; round < 40; ++round) {
+                    const Instant limit =
+                        sim::Clock::now() + Duration::microseconds(100 + chance(300));
+                    const bool has_outer =
+                        chance(2) != 0 && outer.lock({.deadline = limit}).has_value();
+                    if (inner.lock({.deadline = limit}).has_value()) {
+                        inside();
+                        inner.unlock();
+                    } else {
+                        ++gave_up;
+                    }
+                    if (has_outer) {
+                        inside();
+                        outer.unlock();
+                    }
+                    World::Thread& any =
+                        *threads[chance(static_cast<std::uint32_t>(threads.size()))];
+                    ++changing;
+                    world.dispatcher().set_priority(
+                        any, sched::Priority(static_cast<std::uint8_t>(chance(64))));
+                    --changing;
+                    World::sleep(Duration::microseconds(chance(100)));
+                }
+            },
+            sched::Priority(static_cast<std::uint8_t>(i * 10))));
+    }
+    EXPECT_EQ(world.run(), sim::Outcome::stopped) << world.report();
+    for (const World::Thread* thread : threads) {
+        EXPECT_EQ(thread->lent, sched::Urgency::none);
+        EXPECT_TRUE(thread->borrower.lenders.empty());
+        EXPECT_EQ(thread->borrower.waits_at, nullptr);
+    }
+    EXPECT_GT(entered, 100);
+    return gave_up;
+}
+
+TEST(Donation, AnyMixOnSeveralCpus) {
+    int gave_up = 0;
+    for (const std::uint32_t cpus : {1U, 2U, 4U}) {
+        for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+            gave_up += mix(cpus, seed);
+        }
+    }
+    EXPECT_GT(gave_up, 50);
 }
 
 // --- Mistakes ---

@@ -36,6 +36,7 @@ def conclude(code, ending, kept_log):
         say(f"the self-test failed; see {kept_log}")
         return 1
     if code == qemu.EXIT_SELFTEST_PASSED or kind == "self-test":
+        say(f"the self-test passed; what was tested is in {kept_log}")
         return 0
     if kind == "panic" or code == qemu.EXIT_PANIC:
         say(f"kernel panic: {detail or '(no message)'}")

@@ -236,17 +236,28 @@ public:
     // --- Questions ---
 
     /// CPU time of a thread, the running slice included.
-    [[nodiscard]] Duration cpu_time(Thread& thread) noexcept
+    [[nodiscard]] Duration cpu_time(Thread& thread) noexcept { return statistics(thread).ran; }
+    /// The running slice, or the present wait, included.
+    [[nodiscard]] ThreadStatistics statistics(Thread& thread) noexcept
         KIDNEY_NO_TSA("which lock is only known at run time")
     {
         const hal::InterruptGuard<Cpu> off;
         Queue& queue = placement_.lock_queue_of(thread);
-        Duration total = thread.cpu_time;
+        ThreadStatistics all = thread.statistics;
+        const Instant now = Config::Clock::now();
         if (queue.current == &thread) {
-            total += Config::Clock::now() - queue.charged_until;
+            all.ran += now - queue.charged_until;
+        } else if (thread.state == ThreadState::ready && now > thread.ready_since) {
+            all.waited += now - thread.ready_since;
         }
         queue.lock.unlock();
-        return total;
+        return all;
+    }
+    [[nodiscard]] CpuStatistics statistics(CpuId cpu) noexcept {
+        const hal::InterruptGuard<Cpu> off;
+        Queue& queue = placement_.of(cpu);
+        const LockGuard guard(queue.lock);
+        return queue.statistics;
     }
     [[nodiscard]] std::size_t queued(CpuId cpu) const noexcept {
         return placement_.of(cpu).queued.load(std::memory_order_relaxed);

@@ -96,10 +96,17 @@ public:
         }
         thread.state = ThreadState::ready;
         const Instant now = Config::Clock::now();
+        if (state != ThreadState::moving) {
+            thread.ready_since = now;
+        }
         if (target != home) {
             move(thread, *home, *target, now);
         }
         target->take_in(thread);
+        if (state == ThreadState::waiting) {
+            ++target->statistics.wakeups;
+            target->statistics.wakeups_here += target->id == Cpu::id().value() ? 1 : 0;
+        }
         target->policy.enqueue(thread, why, now);
         target->note_size();
         const bool urgent = target->preempts(thread, now);
@@ -223,6 +230,7 @@ private:
     static void move(Thread& thread, Queue& from, Queue& to, Instant now) noexcept
         REQUIRES(from.lock, to.lock) {
         or_default::move(from.policy, to.policy, thread, now);
+        ++thread.statistics.migrations;
         thread.cpu.store(to.id, std::memory_order_release);
     }
 

@@ -9,6 +9,7 @@
 #include "kidney/sched/refinements.hpp"
 #include "sched/cpu_timers.hpp"
 #include "sched/dispatcher_config.hpp"
+#include "sched/statistics.hpp"
 #include "sched/sync/ranked_lock.hpp"
 
 #include <algorithm>
@@ -41,6 +42,7 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
     Instant charged_until GUARDED_BY(lock);
     std::uint64_t switches GUARDED_BY(lock) = 0;
     Duration idle_time GUARDED_BY(lock);
+    CpuStatistics statistics GUARDED_BY(lock);
 
     // relaxed everywhere: stale answers cost a detour, never a lost thread.
     Atomic<std::uint32_t> queued{0};            ///< who waits and may run: the policy's eligible()
@@ -78,7 +80,8 @@ struct alignas(64) RunQueue {  // a cache line is one CPU's
             idle_time += ran;
             return TickVerdict::keep_running;
         }
-        current->cpu_time += ran;
+        current->statistics.ran += ran;
+        statistics.ran += ran;
         return policy.charge(*current, ran, now);
     }
     /// Should `candidate` run instead of whoever does? That one has been charged.

@@ -167,6 +167,7 @@ public:
         const hal::InterruptState before = Cpu::interrupts_disable();
         Queue& queue = placement_.here();
         queue.lock.lock();
+        ++queue.statistics.yields;
         requeue_and_leave(queue, EnqueueReason::yielded);
         Cpu::interrupts_restore(before);
     }
@@ -249,6 +250,7 @@ private:
         static_cast<void>(queue.charge(now));
         queue.policy.enqueue(self, why, now);
         self.state = ThreadState::ready;
+        self.ready_since = now;
         if (!self.allowed.contains(CpuId(queue.id))) {
             take_out(queue, self);
         }
@@ -278,7 +280,15 @@ private:
         }
         queue.previous = &self;
         ++queue.switches;
-        ++next.switches;
+        if (self.state == ThreadState::ready || self.state == ThreadState::moving) {
+            ++self.statistics.preemptions;
+        }
+        if (idles) {
+            ++queue.statistics.idles;
+        } else {
+            ++queue.statistics.picks;
+            queue.statistics.waited += next.statistics.picked(next.ready_since, now);
+        }
         Config::Local::set_thread(&next);
         if (next.interrupted.load(std::memory_order_relaxed) != 0) {
             Config::Local::flag_work();

@@ -9,6 +9,7 @@
 #include "kidney/core/time.hpp"
 #include "kidney/hal/cpu.hpp"
 #include "kidney/sched/policy.hpp"
+#include "sched/statistics.hpp"
 #include "sched/sync/inheritance.hpp"
 
 #include <array>
@@ -38,8 +39,8 @@ struct ThreadBase : Entity {
     /// A wake that found the thread not waiting; its next block() returns at once. This is what
     /// closes the gap between "I decided to wait" and "I sleep".
     bool wake_pending = false;
-    Duration cpu_time;  ///< up to the last charge
-    std::uint32_t switches = 0;
+    ThreadStatistics statistics;  ///< CPU time up to the last charge
+    Instant ready_since;          ///< while it is in a queue
     typename C::Context context{};
 
     /// Which run queue; changes only under the lock of that queue, readers lock it and look again.

@@ -20,6 +20,8 @@ enum class ProcessText : std::uint8_t {
     comm,
     login_uid,
     oom_score,
+    sched,
+    schedstat,
     oom_score_adj,
     // The source's own.
     cmdline,
@@ -45,6 +47,8 @@ inline constexpr auto process_texts =
     std::to_array<ProcessTextName>({{"stat", ProcessText::stat},
                                     {"status", ProcessText::status},
                                     {"statm", ProcessText::statm},
+                                    {"sched", ProcessText::sched},
+                                    {"schedstat", ProcessText::schedstat},
                                     {"cmdline", ProcessText::cmdline},
                                     {"comm", ProcessText::comm, 0644},
                                     {"maps", ProcessText::maps, 0444, true},

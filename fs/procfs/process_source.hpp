@@ -5,11 +5,28 @@
 #include "fs/procfs/text.hpp"
 #include "kidney/fs/vnode.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
 
 namespace kidney::fs {
+
+/// How a process fared with the scheduler; times in nanoseconds.
+struct SchedulingFacts {
+    const char* scheduler = "";  ///< the policy of this kernel
+    std::uint64_t ran = 0;
+    std::uint64_t waited = 0;  ///< ready, while others ran
+    std::uint64_t longest_wait = 0;
+    std::uint32_t picks = 0;        ///< how often it was given a CPU
+    std::uint32_t preemptions = 0;  ///< how often it left one although it was ready
+    std::uint32_t migrations = 0;
+    std::uint32_t weight = 0;
+
+    [[nodiscard]] constexpr std::uint32_t sleeps() const noexcept {
+        return picks - std::min(picks, preemptions);
+    }
+};
 
 /// A process at one moment; times in clock ticks of 1/100 s, as /proc shows them.
 struct ProcessFacts {
@@ -35,7 +52,8 @@ struct ProcessFacts {
     std::uint32_t memory_score = 0;      ///< oom_score
     std::int32_t memory_adjustment = 0;  ///< oom_score_adj
     std::uint32_t policy = 0, real_time_priority = 0;
-    std::uint32_t last_cpu = 0, switches = 0;
+    SchedulingFacts scheduling{};
+    std::uint32_t last_cpu = 0;
     std::uint32_t cpus = 1;  ///< where it may run; bit n is CPU n
     std::uint32_t queued_signals = 0;
     std::uint64_t queued_signals_limit = 0;  ///< of its user
@@ -187,12 +205,44 @@ inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
               f.no_new_rights ? 1U : 0U, f.cpus);
     out.write("Cpus_allowed_list:\t");
     write_ranges(f.cpus, out);
-    format_to(out, "\nvoluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t0\n", f.switches);
+    format_to(out, "\nvoluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n",
+              f.scheduling.sleeps(), f.scheduling.preemptions);
 }
 /// /proc/N/statm: size, resident, shared, text, library, data, dirty; in pages.
 inline void write_statm(const ProcessFacts& f, TextOutput& out) noexcept {
     format_to(out, "{} {} {} 0 0 {} 0\n", f.virtual_bytes / 4096, resident_pages(f),
               f.file_pages + f.shared_memory_pages, f.virtual_bytes / 4096);
+}
+/// /proc/N/schedstat: nanoseconds that it ran and that it waited to run, and how often it did.
+inline void write_schedstat(const SchedulingFacts& s, TextOutput& out) noexcept {
+    format_to(out, "{} {} {}\n", s.ran, s.waited, s.picks);
+}
+/// /proc/N/sched: the same in words, and more. Times in milliseconds.
+inline void write_sched(const ProcessFacts& f, TextOutput& out) noexcept {
+    const SchedulingFacts& s = f.scheduling;
+    const auto number = [&out](std::string_view name, std::int64_t value) noexcept {
+        format_to(out, "{:<45}:{:21}\n", name, value);
+    };
+    const auto time = [&out](std::string_view name, std::uint64_t nanoseconds) noexcept {
+        format_to(out, "{:<45}:{:14}.{:06}\n", name, nanoseconds / 1'000'000,
+                  nanoseconds % 1'000'000);
+    };
+    format_to(out, "{} ({}, #threads: {})\n", static_cast<const char*>(f.name.data()), f.pid,
+              f.threads);
+    out.write("-------------------------------------------------------------------\n");
+    format_to(out, "{:<45}:{:21}\n", std::string_view("scheduler"), std::string_view(s.scheduler));
+    time("se.sum_exec_runtime", s.ran);
+    time("wait_sum", s.waited);
+    time("wait_max", s.longest_wait);
+    number("se.nr_migrations", s.migrations);
+    number("nr_switches", s.picks);
+    number("nr_voluntary_switches", s.sleeps());
+    number("nr_involuntary_switches", s.preemptions);
+    number("se.load.weight", s.weight);
+    number("policy", f.policy);
+    // As Linux counts inside: 0 to 99 for real-time classes, the lower the more urgent.
+    number("prio", f.real_time_priority != 0 ? 99 - std::int64_t{f.real_time_priority}
+                                             : 120 + std::int64_t{f.nice});
 }
 /// A text that is made of facts.
 inline void write_facts(ProcessText which, const ProcessFacts& f, TextOutput& out) noexcept {
@@ -203,6 +253,10 @@ inline void write_facts(ProcessText which, const ProcessFacts& f, TextOutput& ou
             return write_status(f, out);
         case ProcessText::statm:
             return write_statm(f, out);
+        case ProcessText::sched:
+            return write_sched(f, out);
+        case ProcessText::schedstat:
+            return write_schedstat(f.scheduling, out);
         case ProcessText::login_uid:
             return out.write("4294967295");  // nobody has logged in
         case ProcessText::oom_score:

@@ -47,6 +47,21 @@ struct CpuTicks {
 inline void write_cpu_ticks(std::string_view name, const CpuTicks& t, TextOutput& out) noexcept {
     format_to(out, "{} {} 0 {} {} 0 0 0 0 0 0\n", name, t.user, t.system, t.idle);
 }
+/// What a CPU did with threads; times in nanoseconds.
+struct CpuSchedulingNumbers {
+    std::uint32_t cpu = 0, yields = 0, picks = 0, idles = 0, wakeups = 0, wakeups_here = 0;
+    std::uint64_t ran = 0, waited = 0;
+};
+/// The head of /proc/schedstat, in its version 15.
+inline void write_schedstat_head(std::uint64_t clock_ticks, TextOutput& out) noexcept {
+    format_to(out, "version 15\ntimestamp {}\n", clock_ticks);
+}
+/// A CPU's line of it: yields, a number that is always 0, switches, to the idle thread, wake-ups,
+/// those by the CPU itself, time that threads ran and that they waited for it, and turns.
+inline void write_schedstat(const CpuSchedulingNumbers& n, TextOutput& out) noexcept {
+    format_to(out, "cpu{} {} 0 {} {} {} {} {} {} {}\n", n.cpu, n.yields, n.picks + n.idles, n.idles,
+              n.wakeups, n.wakeups_here, n.ran, n.waited, n.picks);
+}
 /// /proc/loadavg, from hundredths.
 struct LoadNumbers {
     std::array<std::uint32_t, 3> hundredths{};

@@ -62,7 +62,7 @@ void report(const Process& process, const Thread& thread) noexcept {
     log::info<"key">("process {:5} {:<15} {} on CPU {}, ran {} ms, {} switches",
                      process.pid.value(), Name(thread).view(), name_of(thread.state),
                      thread.cpu.load(std::memory_order_relaxed),
-                     thread.cpu_time.count() / 1'000'000, thread.switches);
+                     thread.statistics.ran.count() / 1'000'000, thread.statistics.picks);
 }
 
 /// Names of the locks in an order list, or nothing.

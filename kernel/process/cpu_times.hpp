@@ -29,7 +29,9 @@ namespace kidney::kernel {
     const std::uint32_t peak = p.peek(p.memory, [](const AddressSpace* memory) {
         return memory == nullptr ? 0U : memory->resident().peak;
     });
-    return {cpu_times(*p.thread), std::max(peak, p.peak_pages), p.faults, p.thread->switches};
+    const sched::ThreadStatistics& got = p.thread->statistics;
+    return {cpu_times(*p.thread), std::max(peak, p.peak_pages), p.faults, got.picks,
+            got.preemptions};
 }
 
 }  // namespace kidney::kernel

@@ -61,6 +61,24 @@ void write_statistics(void*, fs::TextOutput& out) noexcept {
     format_to(out, "ctxt {}\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
               all.switches, booted, forks, runnable_threads());
 }
+void write_schedstat(void*, fs::TextOutput& out) noexcept {
+    fs::write_schedstat_head(clock_ticks(Clock::now() - Instant()), out);
+    for (std::uint32_t n = 0; n < max_cpus; ++n) {
+        if (!arch::online_cpus().contains(CpuId(n))) {
+            continue;
+        }
+        const sched::CpuStatistics s = dispatcher().statistics(CpuId(n));
+        fs::write_schedstat({.cpu = n,
+                             .yields = s.yields,
+                             .picks = s.picks,
+                             .idles = s.idles,
+                             .wakeups = s.wakeups,
+                             .wakeups_here = s.wakeups_here,
+                             .ran = static_cast<std::uint64_t>(s.ran.count()),
+                             .waited = static_cast<std::uint64_t>(s.waited.count())},
+                            out);
+    }
+}
 void write_load(void*, fs::TextOutput& out) noexcept {
     const sched::LoadAverage load = load_average();
     fs::LoadNumbers numbers;
@@ -279,6 +297,7 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file("version", &write_version));
     TRY(proc.add_file("stat", &write_statistics));
     TRY(proc.add_file("loadavg", &write_load));
+    TRY(proc.add_file("schedstat", &write_schedstat));
     arch::CpuidDescriber::describe(cpu_description);
     TRY(proc.add_file("cpuinfo", &write_cpus, &cpu_description));
     TRY(proc.add_file("partitions", &write_disk_list));

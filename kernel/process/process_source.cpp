@@ -248,7 +248,16 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     f.queued_signals_limit = p.limits.pending_signals();
     if (p.thread != nullptr) {
         f.last_cpu = p.thread->cpu.load(std::memory_order_relaxed);
-        f.switches = p.thread->switches;
+        const sched::ThreadStatistics got = dispatcher().statistics(*p.thread);
+        const auto of = [](Duration d) { return static_cast<std::uint64_t>(d.count()); };
+        f.scheduling = {.scheduler = SchedulerPolicy::name,
+                        .ran = of(got.ran),
+                        .waited = of(got.waited),
+                        .longest_wait = of(got.longest_wait),
+                        .picks = got.picks,
+                        .preemptions = got.preemptions,
+                        .migrations = got.migrations,
+                        .weight = p.thread->weight};
     } else {
         f.exit_code = p.status.word();
     }

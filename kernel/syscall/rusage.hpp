@@ -5,6 +5,8 @@
 #include "kernel/syscall/user_copy.hpp"
 #include "kidney/abi/resource.hpp"
 
+#include <algorithm>
+
 namespace kidney::kernel {
 
 [[nodiscard]] constexpr abi::Timeval timeval_of(Duration d) noexcept {
@@ -19,7 +21,8 @@ namespace kidney::kernel {
     told.system_time = timeval_of(usage.times.system);
     told.peak_kib = usage.peak_pages * (page_size / 1024);
     told.minor_faults = usage.faults;
-    told.voluntary_switches = usage.switches;
+    told.voluntary_switches = usage.switches - std::min(usage.switches, usage.preemptions);
+    told.involuntary_switches = usage.preemptions;
     return put_user(UserPtr<abi::Rusage>(to), told);
 }
 

@@ -43,7 +43,7 @@ def session(tree, log):
         answer("backtrace", r"#0 ")  # the kernel, or the shell's own code
         # Of the kernel's own things, each says what only the right one would.
         answer("kidney threads", r" 1 +- waiting .* init ")
-        answer("kidney bt 1", r"#3 .*wait_for_child at .*kernel/process/wait.cpp:\d+")
+        answer("kidney bt 1", r"#\d+ .*wait_for_child at .*kernel/process/wait.cpp:\d+")
         answer("kidney bt 4711", r"there is no process 4711")
         answer("kidney runqueue", r"CPU 0: runs \S+.* queued, \d+ switches, policy kidney::sched::")
         answer("kidney locks", r"no lock is held|rank \d+")

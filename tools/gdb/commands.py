@@ -80,7 +80,7 @@ class Threads(gdb.Command):
             owner = thread["process"]
             number = str(int(owner["pid"]["value_"])) if kernel.pointer(owner) else "-"
             state = kernel.enumerator(thread["state"])
-            seconds = int(thread["cpu_time"]["nanoseconds_"]) / NANOSECONDS
+            seconds = int(thread["statistics"]["ran"]["nanoseconds_"]) / NANOSECONDS
             on = kernel.cpu_of(thread)
             waits = kernel.pointer(thread["waits_for"])
             print(f"{number:>5} {'-' if on is None else on:>3} {state:8} {seconds:9.3f}s  {kernel.name_of(thread):15} "

@@ -72,7 +72,7 @@ class Thread:
         of = f", process {int(owner['pid']['value_'])}" if kernel.pointer(owner) else ""
         on = kernel.cpu_of(self.value) if self.value.address is not None else None
         where = "" if on is None else f" on CPU {on}"
-        seconds = int(self.value["cpu_time"]["nanoseconds_"]) / NANOSECONDS
+        seconds = int(self.value["statistics"]["ran"]["nanoseconds_"]) / NANOSECONDS
         return f"thread {kernel.name_of(self.value)}{of}, {kernel.enumerator(self.value['state'])}{where}, {seconds:.3f} s of CPU time"
 
 

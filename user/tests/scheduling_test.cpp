@@ -5,10 +5,13 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -136,6 +139,72 @@ CHECK_CASE(others_are_moved_while_they_run) {
     }
     EXPECT_EQ(kill(child, SIGKILL), 0);
     static_cast<void>(check::wait_status(child));
+}
+
+/// `name: value` of /proc/PID/sched; of a time, its whole milliseconds.
+long sched_figure(pid_t pid, const char* name) {
+    char path[64], text[8192];
+    std::snprintf(path, sizeof path, "/proc/%d/sched", pid);
+    const int fd = open(path, O_RDONLY);
+    EXPECT(fd >= 0);
+    const ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    EXPECT(size > 0);
+    text[size] = '\0';
+    const char* const at = std::strstr(text, name);
+    EXPECT(at != nullptr);
+    return std::strtol(std::strchr(at, ':') + 1, nullptr, 10);
+}
+
+/// Two that want the same processor: each runs and waits, and leaves it against its will.
+CHECK_CASE(what_waiting_is_like_is_told) {
+    bind_to(0, 0);
+    const pid_t rival = check::fork_or_fail();
+    if (rival == 0) {
+        for (;;) {
+        }
+    }
+    unsigned long long ran = 0, waited = 0;
+    unsigned long picks = 0;
+    while (waited < 100'000'000) {
+        char text[64];
+        const int fd = open("/proc/self/schedstat", O_RDONLY);
+        const ssize_t size = read(fd, text, sizeof text - 1);
+        close(fd);
+        EXPECT(size > 0);
+        text[size] = '\0';
+        EXPECT_EQ(std::sscanf(text, "%llu %llu %lu", &ran, &waited, &picks), 3);
+    }
+    EXPECT(ran > 10'000'000 && picks > 2);
+    EXPECT(sched_figure(rival, "se.sum_exec_runtime") >= 50);
+    EXPECT(sched_figure(rival, "nr_involuntary_switches") >= 2);
+    EXPECT(sched_figure(getpid(), "nr_switches") > 2);
+    rusage usage{};
+    EXPECT_EQ(getrusage(RUSAGE_SELF, &usage), 0);
+    EXPECT(usage.ru_nivcsw >= 2);
+    EXPECT_EQ(kill(rival, SIGKILL), 0);
+    static_cast<void>(check::wait_status(rival));
+}
+
+CHECK_CASE(processors_tell_what_they_did) {
+    char text[4096];
+    const int fd = open("/proc/schedstat", O_RDONLY);
+    EXPECT(fd >= 0);
+    const ssize_t size = read(fd, text, sizeof text - 1);
+    EXPECT(size > 0);
+    text[size] = '\0';
+    int version = 0;
+    EXPECT_EQ(std::sscanf(text, "version %d\ntimestamp", &version), 1);
+    EXPECT(version >= 15);
+    const char* const line = std::strstr(text, "\ncpu0 ");
+    EXPECT(line != nullptr);
+    unsigned yields = 0, zero = 0, switches = 0, idles = 0, wakeups = 0, here = 0;
+    unsigned long long ran = 0, waited = 0;
+    unsigned long turns = 0;
+    EXPECT_EQ(std::sscanf(line, "\ncpu0 %u %u %u %u %u %u %llu %llu %lu", &yields, &zero, &switches,
+                          &idles, &wakeups, &here, &ran, &waited, &turns),
+              9);
+    EXPECT(here <= wakeups && turns > 0 && ran > 0);
 }
 
 /// Two that may only be on the last processor, and one that was there before.

@@ -359,6 +359,38 @@ TEST_F(ProcfsTest, TellsWhereAProcessMayRunAndWhatWaitsForIt) {
     EXPECT_NE(lines(0xffff'ffff).find("\nCpus_allowed_list:\t0-31\n"), std::string::npos);
 }
 
+TEST_F(ProcfsTest, TellsHowAProcessFaredWithTheScheduler) {
+    fs::ProcessFacts& facts = processes.table[42].facts;
+    facts.nice = 5;
+    facts.scheduling = {.scheduler = "cfs",
+                        .ran = 1'234'567'890,
+                        .waited = 98'765'432,
+                        .longest_wait = 10'000'001,
+                        .picks = 12,
+                        .preemptions = 5,
+                        .migrations = 3,
+                        .weight = 335};
+    EXPECT_EQ(read("/proc/42/schedstat"), Result<std::string>("1234567890 98765432 12\n"));
+    EXPECT_EQ(*read("/proc/42/sched"),
+              "sh (42, #threads: 1)\n"
+              "-------------------------------------------------------------------\n"
+              "scheduler                                    :                  cfs\n"
+              "se.sum_exec_runtime                          :          1234.567890\n"
+              "wait_sum                                     :            98.765432\n"
+              "wait_max                                     :            10.000001\n"
+              "se.nr_migrations                             :                    3\n"
+              "nr_switches                                  :                   12\n"
+              "nr_voluntary_switches                        :                    7\n"
+              "nr_involuntary_switches                      :                    5\n"
+              "se.load.weight                               :                  335\n"
+              "policy                                       :                    0\n"
+              "prio                                         :                  125\n");
+    EXPECT_NE(read("/proc/42/status")
+                  ->find("\nvoluntary_ctxt_switches:\t7\n"
+                         "nonvoluntary_ctxt_switches:\t5\n"),
+              std::string::npos);
+}
+
 TEST_F(ProcfsTest, ValuesCanBeWritten) {
     EXPECT_EQ(write("/proc/42/oom_score_adj", " -17\n"), Result<std::size_t>(5));
     EXPECT_EQ(read("/proc/42/oom_score_adj"), Result<std::string>("-17\n"));

@@ -15,6 +15,7 @@ VERBS = {
     "laws": ("verb_laws", "judge policies by the laws of their contract"),
     "bench": ("verb_bench", "run the benchmarks and write a report"),
     "lab": ("verb_lab", "show what policies do to memory and to tasks: tables, and a report with pictures"),
+    "explore": ("verb_explore", "try the schedules of a few threads, and tell the story of one that fails"),
     "handout": ("verb_handout", "make the tree that students get for an assignment"),
     "grade": ("verb_grade", "grade trees; in a student's tree: that tree, by the tests it came with"),
     "coverage": ("verb_coverage", "tell which lines and branches the host tests reach"),

@@ -13,7 +13,6 @@
 #include "kidney/core/time.hpp"
 #include "kidney/sched/load_balancer.hpp"
 #include "sched/balancers/loads.hpp"
-#include "sched/balancers/work_stealing.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -21,11 +20,18 @@
 
 namespace kidney::sched {
 
-class Balanced : public WorkStealing {
+class Balanced {
 public:
     static constexpr const char* name = "balanced";
     static constexpr Duration period = Duration::milliseconds(40);
 
+    [[nodiscard]] CpuId place(const Arrival& a, std::span<const CpuLoad> cpus) noexcept {
+        return loads::home_or_idle(a, cpus);
+    }
+    [[nodiscard]] std::optional<Pull> when_idle(CpuId self,
+                                                std::span<const CpuLoad> cpus) noexcept {
+        return loads::from_longest_queue(cpus, self);
+    }
     /// Moving one that weighs no more than the difference does not make the difference larger.
     [[nodiscard]] std::optional<Pull> on_tick(CpuId self, std::span<const CpuLoad> cpus,
                                               Instant now) noexcept {

@@ -30,8 +30,7 @@ public:
     /// Loads drift apart when threads end or fall asleep.
     [[nodiscard]] std::optional<Pull> when_idle(CpuId self,
                                                 std::span<const CpuLoad> cpus) noexcept {
-        const std::optional<CpuId> from = loads::longest_queue(cpus, self);
-        return from ? std::optional(Pull{*from}) : std::nullopt;
+        return loads::from_longest_queue(cpus, self);
     }
     [[nodiscard]] std::optional<Pull> on_tick(CpuId, std::span<const CpuLoad>, Instant) noexcept {
         return std::nullopt;

@@ -3,6 +3,7 @@
 
 #include "kidney/core/cpu_id.hpp"
 #include "kidney/sched/load_balancer.hpp"
+#include "kidney/sched/waiting.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -45,6 +46,28 @@ namespace kidney::sched::loads {
         }
     }
     return best;
+}
+
+/// Back to where it was, unless that CPU is busy and another one idles.
+[[nodiscard]] inline CpuId home_or_idle(const Arrival& a, std::span<const CpuLoad> loads) noexcept {
+    if (a.hint == WakeHint::sync && a.allowed.contains(a.here)) {
+        return a.here;
+    }
+    const bool may_stay = a.allowed.contains(a.home);
+    if (may_stay && loads[a.home.value()].is_idle) {
+        return a.home;
+    }
+    if (const std::optional<CpuId> other = idle(loads, a.allowed)) {
+        return *other;
+    }
+    return may_stay ? a.home : lightest(loads, a.allowed);
+}
+
+/// What whoever has nothing to do may take: anybody from the longest queue.
+[[nodiscard]] inline std::optional<Pull> from_longest_queue(std::span<const CpuLoad> loads,
+                                                            CpuId self) noexcept {
+    const std::optional<CpuId> from = longest_queue(loads, self);
+    return from ? std::optional(Pull{*from}) : std::nullopt;
 }
 
 /// Among those where somebody waits, the one with the greatest weight, but for `self`.

@@ -11,7 +11,6 @@
 #include "kidney/core/cpu_id.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/sched/load_balancer.hpp"
-#include "kidney/sched/waiting.hpp"
 #include "sched/balancers/loads.hpp"
 
 #include <optional>
@@ -24,22 +23,11 @@ public:
     static constexpr const char* name = "work_stealing";
 
     [[nodiscard]] CpuId place(const Arrival& a, std::span<const CpuLoad> cpus) noexcept {
-        if (a.hint == WakeHint::sync && a.allowed.contains(a.here)) {
-            return a.here;
-        }
-        const bool may_stay = a.allowed.contains(a.home);
-        if (may_stay && cpus[a.home.value()].is_idle) {
-            return a.home;
-        }
-        if (const std::optional<CpuId> idle = loads::idle(cpus, a.allowed)) {
-            return *idle;
-        }
-        return may_stay ? a.home : loads::lightest(cpus, a.allowed);
+        return loads::home_or_idle(a, cpus);
     }
     [[nodiscard]] std::optional<Pull> when_idle(CpuId self,
                                                 std::span<const CpuLoad> cpus) noexcept {
-        const std::optional<CpuId> from = loads::longest_queue(cpus, self);
-        return from ? std::optional(Pull{*from}) : std::nullopt;
+        return loads::from_longest_queue(cpus, self);
     }
     [[nodiscard]] std::optional<Pull> on_tick(CpuId, std::span<const CpuLoad>, Instant) noexcept {
         return std::nullopt;

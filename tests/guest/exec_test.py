@@ -172,6 +172,14 @@ class Exec(unittest.TestCase):
         result = self.run_command("echo before; sleep 1000", "--timeout", "20", status=124)
         self.assertIn(result.out, (b"before\n", b""))  # a very slow machine may not even get there
 
+    def test_a_silent_machine_leaves_its_last_words(self):
+        result = guest.run(TREE, "echo before; sleep 1000", deadline=15)
+        self.assertEqual(result.status, None)
+        self.assertIn(b"by Ctrl-\\", result.err)
+        self.assertRegex(result.log, rb"key: process +\d+ sleep +waiting on CPU 0")
+        self.assertRegex(result.log, rb"key: +0x\w+ kidney::kernel::calls::[^\n]*sleep_until")
+        self.assertIn(b"key: heap:", result.log)
+
     def test_the_first_process_ends_everything(self):
         self.run_command("sleep 1000 & sleep 1000 & echo done", out=b"done\n", status=0)
 

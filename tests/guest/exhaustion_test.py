@@ -22,7 +22,7 @@ def main() -> int:
     options = parser.parse_args()
     guest.require_qemu()
     result = guest.run(options.tree, f"{PROGRAM} {' '.join(options.kinds)}; echo the shell is here: $?",
-                       "--memory", options.memory, "--smp", options.smp, deadline=2400)
+                       "--memory", options.memory, "--smp", options.smp, deadline=900)
     lines = result.out.decode("utf-8", "replace").splitlines()
     victims = re.findall(r"out of memory: killed process \d+ \((.*)\), uid (\d+), \d+ KiB",
                          result.log.decode("utf-8", "replace"))
@@ -37,7 +37,7 @@ def main() -> int:
     for complaint in complaints:
         print(f"FAILED: {complaint}")
     if complaints:
-        print(guest.tail(result.log))
+        print(guest.tail(result.log, lines=400 if result.status is None else 25))
     return 1 if complaints else 0
 
 

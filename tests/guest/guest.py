@@ -11,14 +11,12 @@ must come, and gives up only when the machine is dead or the deadline is over.
 """
 import argparse
 import fcntl
-import json
 import os
 import pty
 import re
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -30,11 +28,13 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE = 600  # seconds
+LAST_WORDS = 60
 SKIPPED = 77    # CTest's SKIP_RETURN_CODE
 
 sys.path.insert(0, str(ROOT / "tools" / "kidney"))
 import linux  # noqa: E402
 import qemu  # noqa: E402
+import qmp  # noqa: E402
 
 os.umask(0o022)  # the trees that tests add to the root file system are for all users there
 EXIT_LINE = re.compile(rb"init exited with status (\d+)")
@@ -74,16 +74,21 @@ def require_linux(tree):
 
 
 def watch(arguments, deadline=DEADLINE, **options) -> Result:
-    """Runs a program to its end, or until it has printed nothing for `deadline` seconds."""
+    """Runs a program to its end, or until it has printed nothing for `deadline` seconds. The front door then writes
+    down what its machine was doing."""
     process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                start_new_session=True, **options)
     texts = {process.stdout: b"", process.stderr: b""}
     streams = list(texts)
+    is_silent = False
     while streams:
-        ready, _, _ = select.select(streams, [], [], deadline)
-        if not ready:
+        ready, _, _ = select.select(streams, [], [], LAST_WORDS if is_silent else deadline)
+        if not ready and is_silent:
             os.killpg(process.pid, signal.SIGKILL)
             break
+        if not ready:
+            is_silent = True
+            process.send_signal(signal.SIGQUIT)
         for stream in ready:
             data = os.read(stream.fileno(), 65536)
             texts[stream] += data
@@ -92,7 +97,7 @@ def watch(arguments, deadline=DEADLINE, **options) -> Result:
     status = process.wait()
     for stream in texts:
         stream.close()
-    return Result(None if streams else status, *texts.values(), b"")
+    return Result(None if is_silent else status, *texts.values(), b"")
 
 
 def run(tree, command, *options, deadline=DEADLINE) -> Result:
@@ -245,16 +250,12 @@ class Screen:
         command = qemu.machine(str(Path(tree, "kidney.iso")), memory, smp)
         command += qemu.disk(0, str(Path(tree, "root.ext2")), snapshot=True)
         command += qemu.serial_file("console", str(self._log)) + qemu.word(str(folder), "append", append)
-        ours, theirs = socket.socketpair()
-        command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}", "-mon", "chardev=qmp,mode=control"]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-        theirs.close()
-        ours.settimeout(DEADLINE)
-        self._qmp = ours.makefile("rw", encoding="utf-8")
-        ours.close()  # the file keeps it
+        self._monitor = qmp.Monitor()
+        self._process = subprocess.Popen(command + self._monitor.arguments, stdin=subprocess.DEVNULL,
+                                         pass_fds=self._monitor.inherited)
+        self._monitor.open(DEADLINE)
+        self.press = self._monitor.press
         self._read = 0  # how much of the log has been matched
-        self._qmp.readline()  # the greeting
-        self._ask("qmp_capabilities")
 
     def __enter__(self):
         return self
@@ -262,22 +263,8 @@ class Screen:
     def __exit__(self, *_):
         self._process.kill()
         self._process.wait()
-        self._qmp.close()
+        self._monitor.close()
         self._folder.cleanup()
-
-    def _ask(self, command, **arguments):
-        self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self._qmp.flush()
-        while True:
-            answer = json.loads(self._qmp.readline())
-            if "error" in answer:
-                raise AssertionError(f"QEMU refused {command} {arguments}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
-
-    def press(self, *keys):
-        """Presses keys together, by QEMU's names, and lets them go."""
-        self._ask("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
 
     def type(self, text: str):
         """Types a text as a person would: the next key when the kernel has shown the one before."""
@@ -304,13 +291,13 @@ class Screen:
 
     def _crtc(self, register) -> int:
         """A register of the screen's controller."""
-        self._ask("human-monitor-command", **{"command-line": f"o /b 0x3d4 {register}"})
-        return int(self._ask("human-monitor-command", **{"command-line": "i /b 0x3d5"}).split()[-1], 16)
+        self._monitor.tell(f"o /b 0x3d4 {register}")
+        return int(self._monitor.tell("i /b 0x3d5").split()[-1], 16)
 
     def cells(self) -> list[list[tuple[str, int]]]:
         """(character, attribute) of each cell, row by row; for when the guest is waiting and writes nothing."""
         first = self._crtc(0x0C) << 8 | self._crtc(0x0D)
-        self._ask("pmemsave", val=self.TEXT + 2 * first, size=2 * self.COLUMNS * self.ROWS, filename=str(self._dump))
+        self._monitor.ask("pmemsave", val=self.TEXT + 2 * first, size=2 * self.COLUMNS * self.ROWS, filename=str(self._dump))
         memory = self._dump.read_bytes()
         cells = list(zip(memory[::2].decode("cp437"), memory[1::2]))
         return [cells[at:at + self.COLUMNS] for at in range(0, len(cells), self.COLUMNS)]

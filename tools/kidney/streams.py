@@ -17,6 +17,11 @@ F_SETPIPE_SZ = 1031
 class Streams:
     def __init__(self):
         self._pairs = []  # (read end, write end, target)
+        self._wanted, self._stop = os.pipe()
+
+    def give_up(self):
+        """As if the time of copy() had run out. For a signal handler."""
+        os.write(self._stop, b"x")
 
     def serial(self, name, target, log=None):
         """Arguments that make the next serial port of QEMU end in `target`, a file descriptor or what has a write(), and in the
@@ -32,17 +37,21 @@ class Streams:
         return [writer for _, writer, _ in self._pairs]
 
     def copy(self, process, timeout):
-        """Copies until the machine has closed its ends. False if it took longer than `timeout` seconds."""
+        """Copies until the machine has closed its ends. False if it took longer than `timeout` seconds, or after
+        give_up()."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
             for reader, writer, target in self._pairs:
                 os.close(writer)
                 selector.register(reader, selectors.EVENT_READ, target)
-            while selector.get_map():
+            selector.register(self._wanted, selectors.EVENT_READ)
+            while len(selector.get_map()) > 1:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     return False
                 for key, _ in selector.select(left):
+                    if key.fd == self._wanted:
+                        return False
                     data = os.read(key.fd, 1 << 16)
                     if not data:
                         selector.unregister(key.fd)

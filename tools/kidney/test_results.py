@@ -62,7 +62,7 @@ def summarise(suites):
             print(f"\n  FAILED {suite.preset}: {suite.broken}")
         for case in suite.cases:
             if case.state == "failed":
-                tail = "\n".join("      " + line for line in case.output.splitlines()[-25:])
+                tail = "\n".join("      " + line for line in case.output.splitlines()[-80:])
                 print(f"\n  FAILED {suite.preset}: {case.name}\n{tail}")
     totals = [sum(suite.count(state) for suite in suites) for state in ("passed", "failed", "skipped")]
     print(f"\nJUnit XML and logs are in {os.path.relpath(JUNIT)}")

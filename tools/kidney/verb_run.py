@@ -3,6 +3,7 @@
 Each run has a folder of its own under the system's temporary directory and leaves the images alone (QEMU's
 snapshot mode), so that any number of them can go on at once.
 """
+import contextlib
 import os
 import re
 import shutil
@@ -14,8 +15,10 @@ import tempfile
 import build
 import console_relay
 import frame_trace
+import last_words
 import linux
 import qemu
+import qmp
 import recording
 import root_disk
 import strace
@@ -25,6 +28,7 @@ from streams import Streams
 
 EPILOG = """\
 exit status: that of the guest's command, or of its shell; 124 if the time ran out; 125 after a kernel panic.
+When the time of a command runs out, or at Ctrl-\\, the kernel log gets what all threads and CPUs were doing.
 In the interactive terminal Ctrl-C goes to the guest; Ctrl-A X quits QEMU and Ctrl-A C shows its monitor.
 """
 
@@ -113,18 +117,28 @@ def run_command(command, options, folder, log):
     else:
         command += qemu.serial_file("console", log)
     command += streams.serial("output", sys.stdout.fileno()) + streams.serial("error", sys.stderr.fileno())
-    return run_streams(command, streams, options, folder)
+    return run_streams(command, streams, options, folder, log)
 
 
-def run_streams(command, streams, options, folder):
+def run_streams(command, streams, options, folder, log):
     if options.linux:
         command += linux.status_port(folder)
+    can_be_asked = not (options.linux or options.record or options.replay)
     complaints = os.path.join(folder, "qemu.stderr")
-    with open(complaints, "wb") as file:
-        process = subprocess.Popen(qemu.with_parent(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=file, pass_fds=streams.inherited())
+    with open(complaints, "wb") as file, contextlib.closing(qmp.Monitor()) as monitor:
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # in QEMU: Ctrl-\ asks us
+        process = subprocess.Popen(qemu.with_parent(command + (monitor.arguments if can_be_asked else [])),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=file, pass_fds=streams.inherited() + monitor.inherited)
+        signal.signal(signal.SIGQUIT, lambda *_: streams.give_up())
+        return attend(process, streams, options, complaints, (monitor, log) if can_be_asked else None)
+
+
+def attend(process, streams, options, complaints, questions):
     try:
         in_time = streams.copy(process, options.timeout)
+        if not in_time and questions:
+            last_words.ask(*questions)
         if not in_time and options.record:
             process.terminate()  # it finishes the recording
         code = process.wait() if in_time or options.record else None
@@ -218,7 +232,7 @@ def boot(options, tree, folder):
     elif options.replay:
         streams = Streams()
         command += streams.serial("console", sys.stdout.fileno(), log)
-        code = run_streams(command, streams, options, folder)
+        code = run_streams(command, streams, options, folder, log)
     elif options.record:
         if sys.stdin.isatty():
             say("Ctrl-A X ends the recording, exit powers the machine off")
@@ -245,7 +259,8 @@ def boot(options, tree, folder):
         say("the recording ends here: its time ran out")
         return STATUS_TIMEOUT
     if code is None:
-        say(f"timeout: the machine was stopped after {options.timeout:g} s; the kernel log is {kept_log}")
+        when = f"after {options.timeout:g} s" if options.timeout else "by Ctrl-\\"
+        say(f"timeout: the machine was stopped {when}; the kernel log is {kept_log}")
         return STATUS_TIMEOUT
     status = conclude(code, ending, os.path.relpath(kept_log))
     if not is_recorded:

@@ -4,6 +4,8 @@
 /// (tests/unit/mm/victim_test.cpp).
 #pragma once
 
+#include "kidney/core/time.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -61,6 +63,35 @@ private:
     std::uint32_t total_;
     std::int64_t worst_ = no_badness;
     std::optional<Id> chosen_;
+};
+
+/// How long a program has been refused memory. What is free may be of no use to it: it needs two
+/// frames at once, or a block, and every attempt gives back what it got. Then somebody has to end
+/// although there seems to be enough, or it would try for ever.
+class VainRequests {
+public:
+    static constexpr Duration patience = Duration::milliseconds(200);
+    /// Refusals further apart than this have nothing to do with each other.
+    static constexpr Duration pause = Duration::milliseconds(50);
+
+    /// Refused at `now`. True: the time for patience is over, and begins anew.
+    [[nodiscard]] constexpr bool again(Instant now) noexcept {
+        if (!has_begun_ || now - last_ > pause) {
+            has_begun_ = true;
+            since_ = now;
+        }
+        last_ = now;
+        if (now - since_ < patience) {
+            return false;
+        }
+        since_ = now;
+        return true;
+    }
+
+private:
+    Instant since_;
+    Instant last_;
+    bool has_begun_ = false;
 };
 
 }  // namespace kidney::mm

@@ -24,6 +24,7 @@
 #include "kidney/core/ref.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/core/user_account.hpp"
+#include "mm/victim.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -108,6 +109,7 @@ public:
     bool exceeds_process_limit = false;   ///< since a change of user; exec looks once more
     bool undoes_semaphores = false;       ///< it has used SEM_UNDO
     bool uses_reserve = false;            ///< memory must be had at once (frame_claims.cpp)
+    mm::VainRequests vain_requests;       ///< for memory (out_of_memory.cpp)
     /// When a restarted sleep or poll shall end; never() if none is under way.
     Instant resumed_deadline = Instant::never();
     /// Registers of a forked child until it first runs.

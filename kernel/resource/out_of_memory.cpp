@@ -93,7 +93,8 @@ mm::VictimFacts victim_facts(Process& p) noexcept {
 }
 
 void make_room(Process& self) noexcept {
-    if (!is_enough_free(self)) {
+    const bool is_in_vain = self.vain_requests.again(Clock::now());
+    if (is_in_vain || !is_enough_free(self)) {
         if (const auto last = end_somebody()) {
             log::warning<"memory">("out of memory: killed process {} ({}), uid {}, {} KiB",
                                    last->pid.value(), last->name.view(), last->uid, last->kib);

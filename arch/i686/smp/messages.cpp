@@ -50,6 +50,9 @@ void send_non_maskable(CpuId target) noexcept {
 }
 
 void answer_shoot_downs() noexcept {
+    // WHY interrupts off: the message may come while this answers from relax(). It would answer as
+    // well, the requester would go on, and what it asks next would be taken for answered.
+    const hal::InterruptGuard<Cpu> guard;
     auto& pending = this_cpu().shoot_down_pending;
     // acquire: the requester's range was written before its bit.
     std::uint32_t bits = pending.load(std::memory_order_acquire);

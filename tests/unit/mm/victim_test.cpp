@@ -1,4 +1,4 @@
-/// Who ends when memory does: decided at compile time.
+/// Who ends when memory does, and when: decided at compile time.
 #include "mm/victim.hpp"
 
 #include <gtest/gtest.h>
@@ -50,6 +50,31 @@ TEST(Victim, HasAScoreLikeLinuxs) {
     static_assert(badness_score({.pages = 5, .adjustment = -1000}, total) == 0);
     static_assert(badness_score({.pages = 0, .adjustment = 1000}, total) == 1333);
     static_assert(badness_score({.pages = 1}, 0) == 0);
+}
+
+/// Asks every `step` ms; how many of `times` requests wanted somebody to end.
+constexpr int ends_wanted(int times, int step, int pause_after = 0, int pause = 0) {
+    VainRequests requests;
+    Instant now{};
+    int wanted = 0;
+    for (int n = 1; n <= times; ++n) {
+        wanted += requests.again(now) ? 1 : 0;
+        now = now + Duration::milliseconds(n == pause_after ? pause : step);
+    }
+    return wanted;
+}
+
+TEST(VainRequests, WantAnEndAfterAWhileAndThenAgain) {
+    static_assert(ends_wanted(20, 10) == 0, "190 ms");
+    static_assert(ends_wanted(21, 10) == 1, "200 ms");
+    static_assert(ends_wanted(40, 10) == 1, "the time begins anew");
+    static_assert(ends_wanted(41, 10) == 2);
+}
+
+TEST(VainRequests, AreForgottenWhenOneWasGranted) {
+    static_assert(ends_wanted(21, 10, 11, 60) == 0, "an old refusal, and a new one");
+    static_assert(ends_wanted(31, 10, 10, 60) == 1);
+    static_assert(ends_wanted(100, 60) == 0);
 }
 
 }  // namespace

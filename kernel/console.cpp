@@ -27,7 +27,7 @@ class CAPABILITY("console lock") ConsoleLock {
 public:
     void lock() noexcept ACQUIRE() {
         const hal::InterruptState before = arch::Cpu::interrupts_disable();
-        const bool is_ranked = sched::checks_lock_ranks && !is_broken();
+        const bool is_ranked = checks_lock_ranks && !is_broken();
         if (is_ranked) {
             arch::Cpu::held_ranks().push(ranks::console);
         }

@@ -81,12 +81,12 @@ public:
     }
 };
 
-constinit LogDevice device;
+constinit LogDevice the_device;
 
 }  // namespace
 
 fs::DeviceOpener& log_device() noexcept {
-    return device;
+    return the_device;
 }
 
 Result<Ref<fs::File>> open_kernel_log(fs::Vnode& node, fs::OpenMode mode) noexcept {

@@ -55,6 +55,29 @@ constexpr std::size_t object_bytes = 40;
     panic("written when it was free, and nobody noticed");
 }
 
+// A debug kernel has it in its books, with both sides of the story.
+
+constexpr LockRank north_rank{100, "north"}, south_rank{101, "south"};
+constinit SpinLock<north_rank> north;
+constinit SpinLock<south_rank> south;
+
+[[gnu::noinline]] void go_south() noexcept {
+    const LockGuard first(north);
+    const LockGuard second(south);
+}
+
+[[gnu::noinline]] void go_north() noexcept {
+    const LockGuard first(south);
+    const LockGuard second(north);
+}
+
+/// Only the first half of it is an error, and only for somebody who sleeps here one day.
+[[gnu::noinline]] void sleep_with_interrupts_off() noexcept {
+    Semaphore permit(1);
+    const hal::InterruptGuard<Cpu> off;
+    permit.acquire();
+}
+
 // A kernel with KIDNEY_SANITIZE=undefined says where and with which values.
 
 [[gnu::noinline]] std::int64_t commit_undefined(PlantedFault fault, std::int32_t number) noexcept {
@@ -105,6 +128,16 @@ void commit_fault(PlantedFault fault) noexcept {
             static_cast<void>(result);
             panic("undefined behaviour, and nobody noticed");
         }
+        case PlantedFault::lock_order:
+            go_south();
+            go_north();
+            panic("locked this way round and that, and nobody noticed");
+        case PlantedFault::atomic_sleep:
+            sleep_with_interrupts_off();
+            if constexpr (!checks_lock_ranks) {
+                panic("might have slept with interrupts off, and nobody noticed");
+            }
+            break;
     }
 }
 

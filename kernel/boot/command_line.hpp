@@ -34,6 +34,8 @@ enum class PlantedFault : std::uint8_t {
     undefined_shift,   ///< `panic=undefined`: what the language does not define
     undefined_index,   ///< `panic=undefined_index`
     undefined_sum,     ///< `panic=undefined_sum`
+    lock_order,        ///< `panic=lock_order`: two locks, this way round and that
+    atomic_sleep,      ///< `panic=atomic_sleep`: what may sleep, with interrupts off
 };
 
 /// Where the log and the console terminal are shown. Neither chosen: on both.
@@ -112,10 +114,20 @@ constexpr bool set_panic(std::string_view value, BootOptions& options) noexcept 
         options.panic = value == "halt" ? PanicAction::halt : PanicAction::exit;
         return true;
     }
-    constexpr std::string_view faults[] = {
-        "",          "test",       "overflow",  "guard",           "heap",         "heap_overrun",
-        "heap_late", "corruption", "undefined", "undefined_index", "undefined_sum"};
-    static_assert(std::size(faults) == static_cast<std::size_t>(PlantedFault::undefined_sum) + 1);
+    constexpr std::string_view faults[] = {"",
+                                           "test",
+                                           "overflow",
+                                           "guard",
+                                           "heap",
+                                           "heap_overrun",
+                                           "heap_late",
+                                           "corruption",
+                                           "undefined",
+                                           "undefined_index",
+                                           "undefined_sum",
+                                           "lock_order",
+                                           "atomic_sleep"};
+    static_assert(std::size(faults) == static_cast<std::size_t>(PlantedFault::atomic_sleep) + 1);
     for (std::size_t i = 1; i < std::size(faults); ++i) {
         if (value == faults[i]) {
             options.fault = static_cast<PlantedFault>(i);

@@ -59,8 +59,12 @@ constinit std::atomic<std::uint32_t> asked{0};  ///< CPUs that have not answered
 }  // namespace
 
 Backtrace backtrace_of_here() noexcept {
+    return backtrace_from(reinterpret_cast<const void*>(arch::read_ebp()));
+}
+
+Backtrace backtrace_from(const void* frame) noexcept {
     Backtrace trace;
-    const std::uint32_t ebp = arch::read_ebp();
+    const auto ebp = reinterpret_cast<std::uint32_t>(frame);
     walk(ebp, ebp, trace);
     return trace;
 }

@@ -18,6 +18,8 @@ struct Backtrace {
 
 /// What this CPU does, and below that what was interrupted for it.
 [[nodiscard]] Backtrace backtrace_of_here() noexcept;
+/// From the caller of a function whose frame is at `frame`.
+[[nodiscard]] Backtrace backtrace_from(const void* frame) noexcept;
 /// Of a thread that does not run; if it begins to meanwhile, nonsense, but no fault. It must not
 /// end meanwhile.
 [[nodiscard]] Backtrace backtrace_of(const Thread& thread) noexcept;

@@ -3,6 +3,7 @@
 #include "arch/i686/cpu/cpu_local.hpp"
 #include "arch/i686/smp/online.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/lock_checks.hpp"
 #include "kernel/magic/backtrace.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/symbols.hpp"
@@ -99,7 +100,7 @@ void report_waiting_threads() noexcept {
 }
 
 void report_locks() noexcept {
-    if constexpr (!sched::checks_lock_ranks) {
+    if constexpr (!checks_lock_ranks) {
         log::info<"key">("only a debug kernel knows");
         return;
     }
@@ -113,6 +114,7 @@ void report_locks() noexcept {
         format_to(whose, "process {} {}", process.pid.value(), Name(thread).view());
         report_held(whose.view(), thread.held_mutexes);
     });
+    report_long_holds();
 }
 
 void report_cpus() noexcept {

@@ -10,6 +10,7 @@
 #include "kernel/devices.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/lock_checks.hpp"
 #include "kernel/log_device.hpp"
 #include "kernel/magic/magic_key.hpp"
 #include "kernel/memory/heap_reports.hpp"
@@ -310,6 +311,7 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file(own, "policies", &write_policies));
     TRY(proc.add_file(own, "cpus", &write_cpu_times));
     TRY(proc.add_file(own, "frames", &write_frames));
+    TRY(proc.add_file(own, "locks", [](void*, fs::TextOutput& out) noexcept { write_locks(out); }));
     TRY(proc.add_command(own, "strace", &watch_calls_of_line));
     TRY(proc.add_private_file(own, "heap", &write_heap_sites));
     TRY(proc.add_command(fs::ProcId{}, "sysrq-trigger", [](std::string_view text) noexcept {

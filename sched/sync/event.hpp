@@ -4,6 +4,7 @@
 
 #include "kidney/core/lock.hpp"
 #include "kidney/core/result.hpp"
+#include "sched/sync/lock_books.hpp"
 #include "sched/sync/wait_list.hpp"
 
 namespace kidney::sched {
@@ -19,6 +20,7 @@ public:
 
     /// Errors: interrupted, timed_out, as `limit` allows.
     Status wait(WaitLimit limit) noexcept {
+        may_sleep<typename Threads::Cpu>();
         Waiter<Threads> waiter;
         {
             LockGuard guard(list_.lock);

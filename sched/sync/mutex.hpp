@@ -5,6 +5,7 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/core/thread_safety.hpp"
+#include "sched/sync/lock_books.hpp"
 #include "sched/sync/turnstile.hpp"
 
 namespace kidney::sched {
@@ -26,22 +27,23 @@ public:
 
     void lock() noexcept ACQUIRE() {
         Thread& self = Threads::current();
-        ranked(self);
+        wanted(self);
         if (!turnstile_.try_enter(self)) {
             ignore_error(turnstile_.enter(self, {}), "a wait without limits cannot fail");
             KIDNEY_ASSERT(is_held_by_me());
         }
+        Books::taken(self.held_mutexes);
     }
     /// Gives up as `limit` says. Whoever got it says so to the compiler by assert_held(). Errors:
     /// interrupted, timed_out.
     [[nodiscard]] Status lock(WaitLimit limit) noexcept {
         Thread& self = Threads::current();
-        ranked(self);
+        wanted(self);
         Status entered = turnstile_.try_enter(self) ? Status() : turnstile_.enter(self, limit);
-        if constexpr (checks_lock_ranks) {
-            if (!entered) {
-                self.held_mutexes.pop(Rank);
-            }
+        if (entered) {
+            Books::taken(self.held_mutexes);
+        } else {
+            Books::given_up(self.held_mutexes, Rank);
         }
         return entered;
     }
@@ -50,15 +52,13 @@ public:
         if (!turnstile_.try_enter(self)) {
             return false;
         }
-        ranked(self);
+        Books::tried(self.held_mutexes, Rank);
         return true;
     }
 
     void unlock() noexcept RELEASE() {
         Thread& self = Threads::current();
-        if constexpr (checks_lock_ranks) {
-            self.held_mutexes.pop(Rank);
-        }
+        Books::released(self.held_mutexes, Rank);
         if (!turnstile_.try_leave(self)) {
             turnstile_.leave(self);
         }
@@ -75,12 +75,15 @@ protected:
     explicit Mutex(Urgency ceiling) noexcept : turnstile_(ceiling) {}
 
 private:
-    static void ranked(Thread& self) noexcept {
+    using Books = LockBooks<typename Threads::Cpu, hal::LockKind::sleeps>;
+
+    static void wanted(Thread& self) noexcept {
+        may_sleep<typename Threads::Cpu>();
         if constexpr (checks_lock_ranks) {
             KIDNEY_INVARIANT(Threads::Cpu::held_ranks().depth() == 0,
                              "lock order: mutex under a spin lock");
-            self.held_mutexes.push(Rank);
         }
+        Books::wanted(self.held_mutexes, Rank);
     }
 
     Turnstile<Threads> turnstile_;

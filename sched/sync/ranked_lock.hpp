@@ -5,7 +5,7 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/thread_safety.hpp"
 #include "kidney/hal/cpu.hpp"
-#include "sched/sync/spin_lock.hpp"
+#include "sched/sync/lock_books.hpp"
 #include "sched/sync/ticket_lock.hpp"
 
 namespace kidney::sched {
@@ -23,17 +23,14 @@ public:
 
     void lock() noexcept ACQUIRE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
     {
-        if constexpr (checks_lock_ranks) {
-            C::held_ranks().push(rank_);
-        }
+        Books::wanted(C::held_ranks(), rank_);
         ticket_.lock();
+        Books::taken(C::held_ranks());
     }
     void unlock() noexcept RELEASE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
     {
         ticket_.unlock();
-        if constexpr (checks_lock_ranks) {
-            C::held_ranks().pop(rank_);
-        }
+        Books::released(C::held_ranks(), rank_);
     }
 
     /// A mere attempt cannot deadlock, so it may go against the order and records no rank.
@@ -49,6 +46,8 @@ public:
     }
 
 private:
+    using Books = LockBooks<C, hal::LockKind::spins>;
+
     TicketLock<C> ticket_;
     LockRank rank_{};
 };

@@ -5,6 +5,7 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/core/thread_safety.hpp"
+#include "sched/sync/lock_books.hpp"
 #include "sched/sync/wait_list.hpp"
 
 #include <cstdint>
@@ -42,23 +43,22 @@ public:
     }
     /// Errors: interrupted, timed_out.
     [[nodiscard]] Status lock(WaitLimit limit) noexcept {
+        wanted();
         Waiter<Threads> waiter;
         {
             const LockGuard guard(writers_.lock);
             if (!writing_ && reading_ == 0) {
                 writing_ = true;
-                return entered();
+                return got({});
             }
             writers_.link(waiter);
         }
         // Readers that came later may have waited for this one only.
-        const Status result =
-            writers_.await(waiter, limit, this, [this]() KIDNEY_NO_TSA("await() holds it") {
-                if (!writing_ && writers_.is_empty()) {
-                    admit_readers();
-                }
-            });
-        return result ? entered() : result;
+        return got(writers_.await(waiter, limit, this, [this]() KIDNEY_NO_TSA("await() holds it") {
+            if (!writing_ && writers_.is_empty()) {
+                admit_readers();
+            }
+        }));
     }
     void unlock() noexcept RELEASE() KIDNEY_NO_TSA("made of another lock")
     {
@@ -86,17 +86,17 @@ public:
     [[nodiscard]] Status lock_shared(WaitLimit limit) noexcept
         KIDNEY_NO_TSA("one lock guards both lists")
     {
+        wanted();
         Waiter<Threads> waiter;
         {
             const LockGuard guard(writers_.lock);
             if (!writing_ && writers_.is_empty()) {
                 ++reading_;
-                return entered();
+                return got({});
             }
             readers_.link(waiter);
         }
-        const Status result = readers_.await(waiter, limit, this);  // who admits us counts us
-        return result ? entered() : result;
+        return got(readers_.await(waiter, limit, this));  // who admits us counts us
     }
     void unlock_shared() noexcept RELEASE_SHARED() KIDNEY_NO_TSA("made of another lock")
     {
@@ -143,17 +143,21 @@ private:
         readers_.wake_all();
     }
 
-    static Status entered() noexcept {
-        if constexpr (checks_lock_ranks) {
-            Threads::current().held_mutexes.push(Rank);
-        }
-        return {};
+    using Books = LockBooks<typename Threads::Cpu, hal::LockKind::sleeps>;
+
+    static void wanted() noexcept {
+        may_sleep<typename Threads::Cpu>();
+        Books::wanted(Threads::current().held_mutexes, Rank);
     }
-    static void left() noexcept {
-        if constexpr (checks_lock_ranks) {
-            Threads::current().held_mutexes.pop(Rank);
+    static Status got(Status result) noexcept {
+        if (result) {
+            Books::taken(Threads::current().held_mutexes);
+        } else {
+            Books::given_up(Threads::current().held_mutexes, Rank);
         }
+        return result;
     }
+    static void left() noexcept { Books::released(Threads::current().held_mutexes, Rank); }
 
     WaitList<Threads> writers_;
     WaitList<Threads, BorrowedLock> readers_;

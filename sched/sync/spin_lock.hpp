@@ -6,16 +6,10 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/thread_safety.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "sched/sync/lock_books.hpp"
 #include "sched/sync/ticket_lock.hpp"
 
 namespace kidney::sched {
-
-/// Whether locks verify the global order; the price is a push and a pop on a small array.
-#ifdef KIDNEY_DEBUG
-inline constexpr bool checks_lock_ranks = true;
-#else
-inline constexpr bool checks_lock_ranks = false;
-#endif
 
 /// Fair, for any context including interrupt handlers. Rank is its place in the global order.
 /// `Bare` is what it spins on: `TicketLock`, or `McsLock` where many CPUs want it.
@@ -31,10 +25,9 @@ public:
     void lock() noexcept ACQUIRE() KIDNEY_NO_TSA("the capability is this object, not bare_")
     {
         const hal::InterruptState before = C::interrupts_disable();
-        if constexpr (checks_lock_ranks) {
-            C::held_ranks().push(Rank);
-        }
+        Books::wanted(C::held_ranks(), Rank);
         bare_.lock();
+        Books::taken(C::held_ranks());
         before_ = before;
     }
 
@@ -47,9 +40,7 @@ public:
             C::interrupts_restore(before);
             return false;
         }
-        if constexpr (checks_lock_ranks) {
-            C::held_ranks().push(Rank);
-        }
+        Books::tried(C::held_ranks(), Rank);
         before_ = before;
         return true;
     }
@@ -58,13 +49,13 @@ public:
     {
         const hal::InterruptState before = before_;
         bare_.unlock();
-        if constexpr (checks_lock_ranks) {
-            C::held_ranks().pop(Rank);
-        }
+        Books::released(C::held_ranks(), Rank, before);
         C::interrupts_restore(before);
     }
 
 private:
+    using Books = LockBooks<C, hal::LockKind::spins>;
+
     Bare<C> bare_;
     hal::InterruptState before_ = hal::InterruptState::disabled;  ///< the holder's
 };

@@ -4,6 +4,7 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/core/time.hpp"
+#include "sched/sync/lock_books.hpp"
 #include "sched/sync/spin_lock.hpp"
 #include "sched/sync/thread_control.hpp"
 
@@ -116,6 +117,7 @@ public:
     template <class GaveUp = decltype([]() noexcept {})>
     [[nodiscard]] Status await(Node& waiter, WaitLimit limit, const void* object,
                                GaveUp&& gave_up = {}) noexcept EXCLUDES(lock) {
+        may_sleep<typename Threads::Cpu>();
         typename Threads::Thread& self = waiter.thread;
         self.waits_for = object;
         Status result;

@@ -13,8 +13,8 @@ import sys
 from project import BUILD, ROOT, Arguments, Failure, say
 
 TOOL = "llvm-symbolizer-19"
-# "  0xc0158fc3 name+0x33" of a panic and "... 0807c335 /bin/crash+0x34335" of a program's end.
-KERNEL = re.compile(r"^(\s+0x)(c[0-9a-f]{7}) ")
+# "  0xc0158fc3 name+0x33" of a panic, or of another report in the log, and "... 0807c335 /bin/crash+0x34335" of a program's end.
+KERNEL = re.compile(r"^((?:\[[^\]]*\] \w+:)?\s+0x)(c[0-9a-f]{7}) ")
 EIP = re.compile(r"^(eip )(c[0-9a-f]{7})\b")
 PROGRAM = re.compile(r"  ([0-9a-f]{8}) (/[^\s+]*)\+0x([0-9a-f]+)\s*$")
 

@@ -7,11 +7,13 @@
 #include "arch/i686/smp/messages.hpp"
 #include "arch/i686/trap/trap_frame.hpp"
 #include "kidney/hal/cpu.hpp"
+#include "kidney/hal/upcalls.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace kidney::arch {
 
@@ -19,6 +21,8 @@ struct Cpu {
     template <class T>
     using Atomic = std::atomic<T>;
     using Context = arch::Context;
+    /// Debug kernels hear of every lock.
+    using Watch = std::conditional_t<checks_lock_ranks, hal::LockUpcalls, void>;
 
     [[nodiscard]] static CpuId id() noexcept {
         return CpuId(

@@ -26,6 +26,7 @@ struct CpuLocal {
     UserTime* user_time = nullptr;  ///< of the last program's thread here; context/user_time.hpp
 
     HeldRanks held_ranks;
+    std::uint32_t interrupt_depth = 0;  ///< handlers that run; debug kernels count them
     std::uint32_t apic_id = 0;
     /// Taken so far, by vector. Only this CPU counts; others read.
     std::array<std::atomic<std::uint32_t>, 256> interrupts{};

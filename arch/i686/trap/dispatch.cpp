@@ -92,6 +92,22 @@ bool leave_virtual_8086(hal::TrapFrame& frame) noexcept {
     return true;
 }
 
+/// Debug kernels know that they are in a handler (locks: hal/lock_watch.hpp).
+class HandlerScope {
+public:
+    HandlerScope() noexcept { count(1); }
+    ~HandlerScope() { count(~0U); }
+    HandlerScope(const HandlerScope&) = delete;
+    HandlerScope& operator=(const HandlerScope&) = delete;
+
+private:
+    static void count(std::uint32_t more) noexcept {
+        if constexpr (checks_lock_ranks) {
+            this_cpu().interrupt_depth += more;
+        }
+    }
+};
+
 }  // namespace
 
 // Called by entry.S.
@@ -149,6 +165,7 @@ extern "C" void trap_interrupt(hal::TrapFrame& frame) noexcept {
         user_mode_ended();
     }
     count_interrupt(frame.vector);
+    const HandlerScope handler;
     switch (frame.vector) {
         case vector::timer:
             acknowledge_message();

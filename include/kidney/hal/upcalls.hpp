@@ -5,7 +5,9 @@
 /// registers; its layout belongs to `arch` (arch/i686/trap/trap_frame.hpp).
 #pragma once
 
+#include "kidney/core/lock.hpp"
 #include "kidney/hal/interrupt_controller.hpp"
+#include "kidney/hal/lock_watch.hpp"
 #include "kidney/hal/page_fault.hpp"
 
 #include <cstdint>
@@ -45,5 +47,15 @@ void on_return_to_user(TrapFrame& frame) noexcept;
 /// An interrupt of kernel code is about to return to it with work flagged, interrupts off: a
 /// preemptible kernel switches threads here. It may leave the flag set.
 void on_preemption_point() noexcept;
+
+/// What a debug kernel hears about locks (lock_watch.hpp). Not about those in its own books.
+struct LockUpcalls {
+    static void wanted(const HeldRanks& held, const LockRank& rank, LockKind kind) noexcept;
+    static void taken(HeldRanks& held, LockKind kind, bool tried) noexcept;
+    static void released(const HeldRanks& held, const LockRank& rank, LockKind kind,
+                         const HeldRanks::Taking& taking, bool interrupts_come) noexcept;
+    static void may_sleep() noexcept;
+};
+static_assert(LockWatcher<LockUpcalls>);
 
 }  // namespace kidney::hal

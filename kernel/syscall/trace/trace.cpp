@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <linux/fcntl.h>
 
 namespace kidney::kernel {
 

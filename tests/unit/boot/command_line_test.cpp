@@ -34,6 +34,8 @@ TEST(CommandLine, ReadsWhatShallGoWrong) {
     EXPECT_EQ(parsed("panic=test").fault, PlantedFault::access);
     EXPECT_EQ(parsed("panic=test panic=overflow panic=halt").fault, PlantedFault::stack_overflow);
     EXPECT_EQ(parsed("panic=heap_late").fault, PlantedFault::heap_late_write);
+    EXPECT_EQ(parsed("panic=lock_order").fault, PlantedFault::lock_order);
+    EXPECT_EQ(parsed("panic=atomic_sleep").fault, PlantedFault::atomic_sleep);
     EXPECT_EQ(parsed("panic=corruption").fault, PlantedFault::stray_write);
     EXPECT_EQ(parsed("panic= panic").unknown.size(), 2U);
 }

@@ -191,7 +191,8 @@ inline constexpr std::array<std::uint32_t, 40> weights{
     return {.priority = sched::Priority(level_of(what)),
             .weight = weight_of(what, nice),
             .nice = static_cast<std::int8_t>(nice),
-            .reservation = what.reservation};
+            .reservation = what.reservation,
+            .runs_on = what.policy == SCHED_FIFO};
 }
 
 }  // namespace kidney::kernel

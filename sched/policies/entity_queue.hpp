@@ -17,6 +17,12 @@ public:
         entity.queued = true;
         list_.push_back(entity);
     }
+    /// Before all others.
+    void prepend(Entity& entity) noexcept {
+        KIDNEY_INVARIANT(!entity.queued, "enqueued twice");
+        entity.queued = true;
+        list_.push_front(entity);
+    }
     void remove(Entity& entity) noexcept {
         KIDNEY_INVARIANT(entity.queued, "removing what is not queued");
         entity.queued = false;

@@ -1,4 +1,5 @@
-/// Fixed priority: the highest runnable level runs; round robin inside a level.
+/// Fixed priority: the highest runnable level runs; round robin inside a level, but for those that
+/// run on (SCHED_FIFO): whoever preempts them, they are the next of their level.
 ///
 /// Starvation of low levels is allowed: this policy is for when priorities mean exactly that.
 #pragma once
@@ -27,8 +28,12 @@ public:
     explicit FixedPriority(const PolicySetup& setup) noexcept
         : quantum_(setup.quantum_or(default_quantum)) {}
 
-    void enqueue(Entity& entity, EnqueueReason, Instant) noexcept {
-        queues_.append(entity, level_of(entity));
+    void enqueue(Entity& entity, EnqueueReason why, Instant) noexcept {
+        if (entity.runs_on && why == EnqueueReason::preempted) {
+            queues_.prepend(entity, level_of(entity));
+        } else {
+            queues_.append(entity, level_of(entity));
+        }
     }
     void remove(Entity& entity) noexcept { queues_.remove(entity, level_of(entity)); }
     [[nodiscard]] Entity* pick_next(Instant) noexcept { return queues_.take_first(); }
@@ -37,7 +42,8 @@ public:
     [[nodiscard]] TickVerdict charge(Entity& running, Duration ran, Instant) noexcept {
         const unsigned level = level_of(running);
         const bool above = queues_.size() != 0 && queues_.highest() > level;
-        const TickVerdict slice = charge_slice(running, ran, quantum_, queues_.has(level));
+        const bool has_rivals = !running.runs_on && queues_.has(level);
+        const TickVerdict slice = charge_slice(running, ran, quantum_, has_rivals);
         return above ? TickVerdict::preempt : slice;
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {

@@ -16,14 +16,9 @@ class LevelQueues {
 public:
     static constexpr unsigned levels = 64;
 
-    void append(Entity& entity, unsigned level) noexcept {
-        if (queues_[level].is_empty()) {
-            // Only then: the next pick would have to wait for a store that changes nothing.
-            used_[level / 32] |= 1U << level % 32;
-        }
-        queues_[level].append(entity);
-        ++size_;
-    }
+    void append(Entity& entity, unsigned level) noexcept { queue_to_fill(level).append(entity); }
+    /// It will be the next of its level.
+    void prepend(Entity& entity, unsigned level) noexcept { queue_to_fill(level).prepend(entity); }
     void remove(Entity& entity, unsigned level) noexcept {
         queues_[level].remove(entity);
         forget_if_empty(level);
@@ -48,6 +43,14 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
+    [[nodiscard]] EntityQueue& queue_to_fill(unsigned level) noexcept {
+        if (queues_[level].is_empty()) {
+            // Only then: the next pick would have to wait for a store that changes nothing.
+            used_[level / 32] |= 1U << level % 32;
+        }
+        ++size_;
+        return queues_[level];
+    }
     void forget_if_empty(unsigned level) noexcept {
         --size_;
         if (queues_[level].is_empty()) {

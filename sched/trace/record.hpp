@@ -3,13 +3,14 @@
 /// A trace is the calls since the policy was made, so whoever repeats them on a new policy of the
 /// same setup must get the same answers (law S4): `tests/support/trace_replay.hpp` does.
 ///
-/// Text form, version 3: a header, one line per record, `end`.
+/// Text form, version 4: a header, one line per record, `end`.
 ///
-///     kidney-sched-trace 3 policy=cfs cpu=0 seed=1 quantum=0 records=9 dropped=0
-///     e 7 3 started 31 1024 0 ff 1000  enqueue: id, slot, reason, priority, weight, nice, CPUs
-///     that
-///                                      it may run on, now; and runtime, deadline, period if it
-///                                      has a reservation
+///     kidney-sched-trace 4 policy=cfs cpu=0 seed=1 quantum=0 records=9 dropped=0
+///     e 7 3 started 31 1024 0 ff slices 1000
+///                                      enqueue: id, slot, reason, priority, weight, nice, CPUs
+///                                      that it may run on, whether it gives way to equals
+///                                      (`slices`) or `runs_on`, now; and runtime, deadline, period
+///                                      if it has a reservation
 ///     p 1200 7                         pick_next: now, id of the answer or 0
 ///     c 7 31 5000000 5001200 keep      charge: id, priority, ran, now, verdict
 ///     q 8 40 7 31 yes                  preempts: candidate, its priority, running, its, answer
@@ -20,8 +21,7 @@
 ///     i 9 6000000 00a1... 0            move_in: id, now, what the policy kept of it elsewhere,
 ///                                      what it was lent
 ///     u 7 40 6500000                   lend: id, urgency, now
-///     n 7 31 15 19 ff 7000000          reconsider: id, the new priority, weight, nice and CPUs,
-///                                      now; and the new reservation, if it has one
+///     n 7 31 15 19 ff slices 7000000   reconsider: id, and what is new, as of enqueue
 ///     t 8000000                        replenish: now
 ///     end
 #pragma once
@@ -59,17 +59,14 @@ struct TraceRecord {
     std::uint8_t answer = 0;  ///< charge: TickVerdict; preempts: 0 or 1
     EnqueueReason reason = EnqueueReason::started;
     LeaveReason leaves = LeaveReason::blocked;
-    std::int8_t nice = 0;
-    Priority priority;           ///< of `id`
-    Priority other_priority{0};  ///< of `other`
-    std::uint32_t id = 0;        ///< pick_next, give_away: the answer, 0 for none
-    std::uint32_t other = 0;     ///< preempts: the running one
-    std::uint32_t slot = 0;      ///< of enqueue
-    std::uint32_t weight = 0;
+    Priority priority;                ///< of `id`
+    Priority other_priority{0};       ///< of `other`
+    std::uint32_t id = 0;             ///< pick_next, give_away: the answer, 0 for none
+    std::uint32_t other = 0;          ///< preempts: the running one
+    std::uint32_t slot = 0;           ///< of enqueue
+    SchedulingParameters parameters;  ///< of enqueue and reconsider
     Duration ran;
-    Reservation reservation;  ///< of enqueue and reconsider
-    CpuSet allowed;           ///< of enqueue and reconsider
-    Taker taker;              ///< of give_away
+    Taker taker;  ///< of give_away
     Instant now;
     decltype(Entity::kept) kept{};  ///< of move_in
     Urgency lent = Urgency::none;   ///< of move_in and lend
@@ -77,7 +74,7 @@ struct TraceRecord {
     friend bool operator==(const TraceRecord&, const TraceRecord&) noexcept = default;
 };
 
-inline constexpr std::string_view trace_magic = "kidney-sched-trace 3";
+inline constexpr std::string_view trace_magic = "kidney-sched-trace 4";
 
 [[nodiscard]] constexpr std::string_view to_string(EnqueueReason reason) noexcept {
     constexpr std::array<std::string_view, 5> names = {"started", "woken", "preempted", "yielded",
@@ -90,8 +87,10 @@ inline constexpr std::string_view trace_magic = "kidney-sched-trace 3";
 }
 
 template <TextSink S>
-void write_reservation(S& sink, const Reservation& r) noexcept {
-    if (r.is_any()) {
+void write_parameters(S& sink, const SchedulingParameters& p, Instant now) noexcept {
+    format_to(sink, "{} {} {} {:x} {} {}", std::uint32_t{p.priority.value()}, p.weight,
+              std::int32_t{p.nice}, p.allowed.bits(), p.runs_on ? "runs_on" : "slices", now);
+    if (const Reservation& r = p.reservation; r.is_any()) {
         format_to(sink, " {} {} {}", r.runtime, r.deadline, r.period);
     }
 }
@@ -102,9 +101,8 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
     const std::uint32_t priority = r.priority.value();
     switch (r.call) {
         case TraceRecord::Call::enqueue:
-            format_to(sink, "e {} {} {} {} {} {} {:x} {}", r.id, r.slot, to_string(r.reason),
-                      priority, r.weight, std::int32_t{r.nice}, r.allowed.bits(), r.now);
-            write_reservation(sink, r.reservation);
+            format_to(sink, "e {} {} {} ", r.id, r.slot, to_string(r.reason));
+            write_parameters(sink, r.parameters, r.now);
             return;
         case TraceRecord::Call::remove:
             format_to(sink, "r {}", r.id);
@@ -137,9 +135,8 @@ void write_record(S& sink, const TraceRecord& r) noexcept {
             format_to(sink, " {}", static_cast<std::uint64_t>(r.lent));
             return;
         case TraceRecord::Call::reconsider:
-            format_to(sink, "n {} {} {} {} {:x} {}", r.id, priority, r.weight, std::int32_t{r.nice},
-                      r.allowed.bits(), r.now);
-            write_reservation(sink, r.reservation);
+            format_to(sink, "n {} ", r.id);
+            write_parameters(sink, r.parameters, r.now);
             return;
         case TraceRecord::Call::lend:
             format_to(sink, "u {} {} {}", r.id, static_cast<std::uint64_t>(r.lent), r.now);

@@ -42,10 +42,7 @@ public:
         if (TraceRecord* const r = next(TraceRecord::Call::enqueue, entity)) {
             r->reason = why;
             r->slot = entity.slot;
-            r->weight = entity.weight;
-            r->nice = entity.nice;
-            r->reservation = entity.reservation;
-            r->allowed = entity.allowed;
+            r->parameters = entity;
             r->now = now;
         }
         policy_.enqueue(entity, why, now);
@@ -134,10 +131,7 @@ public:
         requires Reconsiders<P>
     {
         if (TraceRecord* const r = next(TraceRecord::Call::reconsider, entity, now)) {
-            r->weight = entity.weight;
-            r->nice = entity.nice;
-            r->reservation = entity.reservation;
-            r->allowed = entity.allowed;
+            r->parameters = entity;
         }
         policy_.reconsider(entity, old, now);
     }

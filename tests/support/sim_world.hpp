@@ -134,8 +134,8 @@ public:
 
     /// Who is where and waits for what; for a deadlock's message.
     [[nodiscard]] std::string report() const {
-        static constexpr const char* states[] = {"created", "ready", "running", "waiting",
-                                                 "exited"};
+        static constexpr const char* states[] = {"created", "ready",  "running",
+                                                 "waiting", "moving", "exited"};
         std::string text;
         for (const auto& t : threads_) {
             if (t->state == sched::ThreadState::exited) {

@@ -46,11 +46,7 @@ void tell(P& policy, const sched::TraceRecord& r, sched::Entity& e) {
         e.lent = r.lent;
     } else if (r.call == Call::reconsider) {
         sched::or_default::reconsider(
-            policy, e,
-            [&r](sched::SchedulingParameters& p) {
-                p = {r.priority, r.weight, r.nice, r.reservation, r.allowed};
-            },
-            r.now);
+            policy, e, [&r](sched::SchedulingParameters& p) { p = r.parameters; }, r.now);
     }
     if constexpr (sched::LendsUrgency<P>) {
         if (r.call == Call::lend) {
@@ -99,10 +95,7 @@ template <sched::SchedulerPolicy P>
                     e.lent = sched::Urgency::none;
                 }
                 e.slot = r.slot;
-                e.weight = r.weight;
-                e.nice = r.nice;
-                e.reservation = r.reservation;
-                e.allowed = r.allowed;
+                static_cast<sched::SchedulingParameters&>(e) = r.parameters;
                 policy.enqueue(e, r.reason, r.now);
                 continue;
             }
@@ -183,6 +176,27 @@ inline std::uint64_t header_number(const std::string& header, const std::string&
     return std::stoull("0" + header_value(header, key));
 }
 
+/// The parameters of an enqueue or a reconsider, and when that was. False: they are none.
+inline bool parse_parameters(std::istream& in, sched::TraceRecord& r) {
+    sched::SchedulingParameters& p = r.parameters;
+    std::string word;
+    std::uint32_t priority = 0, allowed = 0;
+    std::int32_t nice = 0;
+    std::uint64_t now = 0;
+    in >> priority >> p.weight >> nice >> std::hex >> allowed >> std::dec >> word >> now;
+    p.priority = r.priority = sched::Priority(static_cast<std::uint8_t>(priority));
+    p.nice = static_cast<std::int8_t>(nice);
+    p.allowed = CpuSet(allowed);
+    p.runs_on = word == "runs_on";
+    r.now = Instant(now);
+    const bool is_complete = !in.fail() && (p.runs_on || word == "slices");
+    if (std::int64_t runtime = 0, deadline = 0, period = 0; in >> runtime >> deadline >> period) {
+        p.reservation = {Duration::nanoseconds(runtime), Duration::nanoseconds(deadline),
+                         Duration::nanoseconds(period)};
+    }
+    return is_complete;
+}
+
 /// False if the line is not a record.
 inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     using Call = sched::TraceRecord::Call;
@@ -191,8 +205,6 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     std::string word;
     std::uint32_t priority = 0;
     std::uint32_t other_priority = 0;
-    std::int32_t nice = 0;
-    std::uint32_t allowed = 0;
     std::uint32_t cpu = 0;
     std::int64_t ran = 0;
     std::uint64_t now = 0;
@@ -201,8 +213,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
     switch (kind) {
         case 'e':
             r.call = Call::enqueue;
-            in >> r.id >> r.slot >> word >> priority >> r.weight >> nice >> std::hex >> allowed >>
-                std::dec >> now;
+            in >> r.id >> r.slot >> word;
             for (std::uint8_t reason = 0; reason < 5; ++reason) {
                 if (to_string(static_cast<sched::EnqueueReason>(reason)) == word) {
                     r.reason = static_cast<sched::EnqueueReason>(reason);
@@ -249,7 +260,7 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
             break;
         case 'n':
             r.call = Call::reconsider;
-            in >> r.id >> priority >> r.weight >> nice >> std::hex >> allowed >> std::dec >> now;
+            in >> r.id;
             break;
         case 'u':
             r.call = Call::lend;
@@ -262,21 +273,16 @@ inline bool parse_record(const std::string& line, sched::TraceRecord& r) {
         default:
             return false;
     }
+    if (kind == 'e' || kind == 'n') {
+        return parse_parameters(in, r);
+    }
     r.priority = sched::Priority(static_cast<std::uint8_t>(priority));
     r.other_priority = sched::Priority(static_cast<std::uint8_t>(other_priority));
-    r.nice = static_cast<std::int8_t>(nice);
-    r.allowed = CpuSet(allowed);
     r.taker.cpu = CpuId(cpu);
     r.ran = Duration::nanoseconds(ran);
     r.now = Instant(now);
     r.lent = sched::Urgency{lent};
-    const bool is_complete = !in.fail();
-    if (std::int64_t runtime = 0, deadline = 0, period = 0;
-        (kind == 'e' || kind == 'n') && in >> runtime >> deadline >> period) {
-        r.reservation = {Duration::nanoseconds(runtime), Duration::nanoseconds(deadline),
-                         Duration::nanoseconds(period)};
-    }
-    return is_complete;
+    return !in.fail();
 }
 
 }  // namespace detail

@@ -52,6 +52,8 @@ struct SchedulingParameters {
     std::int8_t nice = 0;
     Reservation reservation{};
     CpuSet allowed = CpuSet::all();  ///< where it may run; the engine's business, not the policy's
+    /// Among equals it runs until it leaves: SCHED_FIFO. For policies with strict priorities.
+    bool runs_on = false;
 
     friend bool operator==(const SchedulingParameters&,
                            const SchedulingParameters&) noexcept = default;

@@ -80,14 +80,18 @@ TEST(Trace, TextKeepsEverything) {
     enqueue.reason = sched::EnqueueReason::yielded;
     enqueue.priority = sched::Priority(3);
     enqueue.slot = 4;
-    enqueue.weight = 2048;
-    enqueue.nice = -5;
+    enqueue.parameters = {.priority = sched::Priority(3),
+                          .weight = 2048,
+                          .nice = -5,
+                          .reservation = {Duration::microseconds(1), Duration::microseconds(2),
+                                          Duration::microseconds(3)},
+                          .allowed = CpuSet(6),
+                          .runs_on = true};
     enqueue.now = Instant(123'456'789'012);
     sched::TraceRecord charge;
     charge.call = sched::TraceRecord::Call::charge;
     charge.id = 7;
     charge.priority = sched::Priority(3);
-    enqueue.allowed = CpuSet(6);
     charge.ran = Duration::milliseconds(5);
     charge.now = Instant(17);
     charge.answer = 1;
@@ -102,8 +106,8 @@ TEST(Trace, TextKeepsEverything) {
     sched::write_trace(records, 2, "round_robin", setup,
                        [&](std::string_view line) { text += std::string(line) + "\n"; });
     EXPECT_EQ(text,
-              "kidney-sched-trace 3 policy=round_robin cpu=1 seed=5 quantum=0 records=3 dropped=2\n"
-              "e 7 4 yielded 3 2048 -5 6 123456789012\n"
+              "kidney-sched-trace 4 policy=round_robin cpu=1 seed=5 quantum=0 records=3 dropped=2\n"
+              "e 7 4 yielded 3 2048 -5 6 runs_on 123456789012 1000 2000 3000\n"
               "c 7 3 5000000 17 preempt\n"
               "u 7 40 18\n"
               "end\n");

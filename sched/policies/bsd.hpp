@@ -81,7 +81,12 @@ public:
     static constexpr Duration tick = Duration::milliseconds(10);
     static constexpr Duration default_quantum = Duration::milliseconds(40);
 
-    void enqueue(Entity& entity, EnqueueReason why, Instant) noexcept {
+    void enqueue(Entity& entity, EnqueueReason why, Instant now) noexcept {
+        if (runs_ == nullptr) {
+            advance(now, nullptr);  // before it counts: what has passed, it did not wait
+        } else if (runs_ == &entity) {
+            runs_ = nullptr;
+        }
         State& state = entity.state<State>();
         if (why == EnqueueReason::started) {
             state = {.recent = {}, .second = second_, .part = 0, .level = level_for({}, entity)};
@@ -93,7 +98,9 @@ public:
     void remove(Entity& entity) noexcept { queues_.remove(entity, level_of(entity)); }
     [[nodiscard]] Entity* pick_next(Instant now) noexcept {
         advance(now, nullptr);  // whoever ran has been charged: these ticks were nobody's
-        return queues_.take_first();
+        Entity* const next = queues_.take_first();
+        runs_ = next;
+        return next;
     }
     [[nodiscard]] TickVerdict charge(Entity& running, Duration ran, Instant now) noexcept {
         State& state = running.state<State>();
@@ -124,6 +131,11 @@ public:
 
     // --- Refinements ---
 
+    void leave(Entity& entity, LeaveReason, Instant) noexcept {
+        if (runs_ == &entity) {
+            runs_ = nullptr;
+        }
+    }
     /// At the next tick of the policy's own clock.
     [[nodiscard]] Instant look_again(const Entity* running, Instant) const noexcept {
         return running == nullptr ? Instant::never() : next_tick_;
@@ -237,6 +249,7 @@ private:
     }
 
     LevelQueues queues_;
+    const Entity* runs_ = nullptr;
     Instant next_tick_{static_cast<std::uint64_t>(tick.count())};
     std::uint32_t ticks_ = 0;
     std::uint32_t second_ = 0;

@@ -1,5 +1,6 @@
 """The policy matrix: the kernel built with every policy of every slot, its self-test and a shell command booted,
-and the decisions of its scheduler repeated on the host; and each scheduler asked whether it does what it promises.
+and the decisions of its scheduler repeated on the host. Each scheduler is asked whether it does what it promises, and
+it and each balancer, whether anything gets lost.
 
 Not the product of all slots, which grows too fast: the default image, then each other value of each slot with the
 rest as it is. The slots come from the build description, so a new policy is in the matrix from its one line on.
@@ -46,6 +47,8 @@ def boots(settings, release):
               ("decisions", guest_test("trace_test.py", "--smp", "2"), "")]
     if "KIDNEY_SCHEDULER" in settings or not settings:
         chosen.append(("acceptance", guest_test("acceptance_test.py"), ""))
+    if {"KIDNEY_SCHEDULER", "KIDNEY_LOAD_BALANCER"} & set(settings) or not settings:
+        chosen.append(("stress", guest_test("stress_test.py"), ""))
     return chosen
 
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace kidney::test {
@@ -280,6 +281,48 @@ TEST(Acceptance, WhoWaitedForALockIsForgivenMeanwhile) {
         stage.tell("done");
     }),
               "asks spins releases has done");
+}
+
+/// Two that compute for half a minute, at nice values 0 and 5, after so many seconds of rest: the
+/// CPU time of both, in milliseconds.
+std::pair<std::int64_t, std::int64_t> nice_shares_after(std::int64_t idle) {
+    Stage<sched::Bsd> stage;
+    std::pair<std::int64_t, std::int64_t> shares;
+    bool is_over = false;
+    const auto set_nice = [&](auto& thread, std::int8_t nice) {
+        stage.world.dispatcher().change(thread,
+                                        [nice](sched::SchedulingParameters& p) { p.nice = nice; });
+    };
+    stage.play([&] {
+        set_nice(stage.world.current(), -20);  // who measures does not wait
+        stage.world.sleep(ms(idle * 1000 + 37));
+        const auto compute = [&] {
+            while (!is_over) {
+                stage.world.compute(ms(1));
+            }
+        };
+        auto& plain = stage.spawn("plain", 31, compute);
+        auto& nice = stage.spawn("nice", 31, compute);
+        set_nice(nice, 5);
+        stage.world.sleep(ms(30'000));
+        const auto time_of = [&](auto& thread) {
+            return stage.world.dispatcher().cpu_time(thread).count() / 1'000'000;
+        };
+        shares = {time_of(plain), time_of(nice)};
+        is_over = true;
+        stage.world.sleep(ms(1'000));
+    });
+    return shares;
+}
+TEST(Acceptance, RestBeforeIsNobodysLoad) {
+    const auto [plain, nice] = nice_shares_after(0);
+    EXPECT_EQ(plain + nice, 30'039);
+    EXPECT_NEAR(static_cast<double>(plain), 19'040, 190);  // G60's; where slices begin differs
+    for (const std::int64_t idle : {1, 100, 700}) {
+        EXPECT_NEAR(static_cast<double>(nice_shares_after(idle).first), static_cast<double>(plain),
+                    45)
+            << idle;
+    }
 }
 
 }  // namespace

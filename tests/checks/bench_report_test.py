@@ -41,6 +41,11 @@ class Figures(unittest.TestCase):
         ratios = {row["subject"]: row["ratio"] for row in rows()}
         self.assertEqual(ratios, {"baseline_list": 1.0, "slow<b>": 450.0, "buddy": 1.5, "only": None})
 
+    def test_what_is_counted_beside_a_time_takes_not_its_place(self):
+        row, = verb_bench.rows_of([entry("switch/cfs/10", 12.0, instructions=184.4)])
+        self.assertEqual((row["ns"], row["notes"], row["figures"]), (12.0, {"instructions": 184}, {}))
+        self.assertIn("<td>184", bench_report.table("switch", [row], {}))
+
     def test_decades_get_a_logarithmic_scale(self):
         group = [{"ns": 1.0}, {"ns": 1000.0}]
         self.assertEqual(bench_report.bar_width(1000.0, group), (100.0, True))
@@ -67,7 +72,7 @@ class History(unittest.TestCase):
         self.assertEqual(bench_report.earlier_figures(history, "mm_heap", HERE), {})
 
     def test_a_change_is_told_and_a_notable_one_stands_out(self):
-        row = {"workload": "w", "subject": "s", "figures": {}, "ratio": 2.0, "ns": 1.0}
+        row = {"workload": "w", "subject": "s", "figures": {}, "notes": {}, "ratio": 2.0, "ns": 1.0}
         self.assertIn("<strong>+100 %</strong>", bench_report.change(row, [1.0, 1.0]))
         self.assertIn("+5 %", bench_report.change(row, [1.9]))
         self.assertNotIn("strong", bench_report.change(row, [1.9]))

@@ -118,6 +118,9 @@ def table(title, group, earlier):
     is_logarithmic = not names and bar_width(group[0]["ns"], group)[1]
     columns = [f"<th scope=col>{html.escape(name)}" for name in names] if names else \
         ["<th scope=col>ns", "<th scope=col>ratio", f"<th scope=col class=bars>time{', logarithmic' if is_logarithmic else ''}"]
+    # A column for what any of them has.
+    notes = list(dict.fromkeys(name for row in group for name in row["notes"]))
+    columns += [f"<th scope=col>{html.escape(name.replace('_', ' '))}" for name in notes]
     columns += ["<th scope=col class=earlier>since earlier runs"] if has_earlier else []
     parts = [f"<h3>{html.escape(title)}</h3>",
              f'<div class=wide tabindex=0 role=region aria-label="{html.escape(title)}"><table><tr><th scope=col>subject' + "".join(columns)]
@@ -125,6 +128,7 @@ def table(title, group, earlier):
         cells = [f"<td>{row['figures'][name]:.2f}" for name in names] if names else \
             [f"<td>{row['ns']:.1f}", f"<td>{row['ratio']:.2f}" if row["ratio"] else "<td>",
              f"<td class=bars><div style='width:{bar_width(row['ns'], group)[0]:.1f}%'></div>"]
+        cells += [f"<td>{row['notes'].get(name, '')}" for name in notes]
         cells += [change(row, earlier.get(key_of(row), []))] if has_earlier else []
         kind = " class=baseline" if row["subject"].startswith("baseline") else ""
         parts.append(f"<tr{kind}><th scope=row>{html.escape(row['subject'] + refusals(row))}" + "".join(cells))

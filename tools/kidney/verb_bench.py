@@ -31,6 +31,8 @@ def parse(arguments):
     parser.add_argument("--filter", metavar="REGEX", help="only benchmarks whose name matches")
     parser.add_argument("--32-bit", action="store_true", dest="is_32_bit",
                         help="as 32-bit programs, like the kernel; in QEMU's emulator where this machine runs none")
+    parser.add_argument("--instructions", action="store_true",
+                        help="count the instructions of a call too, by single steps of the processor (sched_policy)")
     parser.add_argument("--quick", action="store_true", help="short runs: rough figures")
     return parser.parse_args(arguments)
 
@@ -60,7 +62,8 @@ def run_suite(name, command, build_name, options):
     if options.filter:
         command.append(f"--benchmark_filter={options.filter}")
     print(f"{name}: measuring", flush=True)
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    environment = {**os.environ, "KIDNEY_BENCH_INSTRUCTIONS": "1"} if options.instructions else None
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     if result.returncode != 0:
         raise Failure(f"the suite {name} failed:\n{result.stdout.strip()}")
     with open(report, encoding="utf-8") as file:
@@ -82,17 +85,19 @@ def machine(context, build_name):
 # What every entry has, and the counters that say how long a call took and how many requests were refused.
 OWN_FIELDS = {"real_time", "cpu_time", "iterations", "repetitions", "repetition_index", "threads", "family_index",
               "per_family_instance_index", "call", "refused"}
+# What is told beside a time.
+NOTES = ("instructions", "most_comparisons")
 
 
 def rows_of(benchmarks):
-    """[{workload, subject, ns, ratio, refused, figures}]: the fastest repetition of each, how it compares with its
+    """[{workload, subject, ns, ratio, refused, notes, figures}]: the fastest repetition of each, how it compares with its
     baseline, how many requests it refused (a policy may, see bench/workloads; the figure is then one of an easier run),
-    and what else the suite counted. Figures take the place of the times: they are what such a suite is about.
+    what is told beside its time, and what else the suite counted. Figures take the place of the times: they are what such a suite is about.
 
     Names are workload/subject[/argument...]; a subject that starts with "baseline" is what the others are
     compared with. The fastest of several runs is the one that was disturbed least.
     """
-    best, refused, figures = {}, {}, {}
+    best, refused, notes, figures = {}, {}, {}, {}
     for entry in benchmarks:
         if entry.get("run_type") == "aggregate" or entry.get("error_occurred"):
             continue
@@ -104,14 +109,16 @@ def rows_of(benchmarks):
         figure = entry["call"] * 1e9 if "call" in entry else entry["cpu_time"] * scale
         best[key] = min(figure, best.get(key, figure))
         refused[key] = max(int(entry.get("refused", 0)), refused.get(key, 0))
-        figures[key] = {name: value for name, value in entry.items() if name not in OWN_FIELDS and isinstance(value, float)}
+        counted = {name: value for name, value in entry.items() if name not in OWN_FIELDS and isinstance(value, float)}
+        notes[key] = {name: round(counted.pop(name)) for name in NOTES if name in counted}
+        figures[key] = counted
     baselines = {}
     for (workload, subject), figure in best.items():
         if subject.startswith("baseline"):
             baselines[workload] = min(figure, baselines.get(workload, figure))
     rows = [{"workload": workload, "subject": subject, "ns": figure,
              "ratio": figure / baselines[workload] if baselines.get(workload) else None,
-             "refused": refused[workload, subject], "figures": figures[workload, subject]}
+             "refused": refused[workload, subject], "notes": notes[workload, subject], "figures": figures[workload, subject]}
             for (workload, subject), figure in best.items()]
     return sorted(rows, key=lambda row: (natural(row["workload"]), not row["subject"].startswith("baseline"),
                                          row["subject"]))
@@ -135,7 +142,8 @@ def table(name, rows, what):
             print(f"    {row['subject']:{width}} {figures}{refusals(row)}")
             continue
         ratio = f"{row['ratio']:7.2f} x baseline" if row["ratio"] else ""
-        print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio}{refusals(row)}")
+        notes = "".join(f"{value:7} {name.replace('_', ' ')}" for name, value in row["notes"].items())
+        print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio:19}{notes}{refusals(row)}".rstrip())
 
 
 def guest(options):

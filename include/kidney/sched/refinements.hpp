@@ -113,6 +113,13 @@ concept FixedQuantum = requires {
     { P::default_quantum } -> std::convertible_to<Duration>;
 };
 
+/// Says how many keys one enqueue() and one pick_next() compare at most, if slots are below this;
+/// benchmarks print it. Without: nothing is promised.
+template <class P>
+concept BoundsComparisons = requires(std::uint32_t slots) {
+    { P::most_comparisons(slots) } noexcept -> std::same_as<std::uint32_t>;
+};
+
 /// The calls above to any policy.
 namespace or_default {
 

@@ -111,9 +111,8 @@ public:
         state.part = static_cast<std::uint32_t>(part);
         advance(now, &running);
         const unsigned level = level_of(running);
-        const bool above = queues_.size() != 0 && queues_.highest() > level;
         const TickVerdict slice = charge_slice(running, ran, default_quantum, queues_.has(level));
-        return above ? TickVerdict::preempt : slice;
+        return queues_.has_above(level) ? TickVerdict::preempt : slice;
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
         return level_of(candidate) > level_of(running);
@@ -248,7 +247,7 @@ private:
         }
     }
 
-    LevelQueues queues_;
+    LevelQueues<Priority::levels> queues_;
     const Entity* runs_ = nullptr;
     Instant next_tick_{static_cast<std::uint64_t>(tick.count())};
     std::uint32_t ticks_ = 0;

@@ -135,7 +135,10 @@ public:
         return KeyedQueue::bytes_for(capacity);
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
-        queue_.use(memory, capacity);
+        KeyedQueue::share(memory, capacity, queue_);
+    }
+    [[nodiscard]] static constexpr std::uint32_t most_comparisons(std::uint32_t slots) noexcept {
+        return Tournament::most_comparisons(slots);
     }
     /// What it goes by (`Explains`).
     template <TextSink S>
@@ -169,6 +172,6 @@ private:
 };
 
 static_assert(SchedulerPolicy<Cfs> && GivesAway<Cfs> && MovesState<Cfs> && Reconsiders<Cfs> &&
-              LooksAgain<Cfs> && KeepsTables<Cfs> && SetUpPolicy<Cfs>);
+              LooksAgain<Cfs> && KeepsTables<Cfs> && SetUpPolicy<Cfs> && BoundsComparisons<Cfs>);
 
 }  // namespace kidney::sched

@@ -149,11 +149,10 @@ public:
         }
     }
     [[nodiscard]] static constexpr std::size_t table_bytes(std::uint32_t capacity) noexcept {
-        return 2 * half(capacity);
+        return 2 * KeyedQueue::bytes_for(capacity);
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
-        ready_.use(memory.first(half(capacity)), capacity);
-        spent_.use(memory.subspan(half(capacity)), capacity);
+        KeyedQueue::share(memory, capacity, ready_, spent_);
     }
     /// What it goes by (`Explains`).
     template <TextSink S>
@@ -224,9 +223,6 @@ private:
         Entity* const first = others_.take_first();
         others_count_ -= first != nullptr ? 1 : 0;
         return first;
-    }
-    [[nodiscard]] static constexpr std::size_t half(std::uint32_t capacity) noexcept {
-        return (KeyedQueue::bytes_for(capacity) + 7) & ~std::size_t{7};
     }
 
     KeyedQueue ready_;    ///< by deadline

@@ -137,11 +137,10 @@ public:
                                      1024);
     }
     [[nodiscard]] static constexpr std::size_t table_bytes(std::uint32_t capacity) noexcept {
-        return 2 * half(capacity);
+        return 2 * KeyedQueue::bytes_for(capacity);
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
-        eligible_.use(memory.first(half(capacity)), capacity);
-        early_.use(memory.subspan(half(capacity)), capacity);
+        KeyedQueue::share(memory, capacity, eligible_, early_);
     }
     /// What it goes by (`Explains`).
     template <TextSink S>
@@ -253,9 +252,6 @@ private:
     void count_from(std::uint64_t time) noexcept {
         moment_ -= static_cast<std::int64_t>(time - origin_) * static_cast<std::int64_t>(weight_);
         origin_ = time;
-    }
-    [[nodiscard]] static constexpr std::size_t half(std::uint32_t capacity) noexcept {
-        return (KeyedQueue::bytes_for(capacity) + 7) & ~std::size_t{7};
     }
 
     KeyedQueue eligible_;       ///< by deadline; those that were eligible when they came

@@ -29,15 +29,14 @@ public:
         list_.erase(list_.iterator_to(entity));
     }
     /// The one that waited longest, with a fresh slice; nullptr if nobody waits.
-    [[nodiscard]] Entity* take_first() noexcept {
-        if (list_.empty()) {
-            return nullptr;
-        }
+    [[nodiscard]] Entity* take_first() noexcept { return list_.empty() ? nullptr : &take_one(); }
+    /// The same. There must be one.
+    [[nodiscard]] Entity& take_one() noexcept {
         Entity& first = list_.front();
         list_.pop_front();
         first.queued = false;
         first.slice_used = Duration();
-        return &first;
+        return first;
     }
     /// The longest waiting one that may go; null if none may. Cost: O(1) if all may, else O(n).
     [[nodiscard]] Entity* take_first_for(const Taker& taker) noexcept {

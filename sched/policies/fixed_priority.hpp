@@ -41,10 +41,9 @@ public:
     /// The slice counts against equals; somebody above preempts at once.
     [[nodiscard]] TickVerdict charge(Entity& running, Duration ran, Instant) noexcept {
         const unsigned level = level_of(running);
-        const bool above = queues_.size() != 0 && queues_.highest() > level;
         const bool has_rivals = !running.runs_on && queues_.has(level);
         const TickVerdict slice = charge_slice(running, ran, quantum_, has_rivals);
-        return above ? TickVerdict::preempt : slice;
+        return queues_.has_above(level) ? TickVerdict::preempt : slice;
     }
     [[nodiscard]] bool preempts(const Entity& candidate, const Entity& running) const noexcept {
         return level_of(candidate) > level_of(running);
@@ -86,9 +85,7 @@ private:
         }
     }
 
-    static_assert(Priority::levels == LevelQueues::levels);
-
-    LevelQueues queues_;
+    LevelQueues<Priority::levels> queues_;
     Duration quantum_ = default_quantum;
 };
 

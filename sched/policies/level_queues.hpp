@@ -1,20 +1,20 @@
-/// A queue for each of 64 levels, and a bitmap of those in use.
+/// A queue for each level, and which of them are in use.
 #pragma once
 
 #include "kidney/sched/policy.hpp"
 #include "sched/policies/entity_queue.hpp"
+#include "sched/policies/level_set.hpp"
 
 #include <array>
-#include <bit>
 #include <cstddef>
-#include <cstdint>
 
 namespace kidney::sched {
 
 /// Keeps `Entity::queued`. Cost: O(1) for every call.
+template <unsigned count>
 class LevelQueues {
 public:
-    static constexpr unsigned levels = 64;
+    static constexpr unsigned levels = count;
 
     void append(Entity& entity, unsigned level) noexcept { queue_to_fill(level).append(entity); }
     /// It will be the next of its level.
@@ -28,25 +28,20 @@ public:
         if (size_ == 0) {
             return nullptr;
         }
-        const unsigned level = highest();
-        Entity* const first = queues_[level].take_first();
+        const unsigned level = used_.highest();
+        Entity& first = queues_[level].take_one();
         forget_if_empty(level);
-        return first;
+        return &first;
     }
-    /// There must be one.
-    /// WHY two 32-bit words: on i686 that is one BSR each, a 64-bit shift is four instructions.
-    [[nodiscard]] unsigned highest() const noexcept {
-        return used_[1] != 0 ? 63U - static_cast<unsigned>(std::countl_zero(used_[1]))
-                             : 31U - static_cast<unsigned>(std::countl_zero(used_[0]));
-    }
-    [[nodiscard]] bool has(unsigned level) const noexcept { return !queues_[level].is_empty(); }
+    [[nodiscard]] bool has(unsigned level) const noexcept { return used_.contains(level); }
+    [[nodiscard]] bool has_above(unsigned level) const noexcept { return used_.has_above(level); }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
     [[nodiscard]] EntityQueue& queue_to_fill(unsigned level) noexcept {
-        if (queues_[level].is_empty()) {
+        if (!used_.contains(level)) {
             // Only then: the next pick would have to wait for a store that changes nothing.
-            used_[level / 32] |= 1U << level % 32;
+            used_.insert(level);
         }
         ++size_;
         return queues_[level];
@@ -54,12 +49,12 @@ private:
     void forget_if_empty(unsigned level) noexcept {
         --size_;
         if (queues_[level].is_empty()) {
-            used_[level / 32] &= ~(1U << level % 32);
+            used_.erase(level);
         }
     }
 
     std::array<EntityQueue, levels> queues_;
-    std::array<std::uint32_t, 2> used_{};  ///< bit n of both: level n is not empty
+    LevelSet<levels> used_;
     std::size_t size_ = 0;
 };
 

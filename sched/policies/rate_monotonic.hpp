@@ -100,7 +100,10 @@ public:
         return KeyedQueue::bytes_for(capacity);
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
-        periodic_.use(memory, capacity);
+        KeyedQueue::share(memory, capacity, periodic_);
+    }
+    [[nodiscard]] static constexpr std::uint32_t most_comparisons(std::uint32_t slots) noexcept {
+        return Tournament::most_comparisons(slots);
     }
     /// What it goes by (`Explains`).
     template <TextSink S>
@@ -124,6 +127,7 @@ private:
 };
 
 static_assert(SchedulerPolicy<RateMonotonic> && KeepsTables<RateMonotonic> &&
-              SetUpPolicy<RateMonotonic> && LendsUrgency<RateMonotonic>);
+              SetUpPolicy<RateMonotonic> && LendsUrgency<RateMonotonic> &&
+              BoundsComparisons<RateMonotonic>);
 
 }  // namespace kidney::sched

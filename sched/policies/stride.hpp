@@ -107,7 +107,10 @@ public:
         return KeyedQueue::bytes_for(capacity);
     }
     void use_tables(std::span<std::byte> memory, std::uint32_t capacity) noexcept {
-        queue_.use(memory, capacity);
+        KeyedQueue::share(memory, capacity, queue_);
+    }
+    [[nodiscard]] static constexpr std::uint32_t most_comparisons(std::uint32_t slots) noexcept {
+        return Tournament::most_comparisons(slots);
     }
     /// What it goes by (`Explains`).
     template <TextSink S>
@@ -142,6 +145,6 @@ private:
 
 static_assert(SchedulerPolicy<Stride> && HearsOfLeaving<Stride> && GivesAway<Stride> &&
               MovesState<Stride> && Reconsiders<Stride> && LooksAgain<Stride> &&
-              KeepsTables<Stride> && SetUpPolicy<Stride>);
+              KeepsTables<Stride> && SetUpPolicy<Stride> && BoundsComparisons<Stride>);
 
 }  // namespace kidney::sched

@@ -7,6 +7,7 @@
 
 #include "kidney/core/time.hpp"
 
+#include <bit>
 #include <cstdint>
 
 namespace kidney::sched {
@@ -32,21 +33,29 @@ struct Rate {
 };
 
 /// a / b, rounded towards zero. WHY by hand: 64-bit division is a library call on a 32-bit
-/// processor, and the kernel has no such library. Cost: two 32-bit divisions and a few
+/// processor, and the kernel has no such library. Cost: three 32-bit divisions and a few
 /// multiplications, off the hot path.
 [[nodiscard]] constexpr std::int64_t divided(std::int64_t a, std::uint32_t b) noexcept {
     const bool is_negative = a < 0;
-    std::uint64_t rest =
+    const std::uint64_t dividend =
         is_negative ? 0 - static_cast<std::uint64_t>(a) : static_cast<std::uint64_t>(a);
-    const std::uint32_t high = static_cast<std::uint32_t>(rest >> 32) / b;
-    rest -= std::uint64_t{high} * b << 32;
-    std::uint64_t quotient = std::uint64_t{high} << 32;
-    // Bit by bit what is left: the upper half is less than b now.
-    for (std::uint32_t bit = 32; bit-- > 0;) {
-        if (const std::uint64_t step = std::uint64_t{b} << bit; rest >= step) {
-            rest -= step;
-            quotient |= std::uint64_t{1} << bit;
+    const std::uint32_t high = static_cast<std::uint32_t>(dividend >> 32) / b;
+    // What is left has an upper half less than b: two digits of 16 bits, as on paper. A digit
+    // guessed by the upper half of a divisor without leading zeros is two too large at most (Knuth,
+    // The Art of Computer Programming 2, 4.3.1, theorem B).
+    const int shift = std::countl_zero(b);
+    const std::uint32_t divisor = b << shift;
+    std::uint64_t rest = (dividend - (std::uint64_t{high} * b << 32)) << shift;
+    std::uint64_t quotient = high;
+    for (unsigned below = 32; below != 0;) {
+        below -= 16;
+        const std::uint64_t part = rest >> below;
+        std::uint32_t digit = static_cast<std::uint32_t>(part >> 16) / (divisor >> 16);
+        while (std::uint64_t{digit} * divisor > part) {
+            --digit;
         }
+        rest -= std::uint64_t{digit} * divisor << below;
+        quotient = quotient << 16 | digit;
     }
     return is_negative ? -static_cast<std::int64_t>(quotient) : static_cast<std::int64_t>(quotient);
 }
@@ -59,7 +68,7 @@ struct Rate {
     return is_before(a, b) ? b : a;
 }
 
-/// What a KeyHeap, whose keys are short, orders by: steps of about a microsecond, for six days.
+/// What a Tournament, whose keys are short, orders by: steps of about a microsecond, for six days.
 inline constexpr std::uint64_t virtual_step = 1024;
 [[nodiscard]] constexpr std::uint64_t key_of(std::uint64_t virtual_time) noexcept {
     return virtual_time / virtual_step;

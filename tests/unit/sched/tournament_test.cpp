@@ -1,6 +1,7 @@
-/// The two structures that policies with many entities are made of, against plain ones.
-#include "sched/policies/key_heap.hpp"
+/// The structures that policies with many entities are made of, against plain ones.
+#include "sched/policies/tournament.hpp"
 
+#include "sched/policies/keyed_queue.hpp"
 #include "sched/policies/sum_tree.hpp"
 
 #include <gtest/gtest.h>
@@ -16,8 +17,8 @@ namespace {
 
 constexpr std::uint32_t slots = 200;
 
-struct Heap : KeyHeap {
-    explicit Heap(std::uint32_t capacity = slots) { grow(capacity); }
+struct Knockout : Tournament {
+    explicit Knockout(std::uint32_t capacity = slots) { grow(capacity); }
     void grow(std::uint32_t capacity) {
         std::vector<std::byte> larger(bytes_for(capacity));
         use(larger, capacity);
@@ -28,7 +29,7 @@ struct Heap : KeyHeap {
 
 /// Keys start at `base`, so that they wrap around in some runs.
 void compare_with_a_set(std::uint64_t base) {
-    Heap heap(10);
+    Knockout order(10);
     std::set<std::pair<std::uint64_t, std::uint32_t>> plain;
     std::vector<std::uint64_t> key(slots);
     std::vector<bool> inside(slots);
@@ -38,7 +39,7 @@ void compare_with_a_set(std::uint64_t base) {
     for (int step = 0; step < 20000; ++step) {
         if (step % 2000 == 1999) {
             capacity = std::min(capacity * 2, slots);
-            heap.grow(capacity);
+            order.grow(capacity);
         }
         const auto slot = static_cast<std::uint32_t>(random() % capacity);
         switch (random() % 4) {
@@ -46,66 +47,117 @@ void compare_with_a_set(std::uint64_t base) {
             case 1:
                 if (!inside[slot]) {
                     key[slot] = now + random() % 50;  // many ties
-                    heap.push(slot, base + key[slot]);
+                    order.push(slot, base + key[slot]);
                     plain.emplace(key[slot], slot);
                     inside[slot] = true;
                 }
                 break;
             case 2:
                 if (inside[slot]) {
-                    heap.remove(slot);
+                    order.remove(slot);
                     plain.erase({key[slot], slot});
                     inside[slot] = false;
                 }
                 break;
             default:
                 if (!plain.empty()) {
-                    ASSERT_EQ(heap.first(), plain.begin()->second);
-                    const std::uint32_t last = heap.at(heap.size() - 1);
-                    ASSERT_TRUE(inside[last]);
-                    ASSERT_TRUE(plain.size() == 1 || last != heap.first());
-                    ASSERT_EQ(heap.pop(), plain.begin()->second);
+                    ASSERT_EQ(order.first(), plain.begin()->second);
+                    const std::uint32_t other = order.runner_up();
+                    ASSERT_TRUE(inside[other]);
+                    ASSERT_EQ(other == order.first(), plain.size() == 1);
+                    ASSERT_EQ(order.pop(), plain.begin()->second);
                     now = plain.begin()->first;
                     inside[plain.begin()->second] = false;
                     plain.erase(plain.begin());
                 }
                 break;
         }
-        ASSERT_EQ(heap.size(), plain.size());
-        ASSERT_EQ(heap.is_empty(), plain.empty());
+        ASSERT_EQ(order.size(), plain.size());
+        ASSERT_EQ(order.is_empty(), plain.empty());
         if (!plain.empty()) {
-            ASSERT_EQ(heap.first(), plain.begin()->second);
-            ASSERT_EQ(heap.first_key(), (base + plain.begin()->first) & ((1ULL << 40) - 1));
+            ASSERT_EQ(order.first(), plain.begin()->second);
+            ASSERT_EQ(order.first_key(), (base + plain.begin()->first) & ((1ULL << 40) - 1));
         }
     }
 }
 
-TEST(KeyHeap, IsASortedSet) {
+TEST(Tournament, IsASortedSet) {
     compare_with_a_set(0);
 }
 
-TEST(KeyHeap, OrdersKeysThatWrapAround) {
+TEST(Tournament, OrdersKeysThatWrapAround) {
     compare_with_a_set((1ULL << 40) - 500);
     compare_with_a_set((1ULL << 39) - 500);
     compare_with_a_set(~0ULL - 700);
 }
 
-TEST(KeyHeap, BreaksTiesBySlot) {
-    Heap heap;
+TEST(Tournament, BreaksTiesBySlot) {
+    Knockout order;
     for (const std::uint32_t slot : {7U, 3U, 199U, 0U}) {
-        heap.push(slot, 5);
+        order.push(slot, 5);
     }
     for (const std::uint32_t slot : {0U, 3U, 7U, 199U}) {
-        EXPECT_EQ(heap.pop(), slot);
+        EXPECT_EQ(order.pop(), slot);
     }
-    EXPECT_TRUE(heap.is_empty());
+    EXPECT_TRUE(order.is_empty());
 }
 
-TEST(KeyHeapDeathTest, NoticesWhoIsInTwiceOrNotAtAll) {
-    Heap heap;
-    heap.push(1, 5);
-    EXPECT_DEATH(heap.push(1, 6), "enqueued twice");
-    EXPECT_DEATH(heap.remove(2), "removing what is not queued");
+TEST(Tournament, DoesNotDependOnHowItCameAbout) {
+    Knockout one;
+    Knockout other;
+    for (std::uint32_t slot = 0; slot < 100; ++slot) {
+        one.push(slot, slot % 7);
+        other.push(99 - slot, (99 - slot) % 7);
+    }
+    for (const std::uint32_t slot : {3U, 50U, 98U, 0U}) {
+        one.remove(slot);
+    }
+    for (const std::uint32_t slot : {0U, 98U, 50U, 3U}) {
+        other.remove(slot);
+    }
+    while (!one.is_empty()) {
+        ASSERT_EQ(one.runner_up(), other.runner_up());
+        ASSERT_EQ(one.pop(), other.pop());
+    }
+    EXPECT_TRUE(other.is_empty());
+}
+
+TEST(KeyedQueue, GivesAwayWhoMayGoAndNotTheFirst) {
+    constexpr std::uint32_t n = 20;
+    KeyedQueue queue;
+    std::vector<std::byte> memory(KeyedQueue::bytes_for(n));
+    queue.use(memory, n);
+    std::vector<Entity> entities(n);
+    for (std::uint32_t slot = 0; slot < n; ++slot) {
+        entities[slot].slot = slot;
+        entities[slot].weight = slot % 5 == 0 ? 15 : 1024;
+        queue.insert(entities[slot], slot / 2);
+    }
+    const Taker anybody{.cpu = CpuId(0)};
+    const Taker light{.cpu = CpuId(0), .most_weight = 100};
+    Entity* const chosen = queue.take_last(anybody);
+    ASSERT_NE(chosen, nullptr);
+    EXPECT_NE(chosen, &entities[0]);
+    EXPECT_FALSE(chosen->queued);
+    std::set<Entity*> taken{chosen};
+    while (Entity* const next = queue.take_last(light)) {
+        EXPECT_EQ(next->weight, 15U);
+        EXPECT_TRUE(taken.insert(next).second);
+        EXPECT_TRUE(taken.size() == 4 + (chosen->weight == 15 ? 0U : 1U) || next != &entities[0]);
+    }
+    EXPECT_TRUE(taken.contains(&entities[0]));  // at last
+    EXPECT_EQ(queue.size(), n - taken.size());
+    while (queue.take_last(anybody) != nullptr) {
+    }
+    EXPECT_TRUE(queue.is_empty());
+}
+
+TEST(TournamentDeathTest, NoticesWhoIsInTwiceOrNotAtAll) {
+    Knockout order;
+    order.push(1, 5);
+    EXPECT_DEATH(order.push(1, 6), "enqueued twice");
+    EXPECT_DEATH(order.remove(2), "removing what is not queued");
+    EXPECT_DEATH(order.push(300, 6), "an entity without a slot");
 }
 
 TEST(SumTree, FindsTheHolderOfEveryTicket) {

@@ -5,8 +5,9 @@ Those of scripts/ use busybox; those of debian/ (--debian) the dynamic programs 
 
 Each script runs in a folder of its own under /tmp. All of them run in one boot; when one hangs or brings
 the machine down, that one has failed and the rest runs in another boot. A script that differs between two runs on
-Linux is not fit for the corpus, which `--linux-only` finds out; what Linux printed twice is remembered in the build
-tree, as long as nothing changes that it depends on.
+Linux is not fit for the corpus, which `--linux-only` finds out. What Linux printed twice is remembered in the build
+tree, as long as nothing changes that it depends on; `--remember` keeps it in answers/, for all who have the same
+kernel and busybox.
 """
 import argparse
 import difflib
@@ -70,19 +71,22 @@ class Corpus:
     def digest(self, name: str) -> str:
         """Of all that decides what a script prints on Linux."""
         parts = [self._overlay / GUEST_FOLDER / "corpus", self._overlay / GUEST_FOLDER / f"{name}.sh",
-                 self._tree / "rootfs/bin/busybox", self._tree / "rootfs/sbin/init",
+                 self._tree / "rootfs/bin/busybox", *sorted((guest.ROOT / "user" / "init").iterdir()),
                  *sorted((self._tree / "rootfs/etc").iterdir()), *map(Path, guest.linux.PARTS)]
         digests = [hashlib.sha256(part.read_bytes()).digest() for part in parts]
         return hashlib.sha256(b"".join(digests) + str(self._programs).encode()).hexdigest()
 
 
 class Memory:
-    """What Linux printed, in a file of the build tree."""
+    """What Linux printed, in a file of the build tree, and what `given`, a file like it, knows."""
 
-    def __init__(self, corpus: Corpus, path: Path):
+    def __init__(self, corpus: Corpus, path: Path, given: Path):
         self._corpus = corpus
         self._path = path
-        self._known = json.loads(path.read_text()) if path.exists() else {}
+        self._known = {}
+        for file in given, path:
+            if file.exists():
+                self._known |= json.loads(file.read_text(encoding="utf-8"))
 
     def recall(self, names: list[str]) -> dict[str, Outcome]:
         outcomes = {}
@@ -97,8 +101,12 @@ class Memory:
             self._known[name] = (self._corpus.digest(name), outcome.out.decode("latin-1"),
                                  outcome.err.decode("latin-1"), outcome.status)
         fresh = self._path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(json.dumps(self._known))
+        self.write(fresh)
         fresh.replace(self._path)  # in one step: the other test of scripts may be reading it
+
+    def write(self, path: Path) -> None:
+        lines = [f"{json.dumps(name)}: {json.dumps(self._known[name])}" for name in sorted(self._known)]
+        path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def run_all(names: list[str], run: Callable[[list[str]], guest.Result]) -> dict[str, Outcome]:
@@ -140,6 +148,7 @@ def main() -> int:
     parser.add_argument("--scripts", type=Path)
     parser.add_argument("--debian", action="store_true", help="the scripts for a tree of Debian packages")
     parser.add_argument("--linux-only", action="store_true", help="only check that Linux prints the same twice")
+    parser.add_argument("--remember", action="store_true", help="and keep that in answers/")
     parser.add_argument("--smp", default="1")
     parser.add_argument("name", nargs="*")
     options = parser.parse_args()
@@ -157,13 +166,16 @@ def main() -> int:
     names = options.name or sorted(path.stem for path in scripts.glob("*.sh"))
     with tempfile.TemporaryDirectory(prefix="kidney-scripts-") as folder:
         corpus = Corpus(options.tree, scripts, folder, programs)
-        memory = Memory(corpus, options.tree / f"linux-{corpus_name}.json")
+        given = HERE / "answers" / f"{corpus_name}.json"
+        memory = Memory(corpus, options.tree / f"linux-{corpus_name}.json", given)
         expected = memory.recall(names)
         unknown = [name for name in names if name not in expected]
         expected |= corpus.run(unknown, "--linux")
         if options.linux_only:
             actual = expected | corpus.run(unknown, "--linux")
             memory.keep({name: expected[name] for name in unknown if expected.get(name) == actual.get(name) is not None})
+            if options.remember:
+                memory.write(given)
         else:
             actual = corpus.run(names, "--smp", options.smp)
 

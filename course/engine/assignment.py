@@ -28,6 +28,19 @@ def find(text):
     raise Mistake(f"there is no assignment '{text}'. The assignments are: {', '.join(names())}")
 
 
+def common_handout():
+    """What is the same in all handouts."""
+    return _load(os.path.join(COURSE, "handout.toml"))
+
+
+def _load(path):
+    try:
+        with open(path, "rb") as opened:
+            return tomllib.load(opened)
+    except tomllib.TOMLDecodeError as error:
+        raise Mistake(f"{os.path.relpath(path, ROOT)}: {error}") from error
+
+
 def _camel(name):
     return "".join(part.capitalize() for part in name.split("_"))
 
@@ -39,12 +52,7 @@ class Assignment:
         self.manifest = self._load("assignment.toml")
 
     def _load(self, file):
-        path = os.path.join(self.folder, file)
-        try:
-            with open(path, "rb") as opened:
-                return tomllib.load(opened)
-        except tomllib.TOMLDecodeError as error:
-            raise Mistake(f"{os.path.relpath(path, ROOT)}: {error}") from error
+        return _load(os.path.join(self.folder, file))
 
     @property
     def hidden(self):

@@ -16,7 +16,7 @@ A trap may name what is wrong: `trap free a order 1`, `trap free a plus 1`, `tra
 import re
 import shlex
 
-from exact import TOO_SLOW, Subject, TooSlow
+from frames_exact import TOO_SLOW, Subject, TooSlow
 
 # A file of tests is run on the reference and on every mutant, each of which may look at every frame in every step.
 MOST_TESTS, MOST_STEPS, MOST_FRAMES = 200, 2000, 1 << 14

@@ -20,11 +20,12 @@ def clean(text, most=6000):
 class Result:
     """One test of one tree."""
 
-    def __init__(self, key, title, verdict, most=0.0, points=None, expected="", happened="", calls=(), reproduce="", hidden=False):
+    def __init__(self, key, title, verdict, most=0.0, points=None, expected="", happened="", calls=(), reproduce="", hidden=False, picture=()):
         self.key, self.title, self.verdict, self.most = key, clean(title, 300), verdict, float(most)
         self.points = float(most if verdict == "kept" else 0) if points is None else float(points)
         self.expected, self.happened = clean(expected, 1000), clean(happened)
         self.calls = [clean(call, 200) for call in calls]
+        self.picture = [clean(line, 300) for line in picture]  # lines of a fixed pitch
         self.reproduce, self.hidden = clean(reproduce, 500), hidden
 
     def detail(self):
@@ -36,6 +37,7 @@ class Result:
         if self.calls:
             lines.append("the calls that led there:")
             lines += [f"    {call}" for call in self.calls]
+        lines += [f"    {line}" for line in self.picture]
         if self.reproduce and self.verdict not in ("kept", "noted"):
             lines.append(f"again:     {self.reproduce}")
         return "\n".join(lines)
@@ -47,6 +49,7 @@ class Grade:
     def __init__(self, tree, assignment, variant):
         self.tree, self.assignment, self.variant = clean(tree, 300), assignment, variant
         self.results, self.notes, self.figures = [], [], {}
+        self.files = {}  # name: text, to lie beside the report
         self.steps = {}  # policy: what its costliest play and its costliest law took; for tests
 
     def note(self, text):

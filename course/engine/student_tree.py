@@ -1,5 +1,6 @@
 """The student's tree: the project without what gives the solution away, and with the skeleton in its place."""
 import fnmatch
+import functools
 import json
 import os
 import re
@@ -8,7 +9,9 @@ import subprocess
 import sys
 
 import archive
+import assignment as assignments
 from assignment import ROOT, Mistake, fill
+from grader import JUDGES
 
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 from project_files import project_files  # noqa: E402
@@ -37,11 +40,23 @@ def _edited(path, data, edits):
     return data
 
 
+@functools.cache
+def solutions():
+    """What gives an assignment away, of each."""
+    return [assignments.find(name).handout["solution"] for name in assignments.names()]
+
+
+def is_solution(path):
+    """Of any assignment: who is at one of them should not get another one's."""
+    return any(_matches(path, solution["remove"]) and not _matches(path, solution["keep"]) for solution in solutions())
+
+
 def kept_files(assignment):
     """Names of the project's files that a student gets."""
-    handout = assignment.handout
-    return [path for path in project_files(ROOT, only_known=True) if path not in archive.ON_TOP and
-            (not _matches(path, handout["remove"]) or _matches(path, handout["keep"]))]
+    common = assignments.common_handout()
+    others = tuple(f"course/{name}/" for name in assignments.names() if name != assignment.name)
+    return [path for path in project_files(ROOT, only_known=True) if path not in archive.ON_TOP and not path.startswith(others) and
+            (not _matches(path, common["remove"]) or _matches(path, common["keep"])) and not is_solution(path)]
 
 
 def without_dead_links(path, text, places):
@@ -61,12 +76,14 @@ def contents(assignment, seed):
     """{path: bytes} of the whole tree."""
     values = assignment.variant(seed)
     handout, mutants = assignment.handout, assignment.mutants
+    edits = [*assignments.common_handout()["edits"], *(edit for solution in solutions() for edit in solution["edits"]), *handout["edits"]]
+    edits = filled_edits(edits, values)
     tree = {}
     for path in kept_files(assignment):
         full = os.path.join(ROOT, path)
         if not os.path.islink(full):
             with open(full, "rb") as file:
-                tree[path] = _edited(path, file.read(), filled_edits(handout.get("edits", []), values))
+                tree[path] = _edited(path, file.read(), edits)
     skeleton = os.path.join(assignment.folder, "skeleton")
     for folder, _, files in os.walk(skeleton):
         for name in files:
@@ -76,6 +93,7 @@ def contents(assignment, seed):
     for path, source in handout.get("pages", {}).items():
         page = assignment.read(source).replace("](figures/", f"](course/{assignment.name}/figures/")
         tree[path] = fill(page, {**values, "mutant_count": str(len(mutants))}).encode()
+    tree.update((path, text.encode()) for path, text in JUDGES[assignment.manifest["judge"]].handed_out(assignment, values).items())
     places = {*tree, *(folder for path in tree for folder in folders_of(path))}
     for path in (path for path in tree if path.endswith(".md")):
         tree[path] = without_dead_links(path, tree[path].decode(), places).encode()

@@ -20,9 +20,7 @@ WARNINGS = ["-Wall", "-Wextra", "-Wno-gnu-statement-expression", "-Wno-gnu-state
 WATCHED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 COUNTED = ["-fsanitize-coverage=trace-pc,no-prune"]
 
-# All that a policy is compiled with. Of mm/frames it gets nothing: its books are its own.
-KIT = ("include/kidney", "tests/support/std_cpu.hpp", "tests/laws/frames", "tests/laws/report.hpp",
-       "tests/judge/subject.cpp", "tests/judge/subject.hpp", "tests/judge/steps.hpp", "course/judge/subject.cpp", "course/judge/wire.hpp")
+LEASH = ["setpriv", "--pdeathsig", "KILL"]  # what we start ends with us, however we end
 CACHE = os.path.join(os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build"), "course")
 
 
@@ -43,7 +41,7 @@ class Workshop:
 
     def __init__(self):
         os.makedirs(CACHE, exist_ok=True)
-        self._sources = _digest(["include", "tests/support", "tests/laws", "tests/judge", "course/judge", "bench/workloads"])
+        self._sources = _digest(["include", "tests/support", "tests/laws", "tests/judge", "course/judge", "bench/workloads", "sched/policies/virtual_time.hpp"])
 
     def _made(self, label, arguments, extra=""):
         key = hashlib.sha256("\0".join([self._sources, extra, *arguments]).encode()).hexdigest()[:20]
@@ -71,8 +69,8 @@ class Workshop:
         """The part of a law subject that is not the policy: compiled once, and not counted."""
         return self._made("world.o", [*WATCHED, "-c", f"{ROOT}/tests/judge/subject_world.cpp"])
 
-    def exact_subject(self, source, policy, values):
-        """A trusted policy, from its text, as a program for exact.py."""
+    def from_text(self, source, arguments):
+        """A trusted solution, from its text. `arguments`: of the compiler, for a header and the root of our files."""
         folder = os.path.join(CACHE, "text-" + hashlib.sha256(source.encode()).hexdigest()[:20])
         os.makedirs(folder, exist_ok=True)
         header = os.path.join(folder, "policy.hpp")
@@ -81,33 +79,52 @@ class Workshop:
             with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
                 file.write(source)
             os.replace(file.name, header)
-        return self._made("subject", exact_arguments(header, policy, values, ROOT), source)
+        return self._made("subject", arguments(header, ROOT), source)
+
+    @staticmethod
+    def exact_arguments(header, policy, values, root):
+        count = fill(policy.get("count", "no_count"), values)
+        return [*COUNTED, *subject_of(header, policy, values), f"-DKIDNEY_SUBJECT_COUNT={count}", f"{root}/course/judge/subject.cpp"]
+
+    @staticmethod
+    def law_arguments(header, policy, values, root, world):
+        return [*WATCHED, *COUNTED, *subject_of(header, policy, values), f"{root}/tests/judge/subject.cpp", world]
+
+    @staticmethod
+    def schedule_arguments(header, policy, values, root):
+        return [*WATCHED, *COUNTED, *subject_of(header, policy, values), f"{root}/course/judge/{policy.get('asks', 'schedule')}_subject.cpp"]
 
 
-def exact_arguments(header, policy, values, root):
-    count = fill(policy.get("count", "no_count"), values)
-    return [*COUNTED, f'-DKIDNEY_SUBJECT_HEADER="{header}"', f"-DKIDNEY_SUBJECT_TYPE={fill(policy['type'], values)}",
-            f"-DKIDNEY_SUBJECT_COUNT={count}", f"{root}/course/judge/subject.cpp"]
+def subject_of(header, policy, values):
+    return [f'-DKIDNEY_SUBJECT_HEADER="{header}"', f"-DKIDNEY_SUBJECT_TYPE={fill(policy['type'], values)}"]
 
 
-def law_arguments(header, policy, values, root, world):
-    return [*WATCHED, *COUNTED, f'-DKIDNEY_SUBJECT_HEADER="{header}"',
-            f"-DKIDNEY_SUBJECT_TYPE={fill(policy['type'], values)}", f"{root}/tests/judge/subject.cpp", world]
+def captured(command, most, folder, errors=True):
+    """(exit status, at most so much of what it printed). What floods its output is ended."""
+    with subprocess.Popen([*LEASH, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=folder,
+                          stderr=subprocess.STDOUT if errors else subprocess.DEVNULL) as process:
+        data = b""
+        while piece := process.stdout.read1(65536):
+            data += piece
+            if len(data) > most:
+                process.kill()
+                data = data[:most] + b"\n(output cut off)"
+                break
+    return process.returncode, data.decode("utf-8", "replace")
 
 
 class Bench:
-    """For one grading: the kit to compile with, the student's files, the programs. Readable for the users of its boxes,
+    """For one grading: the kit to compile with ({name in it: our file or folder}), the student's files, the programs. Readable for the users of its boxes,
     whoever these are; gone at the end."""
 
-    def __init__(self, workshop):
+    def __init__(self, kit):
         self._private = sandbox.private_folder()
         self.folder, self.group = self._private.__enter__()
         self.kit, self.work, self.out = (os.path.join(self.folder, name) for name in ("kit", "work", "out"))
-        for path in KIT:
-            source, target = os.path.join(ROOT, path), os.path.join(self.kit, path)
+        for name, path in kit.items():
+            source, target = os.path.join(ROOT, path), os.path.join(self.kit, name)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copytree(source, target) if os.path.isdir(source) else shutil.copy(source, target)
-        shutil.copy(workshop.world(), os.path.join(self.kit, "world.o"))
         os.mkdir(self.work)
         os.mkdir(self.out)
         os.chmod(self.out, 0o1777)

@@ -3,44 +3,19 @@
 // KIDNEY_SUBJECT_HEADER and KIDNEY_SUBJECT_TYPE say which policy, KIDNEY_SUBJECT_COUNT which member
 // function the assignment asks for. The policy is included last, so that what it defines changes
 // nothing above.
+#include "course/judge/process.hpp"
 #include "course/judge/wire.hpp"
 #include "kidney/core/assert.hpp"
 #include "kidney/mm/frame_allocator.hpp"
 
 #include <algorithm>
-#include <csetjmp>
 #include <optional>
-#include <unistd.h>
 #include <vector>
 
 namespace kidney::course {
 namespace {
 
-std::jmp_buf before_the_call;
-constexpr int trapped = 1;
-constexpr int worn_out = 2;
-
-// Counted while the policy is at work, not while we are.
-bool at_work = false;
-std::uint64_t steps_left = most_steps;
-
-template <class T>
-bool read_all(T& to) {
-    auto* bytes = reinterpret_cast<char*>(&to);
-    for (std::size_t done = 0; done < sizeof(T);) {
-        const ssize_t n = ::read(STDIN_FILENO, bytes + done, sizeof(T) - done);
-        if (n <= 0) {
-            return false;
-        }
-        done += static_cast<std::size_t>(n);
-    }
-    return true;
-}
-
-template <class T>
-bool write_all(const T& from) {
-    return ::write(STDOUT_FILENO, &from, sizeof(T)) == static_cast<ssize_t>(sizeof(T));
-}
+constexpr StepLimits limits{.all = most_steps, .one_call = most_steps};
 
 /// A policy and its books. Each life has memory of its own, full of rubbish.
 template <mm::FrameAllocator A>
@@ -48,15 +23,13 @@ class Life {
 public:
     Answer answer(const Question& question) {
         Answer answer;
-        const int end = setjmp(before_the_call);
-        if (end == 0) {
-            at_work = true;
+        const End end = guarded(limits, [&] {
             act(question, answer);
             answer.free_frames = static_cast<std::uint32_t>(policy_->free_frames());
-        } else {
-            answer.outcome = end == trapped ? Outcome::trapped : Outcome::worn_out;
+        });
+        if (end != End::returned) {
+            answer.outcome = end == End::trapped ? Outcome::trapped : Outcome::worn_out;
         }
-        at_work = false;
         return answer;
     }
 
@@ -111,34 +84,10 @@ private:
 }  // namespace
 }  // namespace kidney::course
 
-namespace kidney {
-void assertion_failed(const char* /*expression*/, const char* /*why*/, const char* /*file*/,
-                      int /*line*/) noexcept {
-    std::longjmp(course::before_the_call, course::trapped);
-}
-}  // namespace kidney
-
-/// Called by the compiler at every branch (-fsanitize-coverage=trace-pc).
-extern "C" __attribute__((no_sanitize("coverage"))) void __sanitizer_cov_trace_pc() {
-    if (kidney::course::at_work && --kidney::course::steps_left == 0) {
-        kidney::course::at_work = false;  // where this jumps to is counted, too
-        std::longjmp(kidney::course::before_the_call, kidney::course::worn_out);
-    }
-}
-
 #include KIDNEY_SUBJECT_HEADER
 
 int main() {
+    kidney::course::process::left = kidney::course::most_steps;
     kidney::course::Life<kidney::KIDNEY_SUBJECT_TYPE> life;
-    kidney::course::Question question;
-    while (kidney::course::read_all(question)) {
-        const kidney::course::Answer answer = life.answer(question);
-        if (!kidney::course::write_all(answer)) {
-            return 1;
-        }
-        if (answer.outcome == kidney::course::Outcome::worn_out) {
-            return 0;  // what it was about to do is not undone
-        }
-    }
-    return 0;
+    return kidney::course::serve<kidney::course::Question>(life);
 }

@@ -42,6 +42,8 @@ struct Answer {
     std::uint8_t reserved[3] = {};
     std::uint32_t value = 0;
     std::uint32_t free_frames = 0;  ///< after the call
+
+    [[nodiscard]] bool is_last() const noexcept { return outcome == Outcome::worn_out; }
 };
 
 static_assert(sizeof(Question) == 12 && sizeof(Answer) == 12);

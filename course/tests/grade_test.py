@@ -2,23 +2,21 @@
 """What right, subtly wrong and hostile submissions get. With --all every mutant is graded, not some of them."""
 import os
 import sys
-import tempfile
 import unittest
 import unittest.mock
 
-COURSE = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
-sys.path[:0] = [os.path.join(COURSE, "engine")]
+sys.path.insert(0, os.path.dirname(__file__))
+
+import submissions  # noqa: E402  (finds the engine)
 
 import assignment  # noqa: E402
 import own_tests  # noqa: E402
 import results  # noqa: E402
-import sandbox  # noqa: E402
 from grader import Grader  # noqa: E402
+from submissions import KIND  # noqa: E402
 
 CHOSEN = assignment.find("1")
-KIND, WHY = sandbox.find_kind(os.path.join(CHOSEN.folder, "hidden.toml"))
 ALL = "--all" in sys.argv
-HEADER = "mm/frames/next_fit.hpp"
 
 # One of each kind is graded each time, the rest by --all.
 SOME = {"does not go round", "leaves the last frame of a block free", "frees what was never handed out", "is first fit", "counts nothing"}
@@ -56,29 +54,11 @@ test buddy "joins, and no more than that"
 """
 
 
-class Submission(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        if KIND is None:
-            raise unittest.SkipTest(WHY)
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.tree = folder.name
-        os.makedirs(os.path.join(self.tree, "mm", "frames"))
-
-    def grade(self, only, text=None, path=HEADER, seed=None, file=None):
-        if text is not None:
-            with open(os.path.join(self.tree, path), "w", encoding="utf-8") as opened:
-                opened.write(text)
-        grade = Grader(CHOSEN, seed, KIND, only=only).grade(self.tree)
-        for render, _ in results.FORMATS.values():
-            render(grade)
-        return grade, {result.key.split("/")[-1]: result for result in grade.results}
+class Submission(submissions.Submission):
+    chosen = CHOSEN
 
     def reference(self, policy="next_fit", seed=None):
-        return assignment.fill(CHOSEN.read(f"reference/{policy}.hpp.in"), CHOSEN.variant(seed))
+        return super().reference(policy, seed)
 
 
 class Right(Submission):
@@ -126,12 +106,7 @@ class Wrong(Submission):
         for mutant in CHOSEN.mutants:
             if mutant["name"] in SOME or ALL:
                 with self.subTest(mutant["name"]):
-                    policy = mutant["policy"]
-                    text = Grader(CHOSEN, None, None).mutated(mutant)
-                    _, found = self.grade(f"{policy}/{mutant['loses']}", text, f"mm/frames/{policy}.hpp")
-                    self.assertIn(found[mutant["loses"]].verdict, ("broken", "crashed", "endless"), mutant["name"])
-                    self.assertEqual(found[mutant["loses"]].points, 0)
-                    self.assertTrue(found[mutant["loses"]].happened)
+                    self.loses_what_it_should(mutant)
 
     def test_a_second_life_begins_anew(self):
         _, found = self.grade("next_fit/P1", self.reference().replace("next_ = goes_up ? 0 : count_;", "", 1))
@@ -146,6 +121,7 @@ class Wrong(Submission):
             source = CHOSEN.read(f"reference/{policy}.hpp.in").replace(f"@{policy}_count@_", f"{before[policy + '_count']}_")
             grade = Grader(CHOSEN, "2026", KIND, only=f"{policy}/P1")
             path = os.path.join(self.tree, f"mm/frames/{values[policy]}.hpp")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(assignment.fill(source, renamed))
             verdicts += [result.verdict for result in grade.grade(self.tree).results]

@@ -256,6 +256,32 @@ class Lab(LabCase):
         self.assertEqual(refused.returncode, 2)
         self.assertIn("run of task a is 'long'", refused.stderr)
 
+    def test_the_courses_machine_is_this_one(self):
+        """What ./kidney grade writes beside a picture is a workload, and its machine decides in the same order."""
+        sys.path.insert(0, os.path.join(ROOT, "course", "engine"))
+        import machine
+        tasks = [machine.Task("A", [(24_000, 5_000)]), machine.Task("B", [(3_000, 0), (2_500, 10_000)], start=4_000),
+                 machine.Task("C", [(30_000, 0)], start=15_000, forever=False), machine.Task("D", [(700, 1_300)], start=60_000)]
+        plan, queue, used = machine.Plan(tasks, 200_000), [], 0
+
+        def in_turn(op, a, _b, _why, _now, ran):
+            nonlocal used
+            if op == "e":
+                queue.append(a)
+            elif op == "p":
+                used = 0
+                return queue.pop(0) if queue else 0
+            elif op == "c":
+                used += ran
+                return int(bool(queue) and used >= 10_000)
+            return 0
+        played = machine.Machine(plan, in_turn).run()
+        result = json.loads(content(self.measure("plan.json", "--workload", self.write("plan.tasks", machine.tasks_text(plan)), "--policy", "round_robin",
+                                                 "--seeds", "1")))
+        (run,) = result["runs"]
+        self.assertEqual([kind["service"] // 1000 for kind in run["kinds"]], [task.served for task in played.tasks])
+        self.assertEqual(run["idle"] // 1000, plan.until - sum(task.served for task in played.tasks))
+
     def test_every_quiz_can_be_answered(self):
         program = os.path.join(TREE, "bench", "lab", "sched_lab")
         asked = set()

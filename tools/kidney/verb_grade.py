@@ -106,6 +106,9 @@ def write(options, folder, names, grade, tree):
         path = os.path.join(folder, base + (".results.json" if form == "gradescope" else f".{ending}"))
         with open(path, "w", encoding="utf-8") as file:
             file.write(render(grade))
+    for name, text in grade.files.items():
+        with open(os.path.join(folder, f"{base}.{name}" if options.tree else name), "w", encoding="utf-8") as file:
+            file.write(text)
     with open(os.path.join(folder, base + ".grade.json"), "w", encoding="utf-8") as file:
         json.dump(grade.as_json(), file, indent=1)
 

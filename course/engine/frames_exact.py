@@ -3,96 +3,23 @@
 
 `compare` says whether blocks come from where the assignment says (P1), and whether its counter counts right (S1).
 """
-import os
-import select
 import struct
-import subprocess
+
+import subject_process
+from lots import Random
+from subject_process import TooSlow
 
 QUESTION = struct.Struct("<cBHII")
 ANSWER = struct.Struct("<c3xII")
-BATCH = 256  # questions under way at a time: less than a pipe holds
-SILENCE = 600  # seconds without an answer, a backstop behind the sandbox's limits: they say what it was
-
-
 MOST_STEPS = 2_500_000_000  # wire.hpp's most_steps
 TOO_SLOW = f"{MOST_STEPS:,} steps (branches) made: that is the limit for all calls together".replace(",", " ")
 
 
-class TooSlow(Exception):
-    """The subject has made all the steps that a process may make."""
-
-
-class Subject:
-    """A policy in its process, started again when it has died."""
+class Subject(subject_process.Subject):
+    """A policy for frames. ask() returns [(outcome, value, free frames)]."""
 
     def __init__(self, command):
-        self.command = command
-        self.process = None
-        self.starts = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def stop(self):
-        if self.process:
-            self.process.kill()
-            self.process.stdin.close()
-            self.process.stdout.close()
-            self.process.wait()
-            self.process = None
-
-    def ask(self, questions):
-        """[(outcome, value, free frames)]; fewer than questions if it ended on the way (then it is stopped)."""
-        if self.process is None:
-            self.starts += 1
-            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=subprocess.DEVNULL, bufsize=0)
-        answers = []
-        for begin in range(0, len(questions), BATCH):
-            batch = questions[begin:begin + BATCH]
-            try:
-                self.process.stdin.write(b"".join(QUESTION.pack(*question) for question in batch))
-            except OSError:
-                pass  # what it has answered before counts
-            data = self._read(len(batch) * ANSWER.size)
-            answers += [ANSWER.unpack_from(data, at) for at in range(0, len(data) - ANSWER.size + 1, ANSWER.size)]
-            worn_out = bool(answers) and answers[-1][0] == b"w"
-            if worn_out or len(data) < len(batch) * ANSWER.size:
-                self.stop()
-                if worn_out:
-                    raise TooSlow
-                break
-        return answers
-
-    def _read(self, size):
-        data = b""
-        out = self.process.stdout.fileno()
-        while len(data) < size:
-            if not select.select([out], [], [], SILENCE)[0]:
-                break
-            piece = os.read(out, size - len(data))
-            if not piece:
-                break
-            data += piece
-        return data
-
-
-class Random:
-    """The same numbers for the same seed for ever (xorshift, Marsaglia 2003)."""
-
-    def __init__(self, seed):
-        self.state = seed * 2654435761 % (1 << 32) or 1
-
-    def below(self, bound):
-        x = self.state
-        x ^= x << 13 & 0xFFFFFFFF
-        x ^= x >> 17
-        x ^= x << 5 & 0xFFFFFFFF
-        self.state = x
-        return x % bound
+        super().__init__(command, QUESTION, ANSWER)
 
 
 class Plan:

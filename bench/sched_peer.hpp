@@ -89,11 +89,13 @@ void measure_scheduler(benchmark::State& state, Crowding how) {
 template <class Queue>
 void add_scheduler(const std::string& name, SchedulerGroup group) {
     const auto add = [&](const char* what, auto function, Crowding how) {
-        benchmark::RegisterBenchmark(
-            (std::string(what) + "_" + std::string(group.name) + "/" + name).c_str(), function, how)
-            ->Arg(10)
-            ->Arg(1000)
-            ->Arg(100'000);
+        auto* const benchmark = benchmark::RegisterBenchmark(
+            (std::string(what) + "_" + std::string(group.name) + "/" + name).c_str(), function,
+            how);
+        benchmark->Arg(10)->Arg(1000);
+        if (std::getenv("KIDNEY_BENCH_SMALL") == nullptr) {
+            benchmark->Arg(100'000);
+        }
     };
     add("switch", measure_scheduler<Switch, Queue>, Crowding::equal);
     add("mixed", measure_scheduler<Switch, Queue>, Crowding::mixed);
@@ -129,7 +131,10 @@ bool add_peer(const std::string& name) {
     return true;
 }
 
-#define SCHED_PEER(Policy, name) \
-    static const bool sched_peer_##__LINE__ = ::kidney::bench::add_peer<Policy>(name)
+// Two steps, so that the line's number is put in.
+#define SCHED_PEER_NAME_(line) sched_peer_of_line_##line
+#define SCHED_PEER_ON_(Policy, name, line) \
+    static const bool SCHED_PEER_NAME_(line) = ::kidney::bench::add_peer<Policy>(name)
+#define SCHED_PEER(Policy, name) SCHED_PEER_ON_(Policy, name, __LINE__)
 
 }  // namespace kidney::bench

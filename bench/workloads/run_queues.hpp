@@ -15,6 +15,7 @@
 #include <memory>
 #include <numeric>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 namespace kidney::bench {
@@ -122,8 +123,12 @@ public:
         running = queue.pick_next(now);
         return running;
     }
-    /// Until the order is one that comes of running, and not of how all began.
+    /// Until the order is one that comes of running, and not of how all began; where there is any
+    /// but that of arrival.
     void settle() noexcept {
+        if constexpr (!sched::KeepsTables<Queue> && std::is_same_v<Item, sched::Entity>) {
+            return;
+        }
         for (std::size_t i = 0; i < 4 * crowd.size(); ++i) {
             switch_over();
         }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 namespace kidney::lab {
 
@@ -38,23 +39,58 @@ private:
 
 inline constexpr unsigned log_bits = 32;  ///< behind the point, of logarithms below
 
-/// -log2(x / 2^32) of 1 <= x <= 2^32, one bit after the other, by squaring.
-[[nodiscard]] constexpr std::uint64_t minus_log2(std::uint64_t x) noexcept {
-    const auto whole = static_cast<unsigned>(std::bit_width(x) - 1);
-    std::uint64_t mantissa = x << (32 - whole) >> 1;  // in [1, 2), with 31 bits behind the point
-    std::uint64_t fraction = 0;
-    for (unsigned bit = 0; bit < log_bits; ++bit) {
-        mantissa = mantissa * mantissa >> 31;
-        fraction <<= 1;
-        if (mantissa >> 32 != 0) {
-            mantissa >>= 1;
-            fraction |= 1;
+/// Bits of log2(mantissa / 2^31), and the mantissa of what is left.
+struct LogFraction {
+    std::uint64_t mantissa;  ///< in [1, 2), with 31 bits behind the point
+    std::uint64_t bits = 0;
+
+    /// One bit after the other, by squaring.
+    [[nodiscard]] constexpr LogFraction after(unsigned rounds) const noexcept {
+        LogFraction f = *this;
+        for (; rounds != 0; --rounds) {
+            f.mantissa = f.mantissa * f.mantissa >> 31;
+            const std::uint64_t bit = f.mantissa >> 32;  // a lot: no branch on it
+            f.mantissa >>= bit;
+            f.bits = f.bits << 1 | bit;
         }
+        return f;
     }
-    return (std::uint64_t{32} << log_bits) - ((std::uint64_t{whole} << log_bits) + fraction);
+    [[nodiscard]] static constexpr LogFraction of(std::uint64_t x) noexcept {
+        return {.mantissa = x << (33 - static_cast<unsigned>(std::bit_width(x))) >> 1};
+    }
+};
+/// -log2(x / 2^32) of 1 <= x <= 2^32.
+[[nodiscard]] constexpr std::uint64_t minus_log2(std::uint64_t x) noexcept {
+    const auto whole = static_cast<std::uint64_t>(std::bit_width(x) - 1);
+    return ((32 - whole) << log_bits) - LogFraction::of(x).after(log_bits).bits;
 }
 static_assert(minus_log2(std::uint64_t{1} << 32) == 0);
 static_assert(minus_log2(std::uint64_t{1} << 29) == std::uint64_t{3} << log_bits);
+
+/// The least mantissa of which 16 more rounds give a bit that is not zero.
+inline constexpr std::uint64_t least_with_bits = [] {
+    std::uint64_t least = std::uint64_t{1} << 32;
+    for (std::uint64_t step = std::uint64_t{1} << 30; step != 0; step /= 2) {
+        least = LogFraction{.mantissa = least - step}.after(16).bits != 0 ? least - step : least;
+    }
+    return least;
+}();
+/// minus_log2(x) >> 16, in half the rounds: of the lower half only counts whether it is zero.
+[[nodiscard]] constexpr std::uint64_t short_minus_log2(std::uint64_t x) noexcept {
+    const auto whole = static_cast<std::uint64_t>(std::bit_width(x) - 1);
+    const LogFraction upper = LogFraction::of(x).after(16);
+    return ((32 - whole) << 16) - upper.bits - (upper.mantissa >= least_with_bits ? 1 : 0);
+}
+static_assert([] {
+    for (std::uint64_t x = 1; x <= std::uint64_t{1} << 32; x = x * 9 / 8 + 1) {
+        for (const std::uint64_t y : {x, std::bit_ceil(x), std::bit_ceil(x) - 1}) {
+            if (y != 0 && short_minus_log2(y) != minus_log2(y) >> 16) {
+                return false;
+            }
+        }
+    }
+    return true;
+}());
 
 [[nodiscard]] constexpr std::uint64_t square_root(std::uint64_t x) noexcept {
     std::uint64_t root = 0;
@@ -111,8 +147,8 @@ struct Distribution {
                 return low + lots.below(high - low + 1);
             case Kind::exponential: {
                 // -ln u = ln 2 * -log2 u; ln 2 with 32 bits behind the point.
-                const std::uint64_t log = minus_log2(std::uint64_t{lots.next()} + 1);
-                const std::uint64_t factor = (log >> 16) * 2'977'044'472U >> 32;  // 16 bits
+                const std::uint64_t log = short_minus_log2(std::uint64_t{lots.next()} + 1);
+                const std::uint64_t factor = log * 2'977'044'472U >> 32;  // 16 bits
                 return (low >> 16) * factor + ((low & 0xFFFFU) * factor >> 16);
             }
             case Kind::pareto: {

@@ -74,6 +74,8 @@ using SpinLock = sched::SpinLock<Rank, Cpu>;
 struct SwitchHooks {
     static void switching(Thread& from, Thread& to) noexcept;
     static void exited(Thread& thread) noexcept;
+    static void woken(Thread& thread, CpuId cpu, bool is_new) noexcept;
+    static void moved(Thread& thread, CpuId from, CpuId to) noexcept;
 };
 struct DispatchConfig {
     using Cpu = kernel::Cpu;

@@ -3,6 +3,7 @@
 #include "arch/i686/smp/online.hpp"
 #include "arch/i686/trap/interrupts.hpp"
 #include "arch/i686/trap/vectors.hpp"
+#include "kernel/event_trace.hpp"
 #include "kidney/core/format.hpp"
 #include "kidney/hal/upcalls.hpp"
 
@@ -52,6 +53,14 @@ Status handle_interrupts(hal::IrqLine line, hal::Trigger trigger, InterruptHandl
     return fail(Errc::busy);
 }
 
+const char* interrupt_name(hal::IrqLine line) noexcept {
+    if (line.value() >= lines) {
+        return nullptr;
+    }
+    const Entry& first = table[line.value()].front();
+    return first.handler.load(std::memory_order_acquire) == nullptr ? nullptr : first.name;
+}
+
 void write_interrupts(fs::TextOutput& out) noexcept {
     out.write("    ");
     for (std::uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
@@ -97,6 +106,7 @@ void write_interrupts(fs::TextOutput& out) noexcept {
 
 void kidney::hal::on_interrupt(IrqLine line) noexcept {
     using namespace kidney::kernel;
+    const TracedInterrupt traced(TracedInterrupt::first_line + line.value());
     for (Entry& entry : table[line.value()]) {
         if (const auto handler = entry.handler.load(std::memory_order_acquire);
             handler != nullptr) {

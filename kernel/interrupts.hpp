@@ -18,6 +18,9 @@ using InterruptHandler = bool (*)(void* device) noexcept;
                                        InterruptHandler handler, void* device,
                                        const char* name) noexcept;
 
+/// Of the first device on a line; null: there is none.
+[[nodiscard]] const char* interrupt_name(hal::IrqLine line) noexcept;
+
 /// /proc/interrupts: for each line in use, and for what CPUs send each other, how often each CPU
 /// has taken it.
 void write_interrupts(fs::TextOutput& out) noexcept;

@@ -11,6 +11,7 @@
 #include "kernel/boot/multiboot2.hpp"
 #include "kernel/console.hpp"
 #include "kernel/decision_trace.hpp"
+#include "kernel/event_trace.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
@@ -151,6 +152,9 @@ extern "C" [[noreturn]] void kernel_entry(std::uint32_t boot_information) noexce
     }
     find_machine(boot_info, boot_options);
     const CpuSet cpus = start_other_cpus(boot_options, &run_cpu);
+    if (boot_options.trace_events) {
+        start_event_trace(cpus);
+    }
     const int count = std::popcount(cpus.bits());
     log::info<"boot">("{} {}", count, count == 1 ? "CPU" : "CPUs");
     MUST(start_kernel_thread("first", &first_thread, nullptr));

@@ -23,6 +23,7 @@ struct Thread : sched::ThreadBase<arch::Cpu> {
     std::span<std::byte> stack;  ///< empty for the idle threads, which run on boot stacks
     arch::UserState user_state;  ///< FPU, TLS descriptors and %gs while the thread does not run
     arch::UserTime user_time;
+    std::uint32_t traced_name = 0;        ///< what of it stands in the trace (event_trace.hpp)
     std::uint64_t booked_user_ticks = 0;  ///< of user_time: in the books of a CPU (cpu_usage.hpp)
 };
 

@@ -1,6 +1,7 @@
 #include "kernel/threads.hpp"
 
 #include "arch/i686/cpu/tables.hpp"
+#include "kernel/event_trace.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/cpu_usage.hpp"
@@ -81,6 +82,9 @@ void Preemption::enable() noexcept {
 
 /// Runs on the old thread's stack, interrupts off, the run-queue lock held.
 void SwitchHooks::switching(Thread& from, Thread& to) noexcept {
+    if (traces_events()) [[unlikely]] {
+        trace_switch(from, to);
+    }
     // Kernel threads have no user state, and leave the last program's where it is.
     if (from.process != nullptr) {
         from.user_state.save();
@@ -99,6 +103,18 @@ void SwitchHooks::switching(Thread& from, Thread& to) noexcept {
         arch::set_kernel_stack(VirtAddr(static_cast<std::uint32_t>(top)));
     }
     switch_address_space(from, to);
+}
+
+void SwitchHooks::woken(Thread& thread, CpuId cpu, bool is_new) noexcept {
+    if (traces_events()) [[unlikely]] {
+        trace_event(sched::CpuEvent::Kind::woken, thread.id, cpu.value(), is_new ? 1 : 0);
+    }
+}
+
+void SwitchHooks::moved(Thread& thread, CpuId from, CpuId to) noexcept {
+    if (traces_events()) [[unlikely]] {
+        trace_event(sched::CpuEvent::Kind::moved, thread.id, from.value() << 8 | to.value());
+    }
 }
 
 void SwitchHooks::exited(Thread& thread) noexcept {

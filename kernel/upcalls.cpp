@@ -4,6 +4,7 @@
 #include "arch/i686/cpu/cpu.hpp"
 #include "arch/i686/trap/trap_frame.hpp"
 #include "arch/i686/trap/vectors.hpp"
+#include "kernel/event_trace.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/magic/backtrace.hpp"
 #include "kernel/memory/stack_faults.hpp"
@@ -55,7 +56,13 @@ constexpr std::array<const char*, 32> exception_names{"division error",
 }  // namespace
 
 bool on_page_fault(TrapFrame& frame, const PageFault& fault) noexcept {
-    return kernel::resolve_page_fault(frame, fault);
+    if (!kernel::traces_events()) [[likely]] {
+        return kernel::resolve_page_fault(frame, fault);
+    }
+    kernel::trace_event(sched::CpuEvent::Kind::fault, fault.address.value());
+    const bool is_resolved = kernel::resolve_page_fault(frame, fault);
+    kernel::trace_event(sched::CpuEvent::Kind::resolved);
+    return is_resolved;
 }
 
 void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
@@ -76,12 +83,14 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
 }
 
 void on_timer() noexcept {
+    const kernel::TracedInterrupt traced(kernel::TracedInterrupt::timer);
     kernel::book_user_time_at_tick();
     kernel::enforce_cpu_limit();
     kernel::dispatcher().on_timer();
 }
 
 void on_reschedule() noexcept {
+    const kernel::TracedInterrupt traced(kernel::TracedInterrupt::reschedule);
     kernel::dispatcher().on_reschedule();
 }
 

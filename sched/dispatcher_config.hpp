@@ -32,6 +32,15 @@ concept SwitchHooks = requires(Thread& thread) {
     { H::exited(thread) } noexcept -> std::same_as<void>;
 };
 
+/// What else Hooks may have, for a trace; with a run queue locked and interrupts off.
+///   woken(thread, cpu, is_new): it was waiting, or is new, and is ready on that CPU now
+///   moved(thread, from, to): it was ready on one CPU and is on another
+template <class H, class Thread>
+concept TraceHooks = requires(Thread& thread, CpuId cpu, bool is_new) {
+    { H::woken(thread, cpu, is_new) } noexcept -> std::same_as<void>;
+    { H::moved(thread, cpu, cpu) } noexcept -> std::same_as<void>;
+};
+
 /// The choices of one world, as a class with these members (tests/support/sim_world.hpp and
 /// kernel/config.hpp).
 template <class C>

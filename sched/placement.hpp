@@ -102,6 +102,11 @@ public:
         if (target != home) {
             move(thread, *home, *target, now);
         }
+        if constexpr (traces) {
+            if (state != ThreadState::moving) {
+                Config::Hooks::woken(thread, CpuId(target->id), state == ThreadState::created);
+            }
+        }
         target->take_in(thread);
         if (state == ThreadState::waiting) {
             ++target->statistics.wakeups;
@@ -155,6 +160,7 @@ public:
 
 private:
     using Loads = std::array<CpuLoad, max_cpus>;
+    static constexpr bool traces = TraceHooks<typename Config::Hooks, Thread>;
     enum class Pulled : std::uint8_t { somebody, nobody, locked };
 
     template <std::size_t... I>
@@ -229,6 +235,9 @@ private:
     /// A thread that is in neither queue changes from one to the other.
     static void move(Thread& thread, Queue& from, Queue& to, Instant now) noexcept
         REQUIRES(from.lock, to.lock) {
+        if constexpr (traces) {
+            Config::Hooks::moved(thread, CpuId(from.id), CpuId(to.id));
+        }
         or_default::move(from.policy, to.policy, thread, now);
         ++thread.statistics.migrations;
         thread.cpu.store(to.id, std::memory_order_release);

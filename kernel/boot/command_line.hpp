@@ -66,6 +66,7 @@ struct BootOptions {
     bool leak_test = false;     ///< lose some objects, for the test of the report
     bool trace = false;         ///< record the scheduler's decisions
     bool trace_frames = false;  ///< record what is asked of the frame policies
+    bool trace_events = false;  ///< record what happens on each CPU
     BoundedText<512> strace;    ///< `strace`, `strace=open,close`: log these system calls
     BoundedText<256> init_arguments;
     BoundedList<BoundedText<48>, 8> unknown;  ///< words nobody understands, or with a bad value
@@ -202,6 +203,8 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         options.trace = true;
     } else if (name == "trace_frames") {
         options.trace_frames = true;
+    } else if (name == "trace_events") {
+        options.trace_events = true;
     } else {
         return false;
     }

@@ -3,6 +3,7 @@
 #include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/vdso/vdso.hpp"
 #include "kernel/devices.hpp"
+#include "kernel/event_trace.hpp"
 #include "kernel/exec/elf_file.hpp"
 #include "kernel/exec/loader.hpp"
 #include "kernel/exec/script.hpp"
@@ -177,6 +178,9 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.clear_on_exit = {};
     self.posix_timers.remove_all();
     self.thread->set_name(name);
+    if (traces_events()) [[unlikely]] {
+        trace_name();
+    }
     self.thread->user_state.reset_current();
     LockGuard guard(process_lock);
     self.dumpable = true;

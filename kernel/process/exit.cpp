@@ -1,5 +1,6 @@
 #include "kernel/process/exit.hpp"
 
+#include "kernel/event_trace.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/cpu_times.hpp"
 #include "kernel/process/init.hpp"
@@ -89,6 +90,9 @@ void exit_process(Process& self, ExitStatus status) noexcept {
         init_has_exited(status);
     }
     show_end(self, status);
+    if (traces_events()) [[unlikely]] {
+        trace_name();
+    }
     self.is_ending.store(true, std::memory_order_relaxed);
     release_resources(self);
     SignalQueue undelivered;

@@ -4,6 +4,7 @@
 #include "kernel/boot/machine.hpp"
 #include "kernel/console.hpp"
 #include "kernel/decision_trace.hpp"
+#include "kernel/event_trace.hpp"
 #include "kernel/exec/exec.hpp"
 #include "kernel/memory/frame_trace.hpp"
 #include "kernel/memory/leak_report.hpp"
@@ -126,12 +127,14 @@ Status start_first_process(const FirstProgram& program) noexcept {
 }
 
 void init_has_exited(ExitStatus status) noexcept {
+    stop_event_trace();
     ignore_error(vfs().sync(), "the machine goes off either way; the file system has logged it");
     flush_disks();
     write_decision_trace();
     set_console_limit(default_console_limit);  // whatever dmesg -n said: somebody waits for this
     set_log_level(LogLevel::info);
     write_frame_trace();
+    write_event_trace();
     report_leaks();
     log::info<"process">("init exited with status {}", status.shell_code());
     power_off();

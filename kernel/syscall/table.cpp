@@ -1,6 +1,7 @@
 /// The list of system calls: number, name, handler. What is not here is ENOSYS.
 #include "kernel/syscall/table.hpp"
 
+#include "kernel/event_trace.hpp"
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/ipc_calls.hpp"
 #include "kernel/syscall/memory_calls.hpp"
@@ -381,7 +382,10 @@ std::uint32_t number_of_call(std::string_view name) noexcept {
 }
 
 void set_detour(std::uint32_t number, RawHandler detour) noexcept {
-    const RawHandler own = by_number[number] == nullptr ? nullptr : by_number[number]->handler;
+    const SystemCall* const call = by_number[number];
+    const RawHandler own = call == nullptr   ? nullptr
+                           : traces_events() ? &traced_call
+                                             : call->handler;
     // Relaxed: either may be called for a while, and both do the call.
     std::atomic_ref(handlers[number])
         .store(detour != nullptr ? detour : own, std::memory_order_relaxed);

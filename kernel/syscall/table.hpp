@@ -25,7 +25,8 @@ inline constexpr std::uint32_t call_limit = 512;  ///< above all numbers
 [[nodiscard]] const SystemCall* call_of(std::uint32_t number) noexcept;
 /// call_limit: there is no such call.
 [[nodiscard]] std::uint32_t number_of_call(std::string_view name) noexcept;
-/// Calls of this number, below call_limit, go to `detour` from now on; null: to their handler.
+/// Calls of this number, below call_limit, go to `detour` from now on; null: to their handler, or
+/// while events are traced to traced_call().
 void set_detour(std::uint32_t number, RawHandler detour) noexcept;
 
 }  // namespace kidney::kernel

@@ -66,4 +66,16 @@ void may_sleep() noexcept {
     }
 }
 
+/// Calls wait(), which waits for a lock of that rank, and tells whoever traces that.
+template <hal::Cpu C, class Wait>
+void traced_wait([[maybe_unused]] const LockRank& rank, Wait&& wait) noexcept {
+    if constexpr (hal::TracesLockWaits<C>) {
+        C::Waits::begins(rank);
+        wait();
+        C::Waits::ends(rank);
+    } else {
+        wait();
+    }
+}
+
 }  // namespace kidney::sched

@@ -32,6 +32,11 @@ public:
     McsLock& operator=(const McsLock&) = delete;
 
     void lock() noexcept ACQUIRE() {
+        lock([](auto&& wait) noexcept { wait(); });
+    }
+    /// If one has to wait, around(wait) is called and calls wait() once.
+    template <class Around>
+    void lock(Around&& around) noexcept ACQUIRE() {
         Node self;
         Node* before = tail_.load(std::memory_order_relaxed);
         for (;;) {
@@ -49,9 +54,11 @@ public:
             }
         }
         before->next.store(&self, std::memory_order_release);
-        while (self.waits.load(std::memory_order_acquire) != 0) {
-            C::relax();
-        }
+        around([&]() noexcept {
+            while (self.waits.load(std::memory_order_acquire) != 0) {
+                C::relax();
+            }
+        });
         take_place_of(self);
     }
 

@@ -29,7 +29,7 @@ public:
         Thread& self = Threads::current();
         wanted(self);
         if (!turnstile_.try_enter(self)) {
-            ignore_error(turnstile_.enter(self, {}), "a wait without limits cannot fail");
+            ignore_error(enter(self, {}), "a wait without limits cannot fail");
             KIDNEY_ASSERT(is_held_by_me());
         }
         Books::taken(self.held_mutexes);
@@ -39,7 +39,7 @@ public:
     [[nodiscard]] Status lock(WaitLimit limit) noexcept {
         Thread& self = Threads::current();
         wanted(self);
-        Status entered = turnstile_.try_enter(self) ? Status() : turnstile_.enter(self, limit);
+        Status entered = turnstile_.try_enter(self) ? Status() : enter(self, limit);
         if (entered) {
             Books::taken(self.held_mutexes);
         } else {
@@ -84,6 +84,13 @@ private:
                              "lock order: mutex under a spin lock");
         }
         Books::wanted(self.held_mutexes, Rank);
+    }
+
+    [[nodiscard, gnu::noinline]] Status enter(Thread& self, WaitLimit limit) noexcept {
+        Status entered;
+        traced_wait<typename Threads::Cpu>(
+            Rank, [&]() noexcept { entered = turnstile_.enter(self, limit); });
+        return entered;
     }
 
     Turnstile<Threads> turnstile_;

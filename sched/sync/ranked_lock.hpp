@@ -24,7 +24,7 @@ public:
     void lock() noexcept ACQUIRE() KIDNEY_NO_TSA("the capability is this object, not ticket_")
     {
         Books::wanted(C::held_ranks(), rank_);
-        ticket_.lock();
+        ticket_.lock([this](auto&& wait) noexcept { traced_wait<C>(rank_, wait); });
         Books::taken(C::held_ranks());
     }
     void unlock() noexcept RELEASE() KIDNEY_NO_TSA("the capability is this object, not ticket_")

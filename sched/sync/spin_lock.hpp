@@ -26,7 +26,7 @@ public:
     {
         const hal::InterruptState before = C::interrupts_disable();
         Books::wanted(C::held_ranks(), Rank);
-        bare_.lock();
+        bare_.lock([](auto&& wait) noexcept { traced_wait<C>(Rank, wait); });
         Books::taken(C::held_ranks());
         before_ = before;
     }

@@ -18,10 +18,19 @@ template <hal::Cpu C>
 class CAPABILITY("ticket lock") TicketLock {
 public:
     void lock() noexcept ACQUIRE() {
+        lock([](auto&& wait) noexcept { wait(); });
+    }
+    /// If one has to wait, around(wait) is called and calls wait() once.
+    template <class Around>
+    void lock(Around&& around) noexcept ACQUIRE() {
         // relaxed: drawing a ticket orders nothing; seeing it served does.
         const std::uint32_t ticket = next_.fetch_add(1, std::memory_order_relaxed);
-        while (serving_.load(std::memory_order_acquire) != ticket) {
-            C::relax();
+        if (serving_.load(std::memory_order_acquire) != ticket) [[unlikely]] {
+            around([&]() noexcept {
+                do {
+                    C::relax();
+                } while (serving_.load(std::memory_order_acquire) != ticket);
+            });
         }
     }
 

@@ -54,6 +54,16 @@ public:
                 world->on_switch(from, to);
             }
         }
+        static void woken(Thread& thread, CpuId cpu, bool is_new) noexcept {
+            if (world->on_wake) {
+                world->on_wake(thread, cpu, is_new);
+            }
+        }
+        static void moved(Thread& thread, CpuId from, CpuId to) noexcept {
+            if (world->on_move) {
+                world->on_move(thread, from, to);
+            }
+        }
         static void exited(Thread& thread) noexcept {
             world->dispatcher_.dismiss(thread);
             if (--world->live_ == 0) {
@@ -158,6 +168,9 @@ public:
 
     /// Sees every switch, if set.
     std::function<void(const Thread& from, const Thread& to)> on_switch;
+    /// See every wake-up, and who goes to another CPU, if set.
+    std::function<void(const Thread& thread, CpuId cpu, bool is_new)> on_wake;
+    std::function<void(const Thread& thread, CpuId from, CpuId to)> on_move;
 
     [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
     [[nodiscard]] sim::Machine& machine() noexcept { return machine_; }

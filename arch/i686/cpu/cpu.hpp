@@ -23,6 +23,7 @@ struct Cpu {
     using Context = arch::Context;
     /// Debug kernels hear of every lock.
     using Watch = std::conditional_t<checks_lock_ranks, hal::LockUpcalls, void>;
+    using Waits = hal::LockWaitUpcalls;
 
     [[nodiscard]] static CpuId id() noexcept {
         return CpuId(

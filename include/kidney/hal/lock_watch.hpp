@@ -34,4 +34,12 @@ concept LockWatcher = requires(HeldRanks& held, const HeldRanks& held_only, cons
 template <class C>
 concept WatchesLocks = LockWatcher<typename C::Watch>;
 
+/// A CPU's `Waits`, in release builds too: told when somebody begins to wait for a lock, and when
+/// that ends. Who gets the lock at once never comes here. Any context.
+template <class C>
+concept TracesLockWaits = requires(const LockRank& rank) {
+    { C::Waits::begins(rank) } noexcept -> std::same_as<void>;
+    { C::Waits::ends(rank) } noexcept -> std::same_as<void>;
+};
+
 }  // namespace kidney::hal

@@ -58,4 +58,10 @@ struct LockUpcalls {
 };
 static_assert(LockWatcher<LockUpcalls>);
 
+/// For the trace of events: somebody waits for a lock.
+struct LockWaitUpcalls {
+    static void begins(const LockRank& rank) noexcept;
+    static void ends(const LockRank& rank) noexcept;
+};
+
 }  // namespace kidney::hal

@@ -1,5 +1,6 @@
 #include "kernel/syscall/trace/trace.hpp"
 
+#include "kernel/event_trace.hpp"
 #include "kernel/syscall/table.hpp"
 #include "kernel/syscall/trace/details.hpp"
 #include "kernel/syscall/trace/words.hpp"
@@ -12,6 +13,14 @@
 #include <linux/fcntl.h>
 
 namespace kidney::kernel {
+namespace {
+
+/// What does it, and is itself told to whoever traces events.
+RawHandler doer_of(const SystemCall& call) noexcept {
+    return traces_events() ? &traced_call : call.handler;
+}
+
+}  // namespace
 
 /// A call that has begun; on the stack of its process.
 class WatchedCall {
@@ -30,7 +39,7 @@ public:
     }
 
     [[nodiscard]] std::int32_t run(Process& self, hal::TrapFrame& frame) const noexcept {
-        return call_ == nullptr ? -ENOSYS : call_->handler(self, frame);
+        return call_ == nullptr ? -ENOSYS : doer_of(*call_)(self, frame);
     }
     [[nodiscard]] bool never_returns() const noexcept {
         return number_ == __NR_exit || number_ == __NR_exit_group;
@@ -124,7 +133,7 @@ std::int32_t watched_call(Process& self, hal::TrapFrame& frame) noexcept {
     const std::uint32_t number = frame.error_code;
     if (!is_shown(self)) {
         const SystemCall* const call = call_of(number);
-        return call == nullptr ? -ENOSYS : call->handler(self, frame);
+        return call == nullptr ? -ENOSYS : doer_of(*call)(self, frame);
     }
     WatchedCall call(number, frame);
     if (call.never_returns()) {

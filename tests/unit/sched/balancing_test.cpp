@@ -70,6 +70,54 @@ TYPED_TEST(EveryBalancer, ObeysTheLaws) {
     expect_laws_held(report);
 }
 
+/// What a trace is made of: as much of everything as the statistics have, and nobody runs on a CPU
+/// but the one that he was woken for or moved to last.
+TYPED_TEST(EveryBalancer, TellsItsHooksWhoWakesAndWhoMoves) {
+    typename TestFixture::World world({.cpus = 4, .seed = 3});
+    std::array<std::uint32_t, max_cpus> woken{};
+    std::vector<std::uint32_t> place(20, max_cpus);
+    std::uint32_t started = 0, moves = 0;
+    world.on_wake = [&](const auto& thread, CpuId cpu, bool is_new) {
+        ++(is_new ? started : woken[cpu.value()]);
+        place[thread.id] = cpu.value();
+    };
+    world.on_move = [&](const auto& thread, CpuId from, CpuId to) {
+        EXPECT_NE(from, to);
+        ++moves;
+        place[thread.id] = to.value();
+    };
+    world.on_switch = [&](const auto&, const auto& to) {
+        if (to.id != 0) {
+            EXPECT_EQ(place[to.id], sim::Cpu::id().value()) << to.name();
+        }
+    };
+    std::vector<typename TestFixture::World::Thread*> threads;
+    for (int i = 0; i < 14; ++i) {
+        threads.push_back(&world.spawn("worker", [&world, i] {
+            for (int turn = 0; turn < 30; ++turn) {
+                world.compute(Duration::microseconds(300 + 170 * ((i + turn) % 7)));
+                world.sleep(Duration::microseconds(100 + 90 * (i % 5)));
+                if (i == 0) {  // bound here and there: it moves, but nobody wakes it
+                    world.dispatcher().change(world.current(), [&](auto& parameters) noexcept {
+                        parameters.allowed = CpuSet(1U << turn % 4);
+                    });
+                }
+            }
+        }));
+    }
+    ASSERT_EQ(world.run(), sim::Outcome::stopped);
+    EXPECT_EQ(started, threads.size());
+    std::uint32_t migrations = 0;
+    for (auto* const thread : threads) {
+        migrations += thread->statistics.migrations;
+    }
+    EXPECT_EQ(moves, migrations);
+    for (std::uint32_t cpu = 0; cpu < 4; ++cpu) {
+        EXPECT_EQ(woken[cpu], world.dispatcher().statistics(CpuId(cpu)).wakeups) << cpu;
+        EXPECT_GT(woken[cpu], 20U);
+    }
+}
+
 /// L4. Threads that sleep and compute for odd times, so that CPUs run dry all the time.
 TYPED_TEST(EveryBalancer, LeavesNoCpuIdleForLongerThanATick) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {

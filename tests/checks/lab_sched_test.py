@@ -9,38 +9,13 @@ import unittest
 from xml.etree import ElementTree
 
 from lab_case import ROOT, LabCase, content, lab as lab_of
+from perfetto_reader import File, Waking
 from project import policy_slots  # noqa: E402
 import lab_import  # noqa: E402
 import lab_quiz  # noqa: E402
 import lab_sched  # noqa: E402
 
 TREE = None
-
-
-def protobuf(data):
-    """[(number of the field, value)]: integers, and bytes of what has a length."""
-    fields, at = [], 0
-
-    def varint():
-        nonlocal at
-        value, shift = 0, 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-    while at < len(data):
-        key = varint()
-        if key & 7 == 0:
-            fields.append((key >> 3, varint()))
-        else:
-            assert key & 7 == 2, "neither an integer nor a length"
-            length = varint()
-            fields.append((key >> 3, data[at:at + length]))
-            at += length
-    return fields
 
 
 def lab(*arguments):
@@ -183,31 +158,23 @@ class Lab(LabCase):
         path = self.measure("x.json", "--seeds", "1", "--workload", "four_cpus", "--policy", "cfs", "--perfetto", trace)
         run = json.loads(content(path))["runs"][0]
         with open(trace, "rb") as file:
-            packets = [protobuf(value) for number, value in protobuf(file.read()) if number == 1]
-        names = {}
+            read = File(file.read())
         stays, woken = [], 0
-        for packet in packets:
-            for number, value in packet:
-                if number == 2:  # process tree
-                    for kind, thread in protobuf(value):
-                        if kind == 2:
-                            told = dict(protobuf(thread))
-                            names[told[1]] = told[2].decode()
-                if number == 1:  # events of a CPU
-                    bundle = protobuf(value)
-                    cpu, running, last = dict(bundle).get(1, 0), None, 0
-                    for event in (protobuf(inner) for kind, inner in bundle if kind == 2):
-                        told = dict(event)
-                        self.assertLessEqual(last, told[1])
-                        last = told[1]
-                        woken += 20 in told
-                        if 4 in told:
-                            switch = dict(protobuf(told[4]))
-                            if running:
-                                self.assertEqual(switch[2], running[0])
-                                stays.append([cpu, running[0] - 1, running[1], told[1]])
-                            running = (switch[6], told[1]) if switch[6] else None
-        self.assertEqual(names, {index + 1: task["name"] for index, task in enumerate(run["tasks"])})
+        for cpu, events in read.cpus.items():
+            running, last = None, 0
+            for event in events:
+                self.assertLessEqual(last, event.at)
+                last = event.at
+                if isinstance(event, Waking):
+                    woken += 1
+                    continue
+                if running:
+                    self.assertEqual(event.prev_pid, running[0])
+                    stays.append([cpu, running[0] - 1, running[1], event.at])
+                running = (event.next_pid, event.at) if event.next_pid else None
+        self.assertEqual({tid: name for tid, (_, name) in read.threads.items()},
+                         {index + 1: task["name"] for index, task in enumerate(run["tasks"])})
+        self.assertEqual(list(read.processes.values()), ["four_cpus under cfs"])
         self.assertEqual(sorted(stays), sorted(slice_[:4] for slice_ in run["slices"]))
         self.assertGreater(woken, 40)
 

@@ -6,12 +6,12 @@ import re
 import textwrap
 import zlib
 
+import kernel_log
 from project import ROOT, Failure
 
 MAGIC = "kidney-frame-trace 1"
 BYTES_AT_MOST = 64 << 20  # a full buffer of the kernel makes 3 MiB
 RECORDED = os.path.join(ROOT, "bench", "lab", "traces")
-LINE = re.compile(r"(?:\[[^\]]*\] )?frames: (.*)")
 
 
 class Trace:
@@ -59,18 +59,8 @@ def recorded():
 
 def cut_out(log):
     """(the trace in a kernel log, the log without it). The trace is None if there is none, or only a part."""
-    trace, rest, inside = [], [], False
-    complete = False
-    for line in log.splitlines(keepends=True):
-        match = LINE.match(line.rstrip("\r\n"))
-        inside = inside or (match is not None and match[1].startswith(MAGIC))
-        if not inside or not match:
-            rest.append(line)
-            continue
-        trace.append(match[1])
-        if match[1] == "end":
-            inside, complete = False, True
-    return "\n".join(trace) + "\n" if complete else None, "".join(rest)
+    blocks, rest = kernel_log.cut_out(log, "frames", MAGIC)
+    return "\n".join(blocks[0]) + "\n" if blocks else None, rest
 
 
 def describe(memory, cpus, command):

@@ -1,8 +1,12 @@
-"""Perfetto's trace format, as far as schedules need it: a protocol buffer of switches and wake-ups of threads on CPUs.
+"""Perfetto's trace format, as far as we need it: a protocol buffer of switches and wake-ups of threads on CPUs, and of
+what lasts for a while on a track.
 
-The messages are Trace, TracePacket, FtraceEventBundle, FtraceEvent, SchedSwitchFtraceEvent, SchedWakingFtraceEvent and
-ProcessTree of https://github.com/google/perfetto/tree/main/protos/perfetto/trace; the numbers below are those of their
-fields. https://ui.perfetto.dev opens the file, with a track for each CPU and one for each thread and its states.
+The messages are Trace, TracePacket, FtraceEventBundle, FtraceEvent, SchedSwitchFtraceEvent, SchedWakingFtraceEvent,
+ProcessTree, TrackDescriptor, ThreadDescriptor, TrackEvent and DebugAnnotation of
+https://github.com/google/perfetto/tree/main/protos/perfetto/trace; the numbers below are those of their fields.
+https://ui.perfetto.dev opens the file, with a track for each CPU and one for each thread and its states.
+
+Two users: a run of the laboratory (below), and the running kernel (event_trace.py).
 """
 
 # Linux's states, as sched_switch tells them.
@@ -32,11 +36,36 @@ def packet(*fields):
     return field(1, b"".join([*fields, field(10, 1)]))  # Trace.packet; trusted_packet_sequence_id
 
 
-def threads(names, process):
-    """ProcessTree: {tid: name}, all of one process."""
-    tree = field(1, field(1, PROCESS) + field(2, 0) + field(3, process))
-    tree += b"".join(field(2, field(1, tid) + field(2, name) + field(3, PROCESS)) for tid, name in names.items())
-    return packet(field(8, 0), field(2, tree))
+def processes(tree):
+    """ProcessTree: {pid: (name, {tid: name})}."""
+    data = b""
+    for pid, (name, threads) in tree.items():
+        data += field(1, field(1, pid) + field(2, 0) + field(3, name))
+        data += b"".join(field(2, field(1, tid) + field(2, thread) + field(3, pid)) for tid, thread in threads.items())
+    return packet(field(8, 0), field(2, data))
+
+
+def track(uuid, name):
+    return packet(field(60, field(1, uuid) + field(2, name)))
+
+
+def thread_track(uuid, pid, tid, name):
+    """What lasts there is shown below the states of the thread."""
+    return packet(field(60, field(1, uuid) + field(4, field(1, pid) + field(2, tid) + field(5, name))))
+
+
+def begins(at, uuid, category, name, **notes):
+    """Something on a track, within what has begun there and not ended. Of the notes integers are numbers, the others text."""
+    return packet(field(8, at), field(11, field(9, 1) + field(11, uuid) + field(22, category) + field(23, name) + annotations(notes)))
+
+
+def ends(at, uuid, **notes):
+    return packet(field(8, at), field(11, field(9, 2) + field(11, uuid) + annotations(notes)))
+
+
+def annotations(notes):
+    return b"".join(field(4, field(10, name) + (field(4, value) if isinstance(value, int) else field(6, value)))
+                    for name, value in notes.items())
 
 
 def switch(at, before, state, after):
@@ -51,16 +80,17 @@ def waking(at, thread, cpu):
     return at, field(2, field(1, at) + field(2, 0) + field(20, inner))
 
 
-def bundle(cpu, events):
-    """FtraceEventBundle: of one CPU, in order of time."""
-    return packet(field(1, field(1, cpu) + b"".join(data for _, data in sorted(events, key=lambda event: event[0]))))
+def bundle(cpu, events, lost=False):
+    """FtraceEventBundle: of one CPU, in order of time. `lost`: there were more before them."""
+    data = b"".join(data for _, data in sorted(events, key=lambda event: event[0]))
+    return packet(field(1, field(1, cpu) + data + (field(3, 1) if lost else b"")))
 
 
 def of_run(run):
     """A run of ./kidney lab sched, as far as its slices go."""
     names = {index + 1: task["name"] for index, task in enumerate(run["tasks"])}
     idle = (0, "swapper")
-    trace = threads(names, f"{run['workload']} under {run['policy']}")
+    trace = processes({PROCESS: (f"{run['workload']} under {run['policy']}", names)})
     events = {cpu: [] for cpu in range(run["inputs"]["cpus"])}
     last = {cpu: (idle, RUNNABLE, 0) for cpu in events}
     woken = set()

@@ -14,6 +14,7 @@ import tempfile
 
 import build
 import console_relay
+import event_trace
 import frame_trace
 import last_words
 import linux
@@ -39,6 +40,7 @@ def parse(arguments):
                         ("--exec 'uname -a; ls /'", "one command, its output, its exit status"),
                         ("--smp 4 --set KIDNEY_SCHEDULER=fixed_priority", "four CPUs, another scheduler"),
                         ("--strace --exec 'ls /'", "the system calls of programs, as strace shows them"),
+                        ("--smp 2 --trace t.pftrace --exec 'ls | wc -l'", "what happened on each CPU, for https://ui.perfetto.dev"),
                         ("--gdb", "stop at the kernel's entry, in GDB"),
                         ("--record bug.kidney --exec 'crash null'", "write down what happens"),
                         ("--replay bug.kidney --gdb", "have it again in GDB, which can go back in it")], EPILOG)
@@ -57,6 +59,8 @@ def parse(arguments):
     add("--log", metavar="FILE", type=output_file, help="the kernel log (default: kernel.log in the build tree)")
     add("--record-frames", metavar="FILE", type=output_file,
         help="write what the frame allocator is asked (compressed if FILE ends in .gz), for ./kidney lab frames --trace")
+    add("--trace", metavar="FILE", type=output_file,
+        help="write what happens on each CPU: switches, wake-ups, calls, faults, interrupts, waits for locks; https://ui.perfetto.dev shows it")
     add("--strace", metavar="CALLS", nargs="?", const="all", type=strace.calls,
         help="show the system calls of programs, or only these: open,close").words = strace.call_names
     add("--strace-output", metavar="FILE", type=output_file, help="write them there, not to standard error; goes with --exec")
@@ -94,6 +98,8 @@ def parse(arguments):
         parser.error("debugging is interactive: use it without --exec")
     if options.record_frames and (options.command is None or options.linux):
         parser.error("--record-frames goes with --exec, on our kernel")
+    if options.trace and (options.command is None or options.linux):
+        parser.error("--trace goes with --exec, on our kernel")
     if options.strace and (options.linux or options.bochs):
         parser.error("--strace goes with our kernel, in QEMU")
     if options.strace_output and (options.strace is None or options.command is None):
@@ -186,6 +192,7 @@ def our_machine(options, tree, folder):
     interactive = options.command is None and not options.gdb
     screen_size = ["console_size=80x25"] if options.gui else terminal_size() if interactive else []
     words = " ".join([*screen_size, *options.append, *(["trace_frames"] if options.record_frames else []),
+                      *(["trace_events"] if options.trace else []),
                       *([f"strace={options.strace}"] if options.strace else [])])
     if options.record:
         return recording.start(options, tree, folder, words)
@@ -253,6 +260,7 @@ def boot(options, tree, folder):
     if options.record:
         recording.save(folder, options, is_whole=code is not None)
     is_recorded = not options.record_frames or save_frame_trace(options, log)
+    is_traced = not options.trace or save_event_trace(options, log)
     if log != kept_log:
         keep(log, kept_log)
     if options.replay and not options.is_whole and code == 0 and ending[0] == "silent":
@@ -265,20 +273,42 @@ def boot(options, tree, folder):
     status = conclude(code, ending, os.path.relpath(kept_log))
     if not is_recorded:
         say("no trace of the frames: the kernel writes it when the command has ended, if there was memory for it")
-    return status or (0 if is_recorded else 1)
+    if not is_traced:
+        say("no trace of events: the kernel writes it when the command has ended, if there was memory for it")
+    return status or (0 if is_recorded and is_traced else 1)
+
+
+def take_out_of(log, cut_out):
+    """What cut_out(text) finds in the kernel log; the rest stays there. None: there is nothing, and all stays."""
+    with open(log, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        trace, rest = cut_out(file.read())
+    if trace is not None:
+        with open(log, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(rest)
+    return trace
+
+
+def save_event_trace(options, log):
+    """Moves it from the kernel log to its file. False if there is none."""
+    trace = take_out_of(log, event_trace.cut_out)
+    if trace is None:
+        return False
+    for cpu, lost in trace.lost.items():
+        if lost:
+            say(f"the trace of CPU {cpu} begins late: there was no room for its first {lost} events")
+    with open(options.trace, "wb") as file:
+        file.write(event_trace.for_perfetto(trace))
+    return True
 
 
 def save_frame_trace(options, log):
     """Moves it from the kernel log to its file. False if there is none."""
-    with open(log, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        trace, rest = frame_trace.cut_out(file.read())
+    trace = take_out_of(log, frame_trace.cut_out)
     if trace is None:
         return False
     if missing := frame_trace.dropped(trace):
         say(f"the trace of the frames ends early: the kernel had no room for the last {missing} calls")
     frame_trace.write(options.record_frames, frame_trace.describe(options.memory, options.smp, options.command) + trace)
-    with open(log, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(rest)
     return True
 
 

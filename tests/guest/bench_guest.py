@@ -69,13 +69,13 @@ def parse(text: str) -> dict[str, float]:
     return {name: float(low) for name, low in re.findall(r"^(\S+) +([0-9.]+) +[0-9.]+ +[0-9.]+ +\d+ ", text, re.MULTILINE)}
 
 
-def measure(tree: Path, names: list[str], quick: bool) -> tuple[dict[str, float], dict[str, str]]:
+def measure(tree: Path, names: list[str], quick: bool, smp: int = 1) -> tuple[dict[str, float], dict[str, str]]:
     """Figures by name, and why the others have none. A run that dies is taken up behind the test that killed it."""
     figures: dict[str, float] = {}
     reasons: dict[str, str] = {}
     left = names
     while left:
-        result = guest.run_machine(tree, command(left, quick), accelerator=ACCELERATOR, extra=COUNTED, deadline=3600)
+        result = guest.run_machine(tree, command(left, quick), smp=smp, accelerator=ACCELERATOR, extra=COUNTED, deadline=3600)
         figures.update(parse(result.out.decode("utf-8", "replace")))
         complaint = result.err.decode("utf-8", "replace").strip().splitlines()
         seen = [name for name in left if re.search(rf"^{re.escape(name)} ", result.out.decode("utf-8", "replace"), re.MULTILINE)]
@@ -109,12 +109,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tree", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="a tenth of the iterations, once")
+    parser.add_argument("--smp", type=int, default=1, help="CPUs, which take turns: one instruction counts as one (1)")
     parser.add_argument("--json", type=Path, help="where the figures go (default: bench-guest.json in the tree)")
     parser.add_argument("name", nargs="*", help="only rows whose names start so")
     options = parser.parse_args()
     guest.require_qemu()
     rows = [row for row in ROWS if not options.name or row.name.startswith(tuple(options.name))]
-    figures, reasons = measure(options.tree, [row.name for row in rows], options.quick)
+    figures, reasons = measure(options.tree, [row.name for row in rows], options.quick, options.smp)
 
     print("guest instructions per operation (QEMU -icount: one virtual nanosecond is one instruction)\n")
     print(f"{'test':15}{'kidney':>11}{'linux 6.1':>11}{'goal':>9}{'of linux':>10}  verdict      what")

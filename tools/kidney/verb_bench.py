@@ -16,7 +16,7 @@ import sys
 import build
 import bench_report
 from bench_report import machine_line, refusals
-from project import BUILD, ROOT, Arguments, Failure, say
+from project import BUILD, ROOT, Arguments, Failure, policy_slots, say
 
 OUTPUT = os.path.join(BUILD, "bench")
 
@@ -25,9 +25,11 @@ def parse(arguments):
     parser = Arguments("bench", "Runs the benchmarks: all host suites, one by name, or `guest`.",
                        [("", "all suites, and build/bench/report.html"),
                         ("mm_frames --quick --filter random", "one suite, roughly, what matches"),
-                        ("guest", "the system calls in the kernel")])
-    parser.add_argument("name", nargs="?", help="a suite (mm_frames, sched_policy, ...), or guest: the system calls in the kernel"
-                        ).words = lambda: [*suites(), "guest"]
+                        ("guest", "the system calls in the kernel"),
+                        ("schedulers", "what switching costs there, under each of them")])
+    parser.add_argument("name", nargs="?", help="a suite (mm_frames, sched_policy, ...); guest: the system calls in the kernel; "
+                        "or schedulers: a kernel with each, and what switching costs"
+                        ).words = lambda: [*suites(), *GUEST]
     parser.add_argument("--filter", metavar="REGEX", help="only benchmarks whose name matches")
     parser.add_argument("--32-bit", action="store_true", dest="is_32_bit",
                         help="as 32-bit programs, like the kernel; in QEMU's emulator where this machine runs none")
@@ -153,15 +155,44 @@ def guest(options):
     return subprocess.run(command + (["--quick"] if options.quick else [])).returncode
 
 
+def schedulers(options):
+    """Guest instructions of what switches most, with each scheduler and with one, two and four CPUs, which take turns."""
+    rows, cpus = ("ipc.pingpong", "proc.fork"), (1, 2, 4)
+    slot = policy_slots()["KIDNEY_SCHEDULER"]
+    program = os.path.join(ROOT, "tests", "guest", "bench_guest.py")
+    path = os.path.join(OUTPUT, "guest-scheduler.json")
+    figures = {}
+    for policy in slot["values"]:
+        settings = {} if policy == slot["default"] else {"KIDNEY_SCHEDULER": policy}
+        tree = build.build("i686-release", ["iso", "disk"], settings)
+        for smp in cpus:
+            command = [sys.executable, program, "--tree", tree, "--json", path, "--smp", str(smp), *rows]
+            if subprocess.run(command + (["--quick"] if options.quick else []), stdout=subprocess.DEVNULL).returncode != 0:
+                raise Failure(f"schedulers: no figures with {policy} on {smp} CPUs")
+            with open(path, encoding="utf-8") as file:
+                figures |= {(policy, entry["name"], smp): entry["kidney"] for entry in json.load(file)}
+    for name, what in (("ipc.pingpong", "a round trip through two pipes: two wake-ups, two switches"),
+                       ("proc.fork", "fork, exit and wait")):
+        print(f"\n{what}; guest instructions, by number of CPUs\n\n| scheduler | {' | '.join(map(str, cpus))} |")
+        print(f"| --- |{' --: |' * len(cpus)}")
+        for policy in slot["values"]:
+            values = (figures.get((policy, name, smp)) for smp in cpus)
+            print(f"| {policy} | {' | '.join('-' if value is None else f'{value:.0f}' for value in values)} |")
+    return 0
+
+
+GUEST = {"guest": guest, "schedulers": schedulers}
+
+
 def main(arguments):
     options = parse(arguments)
     os.makedirs(OUTPUT, exist_ok=True)
     try:
-        if options.name == "guest":
-            return guest(options)
+        if options.name in GUEST:
+            return GUEST[options.name](options)
         chosen = {name: program for name, program in suites().items() if options.name in (None, name)}
         if not chosen:
-            raise Failure(f"no suite '{options.name}'. The suites are: {', '.join(suites())}, guest", 2)
+            raise Failure(f"no suite '{options.name}'. The suites are: {', '.join([*suites(), *GUEST])}", 2)
         preset = "host-i686-release" if options.is_32_bit else "host-release"
         tree = build.build(preset, [os.path.basename(program) for program in chosen.values()])
         prefix = emulator(tree) if options.is_32_bit else []

@@ -114,8 +114,12 @@ void sleepers_wake_in_order(laws::Report& report) noexcept {
     LAW_CHECK(report, shared.woken.load() == crowd);
 }
 
-/// Threads that never sleep or yield share the machine: the timer takes the CPU away.
+/// Threads that never sleep or yield share the machine: the timer takes the CPU away, unless the
+/// policy is one that lets everybody finish.
 void hogs_are_preempted(laws::Report& report) noexcept {
+    if constexpr (SchedulerPolicy::traits.run_to_completion) {
+        return;
+    }
     struct Shared {
         std::atomic<std::uint32_t> running{0};
         std::atomic<bool> all_seen{false};

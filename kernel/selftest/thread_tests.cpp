@@ -174,7 +174,7 @@ constexpr std::array thread_test_list{
 std::span<const SelfTest> thread_self_tests() noexcept {
     constexpr std::span<const SelfTest> all(thread_test_list);
     // The last one would wait for ever under a policy that lets everybody finish.
-    return SchedulerPolicy::traits.run_to_completion ? all.first(all.size() - 1) : all;
+    return sched::traits_of<SchedulerPolicy>().run_to_completion ? all.first(all.size() - 1) : all;
 }
 
 }  // namespace kidney::kernel

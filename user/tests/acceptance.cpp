@@ -322,7 +322,7 @@ CHECK_CASE(equals_take_turns_in_the_order_of_their_coming) {
 CHECK_CASE(counted_equals_get_equal_shares) {
     const Promises p = promised();
     if (p.slices) {
-        const int error = p.share_error != 0 ? p.share_error : 20;
+        const int error = p.share_error != 0 ? p.share_error : 50;  // two slices of the longest
         expect_parts(shares(std::array{0, 0}, 10 * second), {1, 1}, error);
         expect_parts(shares(std::array{0, 0, 0, 0, 0}, 10 * second), {1, 1, 1, 1, 1}, error);
     }

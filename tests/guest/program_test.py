@@ -15,11 +15,12 @@ def main() -> int:
     parser.add_argument("--linux", action="store_true")
     parser.add_argument("--smp", default="1")
     parser.add_argument("name")
+    parser.add_argument("arguments", nargs="*", help="of the program")
     options = parser.parse_args()
     guest.require_qemu()
     if options.linux:
         guest.require_linux(options.tree)
-    result = guest.run(options.tree, f"cd /; /{FOLDER}/{options.name}", "--smp", options.smp,
+    result = guest.run(options.tree, f"cd /; /{FOLDER}/{' '.join([options.name, *options.arguments])}", "--smp", options.smp,
                        *(["--linux"] if options.linux else []), deadline=1200)
 
     lines = result.out.decode("utf-8", "replace").splitlines()
@@ -27,7 +28,7 @@ def main() -> int:
     print("\n".join(lines))
     if result.status == 0 and lines and not bad:
         return 0
-    print(f"\nstatus {result.status}, {len(lines) - len(bad)} ok, {len(bad)} not\n{guest.tail(result.err)}\n{guest.tail(result.log)}")
+    print(f"\nstatus {result.status}, {len(lines) - len(bad)} ok, {len(bad)} not\n{guest.tail(result.err)}\n{guest.tail(result.log, lines=400 if result.status is None else 25)}")
     for line in bad:
         print(line)
     return 1

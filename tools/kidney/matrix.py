@@ -48,7 +48,7 @@ def boots(settings, release):
     if "KIDNEY_SCHEDULER" in settings or not settings:
         chosen.append(("acceptance", guest_test("acceptance_test.py"), ""))
     if {"KIDNEY_SCHEDULER", "KIDNEY_LOAD_BALANCER"} & set(settings) or not settings:
-        chosen.append(("stress", guest_test("stress_test.py"), ""))
+        chosen.append(("stress", guest_test("program_test.py", "--smp", "4", "stress", "10"), ""))
     return chosen
 
 

@@ -3,7 +3,7 @@
 ///
 /// Every worker checks what it gets, and counts; what they counted must add up in the end, and
 /// every one of them must have got on all the time. For a guest with several processors:
-/// tests/guest/stress_test.py.
+/// tests/guest/program_test.py.
 
 #include <array>
 #include <atomic>

@@ -5,7 +5,7 @@
 #include "sched/policies/bsd.hpp"
 #include "sched/policies/fixed_priority.hpp"
 #include "sched/policies/round_robin.hpp"
-#include "tests/support/sim_world.hpp"
+#include "tests/support/stage.hpp"
 
 #include <gtest/gtest.h>
 
@@ -22,47 +22,6 @@ namespace {
 
 constexpr LockRank lock_rank{10, "lock"};
 
-constexpr Duration ms(std::int64_t n) {
-    return Duration::milliseconds(n);
-}
-sched::Priority level(int n) {
-    return sched::Priority(static_cast<std::uint8_t>(n));
-}
-
-/// One CPU, and what its threads told.
-template <class P>
-struct Stage {
-    using World = SimWorld<P>;
-    using Thread = typename World::Thread;
-
-    static Instant now() { return sim::Clock::now(); }
-    static void sleep_until(Instant at) { Where::dispatcher().sleep_until(at); }
-    static void yield() { Where::dispatcher().yield(); }
-    Thread& spawn(std::string_view name, int priority, std::function<void()> body) {
-        return world.spawn(name, std::move(body), level(priority));
-    }
-    void set_priority(Thread& thread, int priority) {
-        world.dispatcher().set_priority(thread, level(priority));
-    }
-    void set_runs_on(Thread& thread) {
-        world.dispatcher().change(thread, [](sched::SchedulingParameters& p) { p.runs_on = true; });
-    }
-    void tell(std::string_view what) { told += (told.empty() ? "" : " ") + std::string(what); }
-    void tell(int what) { tell(std::to_string(what)); }
-    std::string play(std::function<void()> main, int priority = 31) {
-        spawn("main", priority, std::move(main));
-        if (world.run() != sim::Outcome::stopped) {
-            tell("stuck");
-        }
-        return told;
-    }
-
-    World world{{.cpus = 1}};
-    std::string told;
-
-private:
-    using Where = typename World::Where;
-};
 using Strict = Stage<sched::FixedPriority>;
 using Turns = Stage<sched::RoundRobin>;
 

@@ -2,7 +2,7 @@
 /// with, and more, in virtual time; and the mistakes that real systems have made, each of which a
 /// scenario must name.
 #include "sched/policies/fixed_priority.hpp"
-#include "tests/support/sim_world.hpp"
+#include "tests/support/stage.hpp"
 
 #include <gtest/gtest.h>
 
@@ -27,62 +27,37 @@ constexpr std::array<LockRank, 8> ranks_of_locks{{{10, "lock 0"},
                                                   {16, "lock 6"},
                                                   {17, "lock 7"}}};
 
-constexpr Duration ms(std::int64_t n) {
-    return Duration::milliseconds(n);
-}
-
-/// One CPU, fixed priority, and an account of what happened. `Rule` may spoil the inheritance, `P`
-/// the policy.
+/// `Rule` may spoil the inheritance, `P` the policy.
 template <class P, template <class> class Rule>
-struct Stage {
-    using World = SimWorld<P>;
-    using Thread = typename World::Thread;
+struct LockStage : Stage<P> {
+    using typename Stage<P>::World;
+    using typename Stage<P>::Thread;
     using Threads = Rule<typename World::Threads>;
     template <std::size_t N>
     using Lock = sched::Mutex<ranks_of_locks[N], Threads>;
     using Semaphore = sched::Semaphore<Threads>;
     using Condition = sched::ConditionVariable<Threads>;
 
-    Thread& spawn(std::string_view name, int priority, std::function<void()> body) {
-        return world.spawn(name, std::move(body),
-                           sched::Priority(static_cast<std::uint8_t>(priority)));
-    }
     [[nodiscard]] int urgency(Thread& thread) {
-        return static_cast<int>(world.dispatcher().urgency(thread));
+        return static_cast<int>(this->world.dispatcher().urgency(thread));
     }
     [[nodiscard]] int urgency() { return urgency(World::current()); }
-    void set_priority(Thread& thread, int priority) {
-        world.dispatcher().set_priority(thread,
-                                        sched::Priority(static_cast<std::uint8_t>(priority)));
-    }
-    void tell(std::string_view what) { told += (told.empty() ? "" : " ") + std::string(what); }
     void tell_urgency(std::string_view who) {
-        tell(std::string(who) + ":" + std::to_string(urgency()));
+        this->tell(std::string(who) + ":" + std::to_string(urgency()));
     }
     void tell_urgency(std::string_view who, Thread& thread) {
-        tell(std::string(who) + ":" + std::to_string(urgency(thread)));
+        this->tell(std::string(who) + ":" + std::to_string(urgency(thread)));
     }
-    /// The first thread, at the ordinary priority; the others come from it.
-    std::string play(std::function<void()> main, int priority = 31) {
-        spawn("main", priority, std::move(main));
-        if (world.run() != sim::Outcome::stopped) {
-            tell("stuck");
-        }
-        return told;
-    }
-
-    World world{{.cpus = 1}};
-    std::string told;
 };
 
 /// All scenarios, by a world. Lambdas that lock cannot name to the compiler what they lock.
 template <class P, template <class> class Rule>
 struct Scenarios {
-    using Stage = test::Stage<P, Rule>;
+    using LockStage = test::LockStage<P, Rule>;
     template <std::size_t N>
-    using Lock = typename Stage::template Lock<N>;
+    using Lock = typename LockStage::template Lock<N>;
 
-    static std::string one(Stage& s) {
+    static std::string one(LockStage& s) {
         Lock<0> lock;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
             lock.lock();
@@ -100,7 +75,7 @@ struct Scenarios {
             s.tell_urgency("main");
         });
     }
-    static std::string multiple(Stage& s) {
+    static std::string multiple(LockStage& s) {
         Lock<0> a;
         Lock<1> b;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
@@ -124,7 +99,7 @@ struct Scenarios {
             s.tell_urgency("main");
         });
     }
-    static std::string multiple2(Stage& s) {
+    static std::string multiple2(LockStage& s) {
         Lock<0> a;
         Lock<1> b;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
@@ -150,7 +125,7 @@ struct Scenarios {
         });
     }
     /// The locks come back in another order than the waiters' urgency.
-    static std::string most_urgent_first(Stage& s) {
+    static std::string most_urgent_first(LockStage& s) {
         Lock<0> a;
         Lock<1> b;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
@@ -169,7 +144,7 @@ struct Scenarios {
             s.tell_urgency("main");
         });
     }
-    static std::string nest(Stage& s) {
+    static std::string nest(LockStage& s) {
         Lock<1> a;
         Lock<0> b;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
@@ -195,7 +170,7 @@ struct Scenarios {
         });
     }
     /// Seven locks, each held by a thread that waits for the one before.
-    static std::string chain(Stage& s) {
+    static std::string chain(LockStage& s) {
         std::tuple<Lock<7>, Lock<6>, Lock<5>, Lock<4>, Lock<3>, Lock<2>, Lock<1>> locks;
         return s.play(
             [&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
@@ -209,7 +184,7 @@ struct Scenarios {
             0);
     }
     template <std::size_t I, class Locks>
-    static void link(Stage& s, Locks& locks) {
+    static void link(LockStage& s, Locks& locks) {
         constexpr int own = 3 * static_cast<int>(I);
         s.spawn("link", own, [&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
             if constexpr (I < 7) {
@@ -227,9 +202,9 @@ struct Scenarios {
         s.tell_urgency("main");
     }
     /// A sleeper at a semaphore that is lent something is woken before others there.
-    static std::string semaphore(Stage& s) {
+    static std::string semaphore(LockStage& s) {
         Lock<0> lock;
-        typename Stage::Semaphore semaphore;
+        typename LockStage::Semaphore semaphore;
         return s.play([&] {
             s.spawn("L", 32, [&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
                 lock.lock();
@@ -253,7 +228,7 @@ struct Scenarios {
             s.tell("main");
         });
     }
-    static std::string lower(Stage& s) {
+    static std::string lower(LockStage& s) {
         Lock<0> lock;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
             lock.lock();
@@ -261,32 +236,32 @@ struct Scenarios {
                 lock.lock(), s.tell("got"), lock.unlock();
             });
             s.tell_urgency("main");
-            s.set_priority(Stage::World::current(), 21);
+            s.set_priority(LockStage::World::current(), 21);
             s.tell_urgency("main");
             lock.unlock();
             s.tell_urgency("main");
         });
     }
-    static std::string raise(Stage& s) {
+    static std::string raise(LockStage& s) {
         Lock<0> lock;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
             lock.lock();
             s.spawn("acquirer", 41, [&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
                 lock.lock(), s.tell("got"), lock.unlock();
             });
-            s.set_priority(Stage::World::current(), 50);
+            s.set_priority(LockStage::World::current(), 50);
             s.tell_urgency("main");
             lock.unlock();
             s.tell_urgency("main");
-            s.set_priority(Stage::World::current(), 33);
+            s.set_priority(LockStage::World::current(), 33);
             s.tell_urgency("main");
         });
     }
     /// Conditions wake the most urgent, one that sleeps with a lock held included.
-    static std::string condition(Stage& s) {
+    static std::string condition(LockStage& s) {
         Lock<0> held;
         Lock<1> monitor;
-        typename Stage::Condition changed;
+        typename LockStage::Condition changed;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
             for (const int p : {34, 36, 32, 35, 33}) {
                 s.spawn("waiter", p,
@@ -315,7 +290,7 @@ struct Scenarios {
         });
     }
     /// Whoever gives up takes its urgency back; those that stay go on lending.
-    static std::string time_out(Stage& s) {
+    static std::string time_out(LockStage& s) {
         Lock<0> lock;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
             lock.lock();
@@ -328,9 +303,9 @@ struct Scenarios {
                 const Status got = lock.lock({.deadline = sim::Clock::now() + ms(10)});
                 s.tell(got ? "got" : "M gave up");
             });
-            Stage::World::sleep(ms(7));
+            LockStage::World::sleep(ms(7));
             s.tell_urgency("main");
-            Stage::World::sleep(ms(5));
+            LockStage::World::sleep(ms(5));
             s.tell_urgency("main");
             lock.unlock();
             const bool free = lock.try_lock();
@@ -341,7 +316,7 @@ struct Scenarios {
         });
     }
     /// A waiter that is killed, at the end of a chain.
-    static std::string abort(Stage& s) {
+    static std::string abort(LockStage& s) {
         Lock<1> far;
         Lock<0> near;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
@@ -359,14 +334,14 @@ struct Scenarios {
                                      });
             s.tell_urgency("main");
             s.world.dispatcher().interrupt(victim);
-            Stage::World::sleep(ms(1));  // as urgent as its waiter: it would not run before
+            LockStage::World::sleep(ms(1));  // as urgent as its waiter: it would not run before
             s.tell_urgency("main");
             far.unlock();
             s.tell_urgency("main");
         });
     }
     /// A waiter's own priority changes: whoever it waits for follows, along the chain.
-    static std::string change(Stage& s) {
+    static std::string change(LockStage& s) {
         Lock<1> far;
         Lock<0> near;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
@@ -392,14 +367,14 @@ struct Scenarios {
         });
     }
     /// Who inherits the waiters with the lock, and keeps them when its own priority falls.
-    static std::string handed_over(Stage& s) {
+    static std::string handed_over(LockStage& s) {
         Lock<0> lock;
         return s.play([&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
             lock.lock();
             Thread& first =
                 s.spawn("first", 40, [&]() KIDNEY_NO_TSA("a lambda cannot name the lock it takes") {
                     lock.lock();
-                    s.set_priority(Stage::World::current(), 10);
+                    s.set_priority(LockStage::World::current(), 10);
                     s.tell_urgency("first");
                     lock.unlock();
                     s.tell_urgency("first");
@@ -413,13 +388,13 @@ struct Scenarios {
             s.tell_urgency("main");
         });
     }
-    using Thread = typename Stage::Thread;
+    using Thread = typename LockStage::Thread;
 
     /// The first scenario that is told otherwise than expected, or nothing.
     static std::string first_wrong(bool explain) {
         struct Row {
             const char* name;
-            std::string (*play)(Stage&);
+            std::string (*play)(LockStage&);
             const char* expected;
         };
         const Row rows[] = {
@@ -442,7 +417,7 @@ struct Scenarios {
             {"handed over", handed_over, "main:40 first:35 second main:31 first:10"},
         };
         for (const Row& row : rows) {
-            Stage stage;
+            LockStage stage;
             const std::string told = row.play(stage);
             if (told != row.expected) {
                 if (explain) {

@@ -82,10 +82,10 @@ public:
     static constexpr Duration default_quantum = Duration::milliseconds(40);
 
     void enqueue(Entity& entity, EnqueueReason why, Instant now) noexcept {
-        if (runs_ == nullptr) {
-            advance(now, nullptr);  // before it counts: what has passed, it did not wait
-        } else if (runs_ == &entity) {
+        if (runs_ == &entity) {
             runs_ = nullptr;
+        } else {
+            rest_until(now);
         }
         State& state = entity.state<State>();
         if (why == EnqueueReason::started) {
@@ -159,11 +159,15 @@ public:
         move_if_queued(entity, before);
     }
     /// Seconds are counted by each CPU for itself.
-    void move_out(Entity& entity, Instant) noexcept {
+    void move_out(Entity& entity, Instant now) noexcept {
+        rest_until(now);
         catch_up(entity);
         entity.state<State>().second -= second_;
     }
-    void move_in(Entity& entity, Instant) noexcept { entity.state<State>().second += second_; }
+    void move_in(Entity& entity, Instant now) noexcept {
+        rest_until(now);
+        entity.state<State>().second += second_;
+    }
     /// What it goes by (`Explains`).
     template <TextSink S>
     void explain(S& text, const Entity& entity, Instant) const noexcept {
@@ -207,6 +211,12 @@ private:
         state.level = level_for(state.recent, entity);
     }
 
+    /// Nobody ran: counts what has passed before anybody comes who did not wait for all that time.
+    void rest_until(Instant now) noexcept {
+        if (runs_ == nullptr) {
+            advance(now, nullptr);
+        }
+    }
     void advance(Instant now, Entity* running) noexcept {
         constexpr Duration longest = Duration::seconds(600);
         if (now - next_tick_ > longest) {

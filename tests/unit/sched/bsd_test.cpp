@@ -130,6 +130,30 @@ TEST(Bsd, SleepersAreForgivenWhenTheyWake) {
     EXPECT_TRUE(policy.preempts(sleeper, hog));
 }
 
+/// Both CPUs rested, and neither has counted the seconds yet.
+TEST(Bsd, MovingToAnotherCpuForgivesAsMuchAsStaying) {
+    const auto recent_after_a_minute = [](bool moves) {
+        sched::Bsd home, away;
+        sched::Entity sleeper;
+        sleeper.nice = 5;
+        const auto at = [](std::int64_t seconds) { return Instant() + Duration::seconds(seconds); };
+        home.enqueue(sleeper, sched::EnqueueReason::started, at(0));
+        EXPECT_EQ(home.pick_next(at(0)), &sleeper);
+        for (std::int64_t n = 1; n <= 100; ++n) {
+            static_cast<void>(
+                home.charge(sleeper, sched::Bsd::tick, at(0) + Duration::milliseconds(10 * n)));
+        }
+        home.leave(sleeper, sched::LeaveReason::blocked, at(1));
+        if (moves) {
+            home.move_out(sleeper, at(61));
+            away.move_in(sleeper, at(61));
+        }
+        (moves ? away : home).enqueue(sleeper, sched::EnqueueReason::woken, at(61));
+        return sched::Bsd::recent_cpu(sleeper).raw();
+    };
+    EXPECT_EQ(recent_after_a_minute(true), recent_after_a_minute(false));
+}
+
 TEST(Fixed, IsSeventeenPointFourteen) {
     EXPECT_EQ(Fixed(1).raw(), 16384);
     EXPECT_EQ(Fixed::ratio(59, 60).raw(), 16110);

@@ -149,10 +149,7 @@ public:
     [[nodiscard]] Status read_scattered(fs::BlockIndex first,
                                         std::span<const std::span<std::byte>> to) noexcept
         EXCLUDES(lock_) {
-        std::size_t bytes = 0;
-        for (const std::span<std::byte> buffer : to) {
-            bytes += buffer.size();
-        }
+        const std::size_t bytes = fs::total_bytes(to);
         TRY(fs::check_range(*this, first, bytes));
         if (bytes == 0) {
             return {};
@@ -182,25 +179,39 @@ public:
     }
     [[nodiscard]] Status write(fs::BlockIndex first, std::span<const std::byte> from) noexcept
         EXCLUDES(lock_) {
-        TRY(fs::check_range(*this, first, from.size()));
+        return write_scattered(first, std::span(&from, 1));
+    }
+    [[nodiscard]] Status write_scattered(fs::BlockIndex first,
+                                         std::span<const std::span<const std::byte>> from) noexcept
+        EXCLUDES(lock_) {
+        const std::size_t bytes = fs::total_bytes(from);
+        TRY(fs::check_range(*this, first, bytes));
         if (is_read_only_) {
             return fail(Errc::read_only);
         }
+        if (bytes == 0) {
+            return {};
+        }
         LockGuard guard(lock_);
-        const auto address = dma_.physical(from.data());
         while (!from.empty()) {
-            const auto part = address ? from : from.first(std::min(from.size(), bounce().size()));
+            if (!dma_.physical(from.front().data())) {
+                TRY(bounce_out(first, from.front()));
+                first = first + from.front().size() / sector_size;
+                from = from.subspan(1);
+                continue;
+            }
             TRY(begin(virtio::RequestType::write, first));
             std::uint32_t segments = 0;
-            if (address) {
-                add_data(*address, part.size(), false, segments);
-            } else {
-                std::memcpy(bounce().data(), part.data(), part.size());
-                add_data(bounce_address(), part.size(), false, segments);
+            while (!from.empty() && segments < segments_) {
+                const auto address = dma_.physical(from.front().data());
+                if (!address) {
+                    break;
+                }
+                add_data(*address, from.front().size(), false, segments);
+                first = first + from.front().size() / sector_size;
+                from = from.subspan(1);
             }
             TRY(finish());
-            from = from.subspan(part.size());
-            first = first + part.size() / sector_size;
         }
         return {};
     }
@@ -244,6 +255,21 @@ private:
             std::memcpy(to.data(), bounce().data(), length);
             to = to.subspan(length);
             first = first + length / sector_size;
+        }
+        return {};
+    }
+
+    [[nodiscard]] Status bounce_out(fs::BlockIndex first, std::span<const std::byte> from) noexcept
+        REQUIRES(lock_) {
+        while (!from.empty()) {
+            const auto part = from.first(std::min(from.size(), bounce().size()));
+            std::memcpy(bounce().data(), part.data(), part.size());
+            TRY(begin(virtio::RequestType::write, first));
+            std::uint32_t segments = 0;
+            add_data(bounce_address(), part.size(), false, segments);
+            TRY(finish());
+            from = from.subspan(part.size());
+            first = first + part.size() / sector_size;
         }
         return {};
     }

@@ -29,6 +29,10 @@ public:
     [[nodiscard]] Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
         return calls_->write(device_, first, from);
     }
+    [[nodiscard]] Status write_scattered(
+        BlockIndex first, std::span<const std::span<const std::byte>> from) noexcept {
+        return calls_->write_scattered(device_, first, from);
+    }
     [[nodiscard]] Status flush() noexcept { return calls_->flush(device_); }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return calls_->block_size(device_); }
     [[nodiscard]] std::uint64_t block_count() const noexcept {
@@ -42,13 +46,15 @@ private:
         Status (*read)(void*, BlockIndex, std::span<std::byte>) noexcept;
         Status (*read_scattered)(void*, BlockIndex, std::span<const std::span<std::byte>>) noexcept;
         Status (*write)(void*, BlockIndex, std::span<const std::byte>) noexcept;
+        Status (*write_scattered)(void*, BlockIndex,
+                                  std::span<const std::span<const std::byte>>) noexcept;
         Status (*flush)(void*) noexcept;
         std::uint32_t (*block_size)(const void*) noexcept;
         std::uint64_t (*block_count)(const void*) noexcept;
         bool (*is_read_only)(const void*) noexcept;
     };
 
-    /// One command where the device can scatter, one per buffer where it cannot.
+    // One command where the device can scatter, one per buffer where it cannot.
     template <BlockDevice Device>
     [[nodiscard]] static Status scatter(void* device, BlockIndex first,
                                         std::span<const std::span<std::byte>> to) noexcept {
@@ -58,6 +64,21 @@ private:
         } else {
             for (const std::span<std::byte> buffer : to) {
                 TRY(target.read(first, buffer));
+                first = first + buffer.size() / target.block_size();
+            }
+            return {};
+        }
+    }
+    template <BlockDevice Device>
+    [[nodiscard]] static Status gather(void* device, BlockIndex first,
+                                       std::span<const std::span<const std::byte>> from) noexcept {
+        auto& target = *static_cast<Device*>(device);
+        if constexpr (ScatterBlockDevice<Device>) {
+            return target.write_scattered(first, from);
+        } else {
+            TRY(check_range(target, first, total_bytes(from)));  // law B3: all or nothing
+            for (const std::span<const std::byte> buffer : from) {
+                TRY(target.write(first, buffer));
                 first = first + buffer.size() / target.block_size();
             }
             return {};
@@ -73,6 +94,7 @@ private:
         [](void* d, BlockIndex first, std::span<const std::byte> from) noexcept {
             return static_cast<Device*>(d)->write(first, from);
         },
+        &gather<Device>,
         [](void* d) noexcept { return static_cast<Device*>(d)->flush(); },
         [](const void* d) noexcept { return static_cast<const Device*>(d)->block_size(); },
         [](const void* d) noexcept { return static_cast<const Device*>(d)->block_count(); },

@@ -34,14 +34,15 @@ public:
     }
     [[nodiscard]] Status read_scattered(BlockIndex first,
                                         std::span<const std::span<std::byte>> to) noexcept {
-        std::size_t bytes = 0;
-        for (const std::span<std::byte> buffer : to) {
-            bytes += buffer.size();
-        }
-        return count(read_, bytes, [&] { return device_.read_scattered(first, to); });
+        return count(read_, total_bytes(to), [&] { return device_.read_scattered(first, to); });
     }
     [[nodiscard]] Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
         return count(written_, from.size(), [&] { return device_.write(first, from); });
+    }
+    [[nodiscard]] Status write_scattered(
+        BlockIndex first, std::span<const std::span<const std::byte>> from) noexcept {
+        return count(written_, total_bytes(from),
+                     [&] { return device_.write_scattered(first, from); });
     }
     [[nodiscard]] Status flush() noexcept {
         flushes_.fetch_add(1, std::memory_order_relaxed);

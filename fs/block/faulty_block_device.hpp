@@ -34,6 +34,18 @@ public:
     [[nodiscard]] Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.write(first, from);
     }
+    [[nodiscard]] Status read_scattered(BlockIndex first,
+                                        std::span<const std::span<std::byte>> to) noexcept
+        requires ScatterBlockDevice<Device>
+    {
+        return fails_now() ? Status(fail(Errc::io_error)) : device_.read_scattered(first, to);
+    }
+    [[nodiscard]] Status write_scattered(BlockIndex first,
+                                         std::span<const std::span<const std::byte>> from) noexcept
+        requires ScatterBlockDevice<Device>
+    {
+        return fails_now() ? Status(fail(Errc::io_error)) : device_.write_scattered(first, from);
+    }
     [[nodiscard]] Status flush() noexcept {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.flush();
     }

@@ -39,6 +39,20 @@ public:
     [[nodiscard]] Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
         return record(BlockRecord::Kind::write, first, from.size(), device_.write(first, from));
     }
+    [[nodiscard]] Status read_scattered(BlockIndex first,
+                                        std::span<const std::span<std::byte>> to) noexcept
+        requires ScatterBlockDevice<Device>
+    {
+        return record(BlockRecord::Kind::read, first, total_bytes(to),
+                      device_.read_scattered(first, to));
+    }
+    [[nodiscard]] Status write_scattered(BlockIndex first,
+                                         std::span<const std::span<const std::byte>> from) noexcept
+        requires ScatterBlockDevice<Device>
+    {
+        return record(BlockRecord::Kind::write, first, total_bytes(from),
+                      device_.write_scattered(first, from));
+    }
     [[nodiscard]] Status flush() noexcept {
         return record(BlockRecord::Kind::flush, BlockIndex{}, 0, device_.flush());
     }

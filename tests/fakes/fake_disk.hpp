@@ -36,11 +36,7 @@ public:
     /// Counts as one read.
     [[nodiscard]] Status read_scattered(fs::BlockIndex first,
                                         std::span<const std::span<std::byte>> to) noexcept {
-        std::size_t bytes = 0;
-        for (const auto buffer : to) {
-            bytes += buffer.size();
-        }
-        TRY(fs::check_range(*this, first, bytes));
+        TRY(fs::check_range(*this, first, fs::total_bytes(to)));
         ++reads_;
         const std::byte* from = current_.data() + offset(first);
         for (const auto buffer : to) {
@@ -51,12 +47,25 @@ public:
     }
     [[nodiscard]] Status write(fs::BlockIndex first, std::span<const std::byte> from) noexcept {
         TRY(fs::check_range(*this, first, from.size()));
+        ++writes_;
         std::ranges::copy(from, current_.begin() + offset(first));
         for (std::size_t at = 0; at < from.size(); at += block_size_) {
             const auto block = from.subspan(at, block_size_);
             pending_.push_back({offset(first) + static_cast<std::ptrdiff_t>(at),
                                 std::vector<std::byte>(block.begin(), block.end())});
         }
+        return {};
+    }
+    /// Counts as one write.
+    [[nodiscard]] Status write_scattered(
+        fs::BlockIndex first, std::span<const std::span<const std::byte>> from) noexcept {
+        TRY(fs::check_range(*this, first, fs::total_bytes(from)));
+        const std::uint64_t before = writes_;
+        for (const auto buffer : from) {
+            TRY(write(first, buffer));
+            first = first + buffer.size() / block_size_;
+        }
+        writes_ = before + 1;
         return {};
     }
     [[nodiscard]] Status flush() noexcept {
@@ -70,6 +79,7 @@ public:
     }
 
     [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
+    [[nodiscard]] std::uint64_t writes() const noexcept { return writes_; }
     /// Block writes since the last flush.
     [[nodiscard]] std::size_t pending() const noexcept { return pending_.size(); }
     /// Loses power. `survives(n)` says whether unflushed block write n reached the medium.
@@ -100,6 +110,7 @@ private:
     std::vector<std::byte> current_;
     std::vector<Write> pending_;
     std::uint64_t reads_ = 0;
+    std::uint64_t writes_ = 0;
 };
 
 static_assert(fs::ScatterBlockDevice<FakeDisk>);

@@ -47,13 +47,26 @@ concept BlockDevice = requires(D& device, const D& cdevice, BlockIndex first,
 };
 
 /// A device that can move one run of consecutive blocks from or to scattered buffers in one
-/// command: the page cache reads ahead into frames that are not adjacent. Each buffer is whole
-/// blocks.
+/// command: the page cache reads ahead into frames that are not adjacent, and writes such frames
+/// back. Each buffer is whole blocks; the laws hold as for one buffer.
 template <class D>
-concept ScatterBlockDevice = BlockDevice<D> && requires(D& device, BlockIndex first,
-                                                        std::span<const std::span<std::byte>> to) {
-    { device.read_scattered(first, to) } noexcept -> std::same_as<Status>;
-};
+concept ScatterBlockDevice =
+    BlockDevice<D> &&
+    requires(D& device, BlockIndex first, std::span<const std::span<std::byte>> to,
+             std::span<const std::span<const std::byte>> from) {
+        { device.read_scattered(first, to) } noexcept -> std::same_as<Status>;
+        { device.write_scattered(first, from) } noexcept -> std::same_as<Status>;
+    };
+
+/// How much all of the buffers hold.
+template <class Byte>
+[[nodiscard]] constexpr std::size_t total_bytes(std::span<const std::span<Byte>> buffers) noexcept {
+    std::size_t bytes = 0;
+    for (const std::span<Byte> buffer : buffers) {
+        bytes += buffer.size();
+    }
+    return bytes;
+}
 
 /// Law B3 for the models: may `bytes` bytes be moved at `first`? Whole blocks are the caller's
 /// duty.

@@ -138,6 +138,53 @@ TEST(RecordingBlockDevice, KeepsWhatFits) {
     EXPECT_FALSE(recording.records()[1].succeeded);
 }
 
+/// Writes blocks 2 to 4 from two buffers, and one run that is too long.
+template <class Device>
+void write_two_buffers(Device& device) {
+    std::array<std::byte, 512> a{};
+    std::array<std::byte, 1024> b{};
+    a.fill(std::byte{'a'});
+    b.fill(std::byte{'b'});
+    const std::array<std::span<const std::byte>, 2> from{std::span<const std::byte>(a),
+                                                         std::span<const std::byte>(b)};
+    EXPECT_TRUE(device.write_scattered(fs::BlockIndex(2), from));
+    EXPECT_EQ(device.write_scattered(fs::BlockIndex(6), from).error(), Errc::out_of_range);
+}
+void expect_two_buffers(std::span<const std::byte> disk) {
+    EXPECT_EQ(disk[1023], std::byte{0});
+    EXPECT_EQ(disk[1024], std::byte{'a'});
+    EXPECT_EQ(disk[1535], std::byte{'a'});
+    EXPECT_EQ(disk[1536], std::byte{'b'});
+    EXPECT_EQ(disk[2559], std::byte{'b'});
+    EXPECT_EQ(disk[2560], std::byte{0});
+    EXPECT_EQ(disk[3072], std::byte{0});  // nothing of the run that was too long
+}
+
+TEST(AnyBlockDevice, WritesScatteredBuffersInOneCommand) {
+    fakes::FakeDisk disk(8, 512);
+    fs::FaultyBlockDevice faulty(disk);
+    std::array<fs::BlockRecord, 4> log{};
+    fs::RecordingBlockDevice recording(faulty, log);
+    Counting counting{fs::AnyBlockDevice(recording)};
+    fs::AnyBlockDevice any(counting);
+    write_two_buffers(any);
+    expect_two_buffers(disk.bytes());
+    EXPECT_EQ(disk.writes(), 1U);
+    EXPECT_EQ(faulty.operations(), 2U);
+    EXPECT_EQ(recording.records()[0].blocks, 3U);
+    EXPECT_EQ(counting.statistics().written.requests, 1U);
+    EXPECT_EQ(counting.statistics().written.bytes, 1536U);
+}
+
+TEST(AnyBlockDevice, WritesScatteredBuffersOneByOneWhereTheDeviceCannot) {
+    std::vector<std::byte> memory(8 * 512);
+    drivers::RamDisk ram(memory, 512);
+    static_assert(!fs::ScatterBlockDevice<drivers::RamDisk>);
+    fs::AnyBlockDevice any(ram);
+    write_two_buffers(any);
+    expect_two_buffers(memory);
+}
+
 TEST(AnyBlockDevice, ReadsScatteredBuffers) {
     fakes::FakeDisk disk(8, 512);
     for (std::size_t i = 0; i < disk.bytes().size(); ++i) {

@@ -109,6 +109,20 @@ TEST(VirtioBlk, ReadsManyBlocksAndBuffersInOneRequest) {
     EXPECT_EQ(mixed[2][0], std::byte{141});
     ASSERT_TRUE(disk.device.write(fs::BlockIndex(200), heap));
     EXPECT_EQ(disk.hardware.disk()[239 * 512], std::byte{140});
+    // And the other way, all that the device reaches in one request.
+    const std::uint64_t before = disk.hardware.requests;
+    const std::vector<std::span<const std::byte>> sources(pages.begin(), pages.end());
+    ASSERT_TRUE(disk.device.write_scattered(fs::BlockIndex(300), sources));
+    EXPECT_EQ(disk.hardware.requests, before + 1);
+    for (std::size_t n = 0; n < 8; ++n) {
+        EXPECT_EQ(disk.hardware.disk()[(300 + 8 * n) * 512], pages[n][0]);
+        EXPECT_EQ(disk.hardware.disk()[(307 + 8 * n) * 512], pages[n][4095]);
+    }
+    const std::array<std::span<const std::byte>, 3> mixed_sources{mixed[0], mixed[1], mixed[2]};
+    ASSERT_TRUE(disk.device.write_scattered(fs::BlockIndex(400), mixed_sources));
+    EXPECT_EQ(disk.hardware.disk()[400 * 512], std::byte{100});
+    EXPECT_EQ(disk.hardware.disk()[440 * 512], std::byte{140});
+    EXPECT_EQ(disk.hardware.disk()[441 * 512], std::byte{141});
     disk.hardware.segments_max = 2;
     ASSERT_TRUE(disk.start());
     ASSERT_TRUE(disk.device.read_scattered(fs::BlockIndex(20), pages));

@@ -2,9 +2,9 @@
 #include "fs/devfs/block_devices.hpp"
 
 #include "drivers/block/ram_disk.hpp"
-#include "fs/block/faulty_block_device.hpp"
 #include "fs/procfs/standard_files.hpp"
 #include "fs/tmpfs/tmpfs.hpp"
+#include "tests/fakes/block/faulty_block_device.hpp"
 #include "tests/fakes/fake_disk.hpp"
 #include "tests/laws/report.hpp"
 #include "tests/unit/fs/test_world.hpp"
@@ -57,7 +57,7 @@ struct BlockDevicesTest : testing::Test {
 
     World world;
     fakes::FakeDisk disk{blocks, 512};
-    FaultyBlockDevice<fakes::FakeDisk> faulty{disk};
+    fakes::FaultyBlockDevice<fakes::FakeDisk> faulty{disk};
     Cache cache{world.heap, world.frames, world.arena};
     Bytes whole{world.heap, cache, AnyBlockDevice(faulty)};
     Opener opener{world.heap, whole};
@@ -163,15 +163,15 @@ TEST_F(BlockDevicesTest, WholeBlocksAreWrittenWithoutReading) {
 TEST_F(BlockDevicesTest, AFailedWriteLeavesNothingInMemory) {
     const auto file = *open(both);
     const std::string before = *read_at(*file, 0, bytes);
-    faulty.fail_operation(0, FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
+    faulty.fail_operation(0, fakes::FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
     EXPECT_EQ(write_at(*file, 1024, std::string(512, 'n')).error(), Errc::io_error);
     EXPECT_EQ(*read_at(*file, 0, bytes), before);
     // The second page fails: the first is told.
-    faulty.fail_operation(1, FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
+    faulty.fail_operation(1, fakes::FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
     EXPECT_EQ(write_at(*file, 0, std::string(8192, 'n')), Result<std::size_t>(4096U));
     EXPECT_EQ(*read_at(*file, 0, 8192), std::string(4096, 'n') + before.substr(4096, 4096));
     EXPECT_EQ(*read_at(*file, 0, bytes), on_disk(0, bytes));
-    faulty.fail_operation(0, FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
+    faulty.fail_operation(0, fakes::FaultyBlockDevice<fakes::FakeDisk>::Mode::one_shot);
     EXPECT_EQ(file->sync().error(), Errc::io_error);
 }
 
@@ -195,7 +195,7 @@ TEST_F(BlockDevicesTest, UserMemoryMayEndMidway) {
 }
 
 TEST_F(BlockDevicesTest, EveryOperationMayFail) {
-    using Mode = FaultyBlockDevice<fakes::FakeDisk>::Mode;
+    using Mode = fakes::FaultyBlockDevice<fakes::FakeDisk>::Mode;
     bool finished = false;
     for (std::uint64_t k = 0; !finished; ++k) {
         const auto file = *open(both);

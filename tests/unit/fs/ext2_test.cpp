@@ -1,6 +1,6 @@
 /// ext2 against the host: images from mke2fs must show the tree they were made from; damaged ones
 /// and failing disks must give errors and nothing worse.
-#include "fs/block/faulty_block_device.hpp"
+#include "tests/fakes/block/faulty_block_device.hpp"
 #include "tests/laws/report.hpp"
 #include "tests/unit/fs/ext2_image.hpp"
 
@@ -208,7 +208,7 @@ TEST(Ext2Sweep, EveryBlockOperationFailedInTurn) {
     if (image.empty()) {
         GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
     }
-    using Faulty = fs::FaultyBlockDevice<fakes::FakeDisk>;
+    using Faulty = fakes::FaultyBlockDevice<fakes::FakeDisk>;
     Seen good;
     std::size_t failures = 0;
     for (const auto mode : {Faulty::Mode::from_then_on, Faulty::Mode::one_shot}) {

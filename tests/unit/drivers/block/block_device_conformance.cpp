@@ -3,9 +3,9 @@
 #include "drivers/block/ram_disk.hpp"
 #include "fs/block/any_block_device.hpp"
 #include "fs/block/counting_block_device.hpp"
-#include "fs/block/faulty_block_device.hpp"
-#include "fs/block/recording_block_device.hpp"
 #include "tests/archetypes/block_device.hpp"
+#include "tests/fakes/block/faulty_block_device.hpp"
+#include "tests/fakes/block/recording_block_device.hpp"
 #include "tests/fakes/fake_disk.hpp"
 #include "tests/laws/block_device_laws.hpp"
 #include "tests/support/law_test.hpp"
@@ -16,8 +16,8 @@
 #include <vector>
 
 // The wrappers need nothing beyond the contract.
-template class kidney::fs::FaultyBlockDevice<kidney::archetypes::BlockDevice>;
-template class kidney::fs::RecordingBlockDevice<kidney::archetypes::BlockDevice>;
+template class kidney::fakes::FaultyBlockDevice<kidney::archetypes::BlockDevice>;
+template class kidney::fakes::RecordingBlockDevice<kidney::archetypes::BlockDevice>;
 
 namespace kidney {
 namespace {
@@ -34,12 +34,12 @@ struct FakeDiskSubject {
 };
 struct FaultySubject {
     fakes::FakeDisk disk{64, 1024};
-    fs::FaultyBlockDevice<fakes::FakeDisk> device{disk};
+    fakes::FaultyBlockDevice<fakes::FakeDisk> device{disk};
 };
 struct RecordingSubject {
     fakes::FakeDisk disk{64, 512};
-    std::array<fs::BlockRecord, 10> log{};
-    fs::RecordingBlockDevice<fakes::FakeDisk> device{disk, log};
+    std::array<fakes::BlockRecord, 10> log{};
+    fakes::RecordingBlockDevice<fakes::FakeDisk> device{disk, log};
 };
 /// Time passes by a millisecond at each look.
 struct TickingClock {
@@ -88,7 +88,7 @@ TEST(BlockDeviceLawsThemselves, CatchAFlushThatLies) {
 
 TEST(FaultyBlockDevice, FailsTheChosenOperation) {
     fakes::FakeDisk disk(8, 512);
-    fs::FaultyBlockDevice faulty(disk);
+    fakes::FaultyBlockDevice faulty(disk);
     std::array<std::byte, 512> block{};
     faulty.fail_operation(1, decltype(faulty)::Mode::one_shot);
     EXPECT_TRUE(faulty.write(fs::BlockIndex(0), block));
@@ -125,8 +125,8 @@ TEST(CountingBlockDevice, CountsWhatSucceeds) {
 
 TEST(RecordingBlockDevice, KeepsWhatFits) {
     fakes::FakeDisk disk(8, 512);
-    std::array<fs::BlockRecord, 2> log{};
-    fs::RecordingBlockDevice recording(disk, log);
+    std::array<fakes::BlockRecord, 2> log{};
+    fakes::RecordingBlockDevice recording(disk, log);
     std::array<std::byte, 1024> two{};
     EXPECT_TRUE(recording.read(fs::BlockIndex(3), two));
     EXPECT_FALSE(recording.write(fs::BlockIndex(7), two));
@@ -162,9 +162,9 @@ void expect_two_buffers(std::span<const std::byte> disk) {
 
 TEST(AnyBlockDevice, WritesScatteredBuffersInOneCommand) {
     fakes::FakeDisk disk(8, 512);
-    fs::FaultyBlockDevice faulty(disk);
-    std::array<fs::BlockRecord, 4> log{};
-    fs::RecordingBlockDevice recording(faulty, log);
+    fakes::FaultyBlockDevice faulty(disk);
+    std::array<fakes::BlockRecord, 4> log{};
+    fakes::RecordingBlockDevice recording(faulty, log);
     Counting counting{fs::AnyBlockDevice(recording)};
     fs::AnyBlockDevice any(counting);
     write_two_buffers(any);

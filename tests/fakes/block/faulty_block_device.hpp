@@ -8,11 +8,11 @@
 #include <limits>
 #include <span>
 
-namespace kidney::fs {
+namespace kidney::fakes {
 
 /// Counts read, write and flush calls and answers io_error where it is told to; the device behind
 /// it does not see those. Concurrency: none, callers serialise.
-template <BlockDevice Device>
+template <fs::BlockDevice Device>
 class FaultyBlockDevice {
 public:
     enum class Mode : std::uint8_t { one_shot, from_then_on };
@@ -28,21 +28,21 @@ public:
     /// Operations seen so far, failed ones included.
     [[nodiscard]] std::uint64_t operations() const noexcept { return operations_; }
 
-    [[nodiscard]] Status read(BlockIndex first, std::span<std::byte> to) noexcept {
+    [[nodiscard]] Status read(fs::BlockIndex first, std::span<std::byte> to) noexcept {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.read(first, to);
     }
-    [[nodiscard]] Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
+    [[nodiscard]] Status write(fs::BlockIndex first, std::span<const std::byte> from) noexcept {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.write(first, from);
     }
-    [[nodiscard]] Status read_scattered(BlockIndex first,
+    [[nodiscard]] Status read_scattered(fs::BlockIndex first,
                                         std::span<const std::span<std::byte>> to) noexcept
-        requires ScatterBlockDevice<Device>
+        requires fs::ScatterBlockDevice<Device>
     {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.read_scattered(first, to);
     }
-    [[nodiscard]] Status write_scattered(BlockIndex first,
+    [[nodiscard]] Status write_scattered(fs::BlockIndex first,
                                          std::span<const std::span<const std::byte>> from) noexcept
-        requires ScatterBlockDevice<Device>
+        requires fs::ScatterBlockDevice<Device>
     {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.write_scattered(first, from);
     }
@@ -66,4 +66,4 @@ private:
     Mode mode_ = Mode::one_shot;
 };
 
-}  // namespace kidney::fs
+}  // namespace kidney::fakes

@@ -7,19 +7,19 @@
 #include <cstdint>
 #include <span>
 
-namespace kidney::fs {
+namespace kidney::fakes {
 
 /// One request. `blocks` is 0 for a flush.
 struct BlockRecord {
     enum class Kind : std::uint8_t { read, write, flush };
     Kind kind = Kind::read;
-    BlockIndex first;
+    fs::BlockIndex first;
     std::uint32_t blocks = 0;
     bool succeeded = false;
 };
 
 /// Logs into memory that the caller provides; counts on when that is full. Concurrency: none.
-template <BlockDevice Device>
+template <fs::BlockDevice Device>
 class RecordingBlockDevice {
 public:
     RecordingBlockDevice(Device& device, std::span<BlockRecord> log) noexcept
@@ -33,34 +33,34 @@ public:
     }
     void clear() noexcept { operations_ = 0; }
 
-    [[nodiscard]] Status read(BlockIndex first, std::span<std::byte> to) noexcept {
+    [[nodiscard]] Status read(fs::BlockIndex first, std::span<std::byte> to) noexcept {
         return record(BlockRecord::Kind::read, first, to.size(), device_.read(first, to));
     }
-    [[nodiscard]] Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
+    [[nodiscard]] Status write(fs::BlockIndex first, std::span<const std::byte> from) noexcept {
         return record(BlockRecord::Kind::write, first, from.size(), device_.write(first, from));
     }
-    [[nodiscard]] Status read_scattered(BlockIndex first,
+    [[nodiscard]] Status read_scattered(fs::BlockIndex first,
                                         std::span<const std::span<std::byte>> to) noexcept
-        requires ScatterBlockDevice<Device>
+        requires fs::ScatterBlockDevice<Device>
     {
-        return record(BlockRecord::Kind::read, first, total_bytes(to),
+        return record(BlockRecord::Kind::read, first, fs::total_bytes(to),
                       device_.read_scattered(first, to));
     }
-    [[nodiscard]] Status write_scattered(BlockIndex first,
+    [[nodiscard]] Status write_scattered(fs::BlockIndex first,
                                          std::span<const std::span<const std::byte>> from) noexcept
-        requires ScatterBlockDevice<Device>
+        requires fs::ScatterBlockDevice<Device>
     {
-        return record(BlockRecord::Kind::write, first, total_bytes(from),
+        return record(BlockRecord::Kind::write, first, fs::total_bytes(from),
                       device_.write_scattered(first, from));
     }
     [[nodiscard]] Status flush() noexcept {
-        return record(BlockRecord::Kind::flush, BlockIndex{}, 0, device_.flush());
+        return record(BlockRecord::Kind::flush, fs::BlockIndex{}, 0, device_.flush());
     }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return device_.block_size(); }
     [[nodiscard]] std::uint64_t block_count() const noexcept { return device_.block_count(); }
 
 private:
-    [[nodiscard]] Status record(BlockRecord::Kind kind, BlockIndex first, std::size_t bytes,
+    [[nodiscard]] Status record(BlockRecord::Kind kind, fs::BlockIndex first, std::size_t bytes,
                                 Status outcome) noexcept {
         if (operations_ < log_.size()) {
             log_[static_cast<std::size_t>(operations_)] = {
@@ -75,4 +75,4 @@ private:
     std::uint64_t operations_ = 0;
 };
 
-}  // namespace kidney::fs
+}  // namespace kidney::fakes

@@ -20,6 +20,11 @@ public:
                                                   std::uint32_t index) noexcept {
         return BorrowedPage(cache, TRY(cache.get(object, index)));
     }
+    /// PageCache::get_fresh().
+    [[nodiscard]] static Result<BorrowedPage> get_fresh(Cache& cache, CachedObject& object,
+                                                        std::uint32_t index) noexcept {
+        return BorrowedPage(cache, TRY(cache.get_fresh(object, index)));
+    }
     BorrowedPage(BorrowedPage&& other) noexcept
         : cache_(std::exchange(other.cache_, nullptr)), frame_(other.frame_) {}
     BorrowedPage& operator=(BorrowedPage&& other) noexcept {
@@ -34,6 +39,10 @@ public:
     }
 
     [[nodiscard]] std::span<const std::byte, page_size> bytes() const noexcept {
+        return cache_->bytes(frame_);
+    }
+    /// Whoever changes them calls PageCache::mark_dirty() afterwards.
+    [[nodiscard]] std::span<std::byte, page_size> writable_bytes() const noexcept {
         return cache_->bytes(frame_);
     }
 

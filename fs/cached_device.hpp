@@ -1,4 +1,4 @@
-/// A block device as a cached object: where file systems read their metadata from.
+/// A block device as a cached object: where file systems have their metadata, and /dev its bytes.
 #pragma once
 
 #include "fs/block/any_block_device.hpp"
@@ -45,8 +45,65 @@ public:
         std::memset(pages.back().data() + present, 0, page_size - present);
         return {};
     }
+    /// One command for each run of sectors without a gap.
+    [[nodiscard]] Status store(std::uint32_t first,
+                               std::span<const StoredPage> pages) noexcept override {
+        SectorRun run;
+        std::uint64_t sector = std::uint64_t{first} * sectors_per_page;
+        const std::uint64_t end = size_bytes() / sector_size;  // the device may end inside a page
+        for (const StoredPage& page : pages) {
+            const SectorMask mask = whole_blocks(page.sectors);
+            for (std::size_t n = 0; n < sectors_per_page && sector < end; ++n, ++sector) {
+                if ((mask >> n & 1U) == 0) {
+                    TRY(write(run));
+                    continue;
+                }
+                run.extend(sector, page.bytes.subspan(n * sector_size, sector_size));
+            }
+        }
+        return write(run);
+    }
 
 private:
+    /// Sectors of the disk in a row, and where their bytes are.
+    struct SectorRun {
+        std::uint64_t first = 0;
+        std::size_t count = 0;  ///< of buffers: a page has one at most, because there are no gaps
+        std::array<std::span<const std::byte>, StoreRun::capacity> buffers;
+
+        void extend(std::uint64_t sector, std::span<const std::byte> bytes) noexcept {
+            if (count == 0) {
+                first = sector;
+            } else if (auto& last = buffers[count - 1];
+                       sector % sectors_per_page != 0) {  // the same page goes on
+                last = std::span(last.data(), last.size() + bytes.size());
+                return;
+            }
+            buffers[count++] = bytes;
+        }
+    };
+
+    [[nodiscard]] Status write(SectorRun& run) noexcept {
+        if (run.count == 0) {
+            return {};
+        }
+        const BlockIndex block(run.first * sector_size / device_.block_size());
+        const Status status =
+            device_.write_scattered(block, std::span(run.buffers).first(run.count));
+        run.count = 0;
+        return status;
+    }
+    /// The device's blocks may be larger than sectors.
+    [[nodiscard]] SectorMask whole_blocks(SectorMask sectors) const noexcept {
+        const std::uint32_t per_block = device_.block_size() / sector_size;
+        SectorMask result = 0;
+        for (std::uint32_t n = 0; n < sectors_per_page; n += per_block) {
+            const auto block = static_cast<SectorMask>(((1U << per_block) - 1) << n);
+            result |= (sectors & block) != 0 ? block : SectorMask{0};
+        }
+        return result;
+    }
+
     AnyBlockDevice device_;
 };
 

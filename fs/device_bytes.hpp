@@ -1,8 +1,7 @@
 /// A block device as one long file: bytes at any offset, through the page cache.
 ///
-/// Reads come from cached pages. Writes go to the device at once and then into the pages that are
-/// cached, so pages stay clean, a failed write leaves nothing behind in memory that the device does
-/// not have, and fsync is a flush of the device.
+/// Reads come from cached pages, and writes go there: to the device they go when somebody asks for
+/// it, neighbours together. fsync is that, and a flush of the device.
 #pragma once
 
 #include "fs/borrowed_page.hpp"
@@ -19,9 +18,8 @@
 
 namespace kidney::fs {
 
-/// `Cache` is a PageCache. Concurrency: any thread; `Lock` makes writers take turns (a write of
-/// half a block reads the other half first) and ranks before the cache. It is not held while the
-/// buffers are copied.
+/// `Cache` is a PageCache. Concurrency: any thread; `Lock` makes writers take turns and ranks
+/// before the cache. It is not held while the buffers are copied.
 template <mm::ObjectAllocator Heap, class Cache, BasicLockable Lock>
 class DeviceBytes {
 public:
@@ -54,8 +52,7 @@ public:
     }
 
     /// Short at the end of the device, no_space behind it. Errors besides: io_error, read_only,
-    /// no_memory, bad_address. What a failed write was about to replace is old or new, block by
-    /// block (law B5).
+    /// no_memory, bad_address.
     [[nodiscard]] Result<std::size_t> write(std::uint64_t offset, WriteBuffer& from) noexcept
         EXCLUDES(lock_) {
         if (from.remaining() == 0) {
@@ -87,9 +84,12 @@ public:
         return transferred(done, status);
     }
 
-    /// What was written survives the loss of power.
-    [[nodiscard]] Status flush() noexcept { return pages_.device().flush(); }
-    /// The next reads come from the device again.
+    /// What was written survives the loss of power. Error: io_error.
+    [[nodiscard]] Status flush() noexcept {
+        TRY(cache_.write_back(pages_));
+        return pages_.device().flush();
+    }
+    /// The next reads come from the device again, except for what must be written there first.
     void drop_pages() noexcept { cache_.drop_pages(pages_); }
 
     /// Before a file system is mounted on the device: nobody else may write from then on. Error:
@@ -137,30 +137,17 @@ private:
                            std::min<std::uint64_t>({page_size - begin, wanted, size() - offset}))};
     }
 
-    /// Writes `part` of `bytes`, which has room for the whole page, to page `index`.
+    /// Puts `part` of `bytes`, which has room for the whole page, into page `index`.
     [[nodiscard]] Status store(std::uint32_t index, Page bytes, Part part) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const std::size_t mask = block_size() - 1;
-        const std::size_t begin = part.begin & ~mask;
-        const std::size_t end = (part.end() + mask) & ~mask;
-        if (begin != part.begin || end != part.end()) {
-            const auto old = TRY(BorrowedPage<Cache>::get(cache_, pages_, index));
-            const auto keep = [&](std::size_t from, std::size_t to) noexcept {
-                std::memcpy(bytes.data() + from, old.bytes().data() + from, to - from);
-            };
-            keep(begin, part.begin);
-            keep(part.end(), end);
-        }
-        const BlockIndex block(((std::uint64_t{index} << page_shift) + begin) / block_size());
-        const auto whole_blocks = bytes.subspan(begin, end - begin);
-        const Status written = pages_.device().write(block, whole_blocks);
-        if (written) {
-            cache_.update(pages_, index, begin, whole_blocks);
-        } else {
-            cache_.drop_page(pages_, index);  // which of the blocks are new?
-        }
-        return written;
+        const bool is_whole = part.length == page_size;
+        const auto page = TRY(is_whole ? BorrowedPage<Cache>::get_fresh(cache_, pages_, index)
+                                       : BorrowedPage<Cache>::get(cache_, pages_, index));
+        std::memcpy(page.writable_bytes().data() + part.begin, bytes.data() + part.begin,
+                    part.length);
+        cache_.mark_dirty(pages_, index, sectors_of(part.begin, part.end()));
+        return {};
     }
 
     Heap& heap_;

@@ -1,93 +1,50 @@
 /// The page cache: file data and device metadata, page by page, in frames that everybody shares.
 ///
-/// read(), mmap and exec of one file see the same frames, because all of them come from here. A
-/// page belongs to a `CachedObject` (a file, a disk) which knows how to fill it. Pages are clean;
-/// when memory runs short, those that nobody borrows go, least recently used first.
+/// read(), write(), mmap and exec of one file see the same frames, because all of them come from
+/// here. A page belongs to a `CachedObject` (a file, a disk) which knows how to fill it and how to
+/// write it home. Who changes a page says so with mark_dirty(); write_back() brings changes home,
+/// and until then they are only here. When memory runs short, clean pages go that nobody borrows,
+/// least recently used first.
 #pragma once
 
+#include "fs/cache/cached_object.hpp"
+#include "fs/cache/page_index.hpp"
+#include "fs/cache/page_supply.hpp"
+#include "fs/cache/read_ahead.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/hal/phys_map.hpp"
 #include "kidney/mm/frame_reclaimer.hpp"
 #include "kidney/mm/frame_service.hpp"
-#include "kidney/mm/make.hpp"
+#include "kidney/mm/object_allocator.hpp"
 #include "kidney/sched/waiting.hpp"
-
-#include <boost/intrusive/list.hpp>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
-#include <utility>
 
 namespace kidney::fs {
 
-class CachedObject;
-
-/// One page in the cache. Belongs to PageCache, and everything in it is guarded by the cache's
-/// lock.
-struct CachedPage {
-    static constexpr const char* cache_name = "cached_page";
-    using Hook = boost::intrusive::list_member_hook<
-        boost::intrusive::link_mode<boost::intrusive::normal_link>>;
-
-    CachedPage() noexcept {}
-
-    Hook of_object, by_use;
-    CachedPage* next_in_bucket = nullptr;
-    CachedObject* object = nullptr;
-    std::uint32_t index = 0;
-    FrameNumber frame;   ///< the cache holds one reference
-    bool ready = false;  ///< false while it is being filled
-};
-
-/// Something that has pages. Must tell the cache to forget() it before it goes.
-class CachedObject {
-public:
-    /// Reads the pages `first`, `first + 1`, ... into `pages`; bytes behind the end are zeroed. All
-    /// or nothing. Called with no lock held; may use the cache for other objects.
-    [[nodiscard]] virtual Status fill(std::uint32_t first,
-                                      std::span<const std::span<std::byte>> pages) noexcept = 0;
-    /// Pages that exist; the cache reads ahead up to there.
-    [[nodiscard]] virtual std::uint64_t page_count() const noexcept = 0;
-
-protected:
-    CachedObject() noexcept = default;
-    ~CachedObject() { KIDNEY_ASSERT(pages_.empty()); }
-
-private:
-    template <mm::ObjectAllocator H, mm::CountedFrames F, hal::PhysMap M, BasicLockable L, class Q>
-        requires sched::WaitQueueFor<Q, L>
-    friend class PageCache;
-    boost::intrusive::list<CachedPage, boost::intrusive::member_hook<CachedPage, CachedPage::Hook,
-                                                                     &CachedPage::of_object>>
-        pages_;
-    std::uint32_t next_expected_ = 0;  ///< a miss there is a sequential reader
-};
-
 /// Concurrency: any thread. A page that several threads miss is read once; the others wait in
-/// `Queue`.
+/// `Queue`. No lock is held while a page is filled or written.
 template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
           class Queue>
     requires sched::WaitQueueFor<Queue, Lock>
 class PageCache final : public mm::FrameReclaimer {
 public:
-    static constexpr std::uint32_t read_ahead = 8;  ///< pages in one request, at most
+    static constexpr std::uint32_t read_ahead = ReadAhead::most;  ///< pages in one request
 
-    /// Which pages a miss reads along with the one that was asked for.
-    enum class Neighbours : std::uint8_t {
-        ahead,   ///< those that follow, for a reader that has been going straight on
-        around,  ///< the rest of the aligned window: programs jump, but not far
-    };
+    using Neighbours = fs::Neighbours;
 
     /// Frames that the cache leaves to those who cannot ask it for more, at least. With fewer it
     /// grows at its own expense.
     static constexpr std::size_t keep_free = 64;
 
     PageCache(Heap& heap, Frames& frames, Map& map, std::size_t leave_free = keep_free) noexcept
-        : heap_(heap), frames_(frames), map_(map), leave_free_(leave_free) {}
-    ~PageCache() { KIDNEY_ASSERT(size_ == 0); }
+        : supply_(heap, frames), map_(map), leave_free_(leave_free) {}
+    ~PageCache() { KIDNEY_ASSERT(size() == 0); }
     PageCache(const PageCache&) = delete;
     PageCache& operator=(const PageCache&) = delete;
 
@@ -107,129 +64,190 @@ public:
             if (found->is_ready) {
                 return found->frame;
             }
-            Batch batch;
+            FillRun batch;
             TRY(collect(batch, wanted(object, index, neighbours)));
             if (!enter(batch, object, index)) {
-                give_back(batch);
+                supply_.free(batch);
                 continue;  // somebody else began to fill it meanwhile
             }
-            const Status filled = fill(batch, object, index);
+            const Status filled = batch.fill(object, index, map_);
             if (filled) {
                 return settle(batch, object, index);
             }
-            withdraw(batch);
-            const bool alone = batch.count == 1;
-            give_back(batch);
-            if (alone) {
+            withdraw(batch, object);
+            supply_.free(batch);
+            if (batch.count == 1) {
                 return fail(filled.error());
             }
-            read_one_alone(object);  // it may be a neighbour that cannot be read
+            // It may be a neighbour that cannot be read: the page alone.
+        }
+    }
+    /// The same without reading: zeros, if the page is not here. For a page behind the end, for a
+    /// hole, and for one that the caller overwrites as a whole before anybody looks; the caller
+    /// says so with mark_dirty(), or takes the page back with drop_page(). Error: no_memory.
+    [[nodiscard]] Result<FrameNumber> get_fresh(CachedObject& object, std::uint32_t index) noexcept
+        EXCLUDES(lock_) {
+        for (;;) {
+            const Result<Found> found = find_or_wait(object, index);
+            if (!found) {
+                if (reclaim(reclaim_batch) > 0) {
+                    continue;
+                }
+                return fail(found.error());
+            }
+            if (found->is_ready) {
+                return found->frame;
+            }
+            FillRun batch;
+            TRY(collect(batch, 1));
+            CachedPage& page = *batch.pages[0];
+            std::memset(bytes(page.frame).data(), 0, page_size);
+            const Result<bool> entered = enter_filled(page, object, index);
+            if (entered && *entered) {
+                return page.frame;
+            }
+            supply_.free(batch);
+            if (!entered) {
+                return fail(entered.error());
+            }
         }
     }
     /// Is the page here, and filled?
     [[nodiscard]] bool has(CachedObject& object, std::uint32_t index) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const CachedPage* const page = find(object, index);
+        const CachedPage* const page = index_.find(object, index);
         return page != nullptr && page->ready;
     }
     /// The bytes of a frame from get().
     [[nodiscard]] std::span<std::byte, page_size> bytes(FrameNumber frame) noexcept {
         return map_.direct(frame);
     }
-    void release(FrameNumber frame) noexcept { frames_.release(frame); }
+    void release(FrameNumber frame) noexcept { supply_.frames().release(frame); }
 
-    /// Drops every page of an object that nobody else uses any more.
-    void forget(CachedObject& object) noexcept EXCLUDES(lock_) {
+    /// The bytes of these sectors have changed, and go home in `phase`. The caller has the page
+    /// borrowed since before the change and says so after it: what write_back() takes in between is
+    /// marked again. Nothing, if the page was dropped meanwhile: its file was truncated.
+    void mark_dirty(CachedObject& object, std::uint32_t index, SectorMask sectors = all_sectors,
+                    Phase phase = first_phase) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        while (!object.pages_.empty()) {
-            drop(object.pages_.front());
+        if (CachedPage* const page = index_.find(object, index); page != nullptr && page->ready) {
+            index_.soil(*page, sectors, phase);
         }
     }
-    /// The device behind the object has new bytes at `offset` of a page: they replace the old ones
-    /// if the page is here. A page that is filled from now on has them anyway.
-    void update(CachedObject& object, std::uint32_t index, std::size_t offset,
-                std::span<const std::byte> fresh) noexcept EXCLUDES(lock_) {
+    /// What these sectors hold need not go home any more: the block was freed.
+    void mark_clean(CachedObject& object, std::uint32_t index, SectorMask sectors) noexcept
+        EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (const CachedPage* const page = find_filled(object, index); page != nullptr) {
-            std::memcpy(bytes(page->frame).data() + offset, fresh.data(), fresh.size());
+        if (CachedPage* const page = find_at_rest(object, index); page != nullptr) {
+            index_.wash(*page, sectors);
         }
     }
-    /// The next reader fills the page again; whoever has borrowed it keeps what it was.
+    [[nodiscard]] bool has_dirty(const CachedObject& object, Phase phase) const noexcept
+        EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return index_.has_dirty(object, phase);
+    }
+    /// Brings home what is dirty (in `phase`, if one is given), in the order of the pages and
+    /// neighbours together, and waits for what others are bringing. What gets dirty behind its back
+    /// may stay. What cannot be written stays dirty; the rest is tried nevertheless. Errors: the
+    /// first one of store().
+    [[nodiscard]] Status write_back(CachedObject& object, PageRange range = {},
+                                    std::optional<Phase> phase = {}) noexcept EXCLUDES(lock_) {
+        Status result;
+        StoreRun run;
+        while (take_run(run, object, range, phase)) {
+            range.first = run.first() + static_cast<std::uint32_t>(run.count);
+            const Status stored = run.store(object, map_);
+            arrived(run, stored.has_value());
+            if (result && !stored) {
+                result = stored;
+                // release: pairs with write_errors()
+                object.write_errors_.fetch_add(1, std::memory_order_release);
+            }
+            if (range.first > range.last || range.first == 0) {
+                break;
+            }
+        }
+        return result;
+    }
+
+    /// Drops every page of an object that nobody else uses any more, dirty or not.
+    void forget(CachedObject& object) noexcept EXCLUDES(lock_) { drop_from(object, 0); }
+    /// Drops the pages from `first` on, dirty or not: the file was truncated. Waits for those that
+    /// are being filled or written. Whoever has borrowed one keeps it.
+    void drop_from(CachedObject& object, std::uint32_t first) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        while (!drop_at_rest(object, first)) {
+            changed_.wait(lock_);
+        }
+    }
+    /// If it is clean: the next reader fills it again, whoever has borrowed it keeps what it was.
     void drop_page(CachedObject& object, std::uint32_t index) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (CachedPage* const page = find_filled(object, index); page != nullptr) {
+        if (CachedPage* const page = find_at_rest(object, index);
+            page != nullptr && page->is_clean()) {
             drop(*page);
         }
     }
-    /// The same for all pages that are not being filled just now.
+    /// All pages of an object that are clean and not borrowed.
     void drop_pages(CachedObject& object) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         for (auto at = object.pages_.begin(); at != object.pages_.end();) {
             CachedPage& page = *at++;
-            if (page.ready) {
+            if (may_go(page)) {
                 drop(page);
             }
         }
     }
-    /// Frees up to `most` pages that nobody borrows, least recently used first. Returns how many.
+    /// Clean pages that nobody borrows, least recently used first.
     std::size_t reclaim(std::size_t most) noexcept override EXCLUDES(lock_) {
         LockGuard guard(lock_);
         std::size_t freed = 0;
-        for (auto at = used_.begin(); at != used_.end() && freed < most;) {
+        PageIndex::Clean& clean = index_.clean();
+        for (auto at = clean.begin(); at != clean.end() && freed < most;) {
             CachedPage& page = *at++;
-            // Borrowing happens under our lock, so one reference means: only the cache.
-            if (page.ready && frames_.references(page.frame) == 1) {
+            if (may_go(page)) {
                 drop(page);
                 ++freed;
             }
         }
         return freed;
     }
-    [[nodiscard]] std::size_t size() const noexcept EXCLUDES(lock_) {
+    [[nodiscard]] std::size_t size() const noexcept { return counts().pages; }
+    [[nodiscard]] CacheCounts counts() const noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        return size_;
+        return index_.counts();
     }
 
 private:
-    static constexpr std::size_t buckets = 4096;
     static constexpr std::size_t reclaim_batch = 32;
-    static constexpr std::uint32_t no_neighbours = ~std::uint32_t{0};  ///< of next_expected_
-
     struct Found {
         bool is_ready = false;
         FrameNumber frame;
     };
-    /// Pages on their way in.
-    struct Batch {
-        std::array<CachedPage*, read_ahead> pages{};
-        std::size_t count = 0;
-    };
-    using Uses = boost::intrusive::list<
-        CachedPage,
-        boost::intrusive::member_hook<CachedPage, CachedPage::Hook, &CachedPage::by_use>>;
-
-    [[nodiscard]] static std::size_t bucket_of(const CachedObject& object,
-                                               std::uint32_t index) noexcept {
-        const auto address = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(&object));
-        return ((address >> 4) * 2654435761U + index) % buckets;
-    }
-    [[nodiscard]] CachedPage* find(const CachedObject& object, std::uint32_t index) noexcept
-        REQUIRES(lock_) {
-        CachedPage* page = table_[bucket_of(object, index)];
-        while (page != nullptr && (page->object != &object || page->index != index)) {
-            page = page->next_in_bucket;
-        }
-        return page;
-    }
     /// Waits while somebody fills the page. Null: it is not in the cache.
     [[nodiscard]] CachedPage* find_filled(const CachedObject& object, std::uint32_t index) noexcept
         REQUIRES(lock_) {
-        CachedPage* page = find(object, index);
+        CachedPage* page = index_.find(object, index);
         while (page != nullptr && !page->ready) {
-            filled_.wait(lock_);
-            page = find(object, index);
+            changed_.wait(lock_);
+            page = index_.find(object, index);
         }
         return page;
+    }
+    /// Waits also while somebody writes it.
+    [[nodiscard]] CachedPage* find_at_rest(const CachedObject& object, std::uint32_t index) noexcept
+        REQUIRES(lock_) {
+        CachedPage* page = find_filled(object, index);
+        while (page != nullptr && page->is_being_written()) {
+            changed_.wait(lock_);
+            page = find_filled(object, index);
+        }
+        return page;
+    }
+    /// Borrowing happens under our lock, so one reference means: only the cache.
+    [[nodiscard]] bool may_go(const CachedPage& page) const noexcept REQUIRES(lock_) {
+        return page.ready && page.is_clean() && supply_.frames().references(page.frame) == 1;
     }
     /// Borrows the page, once it is filled. Not ready means: it is not in the cache. Error:
     /// no_memory.
@@ -240,80 +258,56 @@ private:
         if (page == nullptr) {
             return Found();
         }
-        TRY(frames_.retain(page->frame));
-        used_.splice(used_.end(), used_, used_.iterator_to(*page));
+        TRY(supply_.frames().retain(page->frame));
+        index_.touch(*page);
         return Found{true, page->frame};
     }
 
-    /// How many pages to read: one, or a window. What lies before `index` is left to a miss of its
-    /// own: a request has one first page, the one that must come.
     [[nodiscard]] std::uint32_t wanted(CachedObject& object, std::uint32_t index,
                                        Neighbours neighbours) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const bool sequential = index == object.next_expected_;
-        const bool alone = object.next_expected_ == no_neighbours;
-        object.next_expected_ = index + 1;
-        std::uint32_t window = 1;
-        if (sequential) {
-            window = read_ahead;
-        } else if (neighbours == Neighbours::around && !alone) {
-            window = read_ahead - index % read_ahead;
-        }
-        const std::uint64_t left = object.page_count() - index;
-        return left < window ? static_cast<std::uint32_t>(left) : window;
+        return object.read_ahead_.window(index, neighbours, object.page_count() - index);
     }
-    void read_one_alone(CachedObject& object) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        object.next_expected_ = no_neighbours;
-    }
-
     /// Fresh pages; fewer than wanted if memory is short, but at least one.
-    [[nodiscard]] Status collect(Batch& batch, std::uint32_t count) noexcept EXCLUDES(lock_) {
-        if (frames_.free_frames() < leave_free_) {
+    [[nodiscard]] Status collect(FillRun& batch, std::uint32_t count) noexcept EXCLUDES(lock_) {
+        if (supply_.frames().free_frames() < leave_free_) {
             reclaim(reclaim_batch);
         }
         while (batch.count < count || batch.count == 0) {
-            Result<CachedPage*> page = make_page();
-            if (!page && reclaim(reclaim_batch) > 0) {
-                page = make_page();
+            Status made = supply_.make(batch);
+            if (!made && reclaim(reclaim_batch) > 0) {
+                made = supply_.make(batch);
             }
-            if (!page) {
-                return batch.count > 0 ? Status() : Status(fail(page.error()));
+            if (!made) {
+                return batch.count > 0 ? Status() : made;
             }
-            batch.pages[batch.count++] = *page;
         }
         return {};
     }
-    [[nodiscard]] Result<CachedPage*> make_page() noexcept {
-        CachedPage* const page = TRY(mm::make<CachedPage>(heap_));
-        const Result<FrameNumber> frame = frames_.allocate(mm::FrameZone::direct);
-        if (!frame) {
-            mm::destroy(heap_, page);
-            return fail(frame.error());
-        }
-        page->frame = *frame;
-        return page;
-    }
-    void give_back(const Batch& batch) noexcept {
-        for (std::size_t n = 0; n < batch.count; ++n) {
-            free(*batch.pages[n]);
-        }
-    }
-    void free(CachedPage& page) noexcept {
-        frames_.release(page.frame);
-        mm::destroy(heap_, &page);
-    }
 
+    /// Enters a page that has its bytes, borrowed for the caller. False: it is there already.
+    /// Error: no_memory.
+    [[nodiscard]] Result<bool> enter_filled(CachedPage& page, CachedObject& object,
+                                            std::uint32_t index) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        if (index_.find(object, index) != nullptr) {
+            return false;
+        }
+        TRY(supply_.frames().retain(page.frame));
+        index_.link(page, object, index);
+        page.ready = true;
+        return true;
+    }
     /// Enters the pages as being filled. False if the first is there already; read-ahead stops at
     /// the first page that is.
-    [[nodiscard]] bool enter(Batch& batch, CachedObject& object, std::uint32_t index) noexcept
+    [[nodiscard]] bool enter(FillRun& batch, CachedObject& object, std::uint32_t index) noexcept
         EXCLUDES(lock_) {
-        Batch surplus;
+        FillRun surplus;
         {
             LockGuard guard(lock_);
             std::uint32_t n = 0;
-            for (; n < batch.count && find(object, index + n) == nullptr; ++n) {
-                link(*batch.pages[n], object, index + n);
+            for (; n < batch.count && index_.find(object, index + n) == nullptr; ++n) {
+                index_.link(*batch.pages[n], object, index + n);
             }
             if (n == 0) {
                 return false;
@@ -322,74 +316,85 @@ private:
                 surplus.pages[surplus.count++] = batch.pages[--batch.count];
             }
         }
-        give_back(surplus);
+        supply_.free(surplus);
         return true;
-    }
-    [[nodiscard]] Status fill(const Batch& batch, CachedObject& object,
-                              std::uint32_t index) noexcept {
-        std::array<std::span<std::byte>, read_ahead> memory;
-        for (std::size_t n = 0; n < batch.count; ++n) {
-            memory[n] = map_.direct(batch.pages[n]->frame);
-        }
-        return object.fill(index, std::span(memory).first(batch.count));
     }
     /// The pages are good: wakes those who wait, borrows the first for the caller. Error:
     /// no_memory.
-    [[nodiscard]] Result<FrameNumber> settle(const Batch& batch, CachedObject& object,
+    [[nodiscard]] Result<FrameNumber> settle(const FillRun& batch, CachedObject& object,
                                              std::uint32_t index) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         for (std::size_t n = 0; n < batch.count; ++n) {
             batch.pages[n]->ready = true;
         }
-        object.next_expected_ = index + static_cast<std::uint32_t>(batch.count);
-        filled_.wake_all();
-        TRY(frames_.retain(batch.pages[0]->frame));
+        object.read_ahead_.has_read_to(index + static_cast<std::uint32_t>(batch.count));
+        changed_.wake_all();
+        TRY(supply_.frames().retain(batch.pages[0]->frame));
         return batch.pages[0]->frame;
     }
     /// The pages could not be read: those who wait will try for themselves.
-    void withdraw(const Batch& batch) noexcept EXCLUDES(lock_) {
+    void withdraw(const FillRun& batch, CachedObject& object) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        for (std::size_t n = 0; n < batch.count; ++n) {
-            unlink(*batch.pages[n]);
+        if (batch.count > 1) {
+            object.read_ahead_.stop();
         }
-        filled_.wake_all();
+        for (std::size_t n = 0; n < batch.count; ++n) {
+            index_.unlink(*batch.pages[n]);
+        }
+        changed_.wake_all();
     }
 
-    void link(CachedPage& page, CachedObject& object, std::uint32_t index) noexcept
-        REQUIRES(lock_) {
-        page.object = &object;
-        page.index = index;
-        page.ready = false;
-        object.pages_.push_back(page);
-        used_.push_back(page);
-        page.next_in_bucket = std::exchange(table_[bucket_of(object, index)], &page);
-        ++size_;
-    }
-    void unlink(CachedPage& page) noexcept REQUIRES(lock_) {
-        CachedPage** at = &table_[bucket_of(*page.object, page.index)];
-        while (*at != &page) {
-            at = &(*at)->next_in_bucket;
+    /// Puts the next pages of `range` on their way home. False: there are no more.
+    [[nodiscard]] bool take_run(StoreRun& run, CachedObject& object, PageRange range,
+                                std::optional<Phase> phase) noexcept EXCLUDES(lock_) {
+        run.count = 0;
+        LockGuard guard(lock_);
+        CachedPage* page = index_.next_to_write(object, range, phase);
+        while (page != nullptr && page->is_being_written()) {
+            changed_.wait(lock_);
+            page = index_.next_to_write(object, range, phase);
         }
-        *at = page.next_in_bucket;
-        used_.erase(used_.iterator_to(page));
-        page.object->pages_.erase(page.object->pages_.iterator_to(page));
-        --size_;
+        if (page == nullptr) {
+            return false;
+        }
+        index_.begin_writing(run, *page, range, phase);
+        return true;
+    }
+    void arrived(const StoreRun& run, bool all_well) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        index_.end_writing(run, all_well);
+        changed_.wake_all();
+    }
+
+    /// False: a page is being filled or written.
+    [[nodiscard]] bool drop_at_rest(CachedObject& object, std::uint32_t first) noexcept
+        REQUIRES(lock_) {
+        bool all = true;
+        for (auto at = object.pages_.begin(); at != object.pages_.end();) {
+            CachedPage& page = *at++;
+            if (page.index < first) {
+                continue;
+            }
+            if (page.ready && !page.is_being_written()) {
+                drop(page);
+            } else {
+                all = false;
+            }
+        }
+        return all;
     }
     void drop(CachedPage& page) noexcept REQUIRES(lock_) {
         KIDNEY_ASSERT(page.ready);
-        unlink(page);
-        free(page);
+        index_.unlink(page);
+        supply_.free(page);
     }
 
-    Heap& heap_;
-    Frames& frames_;
+    PageSupply<Heap, Frames> supply_;
     Map& map_;
     const std::size_t leave_free_;
     mutable Lock lock_;
-    std::array<CachedPage*, buckets> table_ GUARDED_BY(lock_){};
-    Uses used_ GUARDED_BY(lock_);  ///< most recently used last
-    std::size_t size_ GUARDED_BY(lock_) = 0;
-    Queue filled_;
+    PageIndex index_ GUARDED_BY(lock_);
+    Queue changed_;  ///< a page is filled or written now, or cannot be
 };
 
 }  // namespace kidney::fs

@@ -42,8 +42,11 @@ Status add_disk_nodes(fs::Vnode& dev) noexcept {
 }
 
 void flush_disks() noexcept {
+    std::size_t n = 0;
     for (Disk* const disk : disks()) {
-        if (const Status status = disk->device.flush(); !status) {
+        BootObject<Bytes>& whole = whole_disks[n++];
+        const Status status = whole.is_created() ? whole.get().flush() : disk->device.flush();
+        if (!status) {
             log::error<"disk">("{}: cannot be flushed: {}", disk->name.view(), status.error());
         }
     }

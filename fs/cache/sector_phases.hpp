@@ -1,0 +1,98 @@
+/// Which sectors of a page are not on the disk yet, and when the file system wants each there.
+#pragma once
+
+#include "kidney/core/address.hpp"
+#include "kidney/core/assert.hpp"
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+
+namespace kidney::fs {
+
+/// The unit in which pages are dirty: no device has smaller blocks.
+inline constexpr std::size_t sector_size = 512;
+inline constexpr std::size_t sectors_per_page = page_size / sector_size;
+
+/// Some sectors of one page: bit n is sector n.
+using SectorMask = std::uint8_t;
+inline constexpr SectorMask all_sectors = 0xFF;
+
+/// The sectors of a page that [begin, end) touches.
+[[nodiscard]] constexpr SectorMask sectors_of(std::size_t begin, std::size_t end) noexcept {
+    KIDNEY_ASSERT(begin < end && end <= page_size);
+    const std::size_t first = begin / sector_size;
+    const std::size_t behind = (end + sector_size - 1) / sector_size;
+    return static_cast<SectorMask>((1U << behind) - (1U << first));
+}
+
+/// When a change goes home: what has phase 1 before what has phase 2, and so on. Data of files has
+/// no other.
+struct Phase {
+    std::uint8_t value = 1;
+    friend constexpr auto operator<=>(Phase, Phase) noexcept = default;
+};
+inline constexpr Phase first_phase{1};
+inline constexpr Phase last_phase{15};
+
+/// A phase for each sector of a page, or none: that one is clean. Per sector and not per page,
+/// because with blocks of 1 KiB one page of a disk holds metadata of several kinds and, beside it,
+/// data that goes home by another way.
+class SectorPhases {
+public:
+    constexpr SectorPhases() noexcept = default;
+
+    [[nodiscard]] constexpr bool any() const noexcept { return nibbles_ != 0; }
+    /// The sectors that have a phase, or that one.
+    [[nodiscard]] constexpr SectorMask sectors() const noexcept {
+        SectorMask found = 0;
+        for (std::size_t n = 0; n < sectors_per_page; ++n) {
+            found |= static_cast<SectorMask>((at(n) != 0 ? 1U : 0U) << n);
+        }
+        return found;
+    }
+    [[nodiscard]] constexpr SectorPhases only(Phase phase) const noexcept {
+        SectorPhases result;
+        for (std::size_t n = 0; n < sectors_per_page; ++n) {
+            if (at(n) == phase.value) {
+                result.set(n, phase.value);
+            }
+        }
+        return result;
+    }
+    /// These sectors go home in `phase`, or later if that was said before.
+    constexpr void raise(SectorMask sectors, Phase phase) noexcept {
+        KIDNEY_ASSERT(phase >= first_phase && phase <= last_phase);
+        for (std::size_t n = 0; n < sectors_per_page; ++n) {
+            if ((sectors >> n & 1U) != 0 && at(n) < phase.value) {
+                set(n, phase.value);
+            }
+        }
+    }
+    constexpr void raise(SectorPhases other) noexcept {
+        for (std::size_t n = 0; n < sectors_per_page; ++n) {
+            if (at(n) < other.at(n)) {
+                set(n, other.at(n));
+            }
+        }
+    }
+    constexpr void clear(SectorMask sectors) noexcept {
+        for (std::size_t n = 0; n < sectors_per_page; ++n) {
+            if ((sectors >> n & 1U) != 0) {
+                set(n, 0);
+            }
+        }
+    }
+
+private:
+    [[nodiscard]] constexpr std::uint8_t at(std::size_t n) const noexcept {
+        return static_cast<std::uint8_t>(nibbles_ >> (4 * n) & 0xFU);
+    }
+    constexpr void set(std::size_t n, std::uint8_t phase) noexcept {
+        nibbles_ = (nibbles_ & ~(0xFU << (4 * n))) | std::uint32_t{phase} << (4 * n);
+    }
+
+    std::uint32_t nibbles_ = 0;
+};
+
+}  // namespace kidney::fs

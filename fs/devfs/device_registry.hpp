@@ -6,6 +6,7 @@
 
 #include "fs/vfs/special_files.hpp"
 #include "kidney/core/lock.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 
 #include <array>

@@ -10,6 +10,7 @@
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/user_account.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/splice_pipe.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/hal/phys_map.hpp"

@@ -3,6 +3,7 @@
 
 #include "fs/procfs/process_files.hpp"
 #include "fs/procfs/text.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kidney/core/format.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/object_allocator.hpp"
 

@@ -4,6 +4,7 @@
 #include "fs/procfs/process_source.hpp"
 #include "fs/procfs/text.hpp"
 #include "kidney/core/lock.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
 

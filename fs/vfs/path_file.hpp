@@ -2,6 +2,7 @@
 /// attributes of, and nothing else. No permission on the node itself was needed to get it.
 #pragma once
 
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
 

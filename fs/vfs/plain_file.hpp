@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kidney/core/lock.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
 

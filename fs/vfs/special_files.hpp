@@ -1,6 +1,7 @@
 /// Opening what only other parts of the kernel know: device nodes and pipes with a name.
 #pragma once
 
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 
 namespace kidney::fs {

@@ -7,6 +7,7 @@
 #include "kidney/core/lock.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 
 #include <array>

@@ -37,8 +37,8 @@ void run(const SelfTest& test, Tally& tally) noexcept {
 
 void run_self_tests() noexcept {
     Tally tally;
-    for (const auto group :
-         {machine_self_tests(), policy_self_tests(), memory_self_tests(), thread_self_tests()}) {
+    for (const auto group : {machine_self_tests(), policy_self_tests(), memory_self_tests(),
+                             file_self_tests(), thread_self_tests()}) {
         for (const SelfTest& test : group) {
             run(test, tally);
         }

@@ -25,6 +25,7 @@ struct SelfTest {
 std::span<const SelfTest> policy_self_tests() noexcept;  ///< laws of this image's policies
 std::span<const SelfTest> memory_self_tests() noexcept;  ///< frames, heap, page tables, user copies
 std::span<const SelfTest> machine_self_tests() noexcept;  ///< instructions, traps, messages
+std::span<const SelfTest> file_self_tests() noexcept;     ///< laws of file systems and open files
 std::span<const SelfTest> thread_self_tests() noexcept;   ///< dispatcher, locks, timers, all CPUs
 
 }  // namespace kidney::kernel

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/syscall/adapt.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 
 namespace kidney::kernel {

@@ -3,6 +3,7 @@
 
 #include "kernel/kernel.hpp"
 #include "kidney/core/ref.hpp"
+#include "kidney/fs/file.hpp"
 #include "kidney/fs/vnode.hpp"
 
 #include <cstdint>

@@ -1,14 +1,14 @@
-/// Files as the VFS sees them: `Vnode` (an object of a file system) and `File` (an open file
-/// description).
+/// `Vnode`, an object of a file system as the VFS sees it: a file, a directory, a link.
 ///
-/// Both are virtual interfaces, because many kinds are in use at once. Every operation has a
-/// default that says "not here" with the POSIX error, so a file system grows one method at a time.
+/// A virtual interface, because many kinds are in use at once. Every operation has a default that
+/// says "not here" with the POSIX error, so a file system grows one method at a time: with type(),
+/// file_system() and dispose() it compiles, and each method more makes further laws hold.
 #pragma once
 
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
-#include "kidney/core/time.hpp"
 #include "kidney/fs/attributes.hpp"
+#include "kidney/fs/file_system.hpp"
 #include "kidney/fs/node_path.hpp"
 #include "kidney/fs/transfer.hpp"
 #include "kidney/mm/page_source.hpp"
@@ -39,10 +39,7 @@ protected:
     ~DirectorySink() = default;
 };
 
-class File;
-class FileSystem;
-class SplicePipe;  // kidney/fs/splice_pipe.hpp
-
+class File;  // kidney/fs/file.hpp
 class Vnode;
 
 /// What rename(2) does: a name of `node` becomes `new_name` in `new_parent` (same file system). The
@@ -59,13 +56,38 @@ struct NameMove {
 };
 
 /// One object of a file system. Names passed in are single components: non-empty, no '/', at most
-/// max_name bytes, never "." or "..". Concurrency: any thread; each file system locks itself. May
-/// sleep.
+/// max_name bytes, never "." or "..".
+///   V1  what a file system does not have it answers with the default's error, changing nothing
+///   V2  a name that create() gave leads to that node, and is `exists` to the next create(); one
+///       that nobody gave, or that was removed, is not_found
+///   V3  link() gives one more name to the same node, unlink() takes exactly one; `links` counts
+///       them (a directory: 2 and its subdirectories). A directory with names in it is not_empty,
+///       a name that means something else by now is stale
+///   V4  a node without a name lives as long as somebody refers to it, bytes and all
+///   V5  rename() is one step: the old name is gone, the new one leads to the node, what it
+///       replaced has one name less; `exchange` swaps two. A directory does not become its own
+///       ancestor (invalid_argument)
+///   V6  read_directory() feeds ".", ".." and every name that is there throughout once, with the
+///       inode and type of its node; the cookie of an entry continues behind it
+///   V7  read() answers what the last write() of those bytes stored; what was never written is
+///       zeros; only the end of the file makes it short, and behind the end there are 0 bytes
+///   V8  write() and append() make the file as long as their last byte, and no longer; append()
+///       begins at the end of that moment
+///   V9  a file that is cut forgets: when it grows again the bytes are zeros
+///   V10 attributes are what set_attributes() made them; the inode number never changes, and no
+///       other node of the file system has it
+///   V11 read_link() answers the text that the link was made with
+///   V12 the data of a directory are is_directory, names in a file not_directory
+///   V13 an operation that fails changes nothing; without space it is no_space, and what it had
+///       taken is free again
+/// Concurrency: any thread; each file system locks itself. May sleep.
 class Vnode : public RefCounted {
 public:
-    [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
     [[nodiscard]] virtual NodeType type() const noexcept = 0;
     [[nodiscard]] virtual FileSystem& file_system() const noexcept = 0;
+    [[nodiscard]] virtual Result<Attributes> attributes() noexcept {
+        return fail(Errc::not_supported);
+    }
     [[nodiscard]] virtual Status set_attributes(const AttributeChange&) noexcept {
         return fail(Errc::read_only);
     }
@@ -217,161 +239,7 @@ private:
     Ref<NodePath> last_path_;
 };
 
-/// A mounted file system.
-class FileSystem {
-public:
-    [[nodiscard]] virtual Ref<Vnode> root() noexcept = 0;
-    [[nodiscard]] virtual FileSystemStatus status() noexcept = 0;
-    [[nodiscard]] virtual Status sync() noexcept = 0;
-    [[nodiscard]] virtual const char* type_name() const noexcept = 0;
-    [[nodiscard]] virtual bool is_read_only() const noexcept { return false; }
-    /// No byte of a file is at or behind this position, and no open file stands there.
-    [[nodiscard]] virtual std::uint64_t max_file_size() const noexcept { return max_small_file; }
-    /// References to a node that has a name which the file system itself keeps.
-    [[nodiscard]] virtual std::uint32_t own_references() const noexcept { return 0; }
-    /// False where names come and go by themselves (/proc): then the VFS does not remember them.
-    [[nodiscard]] virtual bool names_are_stable() const noexcept { return true; }
-
-protected:
-    ~FileSystem() = default;
-};
-
-enum class Whence : std::uint8_t { start, current, end, data, hole };
-
-/// Readiness of a File, for poll.
-struct Readiness {
-    bool readable = false, writable = false, hung_up = false, error = false;
-};
-
-/// Somebody who waits for a File to become ready (kidney/fs/poll.hpp).
-class PollWaiter;
-
-/// Somebody who keeps something in the name of an open file, and must hear that it is gone.
-class FileWatcher {
-public:
-    /// The last reference is gone: `file` is only an address by now. May sleep.
-    virtual void file_gone(const File& file) noexcept = 0;
-
-protected:
-    ~FileWatcher() = default;
-};
-
-/// An open file description: what dup() and fork() share. Concurrency: any thread.
-class File : public RefCounted {
-public:
-    [[nodiscard]] virtual Result<std::size_t> read(ReadBuffer&) noexcept {
-        return fail(Errc::bad_descriptor);
-    }
-    [[nodiscard]] virtual Result<std::size_t> write(WriteBuffer&) noexcept {
-        return fail(Errc::bad_descriptor);
-    }
-    /// Like read/write at a position, leaving the file's own position alone.
-    [[nodiscard]] virtual Result<std::size_t> read_at(std::uint64_t, ReadBuffer&) noexcept {
-        return fail(Errc::not_seekable);
-    }
-    [[nodiscard]] virtual Result<std::size_t> write_at(std::uint64_t, WriteBuffer&) noexcept {
-        return fail(Errc::not_seekable);
-    }
-    /// Writes at the end, wherever that is at this moment; the position stays.
-    [[nodiscard]] virtual Result<std::size_t> append(WriteBuffer& from) noexcept {
-        return write(from);
-    }
-    [[nodiscard]] virtual Result<std::uint64_t> seek(std::int64_t, Whence) noexcept {
-        return fail(Errc::not_seekable);
-    }
-    /// Has positions: read_at(), write_at() and seek() are there.
-    [[nodiscard]] virtual bool is_seekable() const noexcept { return false; }
-    [[nodiscard]] virtual Status read_directory(DirectorySink&) noexcept {
-        return fail(Errc::not_directory);
-    }
-    /// `request` and `argument` as in Linux; the argument may be a user address.
-    [[nodiscard]] virtual Result<std::uint32_t> control(std::uint32_t, std::uint32_t) noexcept {
-        return fail(Errc::not_a_terminal);
-    }
-    /// FIONREAD for what is not a regular file: how many bytes a read would find at this moment.
-    [[nodiscard]] virtual Result<std::uint32_t> readable_bytes() noexcept {
-        return fail(Errc::not_a_terminal);
-    }
-    /// Current readiness; if `waiter` is given it is also told about the next change.
-    [[nodiscard]] virtual Readiness poll(PollWaiter* /*waiter*/) noexcept {
-        return {true, true, false, false};
-    }
-    /// Its pipe, or null (everything else).
-    [[nodiscard]] virtual SplicePipe* pipe() noexcept { return nullptr; }
-    /// The object behind it, or null (pipes).
-    [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
-    /// Of what it lives in. Files without a node live in nothing that has a size.
-    [[nodiscard]] virtual FileSystemStatus file_system_status() noexcept {
-        constexpr std::uint32_t anonymous = 0x0904'1934;
-        Vnode* const node = vnode();
-        return node == nullptr ? FileSystemStatus{.magic = anonymous}
-                               : node->file_system().status();
-    }
-    /// fsync(2). Errors: io_error, invalid_argument (there is nothing that could be stored).
-    [[nodiscard]] virtual Status sync() noexcept {
-        Vnode* const node = vnode();
-        return node == nullptr || node->type() == NodeType::character ||
-                       node->type() == NodeType::fifo
-                   ? Status(fail(Errc::invalid_argument))
-                   : node->sync();
-    }
-    [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
-    /// Of a file without a node: those with one keep them there.
-    [[nodiscard]] virtual Status set_attributes(const AttributeChange&) noexcept {
-        return fail(Errc::not_supported);
-    }
-    virtual void dispose() noexcept = 0;
-
-    /// What it was opened for; that never changes.
-    [[nodiscard]] bool is_readable() const noexcept { return readable_; }
-    [[nodiscard]] bool is_writable() const noexcept { return writable_; }
-    [[nodiscard]] bool is_path_only() const noexcept { return path_; }
-    [[nodiscard]] bool is_small() const noexcept { return small_; }
-    /// The status flags, which fcntl(F_SETFL) and ioctl(FIONBIO) change at any time.
-    [[nodiscard]] bool is_appending() const noexcept {
-        return append_.load(std::memory_order_relaxed);
-    }
-    [[nodiscard]] bool is_non_blocking() const noexcept {
-        return non_blocking_.load(std::memory_order_relaxed);
-    }
-    void set_append(bool on) noexcept { append_.store(on, std::memory_order_relaxed); }
-    void set_non_blocking(bool on) noexcept { non_blocking_.store(on, std::memory_order_relaxed); }
-    [[nodiscard]] bool writes_packets() const noexcept {
-        return packets_.load(std::memory_order_relaxed);
-    }
-    void set_packets(bool on) noexcept { packets_.store(on, std::memory_order_relaxed); }
-    /// All of it, as open() would ask for it now.
-    [[nodiscard]] OpenMode mode() const noexcept {
-        return {readable_,        writable_, is_appending(), is_non_blocking(),
-                writes_packets(), path_,     small_,         noted_};
-    }
-
-    /// There is one watcher at most. Concurrency: the caller holds a reference.
-    void watch(FileWatcher& watcher) noexcept {
-        watcher_.store(&watcher, std::memory_order_relaxed);  // release() orders it for the last
-    }
-
-protected:
-    explicit File(OpenMode mode) noexcept
-        : readable_(mode.read),
-          writable_(mode.write),
-          path_(mode.path),
-          small_(mode.small),
-          append_(mode.append),
-          non_blocking_(mode.non_blocking),
-          packets_(mode.packets),
-          noted_(mode.noted) {}
-    ~File() {
-        if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
-            watcher->file_gone(*this);
-        }
-    }
-
-private:
-    const bool readable_, writable_, path_, small_;
-    std::atomic<bool> append_, non_blocking_, packets_;
-    const std::uint32_t noted_;
-    std::atomic<FileWatcher*> watcher_ = nullptr;
-};
-
 }  // namespace kidney::fs
+
+// The default of open() returns a File that whoever derives from Vnode must be able to destroy.
+#include "kidney/fs/file.hpp"  // IWYU pragma: keep

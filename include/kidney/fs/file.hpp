@@ -1,0 +1,167 @@
+/// `File`, an open file description: what a descriptor of a program leads to.
+///
+/// A virtual interface with a default for every operation, as `Vnode`.
+#pragma once
+
+#include "kidney/core/ref.hpp"
+#include "kidney/core/result.hpp"
+#include "kidney/fs/attributes.hpp"
+#include "kidney/fs/transfer.hpp"
+#include "kidney/fs/vnode.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace kidney::fs {
+
+class SplicePipe;  // kidney/fs/splice_pipe.hpp
+
+enum class Whence : std::uint8_t { start, current, end, data, hole };
+
+/// Readiness of a File, for poll.
+struct Readiness {
+    bool readable = false, writable = false, hung_up = false, error = false;
+};
+
+/// Somebody who waits for a File to become ready (kidney/fs/poll.hpp).
+class PollWaiter;
+
+/// Somebody who keeps something in the name of an open file, and must hear that it is gone.
+class FileWatcher {
+public:
+    /// The last reference is gone: `file` is only an address by now. May sleep.
+    virtual void file_gone(const File& file) noexcept = 0;
+
+protected:
+    ~FileWatcher() = default;
+};
+
+/// An open file description: what dup() and fork() share.
+///   D1 read() and write() move the position by what they moved, and begin where it is
+///   D2 read_at(), write_at() and append() leave the position alone; with O_APPEND every write
+///      goes to the end
+///   D3 what it was not opened for is bad_descriptor, whatever the node would allow
+///   D4 seek() answers the new position; behind the end is allowed, before the start is
+///      invalid_argument and changes nothing
+///   D5 read_directory() continues where the last call ended, and seek(0) begins again
+/// Those without positions (pipes, terminals) answer not_seekable to D2 and D4. Concurrency: any
+/// thread.
+class File : public RefCounted {
+public:
+    [[nodiscard]] virtual Result<std::size_t> read(ReadBuffer&) noexcept {
+        return fail(Errc::bad_descriptor);
+    }
+    [[nodiscard]] virtual Result<std::size_t> write(WriteBuffer&) noexcept {
+        return fail(Errc::bad_descriptor);
+    }
+    /// Like read/write at a position, leaving the file's own position alone.
+    [[nodiscard]] virtual Result<std::size_t> read_at(std::uint64_t, ReadBuffer&) noexcept {
+        return fail(Errc::not_seekable);
+    }
+    [[nodiscard]] virtual Result<std::size_t> write_at(std::uint64_t, WriteBuffer&) noexcept {
+        return fail(Errc::not_seekable);
+    }
+    /// Writes at the end, wherever that is at this moment; the position stays.
+    [[nodiscard]] virtual Result<std::size_t> append(WriteBuffer& from) noexcept {
+        return write(from);
+    }
+    [[nodiscard]] virtual Result<std::uint64_t> seek(std::int64_t, Whence) noexcept {
+        return fail(Errc::not_seekable);
+    }
+    /// Has positions: read_at(), write_at() and seek() are there.
+    [[nodiscard]] virtual bool is_seekable() const noexcept { return false; }
+    [[nodiscard]] virtual Status read_directory(DirectorySink&) noexcept {
+        return fail(Errc::not_directory);
+    }
+    /// `request` and `argument` as in Linux; the argument may be a user address.
+    [[nodiscard]] virtual Result<std::uint32_t> control(std::uint32_t, std::uint32_t) noexcept {
+        return fail(Errc::not_a_terminal);
+    }
+    /// FIONREAD for what is not a regular file: how many bytes a read would find at this moment.
+    [[nodiscard]] virtual Result<std::uint32_t> readable_bytes() noexcept {
+        return fail(Errc::not_a_terminal);
+    }
+    /// Current readiness; if `waiter` is given it is also told about the next change.
+    [[nodiscard]] virtual Readiness poll(PollWaiter* /*waiter*/) noexcept {
+        return {true, true, false, false};
+    }
+    /// Its pipe, or null (everything else).
+    [[nodiscard]] virtual SplicePipe* pipe() noexcept { return nullptr; }
+    /// The object behind it, or null (pipes).
+    [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
+    /// Of what it lives in. Files without a node live in nothing that has a size.
+    [[nodiscard]] virtual FileSystemStatus file_system_status() noexcept {
+        constexpr std::uint32_t anonymous = 0x0904'1934;
+        Vnode* const node = vnode();
+        return node == nullptr ? FileSystemStatus{.magic = anonymous}
+                               : node->file_system().status();
+    }
+    /// fsync(2). Errors: io_error, invalid_argument (there is nothing that could be stored).
+    [[nodiscard]] virtual Status sync() noexcept {
+        Vnode* const node = vnode();
+        return node == nullptr || node->type() == NodeType::character ||
+                       node->type() == NodeType::fifo
+                   ? Status(fail(Errc::invalid_argument))
+                   : node->sync();
+    }
+    [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
+    /// Of a file without a node: those with one keep them there.
+    [[nodiscard]] virtual Status set_attributes(const AttributeChange&) noexcept {
+        return fail(Errc::not_supported);
+    }
+    virtual void dispose() noexcept = 0;
+
+    /// What it was opened for; that never changes.
+    [[nodiscard]] bool is_readable() const noexcept { return readable_; }
+    [[nodiscard]] bool is_writable() const noexcept { return writable_; }
+    [[nodiscard]] bool is_path_only() const noexcept { return path_; }
+    [[nodiscard]] bool is_small() const noexcept { return small_; }
+    /// The status flags, which fcntl(F_SETFL) and ioctl(FIONBIO) change at any time.
+    [[nodiscard]] bool is_appending() const noexcept {
+        return append_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool is_non_blocking() const noexcept {
+        return non_blocking_.load(std::memory_order_relaxed);
+    }
+    void set_append(bool on) noexcept { append_.store(on, std::memory_order_relaxed); }
+    void set_non_blocking(bool on) noexcept { non_blocking_.store(on, std::memory_order_relaxed); }
+    [[nodiscard]] bool writes_packets() const noexcept {
+        return packets_.load(std::memory_order_relaxed);
+    }
+    void set_packets(bool on) noexcept { packets_.store(on, std::memory_order_relaxed); }
+    /// All of it, as open() would ask for it now.
+    [[nodiscard]] OpenMode mode() const noexcept {
+        return {readable_,        writable_, is_appending(), is_non_blocking(),
+                writes_packets(), path_,     small_,         noted_};
+    }
+
+    /// There is one watcher at most. Concurrency: the caller holds a reference.
+    void watch(FileWatcher& watcher) noexcept {
+        watcher_.store(&watcher, std::memory_order_relaxed);  // release() orders it for the last
+    }
+
+protected:
+    explicit File(OpenMode mode) noexcept
+        : readable_(mode.read),
+          writable_(mode.write),
+          path_(mode.path),
+          small_(mode.small),
+          append_(mode.append),
+          non_blocking_(mode.non_blocking),
+          packets_(mode.packets),
+          noted_(mode.noted) {}
+    ~File() {
+        if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
+            watcher->file_gone(*this);
+        }
+    }
+
+private:
+    const bool readable_, writable_, path_, small_;
+    std::atomic<bool> append_, non_blocking_, packets_;
+    const std::uint32_t noted_;
+    std::atomic<FileWatcher*> watcher_ = nullptr;
+};
+
+}  // namespace kidney::fs

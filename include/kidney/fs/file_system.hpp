@@ -1,0 +1,43 @@
+/// `FileSystem`: what is mounted.
+#pragma once
+
+#include "kidney/core/ref.hpp"
+#include "kidney/core/result.hpp"
+#include "kidney/fs/attributes.hpp"
+
+#include <cstdint>
+
+namespace kidney::fs {
+
+class Vnode;  // kidney/fs/vnode.hpp
+
+/// A mounted file system.
+///   S1 root() is one directory, always the same node, which is its own parent
+///   S2 status() counts: what is free is part of what there is; operations that take something
+///      and operations that give it back leave the numbers as they were, after a sync() at most
+///   S3 what was done before a sync() that succeeds is there after any loss of power; an error
+///      of the disk is an error of the sync, never silence
+///   S4 one that is_read_only() says so in status() and answers read_only to every change
+///   S5 after any loss of power a mount finds each operation done or not done, as far as the
+///      file system promises that (each says what it promises)
+/// S3 and S5 are what the crash machine (`./kidney crash`) checks.
+class FileSystem {
+public:
+    [[nodiscard]] virtual Ref<Vnode> root() noexcept = 0;
+    [[nodiscard]] virtual FileSystemStatus status() noexcept { return {}; }
+    /// Everything that was done so far becomes durable. Error: io_error.
+    [[nodiscard]] virtual Status sync() noexcept { return fail(Errc::not_supported); }
+    [[nodiscard]] virtual const char* type_name() const noexcept = 0;
+    [[nodiscard]] virtual bool is_read_only() const noexcept { return false; }
+    /// No byte of a file is at or behind this position, and no open file stands there.
+    [[nodiscard]] virtual std::uint64_t max_file_size() const noexcept { return max_small_file; }
+    /// References to a node that has a name which the file system itself keeps.
+    [[nodiscard]] virtual std::uint32_t own_references() const noexcept { return 0; }
+    /// False where names come and go by themselves (/proc): then the VFS does not remember them.
+    [[nodiscard]] virtual bool names_are_stable() const noexcept { return true; }
+
+protected:
+    ~FileSystem() = default;
+};
+
+}  // namespace kidney::fs

@@ -25,7 +25,7 @@ inline constexpr LockRank ipc{24, "ipc"};                    // a mapping of sha
 inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache
 inline constexpr LockRank file_system{30, "file system"};    // one mounted file system
 inline constexpr LockRank page_cache{34, "page cache"};      // filled from within a file system
-inline constexpr LockRank block_device{38, "block device"};  // one request at a time
+inline constexpr LockRank block_device{38, "block device"};  // a polled disk
 
 // Spin locks, outermost first.
 inline constexpr LockRank wall_clock{50, "wall clock"};  // setting it moves timers, wakes sleepers
@@ -33,6 +33,8 @@ inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts
 inline constexpr LockRank poll{56, "poll"};                    // a file's pollers; wakes them
+inline constexpr LockRank disk_queue{57, "disk queue"};        // requests that wait for a disk
+inline constexpr LockRank disk{58, "disk"};                    // what a disk works on
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank process_view{62,
                                        "process view"};    // one entry or reference; takes nothing

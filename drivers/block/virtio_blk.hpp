@@ -1,94 +1,53 @@
 /// virtio-blk over the legacy PCI interface: the disk of QEMU. virtio 1.0, sections 4.1.4.8
 /// and 5.2.
 ///
-///     VirtioBlk disk(io, dma_map, wait, memory);
-///     TRY(disk.start(port_base));            // then it is a BlockDevice
+///     VirtioBlk disk(io, dma_map, memory);
+///     TRY(disk.start(port_base));            // then it is a RequestDevice
 ///     on its interrupt: disk.on_interrupt();
 ///
-/// One request at a time, of any number of blocks and buffers. Buffers outside the direct map (a
-/// kernel stack) go through a bounce buffer.
+/// Several requests at once, each of any number of blocks and buffers. Buffers outside the direct
+/// map (a kernel stack) go through a bounce buffer. What the device says is not believed: a number
+/// that it cannot have been given ends this disk, and so does silence.
 #pragma once
 
-#include "drivers/block/device_wait.hpp"
 #include "drivers/block/dma.hpp"
+#include "drivers/block/virtio_registers.hpp"
 #include "drivers/block/virtqueue.hpp"
 #include "kidney/core/lock.hpp"
-#include "kidney/fs/block_device.hpp"
+#include "kidney/fs/block_request.hpp"
+#include "kidney/hal/clock.hpp"
 #include "kidney/hal/port_io.hpp"
-#include "kidney/hal/register.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
+#include <utility>
 
 namespace kidney::drivers {
 
-namespace virtio {
-
-inline constexpr std::uint16_t vendor = 0x1AF4;
-inline constexpr std::uint16_t transitional_block = 0x1001;
-/// The same device without the legacy interface that this driver speaks (virtio 1.2, 4.1.2.1).
-inline constexpr std::uint16_t modern_only_block = 0x1042;
-
-// The legacy register block, at the ports of BAR 0.
-template <class Raw>
-struct Number : hal::Register<Number<Raw>, Raw> {};
-using DeviceFeatures = hal::At<Number<std::uint32_t>, 0x00, hal::ReadOnly>;
-using DriverFeatures = hal::At<Number<std::uint32_t>, 0x04, hal::WriteOnly>;
-using QueueFrame = hal::At<Number<std::uint32_t>, 0x08, hal::ReadWrite>;
-using QueueSize = hal::At<Number<std::uint16_t>, 0x0C, hal::ReadOnly>;
-using QueueSelect = hal::At<Number<std::uint16_t>, 0x0E, hal::WriteOnly>;
-using QueueNotify = hal::At<Number<std::uint16_t>, 0x10, hal::WriteOnly>;
-using CapacityLow = hal::At<Number<std::uint32_t>, 0x14, hal::ReadOnly>;
-using CapacityHigh = hal::At<Number<std::uint32_t>, 0x18, hal::ReadOnly>;
-using SegmentsMax = hal::At<Number<std::uint32_t>, 0x20, hal::ReadOnly>;
-
-struct StatusBits : hal::Register<StatusBits, std::uint8_t> {
-    using Acknowledged = hal::Field<StatusBits, 0, 0, bool>;
-    using HasDriver = hal::Field<StatusBits, 1, 1, bool>;
-    using DriverReady = hal::Field<StatusBits, 2, 2, bool>;
-    using Failed = hal::Field<StatusBits, 7, 7, bool>;
-};
-using DeviceStatus = hal::At<StatusBits, 0x12, hal::ReadWrite>;
-
-struct InterruptBits : hal::Register<InterruptBits, std::uint8_t> {
-    using Queue = hal::Field<InterruptBits, 0, 0, bool>;
-};
-using InterruptStatus = hal::At<InterruptBits, 0x13, hal::ReadOnly>;  // reading clears
-
-struct BlockFeatures : hal::Register<BlockFeatures, std::uint32_t> {
-    using SegmentsLimited = hal::Field<BlockFeatures, 2, 2, bool>;
-    using IsReadOnly = hal::Field<BlockFeatures, 5, 5, bool>;
-    using CanFlush = hal::Field<BlockFeatures, 9, 9, bool>;
-};
-
-enum class RequestType : std::uint32_t { read = 0, write = 1, flush = 4 };
-struct RequestHeader {
-    RequestType type;
-    std::uint32_t reserved;
-    std::uint64_t sector;
-};
-static_assert(sizeof(RequestHeader) == 16);
-
-}  // namespace virtio
-
-/// Concurrency: any thread; requests queue up at `Lock`, which is held while the device works.
-template <hal::PortIo Io, DmaMap Dma, class Wait, BasicLockable Lock>
+/// Models `RequestDevice`. Concurrency: any thread and the interrupt handler; `Lock` is one that
+/// both may take, and no lock is held while a request completes.
+template <hal::PortIo Io, DmaMap Dma, hal::Clock Clock, BasicLockable Lock>
 class VirtioBlk {
 public:
-    /// Memory that the driver needs: queue, one page for the request, the rest for bouncing.
-    static constexpr std::size_t memory_frames = 8;
     static constexpr std::uint16_t min_queue = 4;  ///< header, data, status: the next power of two
-    static constexpr std::uint16_t max_queue = 256;
+    static constexpr std::uint16_t max_queue = Virtqueue::max_size;
+    /// Requests that the device has at once; others wait for one to end.
+    static constexpr std::size_t slots = 16;
+    /// Memory that the driver needs: the queue, a page of headers, a page for each slot to bounce.
+    static constexpr std::size_t memory_frames =
+        (Virtqueue::bytes_needed(max_queue) + page_mask) / page_size + 1 + slots;
 
-    VirtioBlk(Io& io, Dma& dma, Wait& wait, DmaMemory memory) noexcept
-        : io_(io), dma_(dma), wait_(wait), memory_(memory) {
+    VirtioBlk(Io& io, Dma& dma, DmaMemory memory) noexcept : io_(io), dma_(dma), memory_(memory) {
         KIDNEY_ASSERT(memory.bytes.size() >= memory_frames * page_size);
     }
 
-    /// Resets and sets up the device at `port`. Errors: no_device, not_supported.
+    /// Resets and sets up the device at `port`. Nothing is in flight. Errors: no_device,
+    /// not_supported.
     [[nodiscard]] Status start(std::uint16_t port) noexcept EXCLUDES(lock_) {
         using namespace virtio;
         LockGuard guard(lock_);
@@ -133,95 +92,42 @@ public:
 
     /// From the interrupt handler. True if the interrupt was ours; reading the register also takes
     /// the level-triggered line down.
-    bool on_interrupt() noexcept {
+    bool on_interrupt() noexcept EXCLUDES(lock_) {
         using namespace virtio;
         if (!InterruptStatus::read(io_, port_).template get<InterruptBits::Queue>()) {
             return false;
         }
-        wait_.notify();
+        complete_ended();
         return true;
     }
 
-    [[nodiscard]] Status read(fs::BlockIndex first, std::span<std::byte> to) noexcept
-        EXCLUDES(lock_) {
-        return read_scattered(first, std::span(&to, 1));
+    void submit(fs::BlockRequest& request) noexcept EXCLUDES(lock_) {
+        const Status allowed = check_request(*this, request);
+        if (!allowed || is_nothing_to_do(request)) {
+            request.complete(allowed);
+            return;
+        }
+        if (request.operation == fs::BlockOperation::discard) {
+            request.complete(fail(Errc::not_supported));
+            return;
+        }
+        {
+            LockGuard guard(lock_);
+            waiting_.push_back(request);
+            issue_waiting();
+        }
+        complete_ended();
     }
-    [[nodiscard]] Status read_scattered(fs::BlockIndex first,
-                                        std::span<const std::span<std::byte>> to) noexcept
-        EXCLUDES(lock_) {
-        const std::size_t bytes = fs::total_bytes(to);
-        TRY(fs::check_range(*this, first, bytes));
-        if (bytes == 0) {
-            return {};
-        }
-        LockGuard guard(lock_);
-        while (!to.empty()) {
-            if (!dma_.physical(to.front().data())) {
-                TRY(bounce_in(first, to.front()));
-                first = first + to.front().size() / sector_size;
-                to = to.subspan(1);
-                continue;
+    /// Finds what has ended without an interrupt, and gives the device up that does not answer.
+    void poll() noexcept EXCLUDES(lock_) {
+        complete_ended();
+        {
+            LockGuard guard(lock_);
+            if (is_working_ && is_overdue()) {
+                give_up(Errc::timed_out);
             }
-            TRY(begin(virtio::RequestType::read, first));
-            std::uint32_t segments = 0;
-            while (!to.empty() && segments < segments_) {
-                const auto address = dma_.physical(to.front().data());
-                if (!address) {
-                    break;
-                }
-                add_data(*address, to.front().size(), true, segments);
-                first = first + to.front().size() / sector_size;
-                to = to.subspan(1);
-            }
-            TRY(finish());
         }
-        return {};
-    }
-    [[nodiscard]] Status write(fs::BlockIndex first, std::span<const std::byte> from) noexcept
-        EXCLUDES(lock_) {
-        return write_scattered(first, std::span(&from, 1));
-    }
-    [[nodiscard]] Status write_scattered(fs::BlockIndex first,
-                                         std::span<const std::span<const std::byte>> from) noexcept
-        EXCLUDES(lock_) {
-        const std::size_t bytes = fs::total_bytes(from);
-        TRY(fs::check_range(*this, first, bytes));
-        if (is_read_only_) {
-            return fail(Errc::read_only);
-        }
-        if (bytes == 0) {
-            return {};
-        }
-        LockGuard guard(lock_);
-        while (!from.empty()) {
-            if (!dma_.physical(from.front().data())) {
-                TRY(bounce_out(first, from.front()));
-                first = first + from.front().size() / sector_size;
-                from = from.subspan(1);
-                continue;
-            }
-            TRY(begin(virtio::RequestType::write, first));
-            std::uint32_t segments = 0;
-            while (!from.empty() && segments < segments_) {
-                const auto address = dma_.physical(from.front().data());
-                if (!address) {
-                    break;
-                }
-                add_data(*address, from.front().size(), false, segments);
-                first = first + from.front().size() / sector_size;
-                from = from.subspan(1);
-            }
-            TRY(finish());
-        }
-        return {};
-    }
-    [[nodiscard]] Status flush() noexcept EXCLUDES(lock_) {
-        if (!has_flush_) {
-            return {};  // then the device writes through
-        }
-        LockGuard guard(lock_);
-        TRY(begin(virtio::RequestType::flush, fs::BlockIndex(0)));
-        return finish();
+        complete_ended();
     }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return sector_size; }
     [[nodiscard]] std::uint64_t block_count() const noexcept { return sectors_; }
@@ -231,88 +137,239 @@ private:
     static constexpr std::uint32_t sector_size = 512;
     static constexpr std::uint32_t max_segments = 64;
     static constexpr Duration patience = Duration::seconds(10);
-    static constexpr std::size_t request_offset =
-        (Virtqueue::bytes_needed(max_queue) + page_mask) & ~std::size_t{page_mask};
-    static constexpr std::size_t status_offset = request_offset + sizeof(virtio::RequestHeader);
-    static constexpr std::size_t bounce_offset = request_offset + page_size;
-    static_assert(bounce_offset < memory_frames * page_size);
 
-    [[nodiscard]] std::span<std::byte> bounce() const noexcept {
-        return memory_.bytes.subspan(bounce_offset);
+    /// What the device reads and writes beside the data: one for each slot, in one page.
+    struct Exchange {
+        virtio::RequestHeader header;
+        std::uint8_t status;
+        std::array<std::uint8_t, 15> unused;
+    };
+    static_assert(sizeof(Exchange) * slots <= page_size);
+    static constexpr std::size_t exchange_offset = (memory_frames - 1 - slots) * page_size;
+    static constexpr std::size_t bounce_offset = exchange_offset + page_size;
+
+    /// A request that the device has, or a part of it: one chain at a time.
+    struct Slot {
+        fs::BlockRequest* request = nullptr;  ///< null: free
+        std::size_t buffer = 0;               ///< the chain begins there ...
+        std::size_t offset = 0;               ///< ... in this byte of it ...
+        fs::BlockIndex block;                 ///< ... and in this block of the disk
+        std::size_t moving = 0;               ///< bytes of the chain
+        bool is_bounced = false;
+        bool is_flushing = false;  ///< the request is a flush, or a durable write has come so far
+        Instant since;
+    };
+    struct Ended {
+        fs::BlockRequest* request;
+        Status outcome;
+    };
+
+    [[nodiscard]] bool is_nothing_to_do(const fs::BlockRequest& request) const noexcept {
+        return request.operation == fs::BlockOperation::flush
+                   ? !has_flush_  // then the device writes through
+                   : request.moves_data() && request.bytes() == 0;
     }
-    [[nodiscard]] PhysAddr bounce_address() const noexcept {
-        return memory_.address + bounce_offset;
+    [[nodiscard]] std::size_t exchange_at(std::size_t slot) const noexcept {
+        return exchange_offset + slot * sizeof(Exchange);
+    }
+    [[nodiscard]] PhysAddr address_of(std::size_t offset) const noexcept {
+        return memory_.address + static_cast<std::uint32_t>(offset);
+    }
+    [[nodiscard]] std::byte* bounce(std::size_t slot) const noexcept {
+        return memory_.bytes.data() + bounce_offset + slot * page_size;
     }
 
-    [[nodiscard]] Status bounce_in(fs::BlockIndex first, std::span<std::byte> to) noexcept
-        REQUIRES(lock_) {
-        while (!to.empty()) {
-            const std::size_t length = std::min(to.size(), bounce().size());
-            TRY(begin(virtio::RequestType::read, first));
-            std::uint32_t segments = 0;
-            add_data(bounce_address(), length, true, segments);
-            TRY(finish());
-            std::memcpy(to.data(), bounce().data(), length);
-            to = to.subspan(length);
-            first = first + length / sector_size;
+    void issue_waiting() noexcept REQUIRES(lock_) {
+        for (std::size_t n = 0; n < slots && is_working_ && !waiting_.empty(); ++n) {
+            if (queue_.free() < 3) {
+                return;  // a chain that ends makes room
+            }
+            if (slots_[n].request == nullptr) {
+                fs::BlockRequest& request = waiting_.front();
+                waiting_.pop_front();
+                slots_[n] = {};
+                slots_[n].request = &request;
+                slots_[n].block = request.first;
+                slots_[n].is_flushing = request.operation == fs::BlockOperation::flush;
+                issue(n);
+            }
         }
-        return {};
+    }
+    /// Offers the next chain of a slot: header, data, status. Three descriptors are free.
+    void issue(std::size_t n) noexcept REQUIRES(lock_) {
+        using virtio::RequestType;
+        Slot& slot = slots_[n];
+        const auto type = slot.is_flushing ? RequestType::flush
+                          : slot.request->operation == fs::BlockOperation::read
+                              ? RequestType::read
+                              : RequestType::write;
+        const Exchange exchange{{type, 0, slot.is_flushing ? 0 : slot.block.value()},
+                                static_cast<std::uint8_t>(virtio::RequestStatus::unwritten),
+                                {}};
+        std::memcpy(memory_.bytes.data() + exchange_at(n), &exchange, sizeof(exchange));
+        const PhysAddr place = address_of(exchange_at(n));
+        queue_.add(place + offsetof(Exchange, header), sizeof(exchange.header), false);
+        slot.moving = 0;
+        slot.is_bounced = false;
+        if (!slot.is_flushing) {
+            add_data(n, std::min<std::uint32_t>(segments_, queue_.free() - 1U));
+        }
+        queue_.add(place + offsetof(Exchange, status), 1, true);
+        slot_of_chain_[queue_.offer()] = static_cast<std::uint8_t>(n);
+        slot.since = Clock::now();
+        has_news_ = true;
+    }
+    /// As many buffers as the device takes at once, or a page of one that it does not reach.
+    void add_data(std::size_t n, std::uint32_t most) noexcept REQUIRES(lock_) {
+        Slot& slot = slots_[n];
+        const bool device_writes = slot.request->operation == fs::BlockOperation::read;
+        std::size_t offset = slot.offset;
+        for (std::size_t b = slot.buffer; b < slot.request->buffers() && most > 0; ++b) {
+            const auto rest = slot.request->buffer(b).subspan(offset);
+            offset = 0;
+            if (rest.empty()) {
+                continue;
+            }
+            const auto address = dma_.physical(rest.data());
+            if (address) {
+                queue_.add(*address, static_cast<std::uint32_t>(rest.size()), device_writes);
+                slot.moving += rest.size();
+                --most;
+                continue;
+            }
+            if (slot.moving == 0) {
+                const std::size_t length = std::min<std::size_t>(rest.size(), page_size);
+                if (!device_writes) {
+                    std::memcpy(bounce(n), rest.data(), length);
+                }
+                queue_.add(address_of(bounce_offset + n * page_size),
+                           static_cast<std::uint32_t>(length), device_writes);
+                slot.moving = length;
+                slot.is_bounced = true;
+            }
+            return;
+        }
     }
 
-    [[nodiscard]] Status bounce_out(fs::BlockIndex first, std::span<const std::byte> from) noexcept
-        REQUIRES(lock_) {
-        while (!from.empty()) {
-            const auto part = from.first(std::min(from.size(), bounce().size()));
-            std::memcpy(bounce().data(), part.data(), part.size());
-            TRY(begin(virtio::RequestType::write, first));
-            std::uint32_t segments = 0;
-            add_data(bounce_address(), part.size(), false, segments);
-            TRY(finish());
-            from = from.subspan(part.size());
-            first = first + part.size() / sector_size;
+    /// Behind a chain that went well. False when there is no other one to follow.
+    [[nodiscard]] bool advance(Slot& slot, std::size_t n) noexcept REQUIRES(lock_) {
+        if (slot.is_flushing) {
+            return false;
         }
-        return {};
+        const fs::BlockRequest& request = *slot.request;
+        std::size_t moved = slot.moving;
+        slot.block = slot.block + moved / sector_size;
+        bool copies = slot.is_bounced && request.operation == fs::BlockOperation::read;
+        while (slot.buffer < request.buffers()) {
+            const std::size_t rest = request.buffer(slot.buffer).size() - slot.offset;
+            const std::size_t part = std::min(rest, moved);
+            if (copies && part > 0) {
+                std::memcpy(request.to[slot.buffer].data() + slot.offset, bounce(n), part);
+                copies = false;  // a bounced chain is a part of one buffer
+            }
+            moved -= part;
+            if (part < rest) {
+                slot.offset += part;
+                return true;
+            }
+            ++slot.buffer;
+            slot.offset = 0;
+        }
+        slot.is_flushing =
+            request.is_durable && has_flush_ && request.operation == fs::BlockOperation::write;
+        return slot.is_flushing;
     }
 
-    /// A request is header, data, status: begin(), add_data() as often as needed, finish().
-    [[nodiscard]] Status begin(virtio::RequestType type, fs::BlockIndex first) noexcept
-        REQUIRES(lock_) {
-        if (!is_working_) {
-            return fail(Errc::io_error);
+    /// A request that has ended, if any has.
+    [[nodiscard]] std::optional<Ended> next_ended() noexcept REQUIRES(lock_) {
+        while (is_working_) {
+            const Result<std::optional<std::uint16_t>> used = queue_.take_used();
+            if (!used) {
+                give_up(Errc::io_error);
+                break;
+            }
+            if (!*used) {
+                return std::nullopt;
+            }
+            const std::size_t n = slot_of_chain_[**used];
+            Slot& slot = slots_[n];
+            const Status outcome = outcome_of(n);
+            if (outcome && advance(slot, n)) {
+                issue(n);
+                continue;
+            }
+            fs::BlockRequest* const request = std::exchange(slot.request, nullptr);
+            issue_waiting();
+            return Ended{request, outcome};
         }
-        const virtio::RequestHeader header{type, 0, first.value()};
-        std::memcpy(memory_.bytes.data() + request_offset, &header, sizeof(header));
-        memory_.bytes[status_offset] = std::byte{0xFF};
-        queue_.add(memory_.address + request_offset, sizeof(header), false);
-        return {};
+        return next_given_up();
     }
-    void add_data(PhysAddr address, std::size_t bytes, bool device_writes,
-                  std::uint32_t& segments) noexcept REQUIRES(lock_) {
-        if (bytes > 0) {
-            queue_.add(address, static_cast<std::uint32_t>(bytes), device_writes);
-            ++segments;
+    [[nodiscard]] Status outcome_of(std::size_t n) const noexcept {
+        std::uint8_t status = 0;
+        std::memcpy(&status, memory_.bytes.data() + exchange_at(n) + offsetof(Exchange, status),
+                    sizeof(status));
+        switch (virtio::RequestStatus{status}) {
+            case virtio::RequestStatus::done:
+                return {};
+            case virtio::RequestStatus::unknown_type:
+                return fail(Errc::not_supported);
+            case virtio::RequestStatus::failed:
+            case virtio::RequestStatus::unwritten:
+                break;
         }
+        return fail(Errc::io_error);
     }
-    [[nodiscard]] Status finish() noexcept REQUIRES(lock_) {
-        queue_.add(memory_.address + status_offset, 1, true);
-        queue_.offer();
-        virtio::QueueNotify::write(io_, port_, virtio::Number<std::uint16_t>::from(0));
-        if (!wait_.wait(
-                [this]() KIDNEY_NO_TSA("wait() calls it, under lock_") { return queue_.is_done(); },
-                patience)) {
-            // It may still write into our buffers: only a reset stops it, and ends this disk.
-            virtio::DeviceStatus::write(io_, port_, virtio::StatusBits{});
-            is_working_ = false;
-            return fail(Errc::io_error);
+
+    [[nodiscard]] bool is_overdue() const noexcept REQUIRES(lock_) {
+        const Instant now = Clock::now();
+        return std::ranges::any_of(slots_, [now](const Slot& slot) noexcept {
+            return slot.request != nullptr && now - slot.since > patience;
+        });
+    }
+    /// The device may still write into our buffers: only a reset stops it, and ends this disk.
+    void give_up(Errc why) noexcept REQUIRES(lock_) {
+        virtio::DeviceStatus::write(io_, port_, virtio::StatusBits{});
+        is_working_ = false;
+        why_ = why;
+    }
+    /// What a device leaves behind that does not work any more.
+    [[nodiscard]] std::optional<Ended> next_given_up() noexcept REQUIRES(lock_) {
+        for (Slot& slot : slots_) {
+            if (slot.request != nullptr) {
+                return Ended{std::exchange(slot.request, nullptr), fail(why_)};
+            }
         }
-        queue_.retire();
-        return memory_.bytes[status_offset] == std::byte{0} ? Status()
-                                                            : Status(fail(Errc::io_error));
+        if (!waiting_.empty()) {
+            fs::BlockRequest& request = waiting_.front();
+            waiting_.pop_front();
+            return Ended{&request, fail(why_)};
+        }
+        why_ = Errc::io_error;  // what comes from now on is not late
+        return std::nullopt;
+    }
+
+    void complete_ended() noexcept EXCLUDES(lock_) {
+        for (;;) {
+            std::optional<Ended> ended;
+            bool has_news = false;
+            {
+                LockGuard guard(lock_);
+                ended = next_ended();
+                has_news = std::exchange(has_news_, false) && is_working_;
+            }
+            if (has_news) {
+                virtio::QueueNotify::write(io_, port_, virtio::Number<std::uint16_t>::from(0));
+            }
+            if (ended) {
+                ended->request->complete(ended->outcome);
+            } else if (!has_news) {
+                return;
+            }
+        }
     }
 
     Io& io_;
     Dma& dma_;
-    Wait& wait_;
     const DmaMemory memory_;
     std::uint16_t port_ = 0;
     std::uint64_t sectors_ = 0;
@@ -320,8 +377,13 @@ private:
     bool is_read_only_ = false;
     Lock lock_;
     Virtqueue queue_ GUARDED_BY(lock_);
+    std::array<Slot, slots> slots_ GUARDED_BY(lock_){};
+    std::array<std::uint8_t, max_queue> slot_of_chain_ GUARDED_BY(lock_){};
+    fs::RequestList waiting_ GUARDED_BY(lock_);  ///< for a slot, or descriptors
     std::uint32_t segments_ GUARDED_BY(lock_) = 1;
+    bool has_news_ GUARDED_BY(lock_) = false;  ///< the device is to be told to look
     bool is_working_ GUARDED_BY(lock_) = false;
+    Errc why_ GUARDED_BY(lock_) = Errc::io_error;  ///< it does not
 };
 
 }  // namespace kidney::drivers

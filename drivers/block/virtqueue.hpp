@@ -1,22 +1,30 @@
 /// The split virtqueue of virtio 1.0 section 2.4, in the legacy layout (section 2.4.2): a table of
 /// buffer descriptors, a ring of chains offered to the device, a ring of chains it has used.
 ///
-/// One chain is in flight at a time, always beginning at descriptor 0: the driver above serialises.
+/// Any number of chains are in flight; the device uses them in an order of its own. It is not
+/// trusted: which descriptors belong to which chain is written down where it cannot reach, and a
+/// number in the used ring is looked up there before it is believed.
 #pragma once
 
 #include "drivers/block/dma.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/assert.hpp"
+#include "kidney/core/result.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 namespace kidney::drivers {
 
+/// Concurrency: none, callers serialise.
 class Virtqueue {
 public:
+    static constexpr std::uint16_t max_size = 256;
+
     /// Bytes for a queue of `size` entries, in page-aligned contiguous memory.
     [[nodiscard]] static constexpr std::size_t bytes_needed(std::uint32_t size) noexcept {
         return used_offset(size) + 6 + std::size_t{8} * size;
@@ -24,50 +32,79 @@ public:
 
     /// `memory` is zeroed and becomes the queue; `size` is a power of two.
     void attach(DmaMemory memory, std::uint16_t size) noexcept {
-        KIDNEY_ASSERT(memory.address.is_page_aligned() &&
+        KIDNEY_ASSERT(size <= max_size && memory.address.is_page_aligned() &&
                       memory.bytes.size() >= bytes_needed(size));
         std::memset(memory.bytes.data(), 0, bytes_needed(size));
         base_ = memory.bytes.data();
         size_ = size;
-        chained_ = 0;
+        offered_ = 0;
         used_seen_ = 0;
+        length_.fill(0);
+        for (std::uint16_t n = 0; n < size; ++n) {
+            next_[n] = static_cast<std::uint16_t>(n + 1);
+        }
+        free_head_ = 0;
+        free_ = size;
+        building_ = 0;
     }
     [[nodiscard]] std::uint16_t size() const noexcept { return size_; }
+    /// Descriptors that no chain has.
+    [[nodiscard]] std::uint16_t free() const noexcept { return free_; }
 
-    /// Appends a buffer to the chain. `device_writes`: the device fills it.
+    /// Appends a buffer to the chain that is being built; there is a free descriptor.
+    /// `device_writes`: the device fills it.
     void add(PhysAddr address, std::uint32_t bytes, bool device_writes) noexcept {
-        KIDNEY_INVARIANT(chained_ < size_, "virtqueue: chain longer than the queue");
-        if (chained_ > 0) {
-            Descriptor& before = descriptor(chained_ - 1U);
+        KIDNEY_INVARIANT(free_ > 0, "virtqueue: no descriptor is free");
+        const std::uint16_t n = free_head_;
+        free_head_ = next_[n];
+        --free_;
+        descriptor(n) = {address.value(), bytes, device_writes ? flag_write : std::uint16_t{0}, 0};
+        if (building_ == 0) {
+            head_ = n;
+        } else {
+            Descriptor& before = descriptor(last_);
             before.flags = static_cast<std::uint16_t>(before.flags | flag_next);
-            before.next = chained_;
+            before.next = n;
+            next_[last_] = n;
         }
-        descriptor(chained_) = {address.value(), bytes,
-                                device_writes ? flag_write : std::uint16_t{0}, 0};
-        ++chained_;
+        last_ = n;
+        ++building_;
     }
-    /// Offers the chain; the caller notifies the device afterwards.
-    void offer() noexcept {
+    /// Offers the chain; the caller notifies the device afterwards. The answer is the chain's name
+    /// until the device has used it.
+    [[nodiscard]] std::uint16_t offer() noexcept {
+        KIDNEY_ASSERT(building_ > 0);
+        length_[head_] = building_;
+        building_ = 0;
         auto* const available = reinterpret_cast<std::uint16_t*>(base_ + available_offset(size_));
-        const std::uint16_t index = available[1];
-        available[2 + index % size_] = 0;  // the chain begins at descriptor 0
+        available[2 + offered_ % size_] = head_;
+        ++offered_;
         // release: the device must see the chain before the index that offers it.
-        std::atomic_ref(available[1])
-            .store(static_cast<std::uint16_t>(index + 1), std::memory_order_release);
+        std::atomic_ref(available[1]).store(offered_, std::memory_order_release);
         // The index must be out before the device is told to look: a full fence.
         std::atomic_thread_fence(std::memory_order_seq_cst);
+        return head_;
     }
-    /// Has the device finished with the chain?
-    [[nodiscard]] bool is_done() noexcept {
-        auto* const used = reinterpret_cast<std::uint16_t*>(base_ + used_offset(size_));
-        // acquire: its buffers are read after this.
-        return std::atomic_ref(used[1]).load(std::memory_order_acquire) !=
-               static_cast<std::uint16_t>(used_seen_);
-    }
-    /// Makes room for the next chain; call it when is_done().
-    void retire() noexcept {
+    /// A chain that the device has used, whose descriptors are free again, or nothing. Error:
+    /// corrupted (the device names what it was not given; believe nothing from it any more).
+    [[nodiscard]] Result<std::optional<std::uint16_t>> take_used() noexcept {
+        std::byte* const used = base_ + used_offset(size_);
+        // acquire: the entry, and the buffers of the chain, are read after this.
+        const std::uint16_t index = std::atomic_ref(reinterpret_cast<std::uint16_t*>(used)[1])
+                                        .load(std::memory_order_acquire);
+        const auto ahead = static_cast<std::uint16_t>(index - used_seen_);
+        if (ahead == 0) {
+            return std::optional<std::uint16_t>();
+        }
+        std::uint32_t head = 0;
+        std::memcpy(&head, used + 4 + std::size_t{8} * (used_seen_ % size_), sizeof(head));
+        if (ahead > size_ || head >= size_ || length_[head] == 0) {
+            return fail(Errc::corrupted);
+        }
         ++used_seen_;
-        chained_ = 0;
+        const auto chain = static_cast<std::uint16_t>(head);
+        release(chain);
+        return std::optional(chain);
     }
 
 private:
@@ -91,11 +128,30 @@ private:
     [[nodiscard]] Descriptor& descriptor(std::uint32_t n) noexcept {
         return reinterpret_cast<Descriptor*>(base_)[n];
     }
+    void release(std::uint16_t head) noexcept {
+        std::uint16_t last = head;
+        for (std::uint16_t n = 1; n < length_[head]; ++n) {
+            last = next_[last];
+        }
+        next_[last] = free_head_;
+        free_head_ = head;
+        free_ = static_cast<std::uint16_t>(free_ + length_[head]);
+        length_[head] = 0;
+    }
 
     std::byte* base_ = nullptr;
     std::uint16_t size_ = 0;
-    std::uint16_t chained_ = 0;  ///< descriptors in the chain being built or in flight
-    std::uint16_t used_seen_ = 0;
+    std::uint16_t offered_ = 0;    ///< chains, ever
+    std::uint16_t used_seen_ = 0;  ///< chains, ever
+    std::uint16_t free_head_ = 0;
+    std::uint16_t free_ = 0;
+    std::uint16_t head_ = 0;      ///< of the chain being built
+    std::uint16_t last_ = 0;      ///< its last descriptor
+    std::uint16_t building_ = 0;  ///< its descriptors
+    /// Of a free descriptor and of one in a chain: the one behind it.
+    std::array<std::uint16_t, max_size> next_{};
+    /// Descriptors of the chain in flight that begins here; 0: none does.
+    std::array<std::uint16_t, max_size> length_{};
 };
 
 }  // namespace kidney::drivers

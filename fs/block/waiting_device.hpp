@@ -5,6 +5,7 @@
 #include "kidney/fs/block_request.hpp"
 #include "kidney/hal/clock.hpp"
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -45,8 +46,8 @@ public:
     void wait(Poll&& poll) noexcept {
         // A fast disk has finished before a thread could sleep and wake up again.
         for (int look = 0; look < looks_before_sleep; ++look) {
-            if (event_.is_set()) {
-                return;
+            if (is_done_.load(std::memory_order_relaxed)) {
+                break;  // and through the event: notify() may not be through with it
             }
         }
         // In slices, so that an interrupt that never came costs a moment and not the limit.
@@ -54,12 +55,16 @@ public:
             poll();
         }
     }
-    void notify() noexcept { event_.set(); }
+    void notify() noexcept {
+        is_done_.store(true, std::memory_order_relaxed);
+        event_.set();
+    }
 
 private:
     static constexpr Duration slice = Duration::milliseconds(1);
-    static constexpr int looks_before_sleep = 1000;  // some ten microseconds
+    static constexpr int looks_before_sleep = 4000;  // some ten microseconds
 
+    std::atomic<bool> is_done_{false};
     Event event_;
 };
 

@@ -2,10 +2,10 @@
 
 #include "arch/i686/cpu/port_io.hpp"
 #include "drivers/block/ata_pio.hpp"
-#include "drivers/block/device_wait.hpp"
 #include "drivers/block/ram_disk.hpp"
 #include "drivers/block/virtio_blk.hpp"
 #include "drivers/pci.hpp"
+#include "fs/block/waiting_device.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kidney/core/log.hpp"
@@ -87,13 +87,13 @@ using Pci = drivers::Pci<arch::PortIo, NullLock>;  // only this thread looks at 
 
 /// A virtio disk with all it needs; lives on the heap for ever.
 struct VirtioDisk {
-    using Wait = drivers::SleepingWait<Event, Clock>;
-    explicit VirtioDisk(drivers::DmaMemory memory) noexcept : driver(io, dma, wait, memory) {}
+    using Driver = drivers::VirtioBlk<arch::PortIo, DirectDma, Clock, SpinLock<ranks::disk>>;
+    explicit VirtioDisk(drivers::DmaMemory memory) noexcept : driver(io, dma, memory) {}
 
     arch::PortIo io;
     DirectDma dma;
-    Wait wait;
-    drivers::VirtioBlk<arch::PortIo, DirectDma, Wait, DiskLock> driver;
+    Driver driver;
+    fs::WaitingDevice<Driver, fs::SleepingWait<Event, Clock>> device{driver};
 };
 
 Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function) noexcept {
@@ -101,7 +101,7 @@ Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function)
     if (!port) {
         return fail(Errc::no_device);
     }
-    constexpr std::uint32_t count = decltype(VirtioDisk::driver)::memory_frames;
+    constexpr std::uint32_t count = VirtioDisk::Driver::memory_frames;
     const FrameNumber first =
         TRY(frames().allocate_range(mm::FrameZone::direct, count, FrameOrder(0)));
     const std::span bytes(direct_pointer(first), count * std::size_t{page_size});
@@ -113,7 +113,6 @@ Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function)
     };
     TRY(handle_interrupts(function.line, hal::Trigger::level, on_interrupt, disk.get(),
                           "virtio_blk"));
-    disk->wait.sleep_from_now_on();
     return disk.release();
 }
 
@@ -132,7 +131,7 @@ void find_virtio() noexcept {
             log::warning<"disk">("a virtio disk without the legacy interface is passed over");
         } else if (function.device == drivers::virtio::transitional_block) {
             if (const Result<VirtioDisk*> disk = start_virtio(pci, function)) {
-                add_disk(virtio_kind, n++, fs::AnyBlockDevice((*disk)->driver));
+                add_disk(virtio_kind, n++, fs::AnyBlockDevice((*disk)->device));
             } else {
                 log::warning<"disk">("a virtio disk does not start: {}", disk.error());
             }

@@ -33,7 +33,36 @@ public:
     /// If set, gets the work instead of it being done at once: a disk that takes its time.
     std::function<void(std::function<void()>)> defer;
 
+    std::uint8_t failure = 1;  ///< the status of those
+    bool holds = false;        ///< takes requests; end() ends one of them
+    bool loses_interrupts = false;
+
+    /// Ends the n-th of the requests that it holds.
+    void end(std::size_t n) noexcept {
+        const std::uint16_t head = held_.at(n);
+        held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(n));
+        process(std::uint64_t{queue_frame_} << page_shift, head);
+        say_used(head);
+    }
+    /// Puts any number into the used ring, and moves its index by `step`.
+    void say_used(std::uint32_t head, std::uint16_t step = 1) noexcept {
+        const std::uint64_t available =
+            (std::uint64_t{queue_frame_} << page_shift) + 16ULL * queue_size;
+        const std::uint64_t used =
+            (available + 6 + 2ULL * queue_size + page_mask) & ~std::uint64_t{page_mask};
+        auto* const index = at<std::uint16_t>(used + 2);
+        *at<std::uint32_t>(used + 4 + 8ULL * (*index % queue_size)) = head;
+        *index = static_cast<std::uint16_t>(*index + step);
+        isr_ = 1;
+        if (interrupt && !loses_interrupts) {
+            interrupt();
+        }
+    }
+    /// Chains that it was given and has not ended, by their first descriptor.
+    [[nodiscard]] const std::vector<std::uint16_t>& held() const noexcept { return held_; }
+
     // What it saw.
+    std::size_t most_held = 0;
     std::uint64_t requests = 0;
     std::uint64_t flushes = 0;
     [[nodiscard]] std::vector<std::byte>& disk() noexcept { return disk_; }
@@ -80,6 +109,7 @@ public:
                 queue_frame_ = 0;
                 seen_ = 0;
                 isr_ = 0;
+                held_.clear();
             }
         }
     }
@@ -141,22 +171,17 @@ private:
     void work() noexcept {
         const std::uint64_t base = std::uint64_t{queue_frame_} << page_shift;
         const std::uint64_t available = base + 16ULL * queue_size;
-        const std::uint64_t used =
-            (available + 6 + 2ULL * queue_size + page_mask) & ~std::uint64_t{page_mask};
         while (seen_ != *at<std::uint16_t>(available + 2)) {
             if (!answers) {
                 return;
             }
             const std::uint16_t head =
                 *at<std::uint16_t>(available + 4 + 2ULL * (seen_ % queue_size));
-            process(base, head);
-            auto* const index = at<std::uint16_t>(used + 2);
-            *at<std::uint32_t>(used + 4 + 8ULL * (*index % queue_size)) = head;
-            ++*index;
             ++seen_;
-            isr_ = 1;
-            if (interrupt) {
-                interrupt();
+            held_.push_back(head);
+            most_held = held_.size() > most_held ? held_.size() : most_held;
+            if (!holds) {
+                end(held_.size() - 1);
             }
         }
     }
@@ -181,7 +206,7 @@ private:
         auto* const status = at<std::uint8_t>(chain.back().address);
         if (failing_requests > 0) {
             --failing_requests;
-            *status = 1;
+            *status = failure;
             return;
         }
         flushes += type == 4 ? 1 : 0;
@@ -203,6 +228,7 @@ private:
 
     sim::RamArena& ram_;
     std::vector<std::byte> disk_;
+    std::vector<std::uint16_t> held_;
     std::uint32_t config_address_ = 0;
     std::uint32_t command_ = 0;
     std::uint32_t queue_frame_ = 0;

@@ -3,6 +3,7 @@
 /// virtio-blk driver, over a disk that takes its time. One to four CPUs, several seeds.
 #include "drivers/block/virtio_blk.hpp"
 #include "drivers/pci.hpp"
+#include "fs/block/waiting_device.hpp"
 #include "fs/ext2/ext2.hpp"
 #include "fs/page_cache.hpp"
 #include "fs/pipe/pipe_service.hpp"
@@ -30,7 +31,6 @@ using SimVfs = fs::Vfs<fakes::FakeHeap, Sim::Mutex<ranks::file>, Sim::Mutex<rank
 using SimPipes =
     fs::PipeService<fakes::FakeHeap, Frames, sim::RamArena, Sim::Mutex<ranks::pipe>, Sim::WaitQueue,
                     Sim::Mutex<ranks::vfs>, Sim::SpinLock<ranks::signals>, Clock>;
-using DiskWait = drivers::SleepingWait<Sim::Event, sim::Clock>;
 
 struct ArenaDma {
     sim::RamArena& arena;
@@ -42,8 +42,9 @@ struct ArenaDma {
         return PhysAddr(static_cast<std::uint32_t>(p - base));
     }
 };
-using SimDisk =
-    drivers::VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, DiskWait, Sim::Mutex<ranks::block_device>>;
+using SimDriver =
+    drivers::VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, sim::Clock, Sim::SpinLock<ranks::disk>>;
+using SimDisk = fs::WaitingDevice<SimDriver, fs::SleepingWait<Sim::Event, sim::Clock>>;
 
 /// The storage of the machine, from the disk up.
 struct Storage {
@@ -55,8 +56,8 @@ struct Storage {
                 static_cast<std::uint32_t>(sim.machine().random() % sim.machine().cpus()));
             sim.machine().interrupt_in(Duration::microseconds(80), target, std::move(work));
         };
-        hardware.interrupt = [this] { EXPECT_TRUE(disk.on_interrupt()); };
-        for (std::size_t n = 0; n < SimDisk::memory_frames; ++n) {
+        hardware.interrupt = [this] { EXPECT_TRUE(driver.on_interrupt()); };
+        for (std::size_t n = 0; n < SimDriver::memory_frames; ++n) {
             dma_frames.push_back(*world.frames.allocate(mm::FrameZone::direct));
             EXPECT_EQ(dma_frames[n], dma_frames[0] + static_cast<std::uint32_t>(n));
         }
@@ -71,13 +72,13 @@ struct Storage {
     Sim& sim;
     fakes::FakeVirtioBlk hardware;
     ArenaDma dma{world.arena};
-    DiskWait wait;
     std::vector<FrameNumber> dma_frames;
-    SimDisk disk{hardware,
-                 dma,
-                 wait,
-                 {{world.arena.direct(FrameNumber(0)).data(), SimDisk::memory_frames* page_size},
-                  FrameNumber(0).address()}};
+    SimDriver driver{
+        hardware,
+        dma,
+        {{world.arena.direct(FrameNumber(0)).data(), SimDriver::memory_frames* page_size},
+         FrameNumber(0).address()}};
+    SimDisk disk{driver};
     SimCache cache{world.heap, world.frames, world.arena};
     SimExt2 ext2{world.heap, cache, fs::AnyBlockDevice(disk), 1};
     SimVfs vfs{world.heap};
@@ -121,8 +122,7 @@ Outcome run(const std::vector<std::byte>& image, std::uint32_t cpus, std::uint64
     };
     sim.spawn("boot", [&] {
         drivers::Pci<fakes::FakeVirtioBlk, NullLock>(s.hardware).enable({0, 3, 0});
-        EXPECT_TRUE(s.disk.start(fakes::FakeVirtioBlk::port_base));
-        s.wait.sleep_from_now_on();
+        EXPECT_TRUE(s.driver.start(fakes::FakeVirtioBlk::port_base));
         EXPECT_TRUE(s.ext2.mount());
         EXPECT_TRUE(s.vfs.mount_root(s.ext2, "vda"));
         for (int n = 0; n < 6; ++n) {

@@ -3,10 +3,11 @@
 #include "drivers/block/ata_pio.hpp"
 #include "drivers/block/virtio_blk.hpp"
 #include "drivers/pci.hpp"
+#include "fs/block/waiting_device.hpp"
 #include "sim/ram_arena.hpp"
 #include "tests/fakes/fake_ata.hpp"
 #include "tests/fakes/fake_virtio_blk.hpp"
-#include "tests/laws/block_device_laws.hpp"
+#include "tests/laws/request_device_laws.hpp"
 #include "tests/support/law_test.hpp"
 
 #include <gtest/gtest.h>
@@ -35,14 +36,17 @@ struct ArenaDma {
 };
 
 struct VirtioDisk {
-    using Disk = VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, PolledWait<TickingClock>, NullLock>;
+    using Disk = VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, TickingClock, NullLock>;
+    VirtioDisk() {
+        hardware.interrupt = [this] { driver.on_interrupt(); };
+    }
     sim::RamArena arena{64};
     fakes::FakeVirtioBlk hardware{arena, 1000};
     ArenaDma dma{arena};
-    PolledWait<TickingClock> wait;
     DmaMemory memory{{arena.direct(FrameNumber(8)).data(), Disk::memory_frames* page_size},
                      FrameNumber(8).address()};
-    Disk device{hardware, dma, wait, memory};
+    Disk driver{hardware, dma, memory};
+    fs::WaitingDevice<Disk, fs::RunningWait> device{driver};
 
     Status start() {
         Pci<fakes::FakeVirtioBlk, NullLock> pci(hardware);
@@ -52,7 +56,7 @@ struct VirtioDisk {
         }
         EXPECT_EQ(function->line, hal::IrqLine(fakes::FakeVirtioBlk::irq));
         pci.enable(function->address);
-        return device.start(pci.port_base(function->address, 0).value_or(0));
+        return driver.start(pci.port_base(function->address, 0).value_or(0));
     }
     /// Memory that the device reaches.
     std::span<std::byte> direct(std::size_t bytes) {
@@ -67,6 +71,26 @@ void expect_laws(D& device, std::span<std::byte> scratch) {
     test::expect_laws_held(report);
 }
 
+/// The hardware ends what it got last when the driver is polled, without an interrupt.
+struct BackwardsDisk {
+    VirtioDisk& disk;
+    explicit BackwardsDisk(VirtioDisk& its_disk) : disk(its_disk) {
+        disk.hardware.holds = true;
+        disk.hardware.loses_interrupts = true;
+    }
+    void submit(fs::BlockRequest& request) noexcept { disk.driver.submit(request); }
+    void poll() noexcept {
+        if (!disk.hardware.held().empty()) {
+            disk.hardware.end(disk.hardware.held().size() - 1);
+        }
+        disk.driver.poll();
+    }
+    void fall_silent() noexcept { disk.hardware.answers = false; }
+    std::uint32_t block_size() const noexcept { return disk.driver.block_size(); }
+    std::uint64_t block_count() const noexcept { return disk.driver.block_count(); }
+};
+static_assert(fs::RequestDevice<BackwardsDisk>);
+
 TEST(VirtioBlk, KeepsTheLaws) {
     for (const int size : {4, 128, 256}) {
         VirtioDisk disk;
@@ -77,6 +101,19 @@ TEST(VirtioBlk, KeepsTheLaws) {
         std::vector<std::byte> elsewhere(4096);  // through the bounce buffer
         expect_laws(disk.device, std::span<std::byte>(elsewhere));
         EXPECT_GT(disk.hardware.flushes, 0U);
+        // The same as a device that is asked by requests, which it ends last come, first served.
+        for (const bool reaches : {true, false}) {
+            VirtioDisk asked;
+            asked.hardware.queue_size = static_cast<std::uint16_t>(size);
+            ASSERT_TRUE(asked.start());
+            BackwardsDisk subject{asked};
+            std::vector<std::byte> heap(laws::request_device::scratch_bytes(512));
+            test::LawReport report;
+            laws::run_laws<laws::request_device::Suite>(
+                report, subject, reaches ? asked.direct(heap.size()) : std::span<std::byte>(heap));
+            test::expect_laws_held(report);
+            EXPECT_GE(asked.hardware.most_held, size == 4 ? 1U : 16U);
+        }
     }
 }
 
@@ -135,8 +172,11 @@ TEST(VirtioBlk, ReportsErrorsAndSilence) {
     disk.hardware.failing_requests = 1;
     EXPECT_EQ(disk.device.read(fs::BlockIndex(0), disk.direct(512)).error(), Errc::io_error);
     EXPECT_TRUE(disk.device.read(fs::BlockIndex(0), disk.direct(512)));
+    disk.hardware.failing_requests = 1;
+    disk.hardware.failure = 2;
+    EXPECT_EQ(disk.device.flush().error(), Errc::not_supported);
     disk.hardware.answers = false;
-    EXPECT_EQ(disk.device.flush().error(), Errc::io_error);
+    EXPECT_EQ(disk.device.flush().error(), Errc::timed_out);
     EXPECT_TRUE(disk.hardware.is_reset());  // it cannot write into our memory any more
     disk.hardware.answers = true;
     EXPECT_EQ(disk.device.read(fs::BlockIndex(0), disk.direct(512)).error(), Errc::io_error);
@@ -162,50 +202,6 @@ TEST(VirtioBlk, KnowsWhatItCannotDrive) {
     EXPECT_EQ(disk.device.write(fs::BlockIndex(0), disk.direct(512)).error(), Errc::read_only);
     EXPECT_TRUE(disk.device.flush());
     EXPECT_EQ(disk.hardware.requests, 0U);
-}
-
-/// An event whose wait() is where the interrupt happens.
-struct FakeEvent {
-    struct Limit {
-        Instant deadline = Instant::never();
-    };
-    bool is_set = false;
-    static inline std::function<void()> while_waiting;
-    static inline int waits = 0;
-    Status wait(Limit) noexcept {
-        ++waits;
-        if (!is_set && while_waiting) {
-            while_waiting();
-        }
-        return is_set ? Status() : Status(fail(Errc::timed_out));
-    }
-    void set() noexcept { is_set = true; }
-    void clear() noexcept { is_set = false; }
-};
-
-TEST(VirtioBlk, SleepsUntilItsInterrupt) {
-    using Wait = SleepingWait<FakeEvent, TickingClock>;
-    using Disk = VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, Wait, NullLock>;
-    VirtioDisk parts;
-    Wait wait;
-    Disk disk(parts.hardware, parts.dma, wait, parts.memory);
-    ASSERT_TRUE(parts.start());
-    ASSERT_TRUE(disk.start(fakes::FakeVirtioBlk::port_base));
-    EXPECT_FALSE(disk.on_interrupt());  // somebody else's, on a shared line
-    EXPECT_TRUE(disk.flush());
-    EXPECT_EQ(FakeEvent::waits, 0);
-    wait.sleep_from_now_on();
-    parts.hardware.answers = false;
-    FakeEvent::while_waiting = [&] {
-        parts.hardware.answers = true;
-        parts.hardware.write16(fakes::FakeVirtioBlk::port_base + 0x10, 0);
-        EXPECT_TRUE(disk.on_interrupt());
-    };
-    EXPECT_TRUE(disk.flush());
-    EXPECT_EQ(FakeEvent::waits, 1);
-    FakeEvent::while_waiting = nullptr;
-    parts.hardware.answers = false;
-    EXPECT_EQ(disk.flush().error(), Errc::io_error);  // in the end
 }
 
 using AtaDisk = AtaPio<fakes::FakeAta, TickingClock, NullLock>;

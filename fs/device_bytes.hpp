@@ -25,9 +25,9 @@ class DeviceBytes {
 public:
     static constexpr std::uint32_t read_ahead = Cache::read_ahead;  ///< pages
 
-    DeviceBytes(Heap& heap, Cache& cache, AnyBlockDevice device) noexcept
-        : heap_(heap), cache_(cache), pages_(device) {}
-    ~DeviceBytes() { cache_.forget(pages_); }
+    /// A file system on the disk has its metadata in the same `pages`.
+    DeviceBytes(Heap& heap, Cache& cache, CachedDevice& pages) noexcept
+        : heap_(heap), cache_(cache), pages_(pages) {}
     DeviceBytes(const DeviceBytes&) = delete;
     DeviceBytes& operator=(const DeviceBytes&) = delete;
 
@@ -61,6 +61,7 @@ public:
         if (offset >= size()) {
             return fail(Errc::no_space);
         }
+        cache_.throttle();
         auto* const memory = static_cast<std::byte*>(TRY(heap_.allocate(page_size)));
         const Page bytes(memory, page_size);
         std::size_t done = 0;
@@ -84,23 +85,37 @@ public:
         return transferred(done, status);
     }
 
-    /// What was written survives the loss of power. Error: io_error.
-    [[nodiscard]] Status flush() noexcept {
-        TRY(cache_.write_back(pages_));
+    /// What was written survives the loss of power. What a file system has changed is its own to
+    /// write, in its order. Error: io_error.
+    [[nodiscard]] Status flush() noexcept EXCLUDES(lock_) {
+        TRY(write_back());
         return pages_.device().flush();
     }
+    /// The same without the flush: what was written is on its way.
+    [[nodiscard]] Status write_back() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);  // so that nobody claims it meanwhile
+        return is_claimed_ ? Status() : cache_.write_back(pages_);
+    }
+    /// How often it could not be: CachedObject::write_errors().
+    [[nodiscard]] std::uint32_t write_errors() const noexcept { return pages_.write_errors(); }
     /// The next reads come from the device again, except for what must be written there first.
     void drop_pages() noexcept { cache_.drop_pages(pages_); }
 
-    /// Before a file system is mounted on the device: nobody else may write from then on. Error:
-    /// busy.
+    /// Before a file system is mounted on the device: nobody else may write from then on, and what
+    /// was written is there. Errors: busy, io_error.
     [[nodiscard]] Status claim() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         if (is_claimed_ || writers_ > 0) {
             return fail(Errc::busy);
         }
+        TRY(cache_.write_back(pages_));
         is_claimed_ = true;
         return {};
+    }
+    /// The file system is gone, and what it has written is on the device.
+    void disclaim() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        is_claimed_ = false;
     }
     /// For each writer, before its first write. Errors: busy (a file system lives there),
     /// read_only.
@@ -152,7 +167,7 @@ private:
 
     Heap& heap_;
     Cache& cache_;
-    CachedDevice pages_;
+    CachedDevice& pages_;
     Lock lock_;
     bool is_claimed_ GUARDED_BY(lock_) = false;
     std::uint32_t writers_ GUARDED_BY(lock_) = 0;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "fs/cache/cached_object.hpp"
+#include "fs/cache/dirty_limit.hpp"
 #include "fs/cache/page_index.hpp"
 #include "fs/cache/page_supply.hpp"
 #include "fs/cache/read_ahead.hpp"
@@ -54,15 +55,9 @@ public:
                                           Neighbours neighbours = Neighbours::ahead) noexcept
         EXCLUDES(lock_) {
         for (;;) {
-            const Result<Found> found = find_or_wait(object, index);
-            if (!found) {
-                if (reclaim(reclaim_batch) > 0) {
-                    continue;
-                }
-                return fail(found.error());
-            }
-            if (found->is_ready) {
-                return found->frame;
+            const Found found = TRY(find_or_wait(object, index));
+            if (found.is_ready) {
+                return found.frame;
             }
             FillRun batch;
             TRY(collect(batch, wanted(object, index, neighbours)));
@@ -72,31 +67,24 @@ public:
             }
             const Status filled = batch.fill(object, index, map_);
             if (filled) {
-                return settle(batch, object, index);
+                return settle(batch, object);
             }
             withdraw(batch, object);
             supply_.free(batch);
             if (batch.count == 1) {
                 return fail(filled.error());
             }
-            // It may be a neighbour that cannot be read: the page alone.
         }
     }
     /// The same without reading: zeros, if the page is not here. For a page behind the end, for a
-    /// hole, and for one that the caller overwrites as a whole before anybody looks; the caller
-    /// says so with mark_dirty(), or takes the page back with drop_page(). Error: no_memory.
+    /// hole, and for one that the caller overwrites as a whole at once, with bytes that are already
+    /// in the kernel; it says so with mark_dirty(). Error: no_memory.
     [[nodiscard]] Result<FrameNumber> get_fresh(CachedObject& object, std::uint32_t index) noexcept
         EXCLUDES(lock_) {
         for (;;) {
-            const Result<Found> found = find_or_wait(object, index);
-            if (!found) {
-                if (reclaim(reclaim_batch) > 0) {
-                    continue;
-                }
-                return fail(found.error());
-            }
-            if (found->is_ready) {
-                return found->frame;
+            const Found found = TRY(find_or_wait(object, index));
+            if (found.is_ready) {
+                return found.frame;
             }
             FillRun batch;
             TRY(collect(batch, 1));
@@ -132,13 +120,21 @@ public:
         LockGuard guard(lock_);
         if (CachedPage* const page = index_.find(object, index); page != nullptr && page->ready) {
             index_.soil(*page, sectors, phase);
+            if (limit_.is_exceeded(index_.counts())) {
+                limit_.ask();
+            }
         }
     }
     /// What these sectors hold need not go home any more: the block was freed.
     void mark_clean(CachedObject& object, std::uint32_t index, SectorMask sectors) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (CachedPage* const page = find_at_rest(object, index); page != nullptr) {
+        CachedPage* page = find_filled(object, index);
+        while (page != nullptr && page->is_being_written()) {
+            changed_.wait(lock_);
+            page = find_filled(object, index);
+        }
+        if (page != nullptr) {
             index_.wash(*page, sectors);
         }
     }
@@ -181,14 +177,6 @@ public:
             changed_.wait(lock_);
         }
     }
-    /// If it is clean: the next reader fills it again, whoever has borrowed it keeps what it was.
-    void drop_page(CachedObject& object, std::uint32_t index) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        if (CachedPage* const page = find_at_rest(object, index);
-            page != nullptr && page->is_clean()) {
-            drop(*page);
-        }
-    }
     /// All pages of an object that are clean and not borrowed.
     void drop_pages(CachedObject& object) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -211,7 +199,33 @@ public:
                 ++freed;
             }
         }
+        if (freed < most && index_.counts().dirty > 0) {
+            limit_.ask();
+        }
         return freed;
+    }
+
+    /// From now on `watcher` hears when more than `most` pages are dirty, and throttle() waits.
+    void set_dirty_limit(std::size_t most, DirtyWatcher& watcher) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        limit_.set(most, watcher);
+    }
+    /// For whoever is about to make pages dirty, before it takes a lock that a file system's sync()
+    /// takes: waits while too many are, unless the watcher gets nowhere.
+    void throttle() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        const std::uint32_t begun = limit_.rounds();
+        // Two: the first may have begun before us.
+        while (limit_.is_exceeded(index_.counts()) && limit_.rounds() - begun < 2) {
+            limit_.ask();
+            changed_.wait(lock_);
+        }
+    }
+    /// The watcher has tried everything once.
+    void end_flush_round() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        limit_.end_round();
+        changed_.wake_all();
     }
     [[nodiscard]] std::size_t size() const noexcept { return counts().pages; }
     [[nodiscard]] CacheCounts counts() const noexcept EXCLUDES(lock_) {
@@ -235,16 +249,6 @@ private:
         }
         return page;
     }
-    /// Waits also while somebody writes it.
-    [[nodiscard]] CachedPage* find_at_rest(const CachedObject& object, std::uint32_t index) noexcept
-        REQUIRES(lock_) {
-        CachedPage* page = find_filled(object, index);
-        while (page != nullptr && page->is_being_written()) {
-            changed_.wait(lock_);
-            page = find_filled(object, index);
-        }
-        return page;
-    }
     /// Borrowing happens under our lock, so one reference means: only the cache.
     [[nodiscard]] bool may_go(const CachedPage& page) const noexcept REQUIRES(lock_) {
         return page.ready && page.is_clean() && supply_.frames().references(page.frame) == 1;
@@ -253,16 +257,19 @@ private:
     /// no_memory.
     [[nodiscard]] Result<Found> find_or_wait(CachedObject& object, std::uint32_t index) noexcept
         EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        CachedPage* const page = find_filled(object, index);
-        if (page == nullptr) {
-            return Found();
-        }
-        TRY(supply_.frames().retain(page->frame));
-        index_.touch(*page);
-        return Found{true, page->frame};
+        do {
+            LockGuard guard(lock_);
+            CachedPage* const page = find_filled(object, index);
+            if (page == nullptr) {
+                return Found();
+            }
+            if (supply_.frames().retain(page->frame)) {
+                index_.touch(*page);
+                return Found{true, page->frame};
+            }
+        } while (reclaim(reclaim_batch) > 0);
+        return fail(Errc::no_memory);
     }
-
     [[nodiscard]] std::uint32_t wanted(CachedObject& object, std::uint32_t index,
                                        Neighbours neighbours) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -305,10 +312,7 @@ private:
         FillRun surplus;
         {
             LockGuard guard(lock_);
-            std::uint32_t n = 0;
-            for (; n < batch.count && index_.find(object, index + n) == nullptr; ++n) {
-                index_.link(*batch.pages[n], object, index + n);
-            }
+            const std::size_t n = index_.begin_filling(batch, object, index);
             if (n == 0) {
                 return false;
             }
@@ -321,13 +325,10 @@ private:
     }
     /// The pages are good: wakes those who wait, borrows the first for the caller. Error:
     /// no_memory.
-    [[nodiscard]] Result<FrameNumber> settle(const FillRun& batch, CachedObject& object,
-                                             std::uint32_t index) noexcept EXCLUDES(lock_) {
+    [[nodiscard]] Result<FrameNumber> settle(const FillRun& batch, CachedObject& object) noexcept
+        EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        for (std::size_t n = 0; n < batch.count; ++n) {
-            batch.pages[n]->ready = true;
-        }
-        object.read_ahead_.has_read_to(index + static_cast<std::uint32_t>(batch.count));
+        index_.end_filling(batch, object);
         changed_.wake_all();
         TRY(supply_.frames().retain(batch.pages[0]->frame));
         return batch.pages[0]->frame;
@@ -335,12 +336,7 @@ private:
     /// The pages could not be read: those who wait will try for themselves.
     void withdraw(const FillRun& batch, CachedObject& object) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (batch.count > 1) {
-            object.read_ahead_.stop();
-        }
-        for (std::size_t n = 0; n < batch.count; ++n) {
-            index_.unlink(*batch.pages[n]);
-        }
+        index_.fail_filling(batch, object);
         changed_.wake_all();
     }
 
@@ -394,7 +390,8 @@ private:
     const std::size_t leave_free_;
     mutable Lock lock_;
     PageIndex index_ GUARDED_BY(lock_);
-    Queue changed_;  ///< a page is filled or written now, or cannot be
+    DirtyLimit limit_ GUARDED_BY(lock_);
+    Queue changed_;  ///< a page is filled or written now, or cannot be; a flush round has ended
 };
 
 }  // namespace kidney::fs

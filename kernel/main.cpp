@@ -21,6 +21,7 @@
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/selftest/self_test.hpp"
 #include "kernel/storage/disks.hpp"
+#include "kernel/storage/flusher.hpp"
 #include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/trace/trace.hpp"
 #include "kernel/system_v.hpp"
@@ -117,6 +118,7 @@ void first_thread(void* /*argument*/) noexcept {
     read_time_of_day();
     find_disks(boot_info);
     mount_file_systems(boot_options);
+    start_flusher();
     start_system_v();
     const ConsoleSize size = boot_options.console_size;
     console_terminal().resize({.rows = size.rows, .columns = size.columns});

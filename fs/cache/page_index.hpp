@@ -24,6 +24,21 @@ struct CacheCounts {
     std::size_t pages = 0, dirty = 0, being_written = 0;
 };
 
+/// Pages on their way in.
+struct FillRun {
+    std::array<CachedPage*, ReadAhead::most> pages{};
+    std::size_t count = 0;
+
+    template <hal::PhysMap Map>
+    [[nodiscard]] Status fill(CachedObject& object, std::uint32_t first, Map& map) const noexcept {
+        std::array<std::span<std::byte>, ReadAhead::most> memory;
+        for (std::size_t n = 0; n < count; ++n) {
+            memory[n] = map.direct(pages[n]->frame);
+        }
+        return object.fill(first, std::span(memory).first(count));
+    }
+};
+
 /// Neighbours on their way home, in one request.
 struct StoreRun {
     static constexpr std::size_t capacity = 32;
@@ -70,6 +85,30 @@ public:
         clean_.push_back(page);
         page.next_in_bucket = std::exchange(table_[bucket_of(object, index)], &page);
         ++counts_.pages;
+    }
+    /// Enters pages that are being filled, as many as are not here yet, from the first on. Returns
+    /// how many.
+    [[nodiscard]] std::size_t begin_filling(const FillRun& run, CachedObject& object,
+                                            std::uint32_t index) noexcept {
+        std::uint32_t n = 0;
+        for (; n < run.count && find(object, index + n) == nullptr; ++n) {
+            link(*run.pages[n], object, index + n);
+        }
+        return n;
+    }
+    void end_filling(const FillRun& run, CachedObject& object) noexcept {
+        for (CachedPage* const page : std::span(run.pages).first(run.count)) {
+            page->ready = true;
+        }
+        object.read_ahead_.has_read_to(run.pages[run.count - 1]->index + 1);
+    }
+    void fail_filling(const FillRun& run, CachedObject& object) noexcept {
+        for (CachedPage* const page : std::span(run.pages).first(run.count)) {
+            unlink(*page);
+        }
+        if (run.count > 1) {
+            object.read_ahead_.stop();  // it may be a neighbour that cannot be read
+        }
     }
     /// Whatever it was. Not while it is being written.
     void unlink(CachedPage& page) noexcept {

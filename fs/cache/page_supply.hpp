@@ -1,32 +1,13 @@
 /// Pages for the cache, each with a frame: made and given back.
 #pragma once
 
-#include "fs/cache/cached_object.hpp"
-#include "kidney/hal/phys_map.hpp"
+#include "fs/cache/page_index.hpp"
 #include "kidney/mm/frame_service.hpp"
 #include "kidney/mm/make.hpp"
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
 #include <span>
 
 namespace kidney::fs {
-
-/// Pages on their way in.
-struct FillRun {
-    std::array<CachedPage*, ReadAhead::most> pages{};
-    std::size_t count = 0;
-
-    template <hal::PhysMap Map>
-    [[nodiscard]] Status fill(CachedObject& object, std::uint32_t first, Map& map) const noexcept {
-        std::array<std::span<std::byte>, ReadAhead::most> memory;
-        for (std::size_t n = 0; n < count; ++n) {
-            memory[n] = map.direct(pages[n]->frame);
-        }
-        return object.fill(first, std::span(memory).first(count));
-    }
-};
 
 /// Concurrency: as the heap's and the frames'.
 template <mm::ObjectAllocator Heap, mm::CountedFrames Frames>

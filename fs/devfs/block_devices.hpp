@@ -23,7 +23,9 @@ template <mm::ObjectAllocator Heap, class Bytes, hal::UserMemory UserMemory, Bas
 class BlockDeviceFile final : public File {
 public:
     BlockDeviceFile(Heap& heap, Bytes& bytes, Ref<Vnode> node, OpenMode mode) noexcept
-        : File(mode), heap_(heap), bytes_(bytes), node_(std::move(node)) {}
+        : File(mode), heap_(heap), bytes_(bytes), node_(std::move(node)) {
+        skip_errors(bytes_.write_errors());
+    }
     ~BlockDeviceFile() {
         if (is_writable()) {
             bytes_.remove_writer();
@@ -79,7 +81,10 @@ public:
         return position_;
     }
     [[nodiscard]] bool is_seekable() const noexcept override { return true; }
-    [[nodiscard]] Status sync() noexcept override { return bytes_.flush(); }
+    [[nodiscard]] Status sync() noexcept override {
+        const Status stored = bytes_.flush();
+        return tell_errors(stored, bytes_.write_errors());
+    }
 
     /// What blockdev(8), mke2fs and fdisk ask. Errors: bad_address, not_a_terminal (unknown).
     [[nodiscard]] Result<std::uint32_t> control(std::uint32_t request,

@@ -27,6 +27,9 @@ public:
     using HeapType = Heap;
 
     /// `device_number` is st_dev. Call mount() before use.
+    Ext2(Heap& heap, Cache& cache, CachedDevice& disk, std::uint32_t device_number) noexcept
+        : heap_(heap), volume_(cache, disk), device_number_(device_number) {}
+    /// Of a disk that belongs to nobody else.
     Ext2(Heap& heap, Cache& cache, AnyBlockDevice device, std::uint32_t device_number) noexcept
         : heap_(heap), volume_(cache, device), device_number_(device_number) {}
     ~Ext2() {

@@ -20,8 +20,16 @@ namespace kidney::fs::ext2 {
 template <class Cache>
 class Volume {
 public:
-    Volume(Cache& cache, AnyBlockDevice device) noexcept : cache_(cache), disk_(device) {}
-    ~Volume() { cache_.forget(disk_); }
+    /// Metadata are in the pages of `disk`, which /dev shows as well.
+    Volume(Cache& cache, CachedDevice& disk) noexcept : cache_(cache), disk_(disk) {}
+    /// The disk belongs to nobody else.
+    Volume(Cache& cache, AnyBlockDevice device) noexcept
+        : cache_(cache), own_disk_(std::in_place, device), disk_(*own_disk_) {}
+    ~Volume() {
+        if (own_disk_) {
+            cache_.forget(*own_disk_);
+        }
+    }
     Volume(const Volume&) = delete;
     Volume& operator=(const Volume&) = delete;
 
@@ -182,7 +190,8 @@ private:
     }
 
     Cache& cache_;
-    CachedDevice disk_;
+    std::optional<CachedDevice> own_disk_;
+    CachedDevice& disk_;
     Geometry geometry_;
 };
 

@@ -19,15 +19,18 @@ struct MemoryNumbers {
     std::uint64_t available_kib = 0;  ///< for programs, without anybody's end
     std::uint64_t cached_kib = 0;     ///< of files that are elsewhere as well
     std::uint64_t shared_kib = 0;     ///< of files that are only in memory
+    std::uint64_t dirty_kib = 0;      ///< of the cached: changed, and not on the disk yet
+    std::uint64_t writeback_kib = 0;  ///< of the cached: on their way there
 };
 /// /proc/meminfo: what free(1) and top(1) look for.
 inline void write_meminfo(const MemoryNumbers& m, TextOutput& out) noexcept {
     format_to(out,
               "MemTotal:       {:8} kB\nMemFree:        {:8} kB\nMemAvailable:   {:8} kB\n"
               "Buffers:        {:8} kB\nCached:         {:8} kB\nShmem:          {:8} kB\n"
-              "SwapTotal:      {:8} kB\nSwapFree:       {:8} kB\nSReclaimable:   {:8} kB\n",
+              "SwapTotal:      {:8} kB\nSwapFree:       {:8} kB\nDirty:          {:8} kB\n"
+              "Writeback:      {:8} kB\nSReclaimable:   {:8} kB\n",
               m.total_kib, m.free_kib, m.available_kib, 0U, m.cached_kib + m.shared_kib,
-              m.shared_kib, 0U, 0U, 0U);
+              m.shared_kib, 0U, 0U, m.dirty_kib, m.writeback_kib, 0U);
 }
 /// /proc/uptime: seconds since boot, and what all CPUs together were idle.
 inline void write_uptime(Instant now, Duration idle, TextOutput& out) noexcept {

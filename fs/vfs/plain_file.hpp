@@ -20,7 +20,9 @@ public:
 
     /// With `mode.write`, the node's begin_writing() has succeeded; the file ends it.
     PlainFile(Heap& heap, Ref<Vnode> node, OpenMode mode) noexcept
-        : File(mode), heap_(heap), node_(std::move(node)) {}
+        : File(mode), heap_(heap), node_(std::move(node)) {
+        skip_errors(node_->write_errors());
+    }
 
     [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override EXCLUDES(lock_) {
         TRY(check_readable());

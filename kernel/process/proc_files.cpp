@@ -104,14 +104,17 @@ void write_cpus(void* description, fs::TextOutput& out) noexcept {
 }
 void write_memory(void*, fs::TextOutput& out) noexcept {
     const auto frames_now = frames().counts();
-    const std::uint64_t cached = kernel_objects.page_cache.get().size();
-    const std::uint64_t usable = frames_now.free + cached;
+    const fs::CacheCounts pages = kernel_objects.page_cache.get().counts();
+    const std::uint64_t cached = pages.pages;
+    const std::uint64_t usable = frames_now.free + cached - pages.dirty;
     const std::uint64_t reserved = frames().reserve().highest();
     fs::write_meminfo({.total_kib = std::uint64_t{frames_now.total} * 4,
                        .free_kib = std::uint64_t{frames_now.free} * 4,
                        .available_kib = (usable - std::min(usable, reserved)) * 4,
                        .cached_kib = cached * 4,
-                       .shared_kib = std::uint64_t{memory_file_pages()} * 4},
+                       .shared_kib = std::uint64_t{memory_file_pages()} * 4,
+                       .dirty_kib = std::uint64_t{pages.dirty} * 4,
+                       .writeback_kib = std::uint64_t{pages.being_written} * 4},
                       out);
 }
 /// What the clock and each CPU did so far, in nanoseconds; finer than /proc/stat, for measurements.

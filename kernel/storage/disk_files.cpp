@@ -23,7 +23,7 @@ constinit std::array<fs::DeviceRange, max_disks> ranges{};
 std::span<const fs::DeviceRange> start_disk_files() noexcept {
     std::size_t n = 0;
     for (Disk* const disk : disks()) {
-        Bytes& whole = whole_disks[n].create(heap(), kernel_objects.page_cache.get(), disk->device);
+        Bytes& whole = whole_disks[n].create(heap(), kernel_objects.page_cache.get(), disk->pages);
         if (disk->is_root) {
             MUST(whole.claim());  // it is new, nobody has it open
         }
@@ -39,6 +39,17 @@ Status add_disk_nodes(fs::Vnode& dev) noexcept {
                                 fs::Permissions(0660)));
     }
     return {};
+}
+
+Status write_back_disks() noexcept {
+    Status outcome;
+    for (std::size_t n = 0; n < disks().size(); ++n) {
+        if (BootObject<Bytes>& whole = whole_disks[n]; whole.is_created()) {
+            const Status status = whole.get().write_back();
+            outcome = outcome ? status : outcome;
+        }
+    }
+    return outcome;
 }
 
 void flush_disks() noexcept {

@@ -16,6 +16,9 @@ namespace kidney::kernel {
 /// Makes a node for each disk. Errors: as Vnode::create().
 [[nodiscard]] Status add_disk_nodes(fs::Vnode& dev) noexcept;
 
+/// Brings home what programs have written to disks without a file system. Errors: io_error.
+[[nodiscard]] Status write_back_disks() noexcept;
+
 /// What has been written to any disk survives the loss of power from here on. Errors are logged.
 void flush_disks() noexcept;
 

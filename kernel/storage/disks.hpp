@@ -3,6 +3,7 @@
 
 #include "fs/block/any_block_device.hpp"
 #include "fs/block/counting_block_device.hpp"
+#include "fs/cached_device.hpp"
 #include "kernel/boot/boot_info.hpp"
 #include "kernel/config.hpp"
 #include "kidney/core/bounded.hpp"
@@ -17,12 +18,13 @@ namespace kidney::kernel {
 struct Disk {
     Disk(const BoundedText<8>& its_name, fs::DeviceNumber its_number,
          fs::AnyBlockDevice driver) noexcept
-        : name(its_name), number(its_number), counted(driver), device(counted) {}
+        : name(its_name), number(its_number), counted(driver), device(counted), pages(device) {}
 
     BoundedText<8> name;
     fs::DeviceNumber number;
     fs::CountingBlockDevice<fs::AnyBlockDevice, Clock> counted;
     fs::AnyBlockDevice device;  ///< what everybody uses: it counts
+    fs::CachedDevice pages;     ///< of it, in the page cache: one for /dev and its file system
     bool is_root = false;       ///< the root file system lives there: nobody may write past it
 };
 

@@ -66,7 +66,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
 
     Disk& disk = root_disk(options);
     RootFileSystem& root =
-        root_file_system.create(heap(), k.page_cache.get(), disk.device, root_device);
+        root_file_system.create(heap(), k.page_cache.get(), disk.pages, root_device);
     if (const Status status = root.mount(); !status) {
         const fs::ext2::RefusalText why = root.explain_refusal();
         panic("cannot mount {} as root ({}): {}", disk.name.view(), status.error(), why.view());

@@ -101,6 +101,11 @@ Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
     if (is_broken) {
         send_signal_to_self(self, abi::sig_pipe);
     }
+    const fs::Vnode* const node = file.vnode();
+    if (moved && *moved > 0 && file.is_synchronous() && node != nullptr &&
+        (node->type() == fs::NodeType::regular || node->type() == fs::NodeType::block)) {
+        TRY(file.sync());
+    }
     return restartable(moved);
 }
 

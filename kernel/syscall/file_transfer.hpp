@@ -35,10 +35,12 @@ namespace detail {
 }  // namespace detail
 
 /// The same for `wanted` bytes that were to be written to `file`; a reader that has gone also costs
-/// the writer a SIGPIPE, even where it had read some of them.
+/// the writer a SIGPIPE, even where it had read some of them. With O_SYNC they are stored.
 [[nodiscard]] inline Result<std::size_t> written(Process& self, fs::File& file, std::size_t wanted,
                                                  Result<std::size_t> moved) noexcept {
-    return moved && *moved >= wanted ? moved : detail::written_partly(self, file, moved);
+    return moved && *moved >= wanted && !file.is_synchronous()
+               ? moved
+               : detail::written_partly(self, file, moved);
 }
 
 /// Before `size` bytes are written to `file`, at `position` or where the file stands: how many of

@@ -38,6 +38,7 @@ inline constexpr std::uint32_t path_open_flags = O_DIRECTORY | O_NOFOLLOW | O_PA
     f.mode.append = (o & O_APPEND) != 0;
     f.mode.non_blocking = (o & O_NONBLOCK) != 0;
     f.mode.small = (o & O_LARGEFILE) == 0;
+    f.mode.synchronous = (o & (O_SYNC | O_DSYNC)) != 0;  // O_SYNC has the bit of O_DSYNC
     f.mode.noted = o & told_again;
     f.control = access == O_ACCMODE;
     f.create = (o & O_CREAT) != 0;

@@ -90,9 +90,10 @@ struct Seals {
 /// How a file is opened; the VFS has already dealt with O_CREAT, O_EXCL and O_TRUNC.
 struct OpenMode {
     bool read = false, write = false, append = false, non_blocking = false;
-    bool packets = false;  ///< O_DIRECT of a pipe: each write is read as one piece
-    bool path = false;     ///< O_PATH: it says where the file is, and gives no access to it
-    bool small = false;    ///< no O_LARGEFILE: it does not write behind max_small_file
+    bool packets = false;      ///< O_DIRECT of a pipe: each write is read as one piece
+    bool path = false;         ///< O_PATH: it says where the file is, and gives no access to it
+    bool small = false;        ///< no O_LARGEFILE: it does not write behind max_small_file
+    bool synchronous = false;  ///< O_DSYNC, O_SYNC: a write returns when its bytes are stored
     /// Flags without a meaning here, which the caller is told again when it asks for them.
     std::uint32_t noted = 0;
 };

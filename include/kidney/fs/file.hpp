@@ -97,13 +97,16 @@ public:
         return node == nullptr ? FileSystemStatus{.magic = anonymous}
                                : node->file_system().status();
     }
-    /// fsync(2). Errors: io_error, invalid_argument (there is nothing that could be stored).
+    /// fsync(2). Errors: io_error (also, once, when data could not be stored since the file was
+    /// opened or this was last called), invalid_argument (there is nothing that could be stored).
     [[nodiscard]] virtual Status sync() noexcept {
         Vnode* const node = vnode();
-        return node == nullptr || node->type() == NodeType::character ||
-                       node->type() == NodeType::fifo
-                   ? Status(fail(Errc::invalid_argument))
-                   : node->sync();
+        if (node == nullptr || node->type() == NodeType::character ||
+            node->type() == NodeType::fifo) {
+            return fail(Errc::invalid_argument);
+        }
+        const Status stored = node->sync();
+        return tell_errors(stored, node->write_errors());
     }
     [[nodiscard]] virtual Result<Attributes> attributes() noexcept = 0;
     /// Of a file without a node: those with one keep them there.
@@ -117,6 +120,7 @@ public:
     [[nodiscard]] bool is_writable() const noexcept { return writable_; }
     [[nodiscard]] bool is_path_only() const noexcept { return path_; }
     [[nodiscard]] bool is_small() const noexcept { return small_; }
+    [[nodiscard]] bool is_synchronous() const noexcept { return synchronous_; }
     /// The status flags, which fcntl(F_SETFL) and ioctl(FIONBIO) change at any time.
     [[nodiscard]] bool is_appending() const noexcept {
         return append_.load(std::memory_order_relaxed);
@@ -132,8 +136,8 @@ public:
     void set_packets(bool on) noexcept { packets_.store(on, std::memory_order_relaxed); }
     /// All of it, as open() would ask for it now.
     [[nodiscard]] OpenMode mode() const noexcept {
-        return {readable_,        writable_, is_appending(), is_non_blocking(),
-                writes_packets(), path_,     small_,         noted_};
+        return {readable_, writable_,    is_appending(), is_non_blocking(), writes_packets(), path_,
+                small_,    synchronous_, noted_};
     }
 
     /// There is one watcher at most. Concurrency: the caller holds a reference.
@@ -150,7 +154,18 @@ protected:
           append_(mode.append),
           non_blocking_(mode.non_blocking),
           packets_(mode.packets),
+          synchronous_(mode.synchronous),
           noted_(mode.noted) {}
+    /// What sync() answers: `stored`, or that `count` errors are more than this file has told of.
+    [[nodiscard]] Status tell_errors(Status stored, std::uint32_t count) noexcept {
+        // relaxed: who sees the count has seen the error
+        const bool is_news = told_errors_.exchange(count, std::memory_order_relaxed) != count;
+        return stored && is_news ? Status(fail(Errc::io_error)) : stored;
+    }
+    /// Those before it was opened are not its.
+    void skip_errors(std::uint32_t count) noexcept {
+        told_errors_.store(count, std::memory_order_relaxed);
+    }
     ~File() {
         if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
             watcher->file_gone(*this);
@@ -160,7 +175,9 @@ protected:
 private:
     const bool readable_, writable_, path_, small_;
     std::atomic<bool> append_, non_blocking_, packets_;
+    const bool synchronous_;
     const std::uint32_t noted_;
+    std::atomic<std::uint32_t> told_errors_ = 0;
     std::atomic<FileWatcher*> watcher_ = nullptr;
 };
 

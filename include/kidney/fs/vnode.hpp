@@ -171,6 +171,9 @@ public:
         return offset < size ? Result<std::uint64_t>(size) : fail(Errc::no_device);
     }
     [[nodiscard]] virtual Status sync() noexcept { return {}; }
+    /// How often its data could not be stored behind the backs of those who wrote them. Each open
+    /// file tells its user once that there were more.
+    [[nodiscard]] virtual std::uint32_t write_errors() noexcept { return 0; }
     /// Error: invalid_argument (there is no such thing here).
     [[nodiscard]] virtual Result<std::uint32_t> seals() noexcept {
         return fail(Errc::invalid_argument);

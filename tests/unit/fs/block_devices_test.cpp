@@ -59,13 +59,15 @@ struct BlockDevicesTest : testing::Test {
     fakes::FakeDisk disk{blocks, 512};
     fakes::FaultyBlockDevice<fakes::FakeDisk> faulty{disk};
     Cache cache{world.heap, world.frames, world.arena};
-    Bytes whole{world.heap, cache, AnyBlockDevice(faulty)};
+    CachedDevice pages{AnyBlockDevice(faulty)};
+    Bytes whole{world.heap, cache, pages};
     Opener opener{world.heap, whole};
     DeviceRegistry<NullLock> registry;
     TestTmpfs dev{world.heap, world.frames, world.arena, world.clock, 5, {}};
     Vfs<fakes::FakeHeap, NullLock, NullLock> vfs{world.heap};
     Ref<Vnode> root;
 
+    ~BlockDevicesTest() override { cache.forget(pages); }
     void SetUp() override {
         for (std::size_t i = 0; i < bytes; ++i) {
             disk.bytes()[i] = static_cast<std::byte>(i % 251);
@@ -333,6 +335,55 @@ TEST_F(BlockDevicesTest, AMountedDiskIsNotWritten) {
     EXPECT_EQ(*read_at(*reader, 0, 5), on_disk(0, 5));
 }
 
+TEST_F(BlockDevicesTest, WhatAFileSystemHasChangedIsItsOwnToWrite) {
+    {
+        const auto file = *open(both);
+        ASSERT_TRUE(write_at(*file, 0, "mkfs"));
+    }
+    ASSERT_TRUE(whole.claim());  // brings it home
+    EXPECT_EQ(on_disk(0, 4), "mkfs");
+    const FrameNumber frame = *cache.get(pages, 0);
+    std::memcpy(cache.bytes(frame).data(), "used", 4);
+    cache.mark_dirty(pages, 0, sectors_of(0, 4), Phase{2});
+    cache.release(frame);
+    const auto reader = *open(reading);
+    EXPECT_EQ(*read_at(*reader, 0, 4), "used");  // /dev and the file system see the same
+    ASSERT_TRUE(reader->sync());
+    ASSERT_TRUE(whole.write_back());
+    EXPECT_EQ(on_disk(0, 4), "mkfs");
+    whole.disclaim();
+    ASSERT_TRUE(whole.write_back());
+    EXPECT_EQ(on_disk(0, 4), "used");
+}
+
+TEST_F(BlockDevicesTest, AClaimFailsIfWhatWasWrittenCannotBeStored) {
+    ASSERT_TRUE(write_at(**open(both), 0, "x"));
+    faulty.fail_operation(0, decltype(faulty)::Mode::one_shot);
+    EXPECT_EQ(whole.claim().error(), Errc::io_error);
+    ASSERT_TRUE(whole.claim());
+}
+
+TEST_F(BlockDevicesTest, EachOpenFileHearsOnceOfAnErrorBehindItsBack) {
+    const auto one = *open(both);
+    const auto other = *open(reading);
+    ASSERT_TRUE(write_at(*one, 0, "x"));
+    faulty.fail_operation(0, decltype(faulty)::Mode::one_shot);
+    EXPECT_EQ(whole.write_back().error(), Errc::io_error);  // as the flusher does
+    const auto late = *open(both);
+    EXPECT_EQ(one->sync().error(), Errc::io_error);
+    EXPECT_EQ(on_disk(0, 1), "x");  // although it has succeeded now
+    EXPECT_TRUE(one->sync());
+    EXPECT_TRUE(late->sync());
+    EXPECT_EQ(other->sync().error(), Errc::io_error);
+    EXPECT_TRUE(other->sync());
+    // Its own error is told once, too.
+    ASSERT_TRUE(write_at(*one, 0, "y"));
+    faulty.fail_operation(0, decltype(faulty)::Mode::one_shot);
+    EXPECT_EQ(one->sync().error(), Errc::io_error);
+    EXPECT_TRUE(one->sync());
+    EXPECT_EQ(late->sync().error(), Errc::io_error);
+}
+
 /// A disk that says it cannot be written.
 struct ReadOnlyDisk : fakes::FakeDisk {
     using FakeDisk::FakeDisk;
@@ -341,7 +392,8 @@ struct ReadOnlyDisk : fakes::FakeDisk {
 
 TEST_F(BlockDevicesTest, AReadOnlyDiskSaysSo) {
     ReadOnlyDisk sealed(8, 512);
-    Bytes sealed_bytes(world.heap, cache, AnyBlockDevice(sealed));
+    CachedDevice sealed_pages{AnyBlockDevice(sealed)};
+    Bytes sealed_bytes(world.heap, cache, sealed_pages);
     Opener sealed_opener(world.heap, sealed_bytes);
     EXPECT_EQ(sealed_opener.open_device({}, *root, both).error(), Errc::read_only);
     const auto file = *sealed_opener.open_device({}, *root, reading);
@@ -365,8 +417,8 @@ TEST(BlockDevicesStress, NeighboursInOneBlockDoNotLoseEachOther) {
         using SharedCache = PageCache<fs_test::LockedHeap, fs_test::Frames, sim::RamArena,
                                       fs_test::StdLock, fs_test::StdQueue>;
         SharedCache cache(heap, world.frames, world.arena);
-        DeviceBytes<fs_test::LockedHeap, SharedCache, fs_test::StdLock> whole(heap, cache,
-                                                                              AnyBlockDevice(ram));
+        CachedDevice pages{AnyBlockDevice(ram)};
+        DeviceBytes<fs_test::LockedHeap, SharedCache, fs_test::StdLock> whole(heap, cache, pages);
         // Thread t owns every fourth stripe of 100 bytes; the stripes share blocks and pages.
         constexpr std::size_t stripe = 100;
         std::vector<std::thread> threads;
@@ -402,6 +454,7 @@ TEST(BlockDevicesStress, NeighboursInOneBlockDoNotLoseEachOther) {
             ASSERT_TRUE(whole.read(at, to));
             ASSERT_TRUE(std::ranges::equal(page, std::span(memory).subspan(at, page_size)));
         }
+        cache.forget(pages);
     }
     EXPECT_EQ(heap.used_bytes(), 0U);
     EXPECT_TRUE(world.is_clean());

@@ -582,8 +582,10 @@ TEST(ProcTexts, AreWhatToolsExpect) {
     write_disk_statistics({254, 0}, "vda", disk, text);
     EXPECT_EQ(text.view(), " 254       0 vda 3 0 16 5 1 0 1 2 0 7 7 0 0 0 0 4 0\n");
     text.clear();
-    write_meminfo({1024, 512, 600, 100, 24}, text);
+    write_meminfo({1024, 512, 600, 100, 24, 20, 8}, text);
     EXPECT_EQ(text.view().substr(0, 28), "MemTotal:           1024 kB\n");
+    EXPECT_NE(text.view().find("\nDirty:                20 kB\nWriteback:             8 kB\n"),
+              std::string_view::npos);
 }
 
 }  // namespace

@@ -2,17 +2,14 @@
 /// when it fails or when something changes meanwhile.
 #include "fs/cache/sector_phases.hpp"
 #include "fs/page_cache.hpp"
-#include "tests/laws/report.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>
 
 #include <array>
-#include <atomic>
 #include <cstring>
 #include <functional>
 #include <map>
-#include <thread>
 #include <vector>
 
 namespace kidney::fs {
@@ -245,13 +242,13 @@ TEST_F(WriteBackTest, FreshPagesAreZerosAndReadNothing) {
     const FrameNumber frame = *cache.get_fresh(object, 9);
     EXPECT_EQ(cache.bytes(frame)[4095], std::byte{0});
     cache.release(frame);
-    cache.drop_page(object, 9);  // the caller has changed its mind
+    cache.drop_pages(object);
     EXPECT_EQ(now(9), 'o');
     const FrameNumber found = *cache.get_fresh(object, 9);
     EXPECT_EQ(cache.bytes(found)[0], std::byte{'o'});
     cache.release(found);
     ASSERT_TRUE(put(9, 'x'));
-    cache.drop_page(object, 9);
+    cache.drop_pages(object);
     EXPECT_EQ(now(9), 'x');
 }
 
@@ -284,120 +281,31 @@ TEST_F(WriteBackTest, EveryAllocationMayFail) {
     }
 }
 
-/// A file in memory of which every byte is atomic, because it is written while it changes.
-struct SharedHome final : CachedObject {
-    static constexpr std::uint32_t count = 32;
-    std::array<std::atomic<std::uint32_t>, count> words{};
-    std::atomic<std::uint32_t> stores = 0;
-    std::atomic<bool> broken = false;
-
-    static std::atomic_ref<std::uint32_t> word(std::span<std::byte> page) noexcept {
-        return std::atomic_ref(*reinterpret_cast<std::uint32_t*>(page.data()));
-    }
-    Status fill(std::uint32_t first, std::span<const std::span<std::byte>> to) noexcept override {
-        for (const auto page : to) {
-            word(page) = words[first++].load();
-        }
-        return {};
-    }
-    Status store(std::uint32_t first, std::span<const StoredPage> from) noexcept override {
-        if (++stores % 7 == 0 && broken) {
-            return fail(Errc::io_error);
-        }
-        for (const StoredPage& page : from) {
-            auto* const bytes = const_cast<std::byte*>(page.bytes.data());
-            words[first++] = word({bytes, page_size}).load();
-        }
-        return {};
-    }
-    std::uint64_t page_count() const noexcept override { return count; }
+/// Remembers that it was asked.
+struct Asked final : DirtyWatcher {
+    int times = 0;
+    void flush_soon() noexcept override { ++times; }
 };
 
-TEST(WriteBackStress, WritersAndWriteBackAndReclaim) {
-    World world;
-    fs_test::LockedHeap heap;
-    {
-        PageCache<fs_test::LockedHeap, fs_test::Frames, sim::RamArena, fs_test::StdLock,
-                  fs_test::StdQueue>
-            cache(heap, world.frames, world.arena);
-        SharedHome object;
-        object.broken = true;
-        // Each page belongs to one writer, who only counts up: a lost change goes back in time.
-        std::vector<std::thread> threads;
-        for (std::uint32_t t = 0; t < 2; ++t) {
-            threads.emplace_back([&, t] {
-                laws::Random random(t + 1);
-                std::array<std::uint32_t, SharedHome::count> mine{};
-                for (int i = 0; i < 4000; ++i) {
-                    const std::uint32_t index = random.below(SharedHome::count / 2) * 2 + t;
-                    const auto frame = cache.get(object, index);
-                    ASSERT_TRUE(frame);
-                    auto word = SharedHome::word(cache.bytes(*frame));
-                    ASSERT_EQ(word.load(), mine[index]);
-                    word = ++mine[index];
-                    cache.mark_dirty(object, index);
-                    cache.release(*frame);
-                    if (random.below(16) == 0) {
-                        cache.reclaim(random.below(8));
-                    }
-                    if (random.below(64) == 0 && cache.write_back(object, {index, index})) {
-                        ASSERT_EQ(object.words[index].load(), mine[index]);
-                    }
-                }
-            });
-        }
-        std::atomic<bool> done = false;
-        std::thread flusher([&] {
-            while (!done) {
-                ignore_error(cache.write_back(object), "it comes again");
-                cache.drop_pages(object);
-            }
-        });
-        for (std::thread& thread : threads) {
-            thread.join();
-        }
-        done = true;
-        flusher.join();
-        object.broken = false;
-        ASSERT_TRUE(cache.write_back(object));
-        EXPECT_EQ(cache.counts().dirty, 0U);
-        std::uint32_t total = 0;
-        for (const auto& word : object.words) {
-            total += word;
-        }
-        EXPECT_EQ(total, 8000U);
-        cache.forget(object);
+TEST_F(WriteBackTest, TheWatcherHearsOfTooMuchAndOfShortMemory) {
+    Asked watcher;
+    EXPECT_EQ(cache.reclaim(1), 0U);
+    cache.set_dirty_limit(3, watcher);
+    cache.throttle();  // does not wait, or the only thread would
+    for (std::uint32_t index = 0; index < 4; ++index) {
+        EXPECT_EQ(watcher.times, 0);
+        ASSERT_TRUE(put(index, 'd'));
     }
-    EXPECT_EQ(heap.used_bytes(), 0U);
-    EXPECT_TRUE(world.is_clean());
-}
-
-TEST(WriteBackStress, TruncationWaitsForWhatIsOnItsWay) {
-    World world;
-    fs_test::LockedHeap heap;
-    {
-        PageCache<fs_test::LockedHeap, fs_test::Frames, sim::RamArena, fs_test::StdLock,
-                  fs_test::StdQueue>
-            cache(heap, world.frames, world.arena);
-        SharedHome object;
-        for (int round = 0; round < 500; ++round) {
-            for (std::uint32_t index = 0; index < SharedHome::count; ++index) {
-                const FrameNumber frame = *cache.get_fresh(object, index);
-                cache.mark_dirty(object, index);
-                cache.release(frame);
-            }
-            std::thread writer([&] { EXPECT_TRUE(cache.write_back(object)); });
-            cache.drop_from(object, 8);
-            const std::uint32_t stores = object.stores;
-            EXPECT_EQ(cache.size(), 8U);
-            writer.join();
-            EXPECT_LE(object.stores - stores, 1U) << "a page was written after it was gone";
-            EXPECT_EQ(cache.counts().dirty, 0U);
-        }
-        cache.forget(object);
-    }
-    EXPECT_EQ(heap.used_bytes(), 0U);
-    EXPECT_TRUE(world.is_clean());
+    EXPECT_EQ(watcher.times, 1);
+    ASSERT_TRUE(cache.write_back(object, {0, 1}));
+    cache.throttle();
+    EXPECT_EQ(cache.reclaim(2), 2U);
+    EXPECT_EQ(watcher.times, 1);
+    EXPECT_EQ(cache.reclaim(2), 0U);  // there are only dirty ones
+    EXPECT_EQ(watcher.times, 2);
+    ASSERT_TRUE(cache.write_back(object));
+    EXPECT_EQ(cache.reclaim(9), 2U);
+    EXPECT_EQ(watcher.times, 2);  // it could not help
 }
 
 }  // namespace

@@ -3,11 +3,14 @@
 
 #include "kidney/fs/block_request.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace kidney::fs {
 
-/// For devices that do not sleep: disks in memory. Concurrency: as the device's.
+/// For devices that do not sleep (disks in memory), or where nobody but a WaitingDevice asks.
+/// Concurrency: as the device's.
 template <BlockDevice Device>
 class ImmediateRequests {
 public:
@@ -22,19 +25,11 @@ public:
 private:
     [[nodiscard]] Status perform(const BlockRequest& request) noexcept {
         TRY(check_request(*this, request));
-        BlockIndex block = request.first;
         switch (request.operation) {
             case BlockOperation::read:
-                for (const auto buffer : request.to) {
-                    TRY(device_.read(block, buffer));
-                    block = block + buffer.size() / block_size();
-                }
-                return {};
+                return read(request.first, request.to);
             case BlockOperation::write:
-                for (const auto buffer : request.from) {
-                    TRY(device_.write(block, buffer));
-                    block = block + buffer.size() / block_size();
-                }
+                TRY(write(request.first, request.from));
                 return request.is_durable ? device_.flush() : Status();
             case BlockOperation::flush:
                 return device_.flush();
@@ -42,6 +37,30 @@ private:
                 return fail(Errc::not_supported);
         }
         return fail(Errc::not_supported);
+    }
+
+    [[nodiscard]] Status read(BlockIndex block, std::span<const std::span<std::byte>> to) noexcept {
+        if constexpr (ScatterBlockDevice<Device>) {
+            return device_.read_scattered(block, to);
+        } else {
+            for (const auto buffer : to) {
+                TRY(device_.read(block, buffer));
+                block = block + buffer.size() / block_size();
+            }
+            return {};
+        }
+    }
+    [[nodiscard]] Status write(BlockIndex block,
+                               std::span<const std::span<const std::byte>> from) noexcept {
+        if constexpr (ScatterBlockDevice<Device>) {
+            return device_.write_scattered(block, from);
+        } else {
+            for (const auto buffer : from) {
+                TRY(device_.write(block, buffer));
+                block = block + buffer.size() / block_size();
+            }
+            return {};
+        }
     }
 
     Device& device_;

@@ -41,7 +41,7 @@ struct DeviceRange {
 template <BasicLockable Lock>
 class DeviceRegistry final : public SpecialFiles {
 public:
-    static constexpr std::size_t capacity = 32;
+    static constexpr std::size_t capacity = 64;
 
     /// The opener must outlive the registry. Error: no_space.
     [[nodiscard]] Status add(const DeviceRange& range) noexcept EXCLUDES(lock_) {

@@ -5,7 +5,10 @@
 #include "drivers/block/ram_disk.hpp"
 #include "drivers/block/virtio_blk.hpp"
 #include "drivers/pci.hpp"
+#include "fs/block/immediate_requests.hpp"
+#include "fs/block/partition_slice.hpp"
 #include "fs/block/waiting_device.hpp"
+#include "fs/partitions/read_partitions.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kidney/core/log.hpp"
@@ -41,20 +44,24 @@ constexpr DiskKind virtio_kind{"vd", 'a', 254, 16};
 constexpr DiskKind ata_primary_kind{"hd", 'a', 3, 64};
 constexpr DiskKind ata_secondary_kind{"hd", 'c', 22, 64};
 
-void add_disk(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) noexcept {
+void add_named(const BoundedText<8>& name, fs::DeviceNumber number,
+               fs::AnyBlockDevice device) noexcept {
     if (disk_count == max_disks) {
         log::warning<"disk">("more than {} disks; the others are ignored", max_disks);
         return;
     }
+    const std::uint64_t kib = device.block_count() * device.block_size() / 1024;
+    log::info<"disk">("{}: {} KiB, blocks of {} bytes", name.view(), kib, device.block_size());
+    known_disks[disk_count] = &storage[disk_count].create(name, number, device);
+    ++disk_count;
+}
+
+void add_disk(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) noexcept {
     BoundedText<8> name;
     const auto letter = static_cast<char>(kind.first + static_cast<char>(n));
     name.assign(kind.prefix);
     name.append(std::string_view(&letter, 1));
-    const std::uint64_t kib = device.block_count() * device.block_size() / 1024;
-    log::info<"disk">("{}: {} KiB, blocks of {} bytes", name.view(), kib, device.block_size());
-    const fs::DeviceNumber number{kind.major, n * kind.minors};
-    known_disks[disk_count] = &storage[disk_count].create(name, number, device);
-    ++disk_count;
+    add_named(name, fs::DeviceNumber{kind.major, n * kind.minors}, device);
 }
 
 /// A module lies where the boot loader put it; the frames stay reserved.
@@ -159,12 +166,92 @@ void find_ata() noexcept {
     look(ata_secondary_kind, drivers::ata::secondary);
 }
 
+/// A part of a disk as a device; lives on the heap for ever.
+struct DiskPart {
+    DiskPart(fs::AnyBlockDevice its_disk, const fs::BlockRun& run) noexcept
+        : disk(its_disk), slice(asked, run) {}
+
+    fs::AnyBlockDevice disk;
+    fs::ImmediateRequests<fs::AnyBlockDevice> asked{disk};
+    fs::PartitionSlice<fs::ImmediateRequests<fs::AnyBlockDevice>> slice;
+    // The disk waits, so that there is nothing left to wait for.
+    fs::WaitingDevice<decltype(slice), fs::RunningWait> device{slice};
+};
+
+void report_doubts(const Disk& disk, const fs::PartitionTable& table) noexcept {
+    using Kind = fs::PartitionDoubt::Kind;
+    const std::string_view name = disk.name.view();
+    for (const fs::PartitionDoubt& doubt : table.doubts.view()) {
+        if (doubt.kind == Kind::first_header) {
+            log::warning<"disk">("{}: its first GPT is damaged; the second one is used", name);
+        } else if (doubt.kind == Kind::second_header) {
+            log::warning<"disk">("{}: its second GPT is damaged", name);
+        } else {
+            log::warning<"disk">("{}: partition {} at block {} is ignored: it {}", name,
+                                 doubt.number, doubt.first, fs::to_string(doubt.kind));
+        }
+    }
+}
+
+void add_partition(Disk& disk, const fs::Partition& partition) noexcept {
+    auto part = mm::make_box<DiskPart>(heap(), disk.device, partition.run);
+    if (!part) {
+        log::warning<"disk">("{}: no memory for partition {}", disk.name.view(), partition.number);
+        return;
+    }
+    BoundedText<8> name = disk.name;
+    if (partition.number >= 10) {
+        const auto tens = static_cast<char>('0' + partition.number / 10);
+        name.append(std::string_view(&tens, 1));
+    }
+    const auto ones = static_cast<char>('0' + partition.number % 10);
+    name.append(std::string_view(&ones, 1));
+    add_named(name, {disk.number.major, disk.number.minor + partition.number},
+              fs::AnyBlockDevice(part->release()->device));
+}
+
+/// How many numbers there are for the partitions of a disk, and one more.
+[[nodiscard]] std::uint32_t minors_of(const Disk& disk) noexcept {
+    for (const DiskKind& kind : {virtio_kind, ata_primary_kind, ata_secondary_kind}) {
+        if (kind.major == disk.number.major) {
+            return kind.minors;
+        }
+    }
+    return 1;
+}
+
+void find_partitions() noexcept {
+    struct Work {
+        std::array<std::byte, page_size> block;
+        fs::PartitionTable table;
+    };
+    auto work = mm::make_box<Work>(heap());
+    const std::size_t found = disk_count;
+    for (std::size_t n = 0; work && n < found; ++n) {
+        Disk& disk = *known_disks[n];
+        fs::PartitionTable& table = (*work)->table;
+        const Status read = fs::read_partition_table(disk.device, (*work)->block, table);
+        if (!read) {
+            log::warning<"disk">("{}: its partition table cannot be read: {}", disk.name.view(),
+                                 read.error());
+            continue;
+        }
+        report_doubts(disk, table);
+        for (const fs::Partition& partition : table.partitions.view()) {
+            if (partition.number < minors_of(disk)) {
+                add_partition(disk, partition);
+            }
+        }
+    }
+}
+
 }  // namespace
 
 void find_disks(const BootInfo& info) noexcept {
     find_modules(info);
     find_virtio();
     find_ata();
+    find_partitions();
 }
 
 std::string_view disk_hint() noexcept {

@@ -14,7 +14,8 @@
 
 namespace kidney::kernel {
 
-/// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module).
+/// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module); or a
+/// partition: `vda1`.
 struct Disk {
     Disk(const BoundedText<8>& its_name, fs::DeviceNumber its_number,
          fs::AnyBlockDevice driver) noexcept
@@ -28,12 +29,13 @@ struct Disk {
     bool is_root = false;       ///< the root file system lives there: nobody may write past it
 };
 
-inline constexpr std::size_t max_disks = 8;
+inline constexpr std::size_t max_disks = 32;
 
-/// Looks for disks: boot modules, virtio-blk on PCI, ATA. Starts their drivers. Once, on a thread.
+/// Looks for disks: boot modules, virtio-blk on PCI, ATA. Starts their drivers, and reads their
+/// partition tables. Once, on a thread.
 void find_disks(const BootInfo& info) noexcept;
 
-/// In the order found: the first one is the default root.
+/// In the order found, partitions at the end: the first one is the default root.
 [[nodiscard]] std::span<Disk* const> disks() noexcept;
 
 /// What find_disks() passed over: empty, or a remark to follow "there is no disk".

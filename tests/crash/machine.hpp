@@ -78,7 +78,7 @@ public:
             }
             return {};
         };
-        TRY(subject_.mounted(disk_, begin, true));
+        TRY(subject_.mounted(disk_, begin));  // switched off: the next mount has to recover
         disk_.make_base();
         for (std::uint32_t n = 0; n < beginning().size(); ++n) {
             start_.run(beginning()[n], n);
@@ -169,8 +169,8 @@ private:
         disk_.reset();
         log().clear();
         chain_.clear();
+        disk_.record(&log());  // the recovery, too: what comes next may rely on it
         const Status done = subject_.mounted(disk_, [&](fs::FileSystem& system) -> Status {
-            disk_.record(&log());
             for (std::uint32_t n = 0; n < workload.size(); ++n) {
                 log().operation = n + 1;
                 TRY(run(system, workload[n], first_version + n));
@@ -191,7 +191,7 @@ private:
 
     void try_prefixes() {
         const auto count = static_cast<std::uint32_t>(log().writes.size());
-        for (std::uint32_t at = 0; at <= count && goes_on(); ++at) {
+        for (std::uint32_t at = first_own(); at <= count && goes_on(); ++at) {
             attempt({.at = at}, counts_.prefix);
             if (at == count) {
                 break;
@@ -201,12 +201,19 @@ private:
             }
         }
     }
+    /// The first write that is the workload's, and not of the mount before it: those are the same
+    /// for all.
+    [[nodiscard]] std::uint32_t first_own() noexcept {
+        return static_cast<std::uint32_t>(
+            std::ranges::lower_bound(log().writes, 1U, {}, &Write::operation) -
+            log().writes.begin());
+    }
     void try_windows() {
         const auto windows = static_cast<std::uint32_t>(log().synced_at_flush.size());
         for (std::uint32_t w = 0; w <= windows && goes_on(); ++w) {
             const auto [begin, end] = window(log(), w);
             const std::uint32_t size = end - begin;
-            if (size < 2 || size > 64) {
+            if (size < 2 || size > 64 || end <= first_own()) {
                 continue;  // of one write, the prefixes are all
             }
             const std::uint64_t everything = ~std::uint64_t{0} >> (64 - size);

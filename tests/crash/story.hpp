@@ -90,6 +90,8 @@ inline void tell_writes(std::string& text, const WriteLog& log, const Cut& cut,
                 " write " + std::to_string(i + 1) + ": " + subject.place(w.first);
         if (workload != nullptr && w.operation > 0) {
             text += ", by " + text_of((*workload)[w.operation - 1]);
+        } else if (workload != nullptr) {
+            text += ", by the mount before";
         }
         text += note + "\n";
     }

@@ -43,12 +43,11 @@ public:
     /// the machine had been switched off. With `orderly`, unmounts. Errors: those of mount(),
     /// use().
     template <class Use>
-    [[nodiscard]] Status mounted(PowerDisk& disk, Use&& use, bool orderly = false) {
+    [[nodiscard]] Status mounted(PowerDisk& disk, Use&& use) {
         fs::Vsfs<PlainHeap, PowerDisk, NullLock, NullLock, StillClock> system(heap_, disk, clock_,
                                                                               1);
         TRY(system.mount());
-        TRY(use(static_cast<fs::FileSystem&>(system)));
-        return orderly ? system.unmount() : Status();
+        return use(static_cast<fs::FileSystem&>(system));
     }
     /// What is wrong with the disk of a file system that was mounted since the crash; nullptr:
     /// nothing.

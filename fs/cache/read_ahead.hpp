@@ -14,7 +14,8 @@ enum class Neighbours : std::uint8_t {
 /// Watches the misses of one object. Concurrency: none, the cache's lock.
 class ReadAhead {
 public:
-    static constexpr std::uint32_t most = 8;  ///< pages in one request
+    static constexpr std::uint32_t least = 8;  ///< pages, for a reader that begins
+    static constexpr std::uint32_t most = 32;  ///< in one request, for one that goes on and on
 
     /// How many pages to read from `index` on, if there are `left`: one, or a window. What lies
     /// before `index` is left to a miss of its own: a request has one first page, the one that must
@@ -26,9 +27,13 @@ public:
         next_expected_ = index + 1;
         std::uint32_t pages = 1;
         if (sequential) {
-            pages = most;
-        } else if (neighbours == Neighbours::around && !alone) {
-            pages = most - index % most;
+            pages = ahead_;
+            ahead_ = std::min(2 * ahead_, most);
+        } else {
+            ahead_ = least;
+            if (neighbours == Neighbours::around && !alone) {
+                pages = least - index % least;
+            }
         }
         return static_cast<std::uint32_t>(std::min<std::uint64_t>(left, pages));
     }
@@ -41,6 +46,7 @@ private:
     static constexpr std::uint32_t no_neighbours = ~std::uint32_t{0};
 
     std::uint32_t next_expected_ = 0;  ///< a miss there is a sequential reader
+    std::uint32_t ahead_ = least;      ///< pages that it gets
 };
 
 }  // namespace kidney::fs

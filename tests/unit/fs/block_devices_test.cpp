@@ -307,7 +307,7 @@ TEST_F(BlockDevicesTest, AnswersWhatToolsAsk) {
     EXPECT_EQ(ask(abi::block_get_physical_size), 512U);
     EXPECT_EQ(ask(abi::block_get_block_size), 4096U);
     EXPECT_EQ(ask(abi::block_get_read_only), 0U);
-    EXPECT_EQ(ask(abi::block_get_read_ahead), 64U);
+    EXPECT_EQ(ask(abi::block_get_read_ahead), 256U);
     EXPECT_EQ(file->control(abi::block_get_bytes, UserBytes::base + 60).error(), Errc::bad_address);
     EXPECT_EQ(file->control(abi::block_get_bytes, 0).error(), Errc::bad_address);
     EXPECT_EQ(file->control(abi::block_set_read_only, 0).error(), Errc::permission_denied);

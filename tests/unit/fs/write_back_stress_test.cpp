@@ -36,6 +36,7 @@ struct SharedHome final : CachedObject {
         if (++stores % 7 == 0 && broken) {
             return fail(Errc::io_error);
         }
+        std::this_thread::yield();
         for (const StoredPage& page : from) {
             auto* const bytes = const_cast<std::byte*>(page.bytes.data());
             words[first++] = word({bytes, page_size}).load();
@@ -168,7 +169,11 @@ TEST(WriteBackStress, TruncationWaitsForWhatIsOnItsWay) {
                 cache.mark_dirty(object, index);
                 cache.release(frame);
             }
+            const std::uint32_t before = object.stores;
             std::thread writer([&] { EXPECT_TRUE(cache.write_back(object)); });
+            while (object.stores == before) {
+                std::this_thread::yield();
+            }
             cache.drop_from(object, 8);
             const std::uint32_t stores = object.stores;
             EXPECT_EQ(cache.size(), 8U);

@@ -29,6 +29,7 @@
 #include "mm/reclaiming_heap.hpp"
 #include "mm/reference_counts.hpp"
 #include "mm/trace/recorded_frames.hpp"
+#include "policies/selected/disk_scheduler.hpp"
 #include "policies/selected/frame_allocator.hpp"
 #include "policies/selected/heap.hpp"
 #include "policies/selected/load_balancer.hpp"
@@ -66,6 +67,7 @@ using FramePolicy = mm::FramesOf<policies::frame_allocator::Selected, Cpu>;
 using SchedulerPolicy = policies::scheduler::Selected;
 using LoadBalancer = policies::load_balancer::Selected;
 using HeapPolicy = policies::heap::Selected;
+using DiskPolicy = policies::disk_scheduler::Selected;
 
 template <const LockRank& Rank>
 using SpinLock = sched::SpinLock<Rank, Cpu>;

@@ -87,8 +87,9 @@ void read_boot_information(std::uint32_t address) noexcept {
         choose_console(boot_options.console.serial, boot_options.console.screen);
     }
     log::info<"boot">("KidneyOS, started by {}", info->loader.view());
-    log::info<"boot">("frames by {}, threads by {}, objects by {}, CPUs by {}", FramePolicy::name,
-                      SchedulerPolicy::name, HeapPolicy::name, LoadBalancer::name);
+    log::info<"boot">("frames by {}, threads by {}, objects by {}, CPUs by {}, disks by {}",
+                      FramePolicy::name, SchedulerPolicy::name, HeapPolicy::name,
+                      LoadBalancer::name, DiskPolicy::name);
     for (const auto& word : boot_options.unknown.view()) {
         log::warning<"boot">("unknown option: {}", word.view());
     }

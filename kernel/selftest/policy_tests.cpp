@@ -3,6 +3,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/selftest/self_test.hpp"
 #include "kidney/mm/make.hpp"
+#include "tests/laws/disk_scheduler_laws.hpp"
 #include "tests/laws/frame_allocator_laws.hpp"
 #include "tests/laws/load_balancer_laws.hpp"
 #include "tests/laws/scheduler_policy_laws.hpp"
@@ -37,9 +38,14 @@ void load_balancer_laws(laws::Report& report) noexcept {
     laws::run_laws<laws::LoadBalancerLaws<LoadBalancer>>(report);
 }
 
+void disk_scheduler_laws(laws::Report& report) noexcept {
+    laws::run_laws<laws::disk_scheduler::Suite<DiskPolicy>>(report);
+}
+
 constexpr SelfTest all[] = {{FramePolicy::name, &frame_allocator_laws<FramePolicy>},
                             {SchedulerPolicy::name, &scheduler_laws<SchedulerPolicy>},
-                            {LoadBalancer::name, &load_balancer_laws}};
+                            {LoadBalancer::name, &load_balancer_laws},
+                            {DiskPolicy::name, &disk_scheduler_laws}};
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include "drivers/pci.hpp"
 #include "fs/block/immediate_requests.hpp"
 #include "fs/block/partition_slice.hpp"
+#include "fs/block/request_queue.hpp"
 #include "fs/block/waiting_device.hpp"
 #include "fs/partitions/read_partitions.hpp"
 #include "kernel/interrupts.hpp"
@@ -100,7 +101,9 @@ struct VirtioDisk {
     arch::PortIo io;
     DirectDma dma;
     Driver driver;
-    fs::WaitingDevice<Driver, fs::SleepingWait<Event, Clock>> device{driver};
+    using Queue = fs::RequestQueue<Driver, DiskPolicy, Clock, SpinLock<ranks::disk_queue>>;
+    Queue queue{driver};
+    fs::WaitingDevice<Queue, fs::SleepingWait<Event, Clock>> device{queue};
 };
 
 Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function) noexcept {

@@ -34,7 +34,7 @@ def slots():
 def unused_headers():
     """The policies that the image of the tree has not."""
     used = {(slot["slot"], cached(variable)) for variable, slot in slots().items()}
-    for folder in ("mm", "sched"):
+    for folder in ("mm", "sched", "fs"):
         with open(os.path.join(ROOT, folder, "policies.cmake"), encoding="utf-8") as file:
             yield from (header for slot, name, header in POLICY.findall(file.read()) if (slot, name) not in used)
 

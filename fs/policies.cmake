@@ -1,0 +1,6 @@
+# The policies of fs/. A new one is its header and one line here.
+kidney_slot(disk_scheduler VARIABLE KIDNEY_DISK_SCHEDULER DEFAULT deadline)
+kidney_policy(disk_scheduler fifo fs/disk_schedulers/fifo.hpp fs::FifoDisk)
+kidney_policy(disk_scheduler sstf fs/disk_schedulers/sstf.hpp fs::ShortestSeekFirst)
+kidney_policy(disk_scheduler c_look fs/disk_schedulers/c_look.hpp fs::CircularLook)
+kidney_policy(disk_scheduler deadline fs/disk_schedulers/deadline.hpp fs::DeadlineDisk)

@@ -14,6 +14,7 @@ namespace kidney::kernel::ranks {
 inline constexpr LockRank process_tree{10,
                                        "process tree"};    // fork, exit and wait look at relatives
 inline constexpr LockRank serial_line{14, "serial line"};  // a raw line's writers take turns
+inline constexpr LockRank mounting{16, "mounting"};        // who changes the tree of mounts
 inline constexpr LockRank file{18, "open file"};           // position of a description
 inline constexpr LockRank devices{19, "devices"};          // which devices and fifos there are
 inline constexpr LockRank pipe{20, "pipe"};                // copies user memory while it is held

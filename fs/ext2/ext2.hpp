@@ -72,6 +72,17 @@ public:
         return g.max_file_blocks() * g.block_size;
     }
 
+    [[nodiscard]] bool is_in_use() noexcept override EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        std::int64_t foreign = -1;  // ours to the root
+        for (const Node* bucket : table_) {
+            for (const Node* n = bucket; n != nullptr; n = n->next_in_bucket_) {
+                foreign += n->references();
+            }
+        }
+        return foreign != mount_count();
+    }
+
     // For the nodes.
     [[nodiscard]] Heap& heap() noexcept { return heap_; }
     [[nodiscard]] Cache& cache() noexcept { return volume_.cache(); }

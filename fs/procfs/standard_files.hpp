@@ -114,44 +114,74 @@ inline void write_uuid(std::span<const std::byte, 16> bytes, TextOutput& out) no
     }
     out.write("\n");
 }
-/// Calls f(MountRecord, path of the mount point) for each mount.
+/// Calls f(MountView, path of the mount point) for each mount that `root` leads to.
 template <class V, class F>
-void for_each_mount(V& vfs, F&& f) noexcept {
-    const Ref<Vnode> root = vfs.root();
-    for (std::size_t n = 0; n < std::remove_cvref_t<decltype(vfs.mounts())>::capacity; ++n) {
-        const MountRecord mount = vfs.mounts().at(n);
-        if (mount.file_system == nullptr) {
-            continue;
-        }
+void for_each_mount(V& vfs, const Place& root, F&& f) noexcept {
+    for (MountView at = vfs.mounts().next(0); at; at = vfs.mounts().next(at.mount->number())) {
         std::array<char, 512> path;
-        const auto where = vfs.path_of(*root, *mount.root, path);
-        f(mount, where ? *where : std::string_view("?"));
+        const Place place{Ref<Mount>(at.mount), Ref<Vnode>::share(at.mount->root())};
+        if (const auto where = vfs.path_of(root, place, path)) {
+            f(at, *where);
+        }
     }
 }
-[[nodiscard]] inline const char* access_of(const MountRecord& mount) noexcept {
-    return mount.file_system->is_read_only() ? "ro" : "rw";
+/// A path or a source as one field: Linux writes what would end it in octal.
+inline void write_field(std::string_view text, TextOutput& out) noexcept {
+    for (const char c : text) {
+        if (c == ' ' || c == '\t' || c == '\n' || c == '\\') {
+            format_to(out, "\\{}{}{}", c >> 6, c >> 3 & 7, c & 7);
+        } else {
+            out.write(std::string_view(&c, 1));
+        }
+    }
+}
+/// rw,nosuid,... as mount(8) understands them.
+inline void write_mount_flags(const MountFlags& flags, TextOutput& out) noexcept {
+    out.write(flags.read_only ? "ro" : "rw");
+    out.write(flags.no_set_id ? ",nosuid" : "");
+    out.write(flags.no_devices ? ",nodev" : "");
+    out.write(flags.no_execute ? ",noexec" : "");
+    out.write(flags.no_access_times ? ",noatime" : flags.relative_access_times ? ",relatime" : "");
+}
+[[nodiscard]] inline MountFlags effective_flags(const MountRow& mount) noexcept {
+    MountFlags flags = mount.flags();
+    flags.read_only = flags.read_only || mount.file_system().is_read_only();
+    return flags;
 }
 /// /proc/mounts: source, directory, type, options.
 template <class V>
-void write_mounts(V& vfs, TextOutput& out) noexcept {
-    for_each_mount(vfs, [&out](const MountRecord& mount, std::string_view path) noexcept {
-        format_to(out, "{} {} {} {},relatime 0 0\n", mount.source, path,
-                  mount.file_system->type_name(), access_of(mount));
+void write_mounts(V& vfs, const Place& root, TextOutput& out) noexcept {
+    for_each_mount(vfs, root, [&out](const MountView& at, std::string_view path) noexcept {
+        write_field(at.mount->source(), out);
+        out.write(" ");
+        write_field(path, out);
+        format_to(out, " {} ", at.mount->file_system().type_name());
+        write_mount_flags(effective_flags(*at.mount), out);
+        out.write(" 0 0\n");
     });
 }
 /// /proc/N/mountinfo: number, the parent's, device, root, directory, options, type, source, the
-/// file system's options. All are mounted below the first one.
+/// file system's options.
 template <class V>
-void write_mountinfo(V& vfs, TextOutput& out) noexcept {
-    constexpr std::uint32_t first = 20;
-    std::uint32_t number = first;
-    for_each_mount(vfs, [&](const MountRecord& mount, std::string_view path) noexcept {
-        const auto root = mount.root->attributes();
-        const std::uint32_t device = root ? root->device : 0;
-        format_to(out, "{} {} {}:{} / {} {},relatime - {} {} {}\n", number,
-                  number == first ? 1U : first, device >> 8, device & 0xffU, path, access_of(mount),
-                  mount.file_system->type_name(), mount.source, access_of(mount));
-        ++number;
+void write_mountinfo(V& vfs, const Place& root, TextOutput& out) noexcept {
+    for_each_mount(vfs, root, [&](const MountView& at, std::string_view path) noexcept {
+        MountRow& mount = *at.mount;
+        const auto attributes = mount.root().attributes();
+        const std::uint32_t device = attributes ? attributes->device : 0;
+        format_to(out, "{} {} {}:{} ", mount.number(), at.on ? at.on.mount->number() : 1U,
+                  device >> 8, device & 0xffU);
+        // Within the file system no mount counts.
+        std::array<char, 512> text;
+        const Place shown{nullptr, Ref<Vnode>::share(mount.root())};
+        const auto part = vfs.path_of({nullptr, mount.file_system().root()}, shown, text);
+        write_field(part ? *part : std::string_view("/?"), out);
+        out.write(" ");
+        write_field(path, out);
+        out.write(" ");
+        write_mount_flags(mount.flags(), out);
+        format_to(out, " - {} ", mount.file_system().type_name());
+        write_field(mount.source(), out);
+        out.write(mount.file_system().is_read_only() ? " ro\n" : " rw\n");
     });
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace kidney::fs {
 
@@ -40,9 +41,34 @@ public:
     }
     [[nodiscard]] std::size_t free() const noexcept { return bytes_ - used(); }
 
+    /// The part of it that is pages of file data.
+    [[nodiscard]] Status take_page() noexcept {
+        TRY(take(page_size));
+        pages_.fetch_add(1, std::memory_order_relaxed);
+        return {};
+    }
+    void give_back_page() noexcept {
+        pages_.fetch_sub(1, std::memory_order_relaxed);
+        give_back(page_size);
+    }
+    [[nodiscard]] std::size_t pages() const noexcept {
+        return pages_.load(std::memory_order_relaxed);
+    }
+
 private:
     const std::size_t bytes_;
+    std::atomic<std::size_t> pages_{0};
     std::atomic<std::size_t> used_{0};
+};
+
+/// How much a tmpfs may hold, and what it is called: /dev is one, too ("devtmpfs"). A second name
+/// of a node counts like a node: both are memory that only the file system can give back. `pages`
+/// are of file data; the budget, if there is one, pays for everything.
+struct TmpfsLimits {
+    std::uint32_t pages = std::numeric_limits<std::uint32_t>::max();
+    std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
+    const char* type_name = "tmpfs";
+    TmpfsBudget* budget = nullptr;
 };
 
 /// The pages of one file system: no more than a number, and at the expense of a budget (or of
@@ -58,7 +84,7 @@ public:
         if (count_.fetch_add(1, std::memory_order_relaxed) >= most_) {
             paid = fail(Errc::no_space);
         } else if (budget_ != nullptr) {
-            paid = budget_->take(page_size);
+            paid = budget_->take_page();
         }
         if (!paid) {
             count_.fetch_sub(1, std::memory_order_relaxed);
@@ -68,7 +94,7 @@ public:
     void give_back() noexcept {
         count_.fetch_sub(1, std::memory_order_relaxed);
         if (budget_ != nullptr) {
-            budget_->give_back(page_size);
+            budget_->give_back_page();
         }
     }
     [[nodiscard]] std::uint32_t count() const noexcept {

@@ -9,6 +9,8 @@
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
 
+#include <boost/intrusive/list.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -38,6 +40,7 @@ public:
           uid_(what.uid),
           gid_(what.gid) {
         accessed_ = bytes_.modified = bytes_.changed = born_;
+        fs_.note(*this, true);
     }
 
     // Identity.
@@ -223,6 +226,7 @@ public:
         }
     }
     ~TmpfsNode() {
+        fs_.note(*this, false);
         while (typename Fs::Entry* const entry = entries_.any()) {
             entries_.erase(*entry);  // only when the whole file system goes
             fs_.name_gone(*entry->node);
@@ -263,7 +267,13 @@ public:
         LockGuard guard(bytes_.lock);
         bytes_.changed = now;
     }
+    /// Of a directory: has it a name in another one? The root has none.
+    [[nodiscard]] bool has_name() const noexcept { return parent_ != nullptr && parent_ != this; }
+
     // Guarded by Fs::names_lock_.
+    using AllHook = boost::intrusive::list_member_hook<
+        boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+    AllHook of_all;                 ///< every node of the file system
     TmpfsNode* parent_ = nullptr;   ///< of a directory that has a name
     Ref<TmpfsNode> former_parent_;  ///< of one that was removed: where its ".." leads
     bool is_linkable_ = false;      ///< it has no name yet, but may get one

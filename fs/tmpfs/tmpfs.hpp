@@ -7,6 +7,7 @@
 
 #include "fs/tmpfs/budget.hpp"
 #include "fs/tmpfs/node.hpp"
+#include "fs/tmpfs/node_list.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/file_clock.hpp"
 #include "kidney/hal/phys_map.hpp"
@@ -16,21 +17,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <string_view>
 #include <utility>
 
 namespace kidney::fs {
-
-/// How much a tmpfs may hold, and what it is called: /dev is one, too ("devtmpfs"). A second name
-/// of a node counts like a node: both are memory that only the file system can give back. `pages`
-/// are of file data; the budget, if there is one, pays for everything.
-struct TmpfsLimits {
-    std::uint32_t pages = std::numeric_limits<std::uint32_t>::max();
-    std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
-    const char* type_name = "tmpfs";
-    TmpfsBudget* budget = nullptr;
-};
 
 /// Concurrency: any thread. One lock for all names (rename needs several directories at once), one
 /// per node for its bytes and attributes; never two at a time.
@@ -67,7 +57,6 @@ public:
         return {};
     }
 
-    void discard() noexcept { root_.reset(); }  ///< at shutdown: gives up every file
     [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
     [[nodiscard]] FileSystemStatus status() noexcept override {
         // Without a limit of its own, what is free is what the budget has, or the machine.
@@ -115,6 +104,15 @@ public:
     /// The same and, by their size, all objects that belong to them.
     [[nodiscard]] std::size_t used_pages() const noexcept {
         return data_pages() + (heap_.used_bytes() >> page_shift);
+    }
+    [[nodiscard]] bool is_in_use() noexcept override EXCLUDES(names_lock_) {
+        LockGuard guard(names_lock_);
+        // Each mount holds one reference to one node; we hold one to the root.
+        return all_nodes_.foreign_references() - (root_ ? 1 : 0) != mount_count();
+    }
+    void note(Node& node, bool is_there) noexcept EXCLUDES(names_lock_) {
+        LockGuard guard(names_lock_);
+        is_there ? all_nodes_.enter(node) : all_nodes_.leave(node);
     }
     void node_gone() noexcept { nodes_.fetch_sub(1, std::memory_order_relaxed); }
     /// One name less. If it was one of several, it was counted.
@@ -394,6 +392,7 @@ private:
     std::atomic<std::uint32_t> nodes_ = 0;
     std::atomic<std::uint32_t> next_inode_ = 1;
     Lock names_lock_;  ///< guards the entries and the parent_ of every node
+    TmpfsNodeList<Node> all_nodes_ GUARDED_BY(names_lock_);
     Ref<Node> root_;
 };
 

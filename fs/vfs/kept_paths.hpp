@@ -40,22 +40,28 @@ public:
         tree.names.set_keeper(*this);
     }
     /// The path of a node that has one. Errors: as fs::path_of().
-    [[nodiscard]] Result<std::string_view> path_of(Vnode& root, Vnode& node,
+    [[nodiscard]] Result<std::string_view> path_of(const Place& root, const Place& place,
                                                    std::span<char> to) noexcept {
-        const FoundPath found = TRY(fs::path_of(tree_, root, node, to));
+        const FoundPath found = TRY(fs::path_of(tree_, root, place, to));
         return found.is_deleted ? Result<std::string_view>(fail(Errc::not_found)) : found.text;
     }
     /// For people: removed ones have the path that they had, and a mark.
-    [[nodiscard]] Result<std::string_view> describe(Vnode& root, Vnode& node,
+    [[nodiscard]] Result<std::string_view> describe(const Place& root, const Place& place,
                                                     std::span<char> to) noexcept {
         constexpr std::string_view mark = " (deleted)";
         const std::size_t room = to.size() < mark.size() ? 0 : to.size() - mark.size();
-        const FoundPath found = TRY(fs::path_of(tree_, root, node, to.first(room)));
+        const FoundPath found = TRY(fs::path_of(tree_, root, place, to.first(room)));
         if (!found.is_deleted) {
             return found.text;
         }
         mark.copy(to.data() + room, mark.size());
         return std::string_view(found.text.data(), found.text.size() + mark.size());
+    }
+    /// The same for a node of which it is not known in which mount it was found.
+    [[nodiscard]] Result<std::string_view> describe(const Place& root, Vnode& node,
+                                                    std::span<char> to) noexcept {
+        return describe(root, {tree_.mounts.mount_of(node.file_system()), Ref<Vnode>::share(node)},
+                        to);
     }
     void keep_name(Vnode& node, Vnode& directory, std::string_view name) noexcept override {
         keep(node, directory, name, false);
@@ -69,14 +75,15 @@ public:
 
 private:
     void keep(Vnode& node, Vnode& directory, std::string_view name, bool is_deleted) noexcept {
-        const Ref<Vnode> root = tree_.mounts.at(0).root;
-        if (!root || name.size() >= longest_kept_path) {
+        const Place root = tree_.mounts.root();
+        Place place{tree_.mounts.mount_of(directory.file_system()), Ref<Vnode>::share(directory)};
+        if (!root || !place.mount || name.size() >= longest_kept_path) {
             return;
         }
         // The directory's path, then a slash and the name.
         std::array<char, longest_kept_path> path;
         const std::size_t room = path.size() - name.size() - 1;
-        const auto found = fs::path_of(tree_, *root, directory, std::span(path).first(room));
+        const auto found = fs::path_of(tree_, root, std::move(place), std::span(path).first(room));
         if (!found || found->is_deleted) {
             return;
         }

@@ -1,132 +1,287 @@
-/// Which file system is mounted where.
+/// Which file system is mounted where: the tree of mounts.
+///
+/// A place in the tree is a node *and* the mount in which it is seen, because a file system may
+/// show in several places at once (mount --bind). Who is somewhere - a walk, an open file, a
+/// process's directory - holds a reference to its mount; so the table knows whether a mount is in
+/// use.
 #pragma once
 
+#include "kidney/core/bounded.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/ref.hpp"
+#include "kidney/fs/mount.hpp"
 #include "kidney/fs/vnode.hpp"
 
-#include <array>
+#include <boost/intrusive/list.hpp>
+
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
 namespace kidney::fs {
 
-/// A row for /proc/mounts. `source` is what mount(8) would show: a device path or a type name.
-struct MountRecord {
-    FileSystem* file_system = nullptr;  ///< null: free row
-    Ref<Vnode> root;
-    Ref<Vnode> point;  ///< the covered directory; null for the root file system
-    const char* source = "";
+template <BasicLockable Lock>
+class MountTable;
+
+/// A node where it is seen. Both are there, or neither.
+struct Place {
+    Ref<Mount> mount;
+    Ref<Vnode> node;
+
+    explicit operator bool() const noexcept { return static_cast<bool>(node); }
+    [[nodiscard]] bool is_read_only() const noexcept {
+        return mount->is_read_only() || node->file_system().is_read_only();
+    }
+    friend bool operator==(const Place& a, const Place& b) noexcept {
+        return a.node == b.node && a.mount == b.mount;
+    }
 };
 
-/// A file system is mounted in at most one place, so a node alone says where in the tree it is.
-/// Concurrency: any thread; `Lock` is a leaf, not held while a file system works.
+/// A row of the table.
+class MountRow : public Mount {
+public:
+    /// What mount(8) shows as the source; longer ones are cut.
+    static constexpr std::size_t longest_source = 127;
+
+    [[nodiscard]] std::string_view source() const noexcept { return source_.view(); }
+
+protected:
+    MountRow(FileSystem& file_system, Ref<Vnode> root, std::uint32_t number,
+             const MountFlags& flags, std::string_view source, std::uint32_t copied_from) noexcept
+        : Mount(file_system, *root, number, flags),
+          kept_root_(std::move(root)),
+          copied_from_(copied_from) {
+        source_.assign(source);
+    }
+    ~MountRow() = default;
+
+private:
+    template <BasicLockable L>
+    friend class MountTable;
+    using Hook = boost::intrusive::list_member_hook<
+        boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+
+    const Ref<Vnode> kept_root_;
+    const std::uint32_t copied_from_;  ///< number of the mount that this one is a bind of, or 0
+    BoundedText<longest_source> source_;
+    // Guarded by the table's lock.
+    Hook hook_;
+    bool is_attached_ = false;
+    Ref<Mount> parent_;  ///< null at the root of the tree
+    Ref<Vnode> point_;   ///< in the parent
+};
+
+/// A mount and where it hangs, at one moment.
+struct MountView {
+    Ref<MountRow> mount;
+    Place on;  ///< nothing for the root of the tree
+
+    explicit operator bool() const noexcept { return static_cast<bool>(mount); }
+};
+
+/// Concurrency: any thread. `Lock` is not held while a file system works, but for is_in_use().
 template <BasicLockable Lock>
 class MountTable {
 public:
-    static constexpr std::size_t capacity = 16;
+    static constexpr std::size_t capacity = 256;
 
-    /// Mounts on `point` (null: as root). Errors: busy (the point is taken, or the file system is
-    /// mounted already), no_space (table full), not_directory, not_found (the point has been
-    /// removed). `source` must live on.
-    [[nodiscard]] Status add(FileSystem& file_system, Ref<Vnode> point, const char* source) noexcept
-        EXCLUDES(lock_) {
-        if (point && point->type() != NodeType::directory) {
+    [[nodiscard]] std::uint32_t next_number() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return next_number_++;
+    }
+
+    /// Hangs `mount` on a place (nothing: it becomes the root), above what is mounted there.
+    /// Errors: no_space (too many), not_directory (a directory and something else), not_found (the
+    /// place has been removed, or its mount is no longer in the tree).
+    [[nodiscard]] Status add(Ref<MountRow> mount, const Place& on) noexcept EXCLUDES(lock_) {
+        const bool is_directory = mount->root().type() == NodeType::directory;
+        if (on && (on.node->type() == NodeType::directory) != is_directory) {
             return fail(Errc::not_directory);
         }
-        Ref<Vnode> root = file_system.root();
         LockGuard guard(lock_);
-        MountRecord* free = nullptr;
-        for (MountRecord& mount : mounts_) {
-            if (mount.file_system == nullptr) {
-                free = free == nullptr ? &mount : free;
-            } else if (mount.file_system == &file_system || mount.point == point) {
-                return fail(Errc::busy);
-            }
-        }
-        if (free == nullptr) {
+        if (rows_.size() == capacity) {
             return fail(Errc::no_space);
         }
-        if (point && !point->become_mount_point()) {
+        if (on && (!row_of(*on.mount).is_attached_ || !on.node->add_mount())) {
             return fail(Errc::not_found);
         }
-        *free = {&file_system, std::move(root), std::move(point), source};
+        mount->parent_ = on.mount;
+        mount->point_ = on.node;
+        mount->is_attached_ = true;
+        mount->file_system().count_mount(1);
+        rows_.push_back(*mount.detach());  // the table's reference
         return {};
     }
-    /// Takes row `n` out; the caller releases what it holds. Rows are not moved.
-    [[nodiscard]] MountRecord remove(std::size_t n) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        MountRecord removed = std::exchange(mounts_[n], MountRecord{});
-        if (removed.point) {
-            removed.point->end_mount_point();
+
+    /// Takes a mount out of the tree. `even_in_use`: who has something in it keeps that, but nobody
+    /// finds it any more. Errors: busy (somebody is in it, or mounted on it; or it is the last of
+    /// its file system and a node is in use), invalid_argument (it is not in the tree).
+    [[nodiscard]] Status remove(Ref<MountRow> mount, bool even_in_use) noexcept EXCLUDES(lock_) {
+        Place released;
+        Ref<MountRow> from_table;
+        {
+            LockGuard guard(lock_);
+            if (!mount->is_attached_ || !mount->parent_) {
+                return fail(Errc::invalid_argument);
+            }
+            constexpr std::uint32_t ours = 2;  // the table's and the caller's
+            if (!even_in_use &&
+                (mount->references() > ours ||
+                 (mount->file_system().mount_count() == 1 && mount->file_system().is_in_use()))) {
+                return fail(Errc::busy);
+            }
+            from_table = take_out(*mount, released);
         }
-        return removed;
+        return {};
     }
-    /// A copy of row `n`, n < capacity; rows may be free.
-    [[nodiscard]] MountRecord at(std::size_t n) const noexcept EXCLUDES(lock_) {
+    /// At shutdown: the newest that is left, taken out even if it is in use. Null: none is left.
+    [[nodiscard]] Ref<MountRow> remove_last() noexcept EXCLUDES(lock_) {
+        Place released;
         LockGuard guard(lock_);
-        return mounts_[n];
+        return rows_.empty() ? Ref<MountRow>() : take_out(rows_.back(), released);
+    }
+    /// Hangs a mount elsewhere. Errors: as add(); invalid_argument (it is the root, or `to` is
+    /// inside of it).
+    [[nodiscard]] Status move(MountRow& mount, const Place& to) noexcept EXCLUDES(lock_) {
+        if ((to.node->type() == NodeType::directory) !=
+            (mount.root().type() == NodeType::directory)) {
+            return fail(Errc::not_directory);
+        }
+        Place before;
+        LockGuard guard(lock_);
+        if (!mount.is_attached_ || !mount.parent_ || is_inside(*to.mount, mount)) {
+            return fail(Errc::invalid_argument);
+        }
+        if (!row_of(*to.mount).is_attached_ || !to.node->add_mount()) {
+            return fail(Errc::not_found);
+        }
+        mount.point_->remove_mount();
+        before = {std::exchange(mount.parent_, to.mount), std::exchange(mount.point_, to.node)};
+        return {};
     }
 
+    /// The mount with the smallest number above `number`: /proc/mounts goes on behind the last that
+    /// it has shown.
+    [[nodiscard]] MountView next(std::uint32_t number) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        MountRow* next = nullptr;
+        for (MountRow& row : rows_) {
+            if (row.number() > number && (next == nullptr || row.number() < next->number())) {
+                next = &row;
+            }
+        }
+        if (next == nullptr) {
+            return {};
+        }
+        return {Ref<MountRow>::share(*next), {next->parent_, next->point_}};
+    }
     /// Lets every file system write back. Returns the first error, after trying all.
-    [[nodiscard]] Status sync() const noexcept EXCLUDES(lock_) {
+    [[nodiscard]] Status sync() noexcept EXCLUDES(lock_) {
         Status outcome;
-        for (std::size_t n = 0; n < capacity; ++n) {
-            if (const MountRecord mount = at(n); mount.file_system != nullptr) {
-                if (Status s = mount.file_system->sync(); !s && outcome) {
-                    outcome = s;
-                }
+        for (MountView at = next(0); at; at = next(at.mount->number())) {
+            if (Status s = at.mount->file_system().sync(); !s && outcome) {
+                outcome = s;
             }
         }
         return outcome;
     }
 
-    /// The root of what is mounted on `node`, or `node` itself.
-    [[nodiscard]] Ref<Vnode> covering(Ref<Vnode> node) const noexcept EXCLUDES(lock_) {
-        while (node->is_mount_point()) {
-            Ref<Vnode> root = root_on(*node);
-            if (!root) {
-                break;  // unmounted meanwhile
+    /// What is mounted on `place`, on top of all; `place` itself if nothing is.
+    [[nodiscard]] Place covering(Place place) noexcept EXCLUDES(lock_) {
+        while (place.node->is_mount_point()) {
+            Ref<MountRow> above = mount_on(place);
+            if (!above) {
+                break;  // only as seen through another mount
             }
-            node = std::move(root);
+            place.node = Ref<Vnode>::share(above->root());
+            place.mount = std::move(above);
         }
-        return node;
+        return place;
     }
-    /// The directory that `node` covers if it is the root of a mount; null otherwise and for "/".
-    [[nodiscard]] Ref<Vnode> covered_by(const Vnode& node) const noexcept EXCLUDES(lock_) {
+    /// The place that `place` covers if it is the root of a mount; nothing otherwise.
+    [[nodiscard]] Place covered_by(const Place& place) noexcept EXCLUDES(lock_) {
+        if (!place.mount || place.node.get() != &place.mount->root()) {
+            return {};
+        }
         LockGuard guard(lock_);
-        for (const MountRecord& mount : mounts_) {
-            if (mount.root.get() == &node) {
-                return mount.point;
+        const MountRow& row = row_of(*place.mount);
+        return {row.parent_, row.point_};
+    }
+    /// The root of the tree; nothing before it is mounted.
+    [[nodiscard]] Place root() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return rows_.empty() ? Place() : place_of(rows_.front());
+    }
+    /// A mount through which nodes of the file system are seen, the whole of it if there is one.
+    [[nodiscard]] Ref<Mount> mount_of(FileSystem& file_system) noexcept EXCLUDES(lock_) {
+        const Ref<Vnode> root = file_system.root();
+        LockGuard guard(lock_);
+        MountRow* found = nullptr;
+        for (MountRow& row : rows_) {
+            if (&row.file_system() != &file_system) {
+                continue;
             }
+            if (&row.root() == root.get()) {
+                return Ref<Mount>(Ref<MountRow>::share(row));
+            }
+            found = found == nullptr ? &row : found;
         }
-        return nullptr;
+        return found == nullptr ? Ref<Mount>() : Ref<Mount>(Ref<MountRow>::share(*found));
     }
-    /// The root of the root file system; null before it is mounted.
-    [[nodiscard]] Ref<Vnode> root() const noexcept EXCLUDES(lock_) {
+    /// A copy of `mount` that is newer than the mount `newest`.
+    [[nodiscard]] Ref<MountRow> copy_of(const Mount& mount, std::uint32_t newest) noexcept
+        EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        for (const MountRecord& mount : mounts_) {
-            if (mount.file_system != nullptr && !mount.point) {
-                return mount.root;
+        for (MountRow& row : rows_) {
+            if (row.copied_from_ == mount.number() && row.number() > newest) {
+                return Ref<MountRow>::share(row);
             }
         }
         return nullptr;
     }
 
 private:
-    [[nodiscard]] Ref<Vnode> root_on(const Vnode& point) const noexcept EXCLUDES(lock_) {
+    [[nodiscard]] static MountRow& row_of(Mount& mount) noexcept {
+        return static_cast<MountRow&>(mount);  // there are no others
+    }
+    [[nodiscard]] static Place place_of(MountRow& row) noexcept {
+        return {Ref<Mount>(Ref<MountRow>::share(row)), Ref<Vnode>::share(row.root())};
+    }
+    [[nodiscard]] Ref<MountRow> mount_on(const Place& place) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        for (const MountRecord& mount : mounts_) {
-            if (mount.point.get() == &point) {
-                return mount.root;
+        for (MountRow& row : rows_) {
+            if (row.point_ == place.node && row.parent_ == place.mount) {
+                return Ref<MountRow>::share(row);
             }
         }
         return nullptr;
     }
+    [[nodiscard]] bool is_inside(const Mount& below, const MountRow& top) const noexcept
+        REQUIRES(lock_) {
+        const Mount* at = &below;
+        while (at != nullptr && at != &top) {
+            at = static_cast<const MountRow*>(at)->parent_.get();
+        }
+        return at != nullptr;
+    }
+    /// The table's reference; `released` gets what the mount held of the tree.
+    [[nodiscard]] Ref<MountRow> take_out(MountRow& row, Place& released) noexcept REQUIRES(lock_) {
+        rows_.erase(rows_.iterator_to(row));
+        row.is_attached_ = false;
+        row.file_system().count_mount(-1);
+        if (row.point_) {
+            row.point_->remove_mount();
+        }
+        released = {std::exchange(row.parent_, nullptr), std::exchange(row.point_, nullptr)};
+        return Ref<MountRow>::adopt(&row);
+    }
 
+    using Rows = boost::intrusive::list<
+        MountRow, boost::intrusive::member_hook<MountRow, MountRow::Hook, &MountRow::hook_>>;
     mutable Lock lock_;
-    std::array<MountRecord, capacity> mounts_ GUARDED_BY(lock_);
+    Rows rows_ GUARDED_BY(lock_);
+    std::uint32_t next_number_ GUARDED_BY(lock_) = 20;
 };
 
 }  // namespace kidney::fs

@@ -37,33 +37,38 @@ public:
                                    const NewNode& node) noexcept {
         Walk walk(tree_, heap_, context, path);
         TRY(to_free_name(walk, node.type == NodeType::directory));
-        TRY(check_writable_directory(walk));
+        {
+            const MountWriter writer(walk.mount());
+            TRY(check_writable_directory(walk, writer));
+        }
         TRY(check_new_device(context.credentials, node));
         TRY(create_in(walk, context, node));
         return {};
     }
     /// A second name `path` for `node`. Errors: exists, cross_device, not_permitted (a directory).
-    [[nodiscard]] Status link(const Ref<Vnode>& node, const PathContext& context,
+    [[nodiscard]] Status link(Mount& mount, Vnode& node, const PathContext& context,
                               std::string_view path) noexcept {
         Walk walk(tree_, heap_, context, path);
         TRY(to_free_name(walk, false));
-        if (&node->file_system() != &walk.directory().file_system()) {
+        if (&mount != &walk.mount()) {
             return fail(Errc::cross_device);
         }
-        TRY(check_link(context.credentials, TRY(node->attributes())));
-        TRY(check_writable_directory(walk));
-        if (node->type() == NodeType::directory) {
+        const MountWriter writer(walk.mount());
+        TRY(check_link(context.credentials, TRY(node.attributes())));
+        TRY(check_writable_directory(walk, writer));
+        if (node.type() == NodeType::directory) {
             return fail(Errc::not_permitted);
         }
         const auto version = tree_.names.version();
-        TRY(walk.directory().link(walk.last(), *node));
-        remember(version, walk, *node);
+        TRY(walk.directory().link(walk.last(), node));
+        remember(version, walk, node);
         return {};
     }
     /// Creates the last component of `walk`, owned as give_owner() says. Error: exists.
     [[nodiscard]] Result<Ref<Vnode>> create_in(PathWalk<Heap, Lock>& walk,
                                                const PathContext& context, NewNode node) noexcept {
-        TRY(check_writable_directory(walk));
+        const MountWriter writer(walk.mount());
+        TRY(check_writable_directory(walk, writer));
         give_owner(node, context.credentials, TRY(walk.directory().attributes()));
         const auto version = tree_.names.version();
         Ref<Vnode> made = TRY(walk.directory().create(walk.last(), node));
@@ -102,7 +107,7 @@ public:
         Walk target(tree_, heap_, to, new_path);
         TRY(source.to_last());
         TRY(target.to_last());
-        if (&source.directory().file_system() != &target.directory().file_system()) {
+        if (&source.mount() != &target.mount()) {
             return fail(Errc::cross_device);
         }
         if (!source.last_is_name()) {
@@ -111,9 +116,10 @@ public:
         if (!target.last_is_name()) {
             return fail(rule == RenameRule::keep ? Errc::exists : Errc::busy);
         }
+        const MountWriter writer(source.mount());
         for (;;) {
             Ref<Vnode> node, there;
-            TRY(check_rename(source, from, target, to, rule, node, there));
+            TRY(check_rename(writer, source, from, target, to, rule, node, there));
             if (node == there) {
                 return {};
             }
@@ -151,7 +157,7 @@ private:
         if (!walk.last_is_name()) {
             return fail(Errc::exists);
         }
-        const Result<Ref<Vnode>> there = walk.look_up_last();
+        const Result<Place> there = walk.look_up_last();
         if (there) {
             return fail(Errc::exists);
         }
@@ -162,8 +168,10 @@ private:
         return walk.has_trailing_slash() && !is_directory ? Status(fail(Errc::not_found))
                                                           : Status();
     }
-    [[nodiscard]] static Status check_writable_directory(const Walk& walk) noexcept {
-        if (walk.directory().file_system().is_read_only()) {
+    [[nodiscard]] static Status check_writable_directory(const Walk& walk,
+                                                         const MountWriter& writer) noexcept {
+        TRY(writer.status());
+        if (walk.is_read_only()) {
             return fail(Errc::read_only);
         }
         return walk.check(walk.directory(), Access::write);
@@ -175,20 +183,23 @@ private:
     }
 
     [[nodiscard]] Status remove(Walk& walk, const PathContext& context, bool is_rmdir) noexcept {
-        if (walk.directory().file_system().is_read_only()) {
+        const MountWriter writer(walk.mount());
+        TRY(writer.status());
+        if (walk.is_read_only()) {
             return fail(Errc::read_only);
         }
         for (;;) {
-            const Ref<Vnode> node = TRY(walk.look_up_last());
+            const Place found = TRY(walk.look_up_last());
+            const Ref<Vnode>& node = found.node;
             const bool is_directory = node->type() == NodeType::directory;
             if (!is_rmdir && walk.has_trailing_slash()) {
                 return fail(is_directory ? Errc::is_directory : Errc::not_directory);
             }
-            TRY(check_removable(walk, context, *node));
+            TRY(check_removable(walk, writer, context, *node));
             if (is_directory != is_rmdir) {
                 return fail(is_rmdir ? Errc::not_directory : Errc::is_directory);
             }
-            TRY(check_not_mounted(walk, *node));
+            TRY(check_not_mounted(walk, found));
             const Status removed = walk.directory().unlink(walk.last(), *node);
             tree_.names.forget(walk.directory(), walk.last());
             if (removed || removed.error() != Errc::stale) {
@@ -202,15 +213,20 @@ private:
 
     /// Finds what is to be moved and what is in the way (null: nothing), if `rule` and permissions
     /// allow it.
-    [[nodiscard]] static Status check_rename(Walk& source, const PathContext& from, Walk& target,
+    [[nodiscard]] static Status check_rename(const MountWriter& writer, Walk& source,
+                                             const PathContext& from, Walk& target,
                                              const PathContext& to, RenameRule rule,
                                              Ref<Vnode>& node, Ref<Vnode>& there) noexcept {
-        if (source.directory().file_system().is_read_only()) {
+        TRY(writer.status());
+        if (source.is_read_only()) {
             return fail(Errc::read_only);
         }
-        node = TRY(source.look_up_last());
-        if (Result<Ref<Vnode>> found = target.look_up_last()) {
-            there = std::move(*found);
+        const Place old_place = TRY(source.look_up_last());
+        node = old_place.node;
+        Place new_place;
+        if (Result<Place> found = target.look_up_last()) {
+            new_place = std::move(*found);
+            there = new_place.node;
         } else if (found.error() != Errc::not_found || rule == RenameRule::exchange) {
             return fail(found.error());
         }
@@ -221,18 +237,18 @@ private:
         if (node == there) {
             return {};
         }
-        TRY(check_removable(source, from, *node));
-        TRY(check_writable_directory(target));
+        TRY(check_removable(source, writer, from, *node));
+        TRY(check_writable_directory(target, writer));
         if (there) {
-            TRY(check_removable(target, to, *there));
+            TRY(check_removable(target, writer, to, *there));
             const bool is_directory = node->type() == NodeType::directory;
             const bool into_directory = there->type() == NodeType::directory;
             if (rule != RenameRule::exchange && is_directory != into_directory) {
                 return fail(is_directory ? Errc::not_directory : Errc::is_directory);
             }
-            TRY(check_not_mounted(target, *there));
+            TRY(check_not_mounted(target, new_place));
         }
-        TRY(check_not_mounted(source, *node));
+        TRY(check_not_mounted(source, old_place));
         if (&source.directory() != &target.directory()) {
             TRY(check_new_parent(source, *node));
             if (rule == RenameRule::exchange) {
@@ -282,19 +298,21 @@ private:
 
     /// May this name be taken from `node`? The directory is writable, and its sticky bit does not
     /// forbid it.
-    [[nodiscard]] static Status check_removable(const Walk& walk, const PathContext& context,
-                                                Vnode& node) noexcept {
-        TRY(check_writable_directory(walk));
+    [[nodiscard]] static Status check_removable(const Walk& walk, const MountWriter& writer,
+                                                const PathContext& context, Vnode& node) noexcept {
+        TRY(check_writable_directory(walk, writer));
         if (context.credentials.is_root()) {
             return {};
         }
         return check_sticky(context.credentials, TRY(walk.directory().attributes()),
                             TRY(node.attributes()));
     }
-    /// A mounted root has another file system than the directory that its mount point is in.
-    [[nodiscard]] static Status check_not_mounted(const Walk& walk, const Vnode& node) noexcept {
-        return &node.file_system() == &walk.directory().file_system() ? Status()
-                                                                      : Status(fail(Errc::busy));
+    /// Something is mounted on the name if what is found there is in another mount; in whatever
+    /// mount the node is a mount point, it stays.
+    [[nodiscard]] static Status check_not_mounted(const Walk& walk, const Place& found) noexcept {
+        return found.mount.get() == &walk.mount() && !found.node->is_mount_point()
+                   ? Status()
+                   : Status(fail(Errc::busy));
     }
     /// A directory that moves to another one gets a new "..": that is a write to it.
     [[nodiscard]] static Status check_new_parent(const Walk& walk, Vnode& node) noexcept {

@@ -63,9 +63,9 @@ struct FoundPath {
 
 /// Directories answer by asking their parents; other nodes while the name cache knows them, or
 /// their paths are kept (kept_paths.hpp). The path is written to the end of `to`. Errors:
-/// not_found, out_of_range.
+/// not_found (there is none, or it does not come by `root`), out_of_range.
 template <BasicLockable Lock>
-[[nodiscard]] Result<FoundPath> path_of(NameTree<Lock>& tree, Vnode& root, Vnode& node,
+[[nodiscard]] Result<FoundPath> path_of(NameTree<Lock>& tree, const Place& root, Place at,
                                         std::span<char> to) noexcept {
     std::size_t begin = to.size();
     const auto put = [&](std::string_view text) noexcept -> bool {
@@ -77,29 +77,28 @@ template <BasicLockable Lock>
         return true;
     };
     bool is_deleted = false;
-    Ref<Vnode> at = Ref<Vnode>::share(node);
-    while (at.get() != &root) {
-        if (Ref<Vnode> point = tree.mounts.covered_by(*at)) {
+    while (at != root) {
+        if (Place point = tree.mounts.covered_by(at)) {
             at = std::move(point);
             continue;
         }
         std::array<char, NameCache<Lock>::longest> cached;
-        if (auto known = tree.names.name_of(*at, cached)) {
+        if (auto known = tree.names.name_of(*at.node, cached)) {
             if (!put(known->second) || !put("/")) {
                 return fail(Errc::out_of_range);
             }
-            at = tree.mounts.covering(std::move(known->first));
+            at.node = std::move(known->first);
             continue;
         }
-        detail::NameFinder finder(*at);
+        detail::NameFinder finder(*at.node);
         if (auto parent = finder.look_above()) {
             if (!put(finder.name()) || !put("/")) {
                 return fail(Errc::out_of_range);
             }
-            at = *std::move(parent);
+            at.node = *std::move(parent);
             continue;
         }
-        const Ref<NodePath> kept = tree.names.kept_path(*at);
+        const Ref<NodePath> kept = tree.names.kept_path(*at.node);
         if (!kept) {
             return fail(Errc::not_found);
         }

@@ -28,10 +28,10 @@ struct WalkLimits {
     bool in_root = false;         ///< the same, but that directory is the root: PathContext::root
 };
 
-/// Where a walk starts and on whose behalf. The nodes must stay alive during the call.
+/// Where a walk starts and on whose behalf. The places must stay alive during the call.
 struct PathContext {
-    Vnode& root;   ///< of the process: "/" and the end of ".."
-    Vnode& start;  ///< of relative paths: the current directory, or an open directory
+    const Place& root;   ///< of the process: "/" and the end of ".."
+    const Place& start;  ///< of relative paths: the current directory, or an open directory
     Credentials credentials;
     WalkLimits limits{};
 };
@@ -64,7 +64,7 @@ public:
 
     /// Walks up to the directory of the last component.
     [[nodiscard]] Status to_last() noexcept {
-        if (!directory_) {
+        if (!at_) {
             TRY(begin());
         }
         for (;;) {
@@ -73,15 +73,19 @@ public:
             if (is_last) {
                 return {};
             }
-            Ref<Vnode> next = TRY(look_up(name_));
-            if (next->type() == NodeType::symlink) {
-                TRY(expand(*next));
+            Place next = TRY(look_up(name_));
+            if (next.node->type() == NodeType::symlink) {
+                TRY(expand(*next.node));
             } else {
-                directory_ = std::move(next);
+                at_ = std::move(next);
             }
         }
     }
-    [[nodiscard]] Vnode& directory() const noexcept { return *directory_; }
+    [[nodiscard]] Vnode& directory() const noexcept { return *at_.node; }
+    /// In which the directory is seen.
+    [[nodiscard]] Mount& mount() const noexcept { return *at_.mount; }
+    /// Can names in the directory be changed?
+    [[nodiscard]] bool is_read_only() const noexcept { return at_.is_read_only(); }
     /// The last component: empty for "/", else a name, "." or "..".
     [[nodiscard]] std::string_view last() const noexcept { return name_; }
     /// Can the last component be created or removed, or is it "/", "." or ".."?
@@ -91,8 +95,8 @@ public:
     /// Slashes behind the last component: it must be a directory, and a link there is followed.
     [[nodiscard]] bool has_trailing_slash() const noexcept { return !rest_.empty(); }
 
-    /// The node that the last component names; a symbolic link is not followed.
-    [[nodiscard]] Result<Ref<Vnode>> look_up_last() noexcept { return look_up(name_); }
+    /// What the last component names; a symbolic link is not followed.
+    [[nodiscard]] Result<Place> look_up_last() noexcept { return look_up(name_); }
 
     /// Goes on where the symbolic link `link` points; then to_last() again.
     [[nodiscard]] Status expand(Vnode& link) noexcept {
@@ -101,42 +105,51 @@ public:
         }
         if (Ref<Vnode> target = TRY(link.follow())) {
             TRY(check_jump(*target));
-            directory_ = std::move(target);  // perhaps no directory: then it must be the last
+            // Perhaps no directory: then it must be the last. Nodes that nobody mounted (a pipe's)
+            // are where the link is.
+            if (Ref<Mount> mount = tree_.mounts.mount_of(target->file_system())) {
+                at_.mount = std::move(mount);
+            }
+            at_.node = std::move(target);
             return {};
         }
         TRY(prepend_target(link));
         if (rest_.front() == '/') {
-            if (context_.limits.beneath || leaves_mount(context_.root)) {
+            if (context_.limits.beneath ||
+                (context_.limits.no_mounts && context_.root.mount != at_.mount)) {
                 return fail(Errc::cross_device);
             }
-            directory_ = Ref<Vnode>::share(context_.root);
+            at_ = context_.root;
         }
         return {};
     }
 
     /// The same for the last component of a path that was asked for. Error also: permission_denied.
     [[nodiscard]] Status follow_last(Vnode& link) noexcept {
-        TRY(check_follow(context_.credentials, TRY(directory_->attributes()),
+        TRY(check_follow(context_.credentials, TRY(directory().attributes()),
                          TRY(link.attributes())));
         return expand(link);
     }
 
     /// The whole walk, with the last component. `follow`: what if that is a symbolic link?
-    [[nodiscard]] Result<Ref<Vnode>> to_node(bool follow) noexcept {
+    [[nodiscard]] Result<Place> to_place(bool follow) noexcept {
         for (;;) {
             TRY(to_last());
-            Ref<Vnode> node = TRY(look_up_last());
+            Place found = TRY(look_up_last());
             // A link that a link with follow() leads to (/proc/self/fd/3) is the end of it.
-            if (node->type() == NodeType::symlink && (follow || has_trailing_slash()) &&
+            if (found.node->type() == NodeType::symlink && (follow || has_trailing_slash()) &&
                 !name_.empty()) {
-                TRY(follow_last(*node));
+                TRY(follow_last(*found.node));
                 continue;
             }
-            if (has_trailing_slash() && node->type() != NodeType::directory) {
+            if (has_trailing_slash() && found.node->type() != NodeType::directory) {
                 return fail(Errc::not_directory);
             }
-            return node;
+            return found;
         }
+    }
+    [[nodiscard]] Result<Ref<Vnode>> to_node(bool follow) noexcept {
+        return TRY(to_place(follow)).node;
     }
 
     /// Permission check on any node, without asking its attributes where the answer is clear.
@@ -164,11 +177,11 @@ private:
         if (absolute && context_.limits.beneath) {
             return fail(Errc::cross_device);
         }
-        directory_ = Ref<Vnode>::share(absolute ? context_.root : context_.start);
+        at_ = absolute ? context_.root : context_.start;
         return {};
     }
     [[nodiscard]] bool leaves_mount(const Vnode& target) const noexcept {
-        return context_.limits.no_mounts && &target.file_system() != &directory_->file_system();
+        return context_.limits.no_mounts && &target.file_system() != &directory().file_system();
     }
     /// May the walk go on at what a link with follow() means?
     [[nodiscard]] Status check_jump(const Vnode& target) const noexcept {
@@ -206,19 +219,19 @@ private:
 
     /// directory_ must be a directory, and searchable unless nothing is looked up in it.
     [[nodiscard]] Status check_directory() noexcept {
-        if (directory_->type() != NodeType::directory) {
+        if (directory().type() != NodeType::directory) {
             const bool is_target = name_.empty() && rest_.empty();  // of a link with follow()
             return is_target ? Status() : Status(fail(Errc::not_directory));
         }
         if (context_.credentials.is_root() || name_.empty()) {
             return {};
         }
-        return check(*directory_, Access::execute);
+        return check(directory(), Access::execute);
     }
 
-    [[nodiscard]] Result<Ref<Vnode>> look_up(std::string_view name) noexcept {
+    [[nodiscard]] Result<Place> look_up(std::string_view name) noexcept {
         if (name.empty() || name == ".") {
-            return directory_;
+            return at_;
         }
         if (name == "..") {
             return parent();
@@ -227,7 +240,7 @@ private:
             return fail(Errc::name_too_long);
         }
         Ref<Vnode> node;
-        if (auto known = tree_.names.find(*directory_, name)) {
+        if (auto known = tree_.names.find(directory(), name)) {
             if (!*known) {
                 return fail(Errc::not_found);
             }
@@ -235,34 +248,44 @@ private:
         } else {
             node = TRY(ask_file_system(name));
         }
-        if (!node->is_mount_point()) [[likely]] {
-            return node;
+        Place found{at_.mount, std::move(node)};
+        if (!found.node->is_mount_point()) [[likely]] {
+            return found;
         }
-        return context_.limits.no_mounts
-                   ? fail(Errc::cross_device)
-                   : Result<Ref<Vnode>>(tree_.mounts.covering(std::move(node)));
+        return cross(std::move(found));
     }
     [[nodiscard]] Result<Ref<Vnode>> ask_file_system(std::string_view name) noexcept {
         const auto version = tree_.names.version();
-        Result<Ref<Vnode>> found = directory_->lookup(name);
-        if (directory_->file_system().names_are_stable()) {
+        Result<Ref<Vnode>> found = directory().lookup(name);
+        if (directory().file_system().names_are_stable()) {
             if (found) {
-                tree_.names.insert(version, *directory_, name, found->get());
+                tree_.names.insert(version, directory(), name, found->get());
             } else if (found.error() == Errc::not_found) {
-                tree_.names.insert(version, *directory_, name, nullptr);
+                tree_.names.insert(version, directory(), name, nullptr);
             }
         }
         return found;
     }
-    [[nodiscard]] Result<Ref<Vnode>> parent() noexcept {
-        Ref<Vnode> at = directory_;
-        if (context_.limits.beneath && at.get() == &context_.start) {
+    /// To what is mounted there, if anything is in this mount.
+    [[nodiscard]] Result<Place> cross(Place found) noexcept {
+        Place above = tree_.mounts.covering(std::move(found));
+        return context_.limits.no_mounts && above.mount != at_.mount
+                   ? fail(Errc::cross_device)
+                   : Result<Place>(std::move(above));
+    }
+    [[nodiscard]] Result<Place> parent() noexcept {
+        Place at = at_;
+        if (context_.limits.beneath && at == context_.start) {
             return fail(Errc::cross_device);
         }
-        while (at.get() != &context_.root) {
-            Ref<Vnode> point = tree_.mounts.covered_by(*at);
+        while (at != context_.root) {
+            if (at.node.get() != &at.mount->root()) {
+                Ref<Vnode> above = TRY(at.node->parent());
+                return tree_.mounts.covering({std::move(at.mount), std::move(above)});
+            }
+            Place point = tree_.mounts.covered_by(at);
             if (!point) {
-                return tree_.mounts.covering(TRY(at->parent()));
+                break;  // the root of all, or of a mount that was taken away
             }
             if (context_.limits.no_mounts) {
                 return fail(Errc::cross_device);
@@ -312,7 +335,7 @@ private:
     NameTree<Lock>& tree_;
     Heap& heap_;
     const PathContext& context_;
-    Ref<Vnode> directory_;
+    Place at_;               ///< the directory
     std::string_view name_;  ///< the component at hand
     std::string_view rest_;  ///< what follows it
     unsigned links_ = 0;

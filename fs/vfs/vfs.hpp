@@ -6,6 +6,7 @@
 /// itself.
 #pragma once
 
+#include "fs/vfs/mounting.hpp"
 #include "fs/vfs/name_changes.hpp"
 #include "fs/vfs/open_flags.hpp"
 #include "fs/vfs/path_file.hpp"
@@ -18,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -34,31 +36,25 @@ public:
     Vfs(const Vfs&) = delete;
     Vfs& operator=(const Vfs&) = delete;
 
-    // Mounts.
-    /// The first mount. Errors as MountTable::add().
-    [[nodiscard]] Status mount_root(FileSystem& file_system, const char* source) noexcept {
-        return tree_.mounts.add(file_system, nullptr, source);
+    // Mounts: Mounting, in mounting.hpp.
+    [[nodiscard]] Status mount_root(FileSystem& file_system, std::string_view source,
+                                    const MountFlags& flags = {}) noexcept {
+        return mounting_.mount_root(file_system, flags, source);
     }
     [[nodiscard]] Status mount(const PathContext& context, std::string_view path,
-                               FileSystem& file_system, const char* source) noexcept {
-        return tree_.mounts.add(file_system, TRY(node_at(context, path, true)), source);
+                               FileSystem& file_system, std::string_view source,
+                               const MountFlags& flags = {}) noexcept {
+        return mounting_.mount(context, path, file_system, flags, source);
     }
-    /// There must be one.
-    [[nodiscard]] Ref<Vnode> root() const noexcept { return tree_.mounts.root(); }
-    [[nodiscard]] const MountTable<Lock>& mounts() const noexcept { return tree_.mounts; }
+    [[nodiscard]] Mounting<Heap, Lock>& mounting() noexcept { return mounting_; }
+    [[nodiscard]] MountTable<Lock>& mounts() noexcept { return tree_.mounts; }
+    /// The root of the tree. There must be one.
+    [[nodiscard]] Place root() noexcept { return tree_.mounts.root(); }
     /// Lets every file system write back. Returns the first error, after trying all.
-    [[nodiscard]] Status sync() noexcept { return tree_.mounts.sync(); }
-    /// At shutdown: forgets every name and every mount.
-    void unmount_all() noexcept {
-        forget_names();
-        for (std::size_t n = 0; n < MountTable<Lock>::capacity; ++n) {
-            static_cast<void>(tree_.mounts.remove(n));
-        }
-    }
+    [[nodiscard]] Status sync() noexcept { return mounting_.sync(); }
+    void unmount_all() noexcept { mounting_.unmount_all(); }
     /// When memory is short: lets go of every node that only the name cache holds.
-    void forget_names() noexcept {
-        tree_.names.purge([](const Vnode&, const Vnode*) { return true; });
-    }
+    void forget_names() noexcept { mounting_.forget_names(); }
     /// Who opens device nodes and named pipes; without it they are no_device.
     void set_special_files(SpecialFiles& special) noexcept { special_ = &special; }
 
@@ -68,6 +64,11 @@ public:
                                              bool follow) noexcept {
         return Walk(tree_, heap_, context, path).to_node(follow);
     }
+    /// The same, and in which mount it is seen.
+    [[nodiscard]] Result<Place> place_at(const PathContext& context, std::string_view path,
+                                         bool follow) noexcept {
+        return Walk(tree_, heap_, context, path).to_place(follow);
+    }
     [[nodiscard]] Result<Attributes> attributes(const PathContext& context, std::string_view path,
                                                 bool follow) noexcept {
         return TRY(node_at(context, path, follow))->attributes();
@@ -75,11 +76,14 @@ public:
     /// access(2): may these credentials do that? Error also: read_only.
     [[nodiscard]] Status access(const PathContext& context, std::string_view path, Access wanted,
                                 bool follow) noexcept {
-        const Ref<Vnode> node = TRY(node_at(context, path, follow));
-        const Attributes attributes = TRY(node->attributes());
-        if (includes(wanted, Access::write) && is_data(attributes.type) &&
-            node->file_system().is_read_only()) {
+        const Place place = TRY(place_at(context, path, follow));
+        const Attributes attributes = TRY(place.node->attributes());
+        if (includes(wanted, Access::write) && is_data(attributes.type) && place.is_read_only()) {
             return fail(Errc::read_only);
+        }
+        if (includes(wanted, Access::execute) && attributes.type == NodeType::regular &&
+            place.mount->flags().no_execute) {
+            return fail(Errc::permission_denied);
         }
         return check_access(attributes, context.credentials, wanted);
     }
@@ -88,9 +92,9 @@ public:
         return TRY(node_at(context, path, false))->read_link(to);
     }
     /// As seen from `root`, at the end of `to`. Errors: not_found, out_of_range (too long).
-    [[nodiscard]] Result<std::string_view> path_of(Vnode& root, Vnode& node,
+    [[nodiscard]] Result<std::string_view> path_of(const Place& root, const Place& place,
                                                    std::span<char> to) noexcept {
-        return changes_.paths().path_of(root, node, to);
+        return changes_.paths().path_of(root, place, to);
     }
     [[nodiscard]] PathKeeper<Heap, Lock>& paths() noexcept { return changes_.paths(); }
 
@@ -111,10 +115,9 @@ public:
         if (flags.create) {
             TRY(room.reserve());
         }
-        Ref<Vnode> node = flags.create
-                              ? TRY(open_or_create(walk, context, flags, permissions, created))
-                              : TRY(walk.to_node(!flags.no_follow));
-        const NodeType type = node->type();
+        Place place = flags.create ? TRY(open_or_create(walk, context, flags, permissions, created))
+                                   : TRY(walk.to_place(!flags.no_follow));
+        const NodeType type = place.node->type();
         if (type == NodeType::symlink) {
             return fail(flags.directory ? Errc::not_directory : Errc::too_many_symlinks);
         }
@@ -126,11 +129,12 @@ public:
             return fail(Errc::not_directory);
         }
         if (!created) {
-            TRY(check_open(walk, *node, flags));
+            TRY(check_open(walk, place, flags));
         }
-        Vnode& regular = *node;  // which the file keeps then
-        Ref<File> file = TRY(open_node(std::move(node), flags.mode, room));
-        if (flags.truncate && type == NodeType::regular && !created) {
+        Vnode& regular = *place.node;  // which the file keeps then
+        const bool truncates = flags.truncate && type == NodeType::regular && !created;
+        Ref<File> file = TRY(open_place(std::move(place), flags.mode, truncates, room));
+        if (truncates) {
             TRY(change_size(context.credentials, regular, 0));
         }
         return file;
@@ -150,11 +154,13 @@ public:
     [[nodiscard]] Status link(const PathContext& from, std::string_view old_path,
                               const PathContext& to, std::string_view new_path,
                               bool follow) noexcept {
-        return link(TRY(node_at(from, old_path, follow)), to, new_path);
+        return link(TRY(place_at(from, old_path, follow)), to, new_path);
     }
-    [[nodiscard]] Status link(const Ref<Vnode>& node, const PathContext& to,
+    /// Error also: cross_device (the file never had a name, or not in a mount).
+    [[nodiscard]] Status link(const Place& place, const PathContext& to,
                               std::string_view new_path) noexcept {
-        return changes_.link(node, to, new_path);
+        return place.mount ? changes_.link(*place.mount, *place.node, to, new_path)
+                           : Status(fail(Errc::cross_device));
     }
     [[nodiscard]] Status unlink(const PathContext& context, std::string_view path) noexcept {
         return changes_.unlink(context, path);
@@ -174,15 +180,22 @@ public:
     /// read_only, is_directory and text_busy (truncate).
     [[nodiscard]] Status change(const PathContext& context, std::string_view path, bool follow,
                                 const AttributeChange& change_, bool times_are_now) noexcept {
-        return change_node(context.credentials, *TRY(node_at(context, path, follow)), change_,
+        const Place place = TRY(place_at(context, path, follow));
+        return change_node(context.credentials, place.mount.get(), *place.node, change_,
                            times_are_now);
     }
-    /// The same for a node that is known. A change of nothing is one.
-    [[nodiscard]] Status change_node(const Credentials& who, Vnode& node, AttributeChange change_,
-                                     bool times_are_now) noexcept {
-        if (node.file_system().is_read_only() &&
-            !(change_.size && node.type() != NodeType::regular)) {
-            return fail(Errc::read_only);
+    /// The same for a node that is known, as is its mount, if it has one. A change of nothing is
+    /// one.
+    [[nodiscard]] Status change_node(const Credentials& who, Mount* mount, Vnode& node,
+                                     AttributeChange change_, bool times_are_now) noexcept {
+        std::optional<MountWriter> writer;
+        if (!(change_.size && node.type() != NodeType::regular)) {
+            if (mount != nullptr) {
+                TRY(writer.emplace(*mount).status());
+            }
+            if (node.file_system().is_read_only()) {
+                return fail(Errc::read_only);
+            }
         }
         TRY(check_change(who, TRY(node.attributes()), change_, times_are_now));
         if (change_.size) {
@@ -241,6 +254,31 @@ private:
         void* memory_ = nullptr;
     };
 
+    /// Opens what was found by a path; the file belongs to the mount from then on. `truncates`: it
+    /// is written even if the mode is not to write.
+    [[nodiscard]] Result<Ref<File>> open_place(Place place, OpenMode mode, bool truncates,
+                                               Room& room) noexcept {
+        const NodeType type = place.node->type();
+        if ((type == NodeType::character || type == NodeType::block) &&
+            place.mount->flags().no_devices) {
+            return fail(Errc::permission_denied);
+        }
+        std::optional<MountWriter> truncation;
+        if (truncates) {
+            TRY(truncation.emplace(*place.mount).status());
+        }
+        const bool writes = mode.write && is_data(type);
+        if (writes) {
+            TRY(place.mount->begin_writing());
+        }
+        Result<Ref<File>> file = open_node(std::move(place.node), mode, room);
+        if (file) {
+            (*file)->set_mount(std::move(place.mount), writes);
+        } else if (writes) {
+            place.mount->end_writing();
+        }
+        return file;
+    }
     [[nodiscard]] Result<Ref<File>> open_node(Ref<Vnode> node, OpenMode mode, Room& room) noexcept {
         if (Ref<File> own = TRY(node->open(mode))) {
             return own;
@@ -268,87 +306,94 @@ private:
         return fail(Errc::no_device);
     }
     [[nodiscard]] Result<Ref<File>> open_path(Walk& walk, const OpenFlags& flags) noexcept {
-        Ref<Vnode> node = TRY(walk.to_node(!flags.no_follow));
-        if (flags.directory && node->type() != NodeType::directory) {
+        Place place = TRY(walk.to_place(!flags.no_follow));
+        if (flags.directory && place.node->type() != NodeType::directory) {
             return fail(Errc::not_directory);
         }
-        return Ref<File>(
-            TRY(mm::make_ref<PathFile<Heap>>(heap_, heap_, std::move(node), flags.mode)));
+        auto file = TRY(mm::make_ref<PathFile<Heap>>(heap_, heap_, place.node, flags.mode));
+        file->set_mount(std::move(place.mount), false);
+        return Ref<File>(std::move(file));
     }
     [[nodiscard]] Result<Ref<File>> open_unnamed(Walk& walk, const PathContext& context,
                                                  const OpenFlags& flags,
                                                  Permissions permissions) noexcept {
-        const Ref<Vnode> directory = TRY(walk.to_node(!flags.no_follow));
+        Place place = TRY(walk.to_place(!flags.no_follow));
+        const Ref<Vnode> directory = place.node;
         if (directory->type() != NodeType::directory) {
             return fail(Errc::not_directory);
         }
-        if (directory->file_system().is_read_only()) {
+        if (place.is_read_only()) {
             return fail(Errc::read_only);
         }
         TRY(walk.check(*directory, Access::write | Access::execute));
         NewNode node{.type = NodeType::regular, .permissions = permissions};
         give_owner(node, context.credentials, TRY(directory->attributes()));
-        return open_node(TRY(directory->create_unnamed(node, !flags.exclusive)), flags.mode);
+        Room room(heap_);
+        place.node = TRY(directory->create_unnamed(node, !flags.exclusive));
+        return open_place(std::move(place), flags.mode, false, room);
     }
 
-    [[nodiscard]] Result<Ref<Vnode>> open_or_create(Walk& walk, const PathContext& context,
-                                                    const OpenFlags& flags, Permissions permissions,
-                                                    bool& created) noexcept {
+    [[nodiscard]] Result<Place> open_or_create(Walk& walk, const PathContext& context,
+                                               const OpenFlags& flags, Permissions permissions,
+                                               bool& created) noexcept {
         for (;;) {
             TRY(walk.to_last());
             if (walk.has_trailing_slash() && walk.last_is_name()) {
                 return fail(Errc::is_directory);  // whatever is there
             }
-            Ref<Vnode> node = TRY(look_up_or_create(walk, context, flags, permissions, created));
+            Place found = TRY(look_up_or_create(walk, context, flags, permissions, created));
             if (created) {
-                return node;
+                return found;
             }
             if (flags.exclusive) {
                 return fail(Errc::exists);
             }
-            if (node->type() != NodeType::symlink) {
-                return node;
+            if (found.node->type() != NodeType::symlink) {
+                return found;
             }
             if (flags.no_follow) {
                 return fail(Errc::too_many_symlinks);
             }
-            TRY(walk.follow_last(*node));
+            TRY(walk.follow_last(*found.node));
         }
     }
     /// What the last component names, made if there is nothing.
-    [[nodiscard]] Result<Ref<Vnode>> look_up_or_create(Walk& walk, const PathContext& context,
-                                                       const OpenFlags& flags,
-                                                       Permissions permissions,
-                                                       bool& created) noexcept {
+    [[nodiscard]] Result<Place> look_up_or_create(Walk& walk, const PathContext& context,
+                                                  const OpenFlags& flags, Permissions permissions,
+                                                  bool& created) noexcept {
         for (;;) {
-            Result<Ref<Vnode>> node = walk.look_up_last();
-            if (node || node.error() != Errc::not_found) {
-                return node;
+            Result<Place> found = walk.look_up_last();
+            if (found || found.error() != Errc::not_found) {
+                return found;
             }
-            node = changes_.create_in(walk, context,
-                                      {.type = NodeType::regular, .permissions = permissions});
-            created = node.has_value();
-            if (created || node.error() != Errc::exists || flags.exclusive) {
-                return node;
+            Result<Ref<Vnode>> made = changes_.create_in(
+                walk, context, {.type = NodeType::regular, .permissions = permissions});
+            created = made.has_value();
+            if (created) {
+                return Place{Ref<Mount>::share(walk.mount()), std::move(*made)};
+            }
+            if (made.error() != Errc::exists || flags.exclusive) {
+                return fail(made.error());
             }
             tree_.names.forget(walk.directory(), walk.last());  // somebody else was faster
         }
     }
-    [[nodiscard]] Status check_open(const Walk& walk, Vnode& node,
+    [[nodiscard]] Status check_open(const Walk& walk, const Place& place,
                                     const OpenFlags& flags) const noexcept {
-        if ((flags.mode.write || flags.truncate) && is_data(node.type()) &&
-            node.file_system().is_read_only()) {
+        if ((flags.mode.write || flags.truncate) && is_data(place.node->type()) &&
+            place.is_read_only()) {
             return fail(Errc::read_only);
         }
         Access wanted = flags.mode.read || flags.control ? Access::read : Access::exists;
         if (flags.mode.write || flags.truncate || flags.control) {
             wanted = wanted | Access::write;
         }
-        return wanted == Access::exists ? Status() : walk.check(node, wanted);
+        return wanted == Access::exists ? Status() : walk.check(*place.node, wanted);
     }
     Heap& heap_;
     NameTree<Lock> tree_;
     NameChanges<Heap, Lock> changes_{tree_, heap_};
+    Mounting<Heap, Lock> mounting_{tree_, heap_};
     SpecialFiles* special_ = nullptr;
 };
 

@@ -8,12 +8,14 @@ ElfFile::~ElfFile() {
     }
 }
 
-Status ElfFile::open(Ref<fs::Vnode> node, const fs::Credentials& credentials) noexcept {
-    if (node->type() != fs::NodeType::regular) {
+Status ElfFile::open(fs::Place place, const fs::Credentials& credentials) noexcept {
+    const fs::MountFlags flags = place.mount ? place.mount->flags() : fs::MountFlags{};
+    if (place.node->type() != fs::NodeType::regular || flags.no_execute) {
         return fail(Errc::permission_denied);
     }
-    TRY(fs::check_access(TRY(node->attributes()), credentials, fs::Access::execute));
-    execution_ = TRY(fs::Execution::begin(std::move(node)));
+    TRY(fs::check_access(TRY(place.node->attributes()), credentials, fs::Access::execute));
+    execution_ = TRY(fs::Execution::begin(std::move(place.node)));
+    gives_rights_ = !flags.no_set_id;
     fs::SpanReadBuffer buffer(head_);
     head_size_ = TRY(execution_.node()->read(0, buffer));
     return {};

@@ -23,9 +23,10 @@ public:
     ElfFile& operator=(const ElfFile&) = delete;
 
     /// Reads the first bytes of a file that these credentials must be allowed to execute; lets go
-    /// of the one before. Errors: permission_denied (no regular file, or no right to execute it),
+    /// of the one before. Errors: permission_denied (no regular file, no right to execute it, or a
+    /// mount in which nothing is executed),
     /// text_busy (somebody writes it), io_error, no_memory.
-    Status open(Ref<fs::Vnode> node, const fs::Credentials& credentials) noexcept;
+    Status open(fs::Place place, const fs::Credentials& credentials) noexcept;
     /// Reads the headers. Errors: not_executable, io_error, no_memory.
     Status read_headers() noexcept;
     /// Fills `to` with bytes of the file. Errors: io_error (it ends too early, or cannot be read),
@@ -40,12 +41,15 @@ public:
     [[nodiscard]] std::span<const std::byte> head() const noexcept {
         return std::span(head_).first(head_size_);
     }
+    /// Do its set-user-ID bits count? Not if the mount says otherwise.
+    [[nodiscard]] bool gives_rights() const noexcept { return gives_rights_; }
     [[nodiscard]] const ElfHeaders& headers() const noexcept { return headers_; }
 
 private:
     fs::Execution execution_;  ///< nobody writes the file as long as this lives
     std::array<std::byte, 512> head_;
     std::size_t head_size_ = 0;
+    bool gives_rights_ = true;
     std::span<std::byte> far_table_;  ///< owned: the program headers, if they lie behind head_
     ElfHeaders headers_;
 };

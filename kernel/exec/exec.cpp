@@ -32,9 +32,9 @@ Status find_file(const fs::PathContext& context, const ExecTarget& target, Argum
                  ElfFile& file) noexcept {
     std::array<char, max_script_line> interpreter;
     std::string_view name = target.name;
-    Ref<fs::Vnode> node = target.node;
+    fs::Place place = target.place;
     for (unsigned depth = 0; depth <= max_scripts; ++depth) {
-        TRY(file.open(std::move(node), context.credentials));
+        TRY(file.open(std::move(place), context.credentials));
         const auto bytes = file.head();
         const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
         const std::optional<ScriptLine> script = TRY(parse_script_line(text));
@@ -48,7 +48,7 @@ Status find_file(const fs::PathContext& context, const ExecTarget& target, Argum
         TRY(arguments.replace_first(script->interpreter, script->argument, name));
         script->interpreter.copy(interpreter.data(), interpreter.size());
         name = {interpreter.data(), script->interpreter.size()};
-        node = TRY(vfs().node_at(context, name, true));
+        place = TRY(vfs().place_at(context, name, true));
     }
     return fail(Errc::too_many_symlinks);
 }
@@ -68,7 +68,7 @@ Status find_interpreter(const fs::PathContext& context, Program& program) noexce
     if (path.back() != '\0') {
         return fail(Errc::not_executable);
     }
-    TRY(program.interpreter.open(TRY(vfs().node_at(context, path.data(), true)),
+    TRY(program.interpreter.open(TRY(vfs().place_at(context, path.data(), true)),
                                  context.credentials));
     if (program.interpreter.head().size() < sizeof(Elf32_Ehdr)) {
         return fail(Errc::io_error);
@@ -207,7 +207,8 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     const fs::Attributes attributes = TRY(program.file.node().attributes());
     LoadedProgram loaded =
         TRY(load_program(program.file, program.interpreter, stack_size(self.limits, arguments)));
-    const Identity identity = identity_in(attributes, self.identity, self.no_new_rights);
+    const Identity identity =
+        identity_in(attributes, self.identity, self.no_new_rights || !program.file.gives_rights());
     const StackLayout stack = TRY(write_stack(identity, loaded, arguments, target.name));
 
     // Behind this line nothing fails: there is no old program to return to.

@@ -11,7 +11,7 @@ namespace kidney::kernel {
 
 /// What shall be executed.
 struct ExecTarget {
-    Ref<fs::Vnode> node;
+    fs::Place place;
     /// How it is called: for the program (AT_EXECFN), and for the interpreter of a script, which
     /// opens it.
     std::string_view name;

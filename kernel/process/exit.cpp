@@ -36,8 +36,8 @@ void release_resources(Process& self) noexcept {
     leave_address_space(self);
     give_up_semaphores(self);
     self.files.close_all();
-    self.replace(self.directory, Ref<fs::Vnode>());
-    self.replace(self.root, Ref<fs::Vnode>());
+    self.replace(self.directory, fs::Place());
+    self.replace(self.root, fs::Place());
     self.replace(self.executable, Ref<fs::Vnode>());
     self.execution.end();
     return_borrowed_memory(self, sched::WakeHint::sync);

@@ -62,7 +62,7 @@ Status add_arguments(std::string_view path, ArgumentBlock& block) noexcept {
 Status execute(Process& self, hal::TrapFrame& frame, std::string_view path,
                ArgumentBlock& arguments) noexcept {
     const fs::PathContext context = self.path_context();
-    const ExecTarget target{TRY(vfs().node_at(context, path, true)), path};
+    const ExecTarget target{TRY(vfs().place_at(context, path, true)), path};
     return kernel::execute(self, frame, context, target, arguments);
 }
 

@@ -23,6 +23,7 @@
 #include "kernel/resource/out_of_memory.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/storage/disks.hpp"
+#include "kernel/storage/file_systems.hpp"
 #include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/syscall/trace/trace.hpp"
@@ -198,7 +199,6 @@ Status drop_caches(std::string_view text) noexcept {
     return {};
 }
 
-constinit WallFileClock file_clock;
 constinit std::array<std::byte, 16> boot_id{};
 constinit hal::CpuDescription cpu_description;
 
@@ -245,9 +245,7 @@ Status add_system_names(Procfs& proc) noexcept {
     fill_random(boot_id);
     TRY(proc.add_file(random, "boot_id",
                       [](void*, fs::TextOutput& out) noexcept { fs::write_uuid(boot_id, out); }));
-    return proc.add_file("filesystems", [](void*, fs::TextOutput& out) noexcept {
-        out.write("nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\n\text2\n");
-    });
+    return proc.add_file("filesystems", write_file_system_types);
 }
 
 void write_swaps(void*, fs::TextOutput& out) noexcept {
@@ -290,7 +288,7 @@ constinit BootObject<Procfs> proc_file_system;
 }  // namespace
 
 Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
-    Procfs& proc = proc_file_system.create(heap(), create_process_source(), file_clock, device);
+    Procfs& proc = proc_file_system.create(heap(), create_process_source(), file_clock(), device);
     TRY(proc.start());
     TRY(proc.add_file("meminfo", &write_memory));
     TRY(proc.add_file("uptime", [](void*, fs::TextOutput& out) noexcept {

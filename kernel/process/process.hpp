@@ -91,7 +91,7 @@ public:
     Thread* thread = nullptr;  ///< null once it has ended
     Ref<AddressSpace> memory;  ///< shared with the parent during vfork
     FdTableWith<SpinLock<ranks::process_view>> files;
-    Ref<fs::Vnode> root, directory;  ///< "/" and the current directory
+    fs::Place root, directory;  ///< "/" and the current directory
     std::uint32_t umask = 022;
     std::uint16_t io_priority = 0;  ///< class and level of ioprio_set; kept, not acted on
     SchedulingClass scheduling;
@@ -159,7 +159,7 @@ public:
 
     /// The owner changes one of the members that others look at.
     template <class T>
-    void replace(Ref<T>& member, Ref<T> next) noexcept EXCLUDES(view_lock_) {
+    void replace(T& member, T next) noexcept EXCLUDES(view_lock_) {
         {
             LockGuard guard(view_lock_);
             std::swap(member, next);
@@ -168,7 +168,7 @@ public:
     }
     /// Others look at such a member, whatever the process does meanwhile; null once it has ended.
     template <class T>
-    [[nodiscard]] Ref<T> look_at(const Ref<T>& member) noexcept EXCLUDES(view_lock_) {
+    [[nodiscard]] T look_at(const T& member) noexcept EXCLUDES(view_lock_) {
         LockGuard guard(view_lock_);
         return member;
     }
@@ -187,7 +187,7 @@ public:
     }
     /// On whose behalf, and from where, paths are walked.
     [[nodiscard]] fs::PathContext path_context() const noexcept {
-        return {*root, *directory, identity.effective()};
+        return {root, directory, identity.effective()};
     }
     [[nodiscard]] std::string_view name() const noexcept { return thread->name(); }
 

@@ -96,7 +96,7 @@ struct RegionName {
         auto& node = static_cast<fs::MappableNode&>(*source);
         const auto file = node.attributes().value_or(fs::Attributes{});
         return {file.device, file.inode,
-                vfs().paths().describe(*current_process().root, node, path).value_or("?")};
+                vfs().paths().describe(current_process().root, node, path).value_or("?")};
     }
     if (SharedMemory::is_segment(source)) {
         const auto name = SharedMemory::name_of(*source);
@@ -319,10 +319,10 @@ public:
         cursor = fs::end_of_text;
         switch (which) {
             case mounts:
-                fs::write_mounts(vfs(), out);
+                fs::write_mounts(vfs(), current_process().root, out);
                 break;
             case mountinfo:
-                fs::write_mountinfo(vfs(), out);
+                fs::write_mountinfo(vfs(), current_process().root, out);
                 break;
             case limits:
                 write_limits(*p, out);
@@ -361,9 +361,10 @@ public:
     }
     Result<Ref<fs::Vnode>> link(std::uint32_t pid, fs::ProcessLink which) noexcept override {
         const Ref<Process> p = TRY(find_open_process(pid));
-        Ref<fs::Vnode> node = p->look_at(which == fs::ProcessLink::executable  ? p->executable
-                                         : which == fs::ProcessLink::directory ? p->directory
-                                                                               : p->root);
+        Ref<fs::Vnode> node =
+            which == fs::ProcessLink::executable
+                ? p->look_at(p->executable)
+                : p->look_at(which == fs::ProcessLink::directory ? p->directory : p->root).node;
         return node ? Result<Ref<fs::Vnode>>(std::move(node)) : fail(Errc::not_found);
     }
     Result<std::uint32_t> next_descriptor(std::uint32_t pid, std::uint32_t from) noexcept override {
@@ -388,7 +389,7 @@ public:
         return {};
     }
     Result<std::string_view> path_of(fs::Vnode& node, std::span<char> to) noexcept override {
-        return vfs().paths().describe(*current_process().root, node, to);
+        return vfs().paths().describe(current_process().root, node, to);
     }
 
 private:

@@ -33,6 +33,23 @@ std::span<const fs::DeviceRange> start_disk_files() noexcept {
     return std::span(ranges).first(n);
 }
 
+namespace {
+Bytes& bytes_of(const Disk& disk) noexcept {
+    std::size_t n = 0;
+    while (disks()[n] != &disk) {
+        ++n;
+    }
+    return whole_disks[n].get();
+}
+}  // namespace
+
+Status claim_disk(Disk& disk) noexcept {
+    return bytes_of(disk).claim();
+}
+void disclaim_disk(Disk& disk) noexcept {
+    bytes_of(disk).disclaim();
+}
+
 Status add_disk_nodes(fs::Vnode& dev) noexcept {
     for (Disk* const disk : disks()) {
         TRY(fs::add_device_node(dev, disk->name.view(), fs::NodeType::block, disk->number,

@@ -9,9 +9,16 @@
 
 namespace kidney::kernel {
 
+struct Disk;
+
 /// Makes the disks that were found readable and writable by programs; returns their numbers and
 /// who opens them. The disk of the root file system can only be read. Once, after the mounts.
 [[nodiscard]] std::span<const fs::DeviceRange> start_disk_files() noexcept;
+
+/// A file system on a disk begins: nobody else may write it from then on, until disclaim_disk().
+/// Error: busy (somebody writes it, or it is claimed).
+[[nodiscard]] Status claim_disk(Disk& disk) noexcept;
+void disclaim_disk(Disk& disk) noexcept;
 
 /// Makes a node for each disk. Errors: as Vnode::create().
 [[nodiscard]] Status add_disk_nodes(fs::Vnode& dev) noexcept;

@@ -277,5 +277,13 @@ Disk* find_disk(std::string_view name) noexcept {
     }
     return nullptr;
 }
+Disk* find_disk(fs::DeviceNumber number) noexcept {
+    for (Disk* disk : disks()) {
+        if (disk->number == number) {
+            return disk;
+        }
+    }
+    return nullptr;
+}
 
 }  // namespace kidney::kernel

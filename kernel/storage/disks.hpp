@@ -43,5 +43,7 @@ void find_disks(const BootInfo& info) noexcept;
 
 /// By name, with or without "/dev/". Null if there is none.
 [[nodiscard]] Disk* find_disk(std::string_view name) noexcept;
+/// By the number of its node in /dev. Null if there is none.
+[[nodiscard]] Disk* find_disk(fs::DeviceNumber number) noexcept;
 
 }  // namespace kidney::kernel

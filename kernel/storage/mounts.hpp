@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/boot/command_line.hpp"
+#include "kernel/config.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/fs/vnode.hpp"
@@ -15,6 +16,9 @@ namespace kidney::kernel {
 /// /dev/shm, and devices on /dev. Panics with a clear reason when there is no root file system:
 /// nothing can run then.
 void mount_file_systems(const BootOptions& options) noexcept;
+
+/// Those who change the tree of mounts take turns.
+[[nodiscard]] Mutex<ranks::mounting>& mounting_lock() noexcept;
 
 /// A file of `size` zeros in memory that has no name: what is behind shared anonymous memory.
 /// Errors: no_memory, no_space, file_too_big.

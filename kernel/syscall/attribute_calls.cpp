@@ -14,11 +14,11 @@ Reply change_at(Process& self, std::int32_t at, Path path, std::uint32_t flags,
                 const fs::AttributeChange& change, bool now = false) noexcept {
     PathArgument argument;
     TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
-    const Ref<fs::Vnode> node = TRY(argument.node((flags & AT_SYMLINK_NOFOLLOW) == 0));
+    const fs::Place place = TRY(argument.place((flags & AT_SYMLINK_NOFOLLOW) == 0));
     if (change.size) {
-        TRY(check_new_size(self, *node, *change.size));
+        TRY(check_new_size(self, *place.node, *change.size));
     }
-    TRY(vfs().change_node(self.identity.effective(), *node, change, now));
+    TRY(vfs().change_node(self.identity.effective(), place.mount.get(), *place.node, change, now));
     return 0U;
 }
 
@@ -27,7 +27,7 @@ Reply change_open(Process& self, Fd fd, const fs::AttributeChange& change,
     fs::File* const file = TRY(self.files.get(fd));
     const fs::Credentials who = self.identity.effective();
     if (fs::Vnode* const node = file->vnode()) {
-        TRY(vfs().change_node(who, *node, change, now));
+        TRY(vfs().change_node(who, file->mount(), *node, change, now));
         return 0U;
     }
     fs::AttributeChange allowed = change;

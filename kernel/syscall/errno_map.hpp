@@ -107,6 +107,8 @@ inline constexpr std::int32_t restart_number = 512;
             return ETXTBSY;
         case Errc::no_data:
             return ENODATA;
+        case Errc::not_block_device:
+            return ENOTBLK;
         case Errc::stale:
             return ESTALE;
         case Errc::restart:

@@ -26,25 +26,20 @@ public:
             start_ = self.directory;
             return {};
         }
-        fs::Vnode* const node = TRY(file())->vnode();
-        if (node == nullptr || node->type() != fs::NodeType::directory) {
-            return fail(Errc::not_directory);
-        }
-        start_ = Ref<fs::Vnode>::share(*node);
+        start_ = TRY(directory_of(*TRY(file())));
         return {};
     }
     [[nodiscard]] bool is_empty() const noexcept { return path_.view().empty(); }
     [[nodiscard]] std::string_view view() const noexcept { return path_.view(); }
     [[nodiscard]] fs::PathContext context() const noexcept {
-        return {*self_->root, *start_, self_->identity.effective()};
+        return {self_->root, start_, self_->identity.effective()};
     }
     [[nodiscard]] fs::PathContext context(const fs::WalkLimits& limits) const noexcept {
-        return {limits.in_root ? *start_ : *self_->root, *start_, self_->identity.effective(),
-                limits};
+        return {limits.in_root ? start_ : self_->root, start_, self_->identity.effective(), limits};
     }
     /// The same with the real user and group, for access(2).
     [[nodiscard]] fs::PathContext real_context() const noexcept {
-        return {*self_->root, *start_, self_->identity.real()};
+        return {self_->root, start_, self_->identity.real()};
     }
     /// The file that an empty path means.
     [[nodiscard]] Result<fs::File*> file() const noexcept {
@@ -59,24 +54,39 @@ public:
     }
     /// The node that is meant: by the path, by the descriptor, or the current directory.
     [[nodiscard]] Result<Ref<fs::Vnode>> node(bool follow) const noexcept {
+        return TRY(place(follow)).node;
+    }
+    /// The same, and the mount; an open file that never had a name has none.
+    [[nodiscard]] Result<fs::Place> place(bool follow) const noexcept {
         if (!is_empty()) {
-            return vfs().node_at(context(), view(), follow);
+            return vfs().place_at(context(), view(), follow);
         }
         if (at_ == AT_FDCWD) {
             return self_->directory;
         }
-        fs::Vnode* const node = TRY(file())->vnode();
-        if (node == nullptr) {
+        fs::File& file = *TRY(this->file());
+        if (file.vnode() == nullptr) {
             return fail(Errc::bad_descriptor);
         }
-        return Ref<fs::Vnode>::share(*node);
+        return fs::Place{
+            file.mount() == nullptr ? Ref<fs::Mount>() : Ref<fs::Mount>::share(*file.mount()),
+            Ref<fs::Vnode>::share(*file.vnode())};
+    }
+
+    /// The place of an open directory. Error: not_directory.
+    [[nodiscard]] static Result<fs::Place> directory_of(fs::File& file) noexcept {
+        fs::Vnode* const node = file.vnode();
+        if (node == nullptr || node->type() != fs::NodeType::directory || file.mount() == nullptr) {
+            return fail(Errc::not_directory);
+        }
+        return fs::Place{Ref<fs::Mount>::share(*file.mount()), Ref<fs::Vnode>::share(*node)};
     }
 
 private:
     UserPath path_;
     Process* self_ = nullptr;
     std::int32_t at_ = AT_FDCWD;
-    Ref<fs::Vnode> start_;
+    fs::Place start_;
 };
 
 }  // namespace kidney::kernel

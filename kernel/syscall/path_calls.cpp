@@ -150,9 +150,9 @@ Reply linkat(Process& self, std::int32_t from_at, Path from, std::int32_t to_at,
     PathArgument old_path;
     PathArgument new_path;
     TRY(old_path.read(self, from_at, from, by_descriptor));
-    const Ref<fs::Vnode> node = TRY(old_path.node((flags & AT_SYMLINK_FOLLOW) != 0));
+    const fs::Place place = TRY(old_path.place((flags & AT_SYMLINK_FOLLOW) != 0));
     TRY(new_path.read(self, to_at, to));
-    TRY(vfs().link(node, new_path.context(), new_path.view()));
+    TRY(vfs().link(place, new_path.context(), new_path.view()));
     return 0U;
 }
 Reply link(Process& self, Path from, Path to) noexcept {
@@ -250,15 +250,16 @@ Reply rename(Process& self, Path from, Path to) noexcept {
 namespace {
 
 /// A directory that this process may search.
-Result<Ref<fs::Vnode>> searchable(Process& self, Path path) noexcept {
+Result<fs::Place> searchable(Process& self, Path path) noexcept {
     PathArgument argument;
     TRY(argument.read(self, AT_FDCWD, path));
-    Ref<fs::Vnode> node = TRY(vfs().node_at(argument.context(), argument.view(), true));
-    if (node->type() != fs::NodeType::directory) {
+    fs::Place place = TRY(vfs().place_at(argument.context(), argument.view(), true));
+    if (place.node->type() != fs::NodeType::directory) {
         return fail(Errc::not_directory);
     }
-    TRY(fs::check_access(TRY(node->attributes()), self.identity.effective(), fs::Access::execute));
-    return node;
+    TRY(fs::check_access(TRY(place.node->attributes()), self.identity.effective(),
+                         fs::Access::execute));
+    return place;
 }
 
 }  // namespace
@@ -269,17 +270,15 @@ Reply chdir(Process& self, Path path) noexcept {
 }
 
 Reply fchdir(Process& self, Fd fd) noexcept {
-    fs::Vnode* const node = TRY(self.files.get_any(fd))->vnode();
-    if (node == nullptr || node->type() != fs::NodeType::directory) {
-        return fail(Errc::not_directory);
-    }
-    TRY(fs::check_access(TRY(node->attributes()), self.identity.effective(), fs::Access::execute));
-    self.replace(self.directory, Ref<fs::Vnode>::share(*node));
+    fs::Place place = TRY(PathArgument::directory_of(*TRY(self.files.get_any(fd))));
+    TRY(fs::check_access(TRY(place.node->attributes()), self.identity.effective(),
+                         fs::Access::execute));
+    self.replace(self.directory, std::move(place));
     return 0U;
 }
 
 Reply chroot(Process& self, Path path) noexcept {
-    Ref<fs::Vnode> root = TRY(searchable(self, path));
+    fs::Place root = TRY(searchable(self, path));
     if (!self.identity.is_privileged()) {
         return fail(Errc::not_permitted);
     }
@@ -292,7 +291,7 @@ Reply getcwd(Process& self, VirtAddr to, std::uint32_t size) noexcept {
     const std::span<char> text = TRY(buffer.allocate());
     text.back() = '\0';
     const Result<std::string_view> path =
-        vfs().path_of(*self.root, *self.directory, text.first(text.size() - 1));
+        vfs().path_of(self.root, self.directory, text.first(text.size() - 1));
     if (!path) {
         // ERANGE would ask for a larger buffer; no buffer is large enough.
         return fail(path.error() == Errc::out_of_range ? Errc::name_too_long : path.error());

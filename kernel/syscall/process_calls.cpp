@@ -151,7 +151,7 @@ Reply execute_path(Process& self, hal::TrapFrame& frame, UserPtr<const char> pat
     TRY(name.read(path));
     ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
     TRY(read_arguments(self, block, arguments, environment));
-    const ExecTarget target{TRY(vfs().node_at(self.path_context(), name.view(), true)),
+    const ExecTarget target{TRY(vfs().place_at(self.path_context(), name.view(), true)),
                             name.view()};
     return execute(self, frame, target, block, must_end);
 }
@@ -166,8 +166,8 @@ Reply execute_at(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<
     if ((flags & ~std::uint32_t{AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW}) != 0) {
         return fail(Errc::invalid_argument);
     }
-    ExecTarget target{TRY(place.node((flags & AT_SYMLINK_NOFOLLOW) == 0)), place.view()};
-    if (target.node->type() == fs::NodeType::symlink) {
+    ExecTarget target{TRY(place.place((flags & AT_SYMLINK_NOFOLLOW) == 0)), place.view()};
+    if (target.place.node->type() == fs::NodeType::symlink) {
         return fail(Errc::too_many_symlinks);
     }
     PathBuffer buffer;

@@ -106,9 +106,11 @@ statx_timestamp stamp(const fs::FileTime& t) noexcept {
     return s;
 }
 
-struct statx statx_of(const fs::Attributes& a, bool is_mount_root) noexcept {
+struct statx statx_of(const fs::Attributes& a, const fs::Place& place) noexcept {
+    const bool is_mount_root = place.mount && &place.mount->root() == place.node.get();
     struct statx s{};
-    s.stx_mask = STATX_BASIC_STATS | STATX_MNT_ID | (a.born ? STATX_BTIME : 0U);
+    s.stx_mask =
+        STATX_BASIC_STATS | (place.mount ? STATX_MNT_ID : 0U) | (a.born ? STATX_BTIME : 0U);
     s.stx_blksize = a.block_size;
     s.stx_attributes = is_mount_root ? STATX_ATTR_MOUNT_ROOT : 0;
     s.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
@@ -126,7 +128,7 @@ struct statx statx_of(const fs::Attributes& a, bool is_mount_root) noexcept {
     s.stx_rdev_major = a.rdev.major;
     s.stx_rdev_minor = a.rdev.minor;
     s.stx_dev_minor = a.device;
-    s.stx_mnt_id = a.device;  // a file system is mounted once, so its number is the mount's, too
+    s.stx_mnt_id = place.mount ? place.mount->number() : 0;
     return s;
 }
 
@@ -224,15 +226,14 @@ Reply statx(Process& self, std::int32_t at, Path path, std::uint32_t flags, std:
     }
     PathArgument argument;
     TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
-    const Result<Ref<fs::Vnode>> node = argument.node((flags & AT_SYMLINK_NOFOLLOW) == 0);
-    if (!node && (!argument.is_empty() || node.error() != Errc::bad_descriptor)) {
-        return fail(node.error());
+    const Result<fs::Place> place = argument.place((flags & AT_SYMLINK_NOFOLLOW) == 0);
+    if (!place && (!argument.is_empty() || place.error() != Errc::bad_descriptor)) {
+        return fail(place.error());
     }
     // A pipe has attributes, but no node.
-    const fs::Attributes attributes = TRY(node ? (*node)->attributes() : argument.attributes(true));
-    const bool is_mount_root = attributes.type == fs::NodeType::directory && node &&
-                               (*node)->file_system().root() == *node;
-    TRY(put_user(UserPtr<struct statx>(to), statx_of(attributes, is_mount_root)));
+    const fs::Attributes attributes =
+        TRY(place ? place->node->attributes() : argument.attributes(true));
+    TRY(put_user(UserPtr<struct statx>(to), statx_of(attributes, place.value_or(fs::Place()))));
     return 0U;
 }
 
@@ -280,14 +281,12 @@ Reply ustat(Process&, std::uint32_t device, VirtAddr to) noexcept {
         std::uint32_t free_nodes;
         std::array<char, 6> name, pack;
     };
-    using Mounts = std::remove_cvref_t<decltype(vfs().mounts())>;
-    for (std::size_t n = 0; n < Mounts::capacity; ++n) {
-        const fs::MountRecord mount = vfs().mounts().at(n);
-        if (mount.file_system == nullptr ||
-            encode(anonymous_device(TRY(mount.root->attributes()).device)) != device) {
+    for (fs::MountView at = vfs().mounts().next(0); at;
+         at = vfs().mounts().next(at.mount->number())) {
+        if (encode(anonymous_device(TRY(at.mount->root().attributes()).device)) != device) {
             continue;
         }
-        const fs::FileSystemStatus status = mount.file_system->status();
+        const fs::FileSystemStatus status = at.mount->file_system().status();
         ustat u{};
         u.free_blocks = static_cast<std::int32_t>(status.free_blocks);
         u.free_nodes = static_cast<std::uint32_t>(status.free_nodes);

@@ -208,39 +208,6 @@ Reply syncfs(Process& self, Fd fd) noexcept {
     return 0U;
 }
 
-/// The kernel mounts what the command line asks for; programs cannot add to it yet, and hear that
-/// there is no such type.
-Reply mount(Process& self, UserPtr<const char> source, UserPtr<const char> target,
-            UserPtr<const char> type, std::uint32_t) noexcept {
-    UserPath text;
-    TRY(type.is_null() ? Status() : text.read(type));
-    TRY(source.is_null() ? Status() : text.read(source));
-    PathArgument path;
-    TRY(path.read(self, AT_FDCWD, target));
-    TRY(path.node(true));
-    if (!self.identity.is_privileged()) {
-        return fail(Errc::not_permitted);
-    }
-    return fail(type.is_null() ? Errc::invalid_argument : Errc::unsuitable_device);
-}
-Reply umount2(Process& self, UserPtr<const char> target, std::uint32_t flags) noexcept {
-    constexpr std::uint32_t force = 1, detach = 2, expire = 4, no_follow = 8;
-    if ((flags & ~(force | detach | expire | no_follow)) != 0) {
-        return fail(Errc::invalid_argument);
-    }
-    PathArgument path;
-    TRY(path.read(self, AT_FDCWD, target));
-    const Ref<fs::Vnode> node = TRY(path.node((flags & no_follow) == 0));
-    if (!self.identity.is_privileged()) {
-        return fail(Errc::not_permitted);
-    }
-    // What is mounted stays mounted.
-    return fail(node == node->file_system().root() ? Errc::busy : Errc::invalid_argument);
-}
-Reply umount(Process& self, UserPtr<const char> target) noexcept {
-    return umount2(self, target, 0);
-}
-
 /// Nobody shares locks with us: the list is not looked at.
 Reply set_robust_list(Process&, VirtAddr, std::uint32_t size) noexcept {
     constexpr std::uint32_t head_size = 12;

@@ -30,10 +30,6 @@ Reply reboot(Process& self, std::uint32_t magic, std::uint32_t magic2,
              std::uint32_t command) noexcept;
 Reply sync(Process& self) noexcept;
 Reply syncfs(Process& self, Fd fd) noexcept;
-Reply mount(Process& self, UserPtr<const char> source, UserPtr<const char> target,
-            UserPtr<const char> type, std::uint32_t flags) noexcept;
-Reply umount(Process& self, UserPtr<const char> target) noexcept;
-Reply umount2(Process& self, UserPtr<const char> target, std::uint32_t flags) noexcept;
 Reply personality(Process& self, std::uint32_t persona) noexcept;
 Reply set_robust_list(Process& self, VirtAddr head, std::uint32_t size) noexcept;
 Reply futex(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,

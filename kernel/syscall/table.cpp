@@ -5,6 +5,7 @@
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/ipc_calls.hpp"
 #include "kernel/syscall/memory_calls.hpp"
+#include "kernel/syscall/mount_calls.hpp"
 #include "kernel/syscall/path_calls.hpp"
 #include "kernel/syscall/poll_calls.hpp"
 #include "kernel/syscall/process_calls.hpp"

@@ -61,6 +61,7 @@ enum class Errc : std::uint8_t {
     corrupted,           ///< EUCLEAN: an on-disk structure contradicts itself
     text_busy,           ///< ETXTBSY: a program runs from this file, or somebody writes it
     no_data,             ///< ENODATA: there is no attribute of that name
+    not_block_device,    ///< ENOTBLK
     stale,               ///< ESTALE: the name means something else by now
     restart,  ///< never leaves the kernel: run the system call again after the signal handler
 };
@@ -68,53 +69,18 @@ enum class Errc : std::uint8_t {
 /// The enumerator's own name, for logs and test messages.
 [[nodiscard]] constexpr std::string_view to_string(Errc e) noexcept {
     constexpr std::string_view names[] = {
-        "not_permitted",
-        "not_found",
-        "no_process",
-        "interrupted",
-        "io_error",
-        "no_device",
-        "unsuitable_device",
-        "argument_list_long",
-        "not_executable",
-        "bad_library",
-        "bad_descriptor",
-        "no_child",
-        "would_block",
-        "no_memory",
-        "permission_denied",
-        "bad_address",
-        "busy",
-        "exists",
-        "cross_device",
-        "not_directory",
-        "is_directory",
-        "invalid_argument",
-        "too_many_files",
-        "file_table_full",
-        "not_a_terminal",
-        "file_too_big",
-        "no_space",
-        "not_seekable",
-        "read_only",
-        "too_many_links",
-        "broken_pipe",
-        "out_of_range",
-        "name_too_long",
-        "not_implemented",
-        "not_empty",
-        "too_many_symlinks",
-        "value_overflow",
-        "not_supported",
-        "timed_out",
-        "deadlock",
-        "no_locks",
-        "no_message",
-        "identifier_removed",
-        "corrupted",
-        "text_busy",
-        "no_data",
-        "stale",
+        "not_permitted",  "not_found",        "no_process",         "interrupted",
+        "io_error",       "no_device",        "unsuitable_device",  "argument_list_long",
+        "not_executable", "bad_library",      "bad_descriptor",     "no_child",
+        "would_block",    "no_memory",        "permission_denied",  "bad_address",
+        "busy",           "exists",           "cross_device",       "not_directory",
+        "is_directory",   "invalid_argument", "too_many_files",     "file_table_full",
+        "not_a_terminal", "file_too_big",     "no_space",           "not_seekable",
+        "read_only",      "too_many_links",   "broken_pipe",        "out_of_range",
+        "name_too_long",  "not_implemented",  "not_empty",          "too_many_symlinks",
+        "value_overflow", "not_supported",    "timed_out",          "deadlock",
+        "no_locks",       "no_message",       "identifier_removed", "corrupted",
+        "text_busy",      "no_data",          "not_block_device",   "stale",
         "restart",
     };
     static_assert(std::size(names) == static_cast<std::size_t>(Errc::restart) + 1);

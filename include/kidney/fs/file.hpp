@@ -6,12 +6,14 @@
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/fs/attributes.hpp"
+#include "kidney/fs/mount.hpp"
 #include "kidney/fs/transfer.hpp"
 #include "kidney/fs/vnode.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace kidney::fs {
 
@@ -90,6 +92,13 @@ public:
     [[nodiscard]] virtual SplicePipe* pipe() noexcept { return nullptr; }
     /// The object behind it, or null (pipes).
     [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
+    /// The mount in which it was opened; null for what has no name.
+    [[nodiscard]] Mount* mount() const noexcept { return mount_.get(); }
+    /// Once, by who opens it. `writes`: the mount's begin_writing() has succeeded for it.
+    void set_mount(Ref<Mount> mount, bool writes) noexcept {
+        mount_ = std::move(mount);
+        writes_mount_ = writes;
+    }
     /// Of what it lives in. Files without a node live in nothing that has a size.
     [[nodiscard]] virtual FileSystemStatus file_system_status() noexcept {
         constexpr std::uint32_t anonymous = 0x0904'1934;
@@ -167,6 +176,9 @@ protected:
         told_errors_.store(count, std::memory_order_relaxed);
     }
     ~File() {
+        if (writes_mount_) {
+            mount_->end_writing();
+        }
         if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
             watcher->file_gone(*this);
         }
@@ -174,11 +186,13 @@ protected:
 
 private:
     const bool readable_, writable_, path_, small_;
+    bool writes_mount_ = false;
     std::atomic<bool> append_, non_blocking_, packets_;
     const bool synchronous_;
     const std::uint32_t noted_;
     std::atomic<std::uint32_t> told_errors_ = 0;
     std::atomic<FileWatcher*> watcher_ = nullptr;
+    Ref<Mount> mount_;
 };
 
 }  // namespace kidney::fs

@@ -5,11 +5,24 @@
 #include "kidney/core/result.hpp"
 #include "kidney/fs/attributes.hpp"
 
+#include <atomic>
 #include <cstdint>
 
 namespace kidney::fs {
 
 class Vnode;  // kidney/fs/vnode.hpp
+
+class FileSystem;
+
+/// Who makes file systems for mounts.
+class FileSystemOwner {
+public:
+    /// It is mounted nowhere and nobody uses it. May sleep.
+    virtual void unmounted(FileSystem& file_system) noexcept = 0;
+
+protected:
+    ~FileSystemOwner() = default;
+};
 
 /// A mounted file system.
 ///   S1 root() is one directory, always the same node, which is its own parent
@@ -36,8 +49,32 @@ public:
     /// False where names come and go by themselves (/proc): then the VFS does not remember them.
     [[nodiscard]] virtual bool names_are_stable() const noexcept { return true; }
 
+    /// Can be written from here on, or not; what was written before is stored. Errors: read_only
+    /// (it never can be), io_error.
+    [[nodiscard]] virtual Status remount(bool read_only) noexcept {
+        return is_read_only() && !read_only ? Status(fail(Errc::read_only)) : Status();
+    }
+    /// Does anybody hold a node, but the file system itself and the roots of its mounts? Such a
+    /// file system stays when its last mount goes. May take its lock.
+    [[nodiscard]] virtual bool is_in_use() noexcept { return false; }
+    /// Changed and read under the mount table's lock; any recent value to others.
+    void count_mount(std::int32_t change) noexcept {
+        mounts_.fetch_add(change, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::int32_t mount_count() const noexcept {
+        return mounts_.load(std::memory_order_relaxed);
+    }
+    /// Who made it for a mount, and takes it back; null: it is there for ever.
+    FileSystemOwner* owner = nullptr;
+    // Belong to the VFS, which keeps those that are mounted no more in a list.
+    FileSystem* next_retired = nullptr;
+    bool is_retired = false;
+
 protected:
     ~FileSystem() = default;
+
+private:
+    std::atomic<std::int32_t> mounts_ = 0;
 };
 
 }  // namespace kidney::fs

@@ -189,19 +189,25 @@ public:
 
     virtual void dispose() noexcept = 0;
 
-    /// True while a file system is mounted here. It saves the path walk a look into the mount table
-    /// at every other directory.
+    /// True while something is mounted here, in whatever mount this node is seen. It saves the path
+    /// walk a look into the mount table at every other node.
     [[nodiscard]] bool is_mount_point() const noexcept {
-        return mounting_.load(std::memory_order_acquire) == Mounting::mount_point;
+        return mounts_.load(std::memory_order_acquire) > 0;
     }
-    /// A directory is a mount point or removed, never both: who comes first wins. The mount table
-    /// begins and ends; a file system removes as the last step that can fail. False: too late.
-    [[nodiscard]] bool become_mount_point() noexcept {
-        return leave_state(Mounting::free, Mounting::mount_point);
+    /// A node is a mount point or removed, never both: who comes first wins. The mount table
+    /// counts; a file system removes as the last step that can fail. False: too late.
+    [[nodiscard]] bool add_mount() noexcept {
+        std::int32_t seen = mounts_.load(std::memory_order_relaxed);
+        // acq_rel: who sees a mount point finds the mount in the table (its lock orders the rest)
+        while (seen != removed &&
+               !mounts_.compare_exchange_weak(seen, seen + 1, std::memory_order_acq_rel)) {
+        }
+        return seen != removed;
     }
-    void end_mount_point() noexcept { mounting_.store(Mounting::free, std::memory_order_release); }
+    void remove_mount() noexcept { mounts_.fetch_sub(1, std::memory_order_release); }
     [[nodiscard]] bool become_removed() noexcept {
-        return leave_state(Mounting::free, Mounting::removed);
+        std::int32_t free = 0;
+        return mounts_.compare_exchange_strong(free, removed, std::memory_order_acq_rel);
     }
 
     /// Who writes a regular file and who runs it exclude each other. Each begin() that succeeds has
@@ -230,14 +236,8 @@ private:
         return {};
     }
 
-    enum class Mounting : std::uint8_t { free, mount_point, removed };
-
-    [[nodiscard]] bool leave_state(Mounting from, Mounting to) noexcept {
-        // acq_rel: who sees a mount point finds the mount in the table (its lock orders the rest)
-        return mounting_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
-    }
-
-    std::atomic<Mounting> mounting_ = Mounting::free;
+    static constexpr std::int32_t removed = -1;
+    std::atomic<std::int32_t> mounts_ = 0;   ///< on this node
     std::atomic<std::int32_t> writers_ = 0;  ///< below 0: processes that run it
     Ref<NodePath> last_path_;
 };

@@ -65,7 +65,7 @@ struct BlockDevicesTest : testing::Test {
     DeviceRegistry<NullLock> registry;
     TestTmpfs dev{world.heap, world.frames, world.arena, world.clock, 5, {}};
     Vfs<fakes::FakeHeap, NullLock, NullLock> vfs{world.heap};
-    Ref<Vnode> root;
+    Place root;
 
     ~BlockDevicesTest() override { cache.forget(pages); }
     void SetUp() override {
@@ -76,11 +76,12 @@ struct BlockDevicesTest : testing::Test {
         ASSERT_TRUE(vfs.mount_root(dev, "devtmpfs"));
         root = vfs.root();
         ASSERT_TRUE(registry.add({NodeType::block, {254, 16}, 1, &opener}));
-        ASSERT_TRUE(add_device_node(*root, "vdb", NodeType::block, {254, 16}, Permissions(0660)));
+        ASSERT_TRUE(
+            add_device_node(*root.node, "vdb", NodeType::block, {254, 16}, Permissions(0660)));
         vfs.set_special_files(registry);
     }
     Result<Ref<File>> open(OpenMode mode) {
-        return vfs.open({*root, *root, {}}, "/vdb", {.mode = mode}, {});
+        return vfs.open({root, root, {}}, "/vdb", {.mode = mode}, {});
     }
     static Result<std::string> read_at(File& file, std::uint64_t offset, std::size_t most) {
         std::string text(most, '?');
@@ -395,8 +396,8 @@ TEST_F(BlockDevicesTest, AReadOnlyDiskSaysSo) {
     CachedDevice sealed_pages{AnyBlockDevice(sealed)};
     Bytes sealed_bytes(world.heap, cache, sealed_pages);
     Opener sealed_opener(world.heap, sealed_bytes);
-    EXPECT_EQ(sealed_opener.open_device({}, *root, both).error(), Errc::read_only);
-    const auto file = *sealed_opener.open_device({}, *root, reading);
+    EXPECT_EQ(sealed_opener.open_device({}, *root.node, both).error(), Errc::read_only);
+    const auto file = *sealed_opener.open_device({}, *root.node, reading);
     EXPECT_EQ(file->control(abi::block_get_read_only, UserBytes::base), 0U);
     EXPECT_EQ(UserBytes::memory[0], std::byte{1});
 }

@@ -26,18 +26,18 @@ struct DevfsTest : testing::Test {
     MemoryDevices<fakes::FakeHeap, Random> memory{world.heap, random};
     DeviceRegistry<NullLock> registry;
     Vfs<fakes::FakeHeap, NullLock, NullLock> vfs{world.heap};
-    Ref<Vnode> root;
+    Place root;
 
     void SetUp() override {
         ASSERT_TRUE(dev.start(Permissions(0755)));
         ASSERT_TRUE(vfs.mount_root(dev, "devtmpfs"));
         root = vfs.root();
         ASSERT_TRUE(registry.add({NodeType::character, {memory_device_major, 0}, 16, &memory}));
-        ASSERT_TRUE(memory.add_nodes(*root));
+        ASSERT_TRUE(memory.add_nodes(*root.node));
         vfs.set_special_files(registry);
     }
     Result<Ref<File>> open(std::string_view path) {
-        return vfs.open({*root, *root, {}}, path, {.mode = {.read = true, .write = true}}, {});
+        return vfs.open({root, root, {}}, path, {.mode = {.read = true, .write = true}}, {});
     }
     static Result<std::string> read(File& file, std::size_t most) {
         std::string text(most, '?');
@@ -83,13 +83,14 @@ TEST_F(DevfsTest, UserMemoryMayEndMidway) {
 }
 
 TEST_F(DevfsTest, UnknownNumbersAreNoDevice) {
-    ASSERT_TRUE(add_device_node(*root, "odd", NodeType::character, {1, 4}, Permissions(0600)));
-    ASSERT_TRUE(add_device_node(*root, "far", NodeType::character, {200, 3}, Permissions(0600)));
-    ASSERT_TRUE(add_device_node(*root, "disk", NodeType::block, {1, 3}, Permissions(0600)));
+    ASSERT_TRUE(add_device_node(*root.node, "odd", NodeType::character, {1, 4}, Permissions(0600)));
+    ASSERT_TRUE(
+        add_device_node(*root.node, "far", NodeType::character, {200, 3}, Permissions(0600)));
+    ASSERT_TRUE(add_device_node(*root.node, "disk", NodeType::block, {1, 3}, Permissions(0600)));
     for (const char* path : {"/odd", "/far", "/disk"}) {
         EXPECT_EQ(open(path).error(), Errc::no_device) << path;
     }
-    ASSERT_TRUE(root->create("fifo", {.type = NodeType::fifo}));
+    ASSERT_TRUE(root.node->create("fifo", {.type = NodeType::fifo}));
     EXPECT_EQ(open("/fifo").error(), Errc::no_device);  // nobody makes pipes here
 }
 

@@ -46,7 +46,7 @@ struct FakeProcesses final : ProcessSource {
     std::map<std::uint32_t, Process> table;
     std::uint32_t caller = 0;
     TestVfs* vfs = nullptr;
-    Vnode* root = nullptr;
+    const Place* root = nullptr;
 
     Result<Process*> get(std::uint32_t pid) {
         const auto at = table.find(pid);
@@ -82,9 +82,9 @@ struct FakeProcesses final : ProcessSource {
         } else if (which == ProcessText::cmdline) {
             out.write(std::string_view("sh\0-c\0exit\0", 11));
         } else if (which == ProcessText::mounts) {
-            write_mounts(*vfs, out);
+            write_mounts(*vfs, *root, out);
         } else if (which == ProcessText::mountinfo) {
-            write_mountinfo(*vfs, out);
+            write_mountinfo(*vfs, *root, out);
         } else if (which == ProcessText::limits) {
             std::array<ProcessLimit, limit_names.size()> all;
             all[7] = {100, 1024};
@@ -124,7 +124,8 @@ struct FakeProcesses final : ProcessSource {
     }
     Result<Ref<Vnode>> link(std::uint32_t pid, ProcessLink which) noexcept override {
         Process* const process = TRY(get(pid));
-        return which == ProcessLink::executable ? process->executable : Ref<Vnode>::share(*root);
+        return which == ProcessLink::executable ? process->executable
+                                                : Ref<Vnode>::share(*root->node);
     }
     Result<std::uint32_t> next_descriptor(std::uint32_t pid, std::uint32_t from) noexcept override {
         Process* const process = TRY(get(pid));
@@ -166,7 +167,7 @@ struct ProcfsTest : testing::Test {
     TestTmpfs disk{world.heap, world.frames, world.arena, world.clock, 1, {}};
     TestProcfs proc{world.heap, processes, world.clock, 2};
     TestVfs vfs{world.heap};
-    Ref<Vnode> root;
+    Place root;
     int looks = 0;
 
     void SetUp() override {
@@ -175,7 +176,7 @@ struct ProcfsTest : testing::Test {
         ASSERT_TRUE(vfs.mount_root(disk, "/dev/vda"));
         root = vfs.root();
         processes.vfs = &vfs;
-        processes.root = root.get();
+        processes.root = &root;
         ASSERT_TRUE(vfs.make_node(at(), "/proc", {.type = NodeType::directory}));
         ASSERT_TRUE(vfs.make_node(at(), "/bin", {.type = NodeType::directory}));
         ASSERT_TRUE(vfs.mount(at(), "/proc", proc, "proc"));
@@ -217,7 +218,7 @@ struct ProcfsTest : testing::Test {
     }
     void TearDown() override { processes.table.clear(); }
 
-    PathContext at() { return {*root, *root, {}}; }
+    PathContext at() { return {root, root, {}}; }
     Result<std::string> read(std::string_view path) {
         const Ref<File> file = TRY(vfs.open(at(), path, {.mode = {.read = true}}, {}));
         std::string all;

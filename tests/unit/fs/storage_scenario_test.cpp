@@ -109,8 +109,8 @@ Outcome run(const std::vector<std::byte>& image, std::uint32_t cpus, std::uint64
     Outcome result{};
     int finished = 0;
     const auto read_all = [&s](char name) {
-        const Ref<fs::Vnode> root = s.vfs.root();
-        const fs::PathContext at{*root, *root, {}};
+        const fs::Place root = s.vfs.root();
+        const fs::PathContext at{root, root, {}};
         const std::string path = std::string("/link/../b/") + name;
         const auto file = s.vfs.open(at, path, {.mode = {.read = true}}, {});
         EXPECT_TRUE(file) << path;

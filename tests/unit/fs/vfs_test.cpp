@@ -46,12 +46,11 @@ protected:
         ASSERT_TRUE(vfs.mount(at(), "/tmp", other, "tmpfs"));
     }
     void TearDown() override {
-        cwd.reset();
-        root.reset();
+        cwd = root = {};
         vfs.unmount_all();
     }
 
-    PathContext at() { return {*root, *cwd, who}; }
+    PathContext at() { return {root, cwd, who}; }
     Status mkdir(std::string_view path, std::uint16_t mode = 0755) {
         return vfs.make_node(at(), path,
                              {.type = NodeType::directory, .permissions = Permissions(mode)});
@@ -82,13 +81,13 @@ protected:
         std::ranges::sort(names.names);
         return names.names;
     }
-    std::string path_of(Vnode& node) {
+    std::string path_of(const Place& place) {
         std::array<char, max_path> buffer{};
-        const auto path = vfs.path_of(*root, node, buffer);
+        const auto path = vfs.path_of(root, place, buffer);
         return path ? std::string(*path) : std::string(to_string(path.error()));
     }
     Status chdir(std::string_view path) {
-        cwd = TRY(vfs.node_at(at(), path, true));
+        cwd = TRY(vfs.place_at(at(), path, true));
         return {};
     }
 
@@ -96,7 +95,7 @@ protected:
     TestTmpfs disk{world.heap, world.frames, world.arena, world.clock, 1, {}};
     TestTmpfs other{world.heap, world.frames, world.arena, world.clock, 2, {.pages = 64}};
     TestVfs vfs{world.heap};
-    Ref<Vnode> root, cwd;
+    Place root, cwd;
     Credentials who;
 };
 
@@ -244,7 +243,7 @@ TEST_F(VfsTest, RemovesNames) {
     ASSERT_TRUE(vfs.remove_directory(at(), "/d/"));
     EXPECT_FAILS(write("inside", ""), Errc::not_found);
     EXPECT_EQ(stat("..")->inode, stat("/")->inode);  // where it was
-    EXPECT_EQ(path_of(*cwd), "not_found");
+    EXPECT_EQ(path_of(cwd), "not_found");
     ASSERT_TRUE(chdir("/"));
     ASSERT_TRUE(mkdir("/d"));  // the name is free again, in spite of what the cache knew
     EXPECT_FAILS(stat("/d/f"), Errc::not_found);
@@ -253,7 +252,7 @@ TEST_F(VfsTest, RemovesNames) {
 TEST_F(VfsTest, OpenFilesKeepTheirPaths) {
     const auto describe = [&](Vnode& node) {
         std::array<char, max_path> buffer{};
-        const auto path = vfs.paths().describe(*root, node, buffer);
+        const auto path = vfs.paths().describe(root, node, buffer);
         return path ? std::string(*path) : std::string(to_string(path.error()));
     };
     ASSERT_TRUE(mkdir("/d"));
@@ -275,8 +274,8 @@ TEST_F(VfsTest, OpenFilesKeepTheirPaths) {
     ASSERT_TRUE(mkdir("/d/gone"));
     ASSERT_TRUE(chdir("/d/gone"));
     ASSERT_TRUE(vfs.remove_directory(at(), "/d/gone"));
-    EXPECT_EQ(describe(*cwd), "/d/gone (deleted)");
-    EXPECT_EQ(path_of(*cwd), "not_found") << "getcwd() has no answer";
+    EXPECT_EQ(describe(*cwd.node), "/d/gone (deleted)");
+    EXPECT_EQ(path_of(cwd), "not_found") << "getcwd() has no answer";
 
     // More names than the cache has room for: those in use are kept.
     ASSERT_TRUE(chdir("/"));
@@ -595,15 +594,15 @@ TEST_F(VfsTest, CrossesMounts) {
     ASSERT_TRUE(mkdir("/tmp/d"));
     ASSERT_TRUE(chdir("/tmp/d"));
     EXPECT_EQ(stat("../../tmp/x")->size, 6U);
-    EXPECT_EQ(path_of(*cwd), "/tmp/d");
-    EXPECT_EQ(path_of(*root), "/");
+    EXPECT_EQ(path_of(cwd), "/tmp/d");
+    EXPECT_EQ(path_of(root), "/");
     vfs.forget_names();
-    EXPECT_EQ(path_of(*cwd), "/tmp/d");  // by asking the parents
+    EXPECT_EQ(path_of(cwd), "/tmp/d");  // by asking the parents
     EXPECT_FAILS(vfs.mount(at(), "/tmp", other, "again"), Errc::busy);
     EXPECT_FAILS(vfs.mount(at(), "/tmp/x", disk, "file"), Errc::not_directory);
     // A process whose root is below: ".." ends there.
-    Ref<Vnode> jail = cwd;
-    PathContext jailed{*jail, *jail, who};
+    const Place jail = cwd;
+    const PathContext jailed{jail, jail, who};
     EXPECT_EQ(vfs.attributes(jailed, "/../..", true)->inode, stat(".")->inode);
     EXPECT_FAILS(vfs.attributes(jailed, "/tmp", true), Errc::not_found);
 }
@@ -653,8 +652,8 @@ TEST(VfsLeaks, NothingIsLeftWhenAllIsUnmounted) {
         TestVfs vfs{world.heap};
         ASSERT_TRUE(disk.start(Permissions(0755)));
         ASSERT_TRUE(vfs.mount_root(disk, "root"));
-        const Ref<Vnode> root = vfs.root();
-        const PathContext at{*root, *root, {}};
+        const Place root = vfs.root();
+        const PathContext at{root, root, {}};
         ASSERT_TRUE(vfs.make_node(at, "/d", {.type = NodeType::directory}));
         const std::string text(100000, 'x');
         for (const char* path : {"/f", "/d/g"}) {

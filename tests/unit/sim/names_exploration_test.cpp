@@ -36,10 +36,10 @@ struct Tree {
         root = vfs.root();
     }
     ~Tree() {
-        root.reset();
+        root = {};
         vfs.unmount_all();
     }
-    [[nodiscard]] fs::PathContext as(std::uint32_t uid) { return {*root, *root, {uid, uid, {}}}; }
+    [[nodiscard]] fs::PathContext as(std::uint32_t uid) { return {root, root, {uid, uid, {}}}; }
     Status make(std::string_view path, fs::NodeType type, std::uint16_t mode,
                 std::uint32_t uid = 0) {
         return vfs.make_node(as(uid), path, {.type = type, .permissions = fs::Permissions(mode)});
@@ -57,7 +57,7 @@ struct Tree {
     Tmpfs disk{heap, frames, arena, clock, 1, {}};
     Tmpfs other{heap, frames, arena, clock, 2, {}};
     Vfs vfs{heap};
-    Ref<fs::Vnode> root;
+    fs::Place root;
 };
 
 /// User 1 removes a file of its own from a sticky directory; meanwhile the name comes to mean user

@@ -1,0 +1,200 @@
+#include "kernel/storage/file_systems.hpp"
+
+#include "fs/tmpfs/options.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/storage/disk_files.hpp"
+#include "kernel/storage/disks.hpp"
+#include "kidney/core/log.hpp"
+
+#include <atomic>
+#include <utility>
+
+namespace kidney::kernel {
+namespace {
+
+constinit WallFileClock wall_file_clock;
+constinit BootObject<fs::TmpfsBudget> budget;
+constinit std::atomic<std::uint32_t> last_anonymous_device{0};
+constinit fs::FileSystem* proc_files = nullptr;
+constinit fs::FileSystem* device_files = nullptr;
+
+struct Type {
+    std::string_view name;
+    bool needs_device;
+    Result<fs::FileSystem*> (*make)(const MountRequest&) noexcept;
+};
+
+Result<fs::FileSystem*> tmpfs(const MountRequest& request) noexcept {
+    return make_tmpfs(request.options);
+}
+Result<fs::FileSystem*> the_proc(const MountRequest&) noexcept {
+    return proc_files == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
+                                 : proc_files;
+}
+Result<fs::FileSystem*> the_dev(const MountRequest&) noexcept {
+    return device_files == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
+                                   : device_files;
+}
+
+class TmpfsOwner final : public fs::FileSystemOwner {
+public:
+    void unmounted(fs::FileSystem& file_system) noexcept override {
+        mm::destroy(heap(), &static_cast<Tmpfs&>(file_system));
+    }
+};
+constinit TmpfsOwner tmpfs_owner;
+
+/// An ext2 on a disk, which is its alone meanwhile.
+struct DiskMount {
+    DiskMount(Disk& its_disk, std::uint32_t number) noexcept
+        : disk(its_disk),
+          file_system(heap(), kernel_objects.page_cache.get(), its_disk.pages, number) {}
+    Disk& disk;
+    RootFileSystem file_system;
+    DiskMount* next = nullptr;
+};
+// Those who mount take turns (mount_calls.cpp), so nothing guards the list.
+constinit DiskMount* disk_mounts = nullptr;
+
+class Ext2Owner final : public fs::FileSystemOwner {
+public:
+    void unmounted(fs::FileSystem& file_system) noexcept override {
+        DiskMount** at = &disk_mounts;
+        while (&(*at)->file_system != &file_system) {
+            at = &(*at)->next;
+        }
+        DiskMount* const gone = *at;
+        *at = gone->next;
+        Disk& disk = gone->disk;
+        mm::destroy(heap(), gone);
+        // File data went past the pages of the disk: /dev must not show what was there before.
+        kernel_objects.page_cache.get().drop_pages(disk.pages);
+        disclaim_disk(disk);
+    }
+};
+constinit Ext2Owner ext2_owner;
+
+Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
+    const fs::Attributes source = TRY(request.source->node->attributes());
+    if (source.type != fs::NodeType::block) {
+        return fail(Errc::not_block_device);
+    }
+    Disk* const disk = find_disk(source.rdev);
+    if (disk == nullptr) {
+        return fail(Errc::no_device);
+    }
+    TRY(fs::for_each_option(request.options, [](const fs::MountOption&) noexcept -> Status {
+        return fail(Errc::invalid_argument);  // none yet
+    }));
+    for (DiskMount* at = disk_mounts; at != nullptr; at = at->next) {
+        if (&at->disk == disk) {
+            return &at->file_system;
+        }
+    }
+    if (!request.read_only) {
+        return fail(Errc::read_only);  // mount(8) tries again with -r
+    }
+    TRY(claim_disk(*disk));
+    Result<DiskMount*> mount = mm::make<DiskMount>(heap(), *disk, next_anonymous_device());
+    if (!mount) {
+        disclaim_disk(*disk);
+        return fail(mount.error());
+    }
+    if (const Status read = (*mount)->file_system.mount(); !read) {
+        const fs::ext2::RefusalText why = (*mount)->file_system.explain_refusal();
+        log::error<"mount">("{} cannot be mounted as ext2 ({}): {}", disk->name.view(),
+                            read.error(), why.view());
+        mm::destroy(heap(), *mount);
+        disclaim_disk(*disk);
+        return fail(read.error() == Errc::corrupted ? Errc::invalid_argument : read.error());
+    }
+    (*mount)->next = std::exchange(disk_mounts, *mount);
+    (*mount)->file_system.owner = &ext2_owner;
+    return &(*mount)->file_system;
+}
+
+constexpr Type types[] = {{"proc", false, &the_proc},
+                          {"tmpfs", false, &tmpfs},
+                          {"devtmpfs", false, &the_dev},
+                          {"ext2", true, &ext2}};
+
+[[nodiscard]] const Type* find_type(std::string_view name) noexcept {
+    for (const Type& type : types) {
+        if (type.name == name) {
+            return &type;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+Result<bool> type_needs_device(std::string_view type) noexcept {
+    const Type* const found = find_type(type);
+    return found == nullptr ? Result<bool>(fail(Errc::unsuitable_device)) : found->needs_device;
+}
+
+Result<fs::FileSystem*> file_system_for(const MountRequest& request) noexcept {
+    const Type* const type = find_type(request.type);
+    return type == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
+                           : type->make(request);
+}
+
+void give_back(fs::FileSystem& file_system) noexcept {
+    if (file_system.owner != nullptr && file_system.mount_count() == 0 && !file_system.is_retired) {
+        file_system.owner->unmounted(file_system);
+    }
+}
+
+Result<fs::FileSystem*> make_tmpfs(std::string_view options) noexcept {
+    const std::uint64_t memory = std::uint64_t{frames().total_frames()} << page_shift;
+    const fs::TmpfsOptions wanted = TRY(fs::parse_tmpfs_options(options, memory));
+    fs::TmpfsLimits limits = memory_file_limits();
+    limits.pages = wanted.pages == 0 ? limits.pages : wanted.pages;
+    limits.nodes = wanted.nodes == 0 ? limits.nodes : wanted.nodes;
+    Tmpfs* const made = TRY(mm::make<Tmpfs>(heap(), heap(), reclaiming_frames(), phys_map(),
+                                            wall_file_clock, next_anonymous_device(), limits));
+    Status started = made->start(wanted.permissions);
+    if (started && (wanted.uid != 0 || wanted.gid != 0)) {
+        started = made->root()->set_attributes({.uid = wanted.uid, .gid = wanted.gid});
+    }
+    if (!started) {
+        mm::destroy(heap(), made);
+        return fail(started.error());
+    }
+    made->owner = &tmpfs_owner;
+    return made;
+}
+
+fs::TmpfsBudget& memory_files() noexcept {
+    return budget.get();
+}
+fs::TmpfsLimits memory_file_limits() noexcept {
+    // Half of the memory for all of them together: programs must find some, too.
+    const auto half = static_cast<std::uint32_t>(frames().total_frames() / 2);
+    if (!budget.is_created()) {
+        budget.create(std::size_t{half} << page_shift);
+    }
+    return {.nodes = half, .budget = &budget.get()};
+}
+WallFileClock& file_clock() noexcept {
+    return wall_file_clock;
+}
+std::uint32_t next_anonymous_device() noexcept {
+    return last_anonymous_device.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+void set_proc_files(fs::FileSystem& proc) noexcept {
+    proc_files = &proc;
+}
+void set_device_files(fs::FileSystem& dev) noexcept {
+    device_files = &dev;
+}
+
+void write_file_system_types(void*, fs::TextOutput& out) noexcept {
+    for (const Type& type : types) {
+        format_to(out, "{}\t{}\n", type.needs_device ? "" : "nodev", type.name);
+    }
+}
+
+}  // namespace kidney::kernel

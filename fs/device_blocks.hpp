@@ -43,6 +43,21 @@ public:
                                       owner_->sectors_of_block(number_), phase);
             return part();
         }
+        /// The same where only the sectors of [begin, begin + length) change. The answer is the
+        /// whole block.
+        [[nodiscard]] std::span<std::byte> change(Phase phase, std::size_t begin,
+                                                  std::size_t length) noexcept {
+            const std::size_t at = owner_->offset_in_page(number_) + begin;
+            owner_->cache_.mark_dirty(owner_->disk_, owner_->page_of(number_),
+                                      sectors_of(at, at + length), phase);
+            return part();
+        }
+        /// In which phase the sector of this byte goes home; 0: it is clean.
+        [[nodiscard]] std::uint8_t phase_at(std::size_t offset) const noexcept {
+            const std::size_t at = owner_->offset_in_page(number_) + offset;
+            return owner_->cache_.phases(owner_->disk_, owner_->page_of(number_))
+                .at(at / sector_size);
+        }
 
     private:
         friend class DeviceBlocks;

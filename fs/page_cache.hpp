@@ -36,9 +36,7 @@ template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, 
 class PageCache final : public mm::FrameReclaimer {
 public:
     static constexpr std::uint32_t read_ahead = ReadAhead::most;  ///< pages in one request
-
     using Neighbours = fs::Neighbours;
-
     /// Frames that the cache leaves to those who cannot ask it for more, at least. With fewer it
     /// grows at its own expense.
     static constexpr std::size_t keep_free = 64;
@@ -138,6 +136,12 @@ public:
             index_.wash(*page, sectors);
         }
     }
+    /// What of the page must go home, and when.
+    [[nodiscard]] SectorPhases phases(CachedObject& object, std::uint32_t index) noexcept
+        EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return index_.phases(object, index);
+    }
     [[nodiscard]] bool has_dirty(const CachedObject& object, Phase phase) const noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -151,7 +155,7 @@ public:
                                     std::optional<Phase> phase = {}) noexcept EXCLUDES(lock_) {
         Status result;
         StoreRun run;
-        while (take_run(run, object, range, phase)) {
+        while (range.first <= range.last && take_run(run, object, range, phase)) {
             range.first = run.first() + static_cast<std::uint32_t>(run.count);
             const Status stored = run.store(object, map_);
             arrived(run, stored.has_value());
@@ -160,13 +164,9 @@ public:
                 // release: pairs with write_errors()
                 object.write_errors_.fetch_add(1, std::memory_order_release);
             }
-            if (range.first > range.last || range.first == 0) {
-                break;
-            }
         }
         return result;
     }
-
     /// Drops every page of an object that nobody else uses any more, dirty or not.
     void forget(CachedObject& object) noexcept EXCLUDES(lock_) { drop_from(object, 0); }
     /// Drops the pages from `first` on, dirty or not: the file was truncated. Waits for those that

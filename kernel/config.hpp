@@ -167,7 +167,9 @@ using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu
 
 // Files.
 using PageCache = fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue>;
-using RootFileSystem = fs::Ext2<Heap, PageCache, Mutex<ranks::file_system>>;
+using Ext2Locks = fs::Ext2Locks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
+                                Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
+using RootFileSystem = fs::Ext2<Heap, PageCache, Ext2Locks, WallFileClock>;
 using Tmpfs = fs::Tmpfs<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
 

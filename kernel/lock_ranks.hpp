@@ -19,13 +19,16 @@ inline constexpr LockRank file{18, "open file"};           // position of a desc
 inline constexpr LockRank devices{19, "devices"};          // which devices and fifos there are
 inline constexpr LockRank pipe{20, "pipe"};                // copies user memory while it is held
 inline constexpr LockRank file_locks{21, "file locks"};    // a closed file lets go of its locks
-inline constexpr LockRank unmapping{22, "unmapping"};      // a truncation visits all who map it
-inline constexpr LockRank address_space{23,
-                                        "address space"};    // a fault holds it and asks for pages
-inline constexpr LockRank ipc{24, "ipc"};                    // a mapping of shared memory ends
-inline constexpr LockRank vfs{26, "vfs"};                    // mount table and name cache
-inline constexpr LockRank file_system{30, "file system"};    // one mounted file system
-inline constexpr LockRank page_cache{34, "page cache"};      // filled from within a file system
+inline constexpr LockRank file_bytes{22, "file bytes"};    // a file's writers; copies user memory
+inline constexpr LockRank way_home{23, "way home"};        // one sync; takes pages from mappings
+inline constexpr LockRank unmapping{24, "unmapping"};      // a truncation visits all who map it
+inline constexpr LockRank address_space{25,
+                                        "address space"};  // a fault holds it and asks for pages
+inline constexpr LockRank ipc{26, "ipc"};                  // a mapping of shared memory ends
+inline constexpr LockRank vfs{28, "vfs"};                  // mount table and name cache
+inline constexpr LockRank file_system{30, "file system"};  // one mounted file system
+inline constexpr LockRank page_cache{34, "page cache"};    // filled from within a file system
+inline constexpr LockRank nodes{36, "nodes"};  // its files in memory: the cache asks their size
 inline constexpr LockRank block_device{38, "block device"};  // a polled disk
 
 // Spin locks, outermost first.

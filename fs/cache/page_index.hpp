@@ -76,6 +76,10 @@ public:
         }
         return page;
     }
+    [[nodiscard]] SectorPhases phases(const CachedObject& object, std::uint32_t index) noexcept {
+        const CachedPage* const page = find(object, index);
+        return page == nullptr ? SectorPhases() : page->phases;
+    }
     /// Enters a page that has no bytes yet.
     void link(CachedPage& page, CachedObject& object, std::uint32_t index) noexcept {
         page.object = &object;

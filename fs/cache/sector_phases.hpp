@@ -84,10 +84,12 @@ public:
         }
     }
 
-private:
+    /// Of one sector; 0: it has none.
     [[nodiscard]] constexpr std::uint8_t at(std::size_t n) const noexcept {
         return static_cast<std::uint8_t>(nibbles_ >> (4 * n) & 0xFU);
     }
+
+private:
     constexpr void set(std::size_t n, std::uint8_t phase) noexcept {
         nibbles_ = (nibbles_ & ~(0xFU << (4 * n))) | std::uint32_t{phase} << (4 * n);
     }

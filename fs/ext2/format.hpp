@@ -23,6 +23,12 @@ public:
         }
         return value;
     }
+    constexpr Little& operator=(T value) noexcept {
+        for (std::size_t i = 0; i < sizeof(T); ++i) {
+            raw_[i] = static_cast<std::byte>(value >> (8 * i));
+        }
+        return *this;
+    }
 
 private:
     std::array<std::byte, sizeof(T)> raw_;
@@ -86,8 +92,23 @@ static_assert(sizeof(RawEntry) == 8);
 inline constexpr std::uint16_t magic = 0xEF53;
 inline constexpr std::size_t superblock_offset = 1024;
 inline constexpr std::uint32_t root_inode = 2;
+inline constexpr std::uint32_t first_free_inode = 11;      ///< in revision 0
 inline constexpr std::uint32_t feature_entry_types = 0x2;  ///< incompatible: RawEntry::type
-inline constexpr std::uint32_t feature_large_files = 0x2;  ///< read-only compatible: size_high
+// Read-only compatible: who does not know one of these may read, and nothing else.
+inline constexpr std::uint32_t feature_sparse_superblocks = 0x1;
+inline constexpr std::uint32_t feature_large_files = 0x2;  ///< size_high
+inline constexpr std::uint32_t writable_features = feature_sparse_superblocks | feature_large_files;
+inline constexpr std::uint16_t state_valid = 0x1;      ///< RawSuperblock::state: unmounted cleanly
+inline constexpr std::uint32_t flag_immutable = 0x10;  ///< RawInode::flags
+inline constexpr std::uint32_t flag_append_only = 0x20;   ///< likewise
+inline constexpr std::uint32_t flag_hash_index = 0x1000;  ///< of a directory: it has a hash tree
+inline constexpr std::uint32_t inherited_flags = 0x2 | 0x4 | 0x8 | 0x40 | 0x80;  ///< hints only
+
+/// At the beginning of a block of extended attributes, which several inodes may share.
+struct RawAttributeHeader {
+    Le32 magic, references;
+};
+inline constexpr std::uint32_t attribute_magic = 0xEA020000;
 
 /// The structure at `offset`, which the caller has checked to lie inside.
 template <class T>
@@ -96,6 +117,12 @@ template <class T>
     T value;
     std::memcpy(&value, bytes.data() + offset, sizeof(T));
     return value;
+}
+/// Puts it there.
+template <class T>
+void save(std::span<std::byte> bytes, std::size_t offset, const T& value) noexcept {
+    static_assert(alignof(T) == 1);
+    std::memcpy(bytes.data() + offset, &value, sizeof(T));
 }
 
 }  // namespace kidney::fs::ext2

@@ -15,7 +15,9 @@ struct Inode {
     std::uint32_t uid = 0, gid = 0, links = 0;
     std::uint64_t size = 0;
     std::uint32_t sectors = 0;
-    bool is_fast_symlink = false;  ///< the target is in `blocks`
+    std::uint32_t flags = 0;
+    std::uint32_t attribute_block = 0;  ///< still unchecked; 0: it has none
+    bool is_fast_symlink = false;       ///< the target is in `blocks`
     DeviceNumber rdev;
     FileTime accessed, modified, changed;
     std::array<Le32, block_pointers> blocks;  ///< still unchecked: BlockMap checks each on use
@@ -33,6 +35,8 @@ struct Inode {
             inode.size |= std::uint64_t{raw.size_high} << 32;
         }
         inode.sectors = raw.sectors;
+        inode.flags = raw.flags;
+        inode.attribute_block = raw.file_acl;
         inode.accessed = {static_cast<std::int32_t>(std::uint32_t{raw.access_time}), 0};
         inode.modified = {static_cast<std::int32_t>(std::uint32_t{raw.modification_time}), 0};
         inode.changed = {static_cast<std::int32_t>(std::uint32_t{raw.change_time}), 0};
@@ -63,8 +67,77 @@ struct Inode {
         }
         return inode;
     }
+    /// A new one, without a name or any blocks.
+    [[nodiscard]] static Inode fresh(const NewNode& what, const FileTime& now,
+                                     std::uint32_t flags) noexcept {
+        Inode inode;
+        inode.type = what.type;
+        inode.permissions = what.permissions;
+        inode.uid = what.uid;
+        inode.gid = what.gid;
+        inode.flags = flags;
+        inode.accessed = inode.modified = inode.changed = now;
+        for (Le32& pointer : inode.blocks) {
+            pointer = 0;
+        }
+        if (what.type == NodeType::character || what.type == NodeType::block) {
+            inode.rdev = what.rdev;
+            inode.store_device();
+        }
+        return inode;
+    }
+    /// Into the bytes of the inode table. What is not known here stays as it is there. Without a
+    /// link it is marked as deleted, as fsck wants it.
+    void store(RawInode& raw) const noexcept {
+        raw.mode = static_cast<std::uint16_t>(mode_of(type) << 12 | permissions.bits());
+        raw.uid = static_cast<std::uint16_t>(uid);
+        raw.uid_high = static_cast<std::uint16_t>(uid >> 16);
+        raw.gid = static_cast<std::uint16_t>(gid);
+        raw.gid_high = static_cast<std::uint16_t>(gid >> 16);
+        raw.links = static_cast<std::uint16_t>(links);
+        raw.size = static_cast<std::uint32_t>(size);
+        if (type == NodeType::regular) {
+            raw.size_high = static_cast<std::uint32_t>(size >> 32);
+        }
+        raw.sectors = sectors;
+        raw.flags = flags;
+        raw.access_time = seconds_of(accessed);
+        raw.modification_time = seconds_of(modified);
+        raw.change_time = seconds_of(changed);
+        raw.deletion_time = links == 0 ? seconds_of(changed) : 0;
+        raw.blocks = blocks;
+        raw.file_acl = attribute_block;
+    }
 
 private:
+    [[nodiscard]] static std::uint32_t seconds_of(const FileTime& time) noexcept {
+        return static_cast<std::uint32_t>(time.seconds);
+    }
+    [[nodiscard]] static std::uint32_t mode_of(NodeType type) noexcept {
+        switch (type) {
+            case NodeType::fifo:
+                return 01;
+            case NodeType::character:
+                return 02;
+            case NodeType::directory:
+                return 04;
+            case NodeType::block:
+                return 06;
+            case NodeType::symlink:
+                return 012;
+            case NodeType::socket:
+                return 014;
+            default:
+                return 010;
+        }
+    }
+    void store_device() noexcept {
+        if (rdev.major < 256 && rdev.minor < 256) {
+            blocks[0] = rdev.major << 8 | rdev.minor;
+        } else {
+            blocks[1] = (rdev.minor & 0xFFU) | rdev.major << 8 | (rdev.minor & 0xFFF00U) << 12;
+        }
+    }
     [[nodiscard]] static Result<NodeType> type_of(std::uint32_t mode) noexcept {
         switch (mode >> 12) {
             case 01:

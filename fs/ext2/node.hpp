@@ -1,11 +1,9 @@
-/// A file or directory of an ext2 file system.
+/// A file, directory, symbolic link or device node of an ext2 file system.
 #pragma once
 
-#include "fs/borrowed_page.hpp"
-#include "fs/ext2/directory.hpp"
+#include "fs/ext2/file_bytes.hpp"
 #include "fs/ext2/inode.hpp"
 #include "fs/mappable_node.hpp"
-#include "fs/page_cache.hpp"
 #include "kidney/fs/vnode.hpp"
 #include "kidney/mm/make.hpp"
 
@@ -19,194 +17,219 @@
 
 namespace kidney::fs::ext2 {
 
-/// Read-only, so everything but the place in the node table is fixed. Directories keep their bytes
-/// in the page cache as files do.
+/// What a node is and has is in its inode (FileBytes keeps it); names are the file system's
+/// business (Ext2, names.hpp).
 template <class Fs>
-class Node final : public MappableNode, private CachedObject {
-    using Cache = typename Fs::CacheType;
-    using Page = BorrowedPage<Cache>;
-
+class Node final : public MappableNode {
 public:
     static constexpr const char* cache_name = "ext2_node";
+    static constexpr std::uint32_t max_links = 32000;  ///< as other systems have it
 
     Node(Fs& fs, std::uint32_t number, const Inode& inode) noexcept
-        : fs_(fs), number_(number), inode_(inode) {}
+        : fs_(fs), number_(number), type_(inode.type), bytes_(fs, *this, *this, inode) {}
 
-    [[nodiscard]] NodeType type() const noexcept override { return inode_.type; }
+    [[nodiscard]] NodeType type() const noexcept override { return type_; }
     [[nodiscard]] FileSystem& file_system() const noexcept override { return fs_; }
     [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
     [[nodiscard]] Result<Attributes> attributes() noexcept override {
+        const Inode inode = bytes_.inode();
         return Attributes{.inode = number_,
                           .device = fs_.device_number(),
-                          .type = inode_.type,
-                          .permissions = inode_.permissions,
-                          .links = inode_.links,
-                          .uid = inode_.uid,
-                          .gid = inode_.gid,
-                          .size = inode_.size,
-                          .block_size = fs_.volume().geometry().block_size,
-                          .blocks = inode_.sectors,
-                          .rdev = inode_.rdev,
-                          .accessed = inode_.accessed,
-                          .modified = inode_.modified,
-                          .changed = inode_.changed};
+                          .type = type_,
+                          .permissions = inode.permissions,
+                          .links = inode.links,
+                          .uid = inode.uid,
+                          .gid = inode.gid,
+                          .size = inode.size,
+                          .block_size = fs_.block_size(),
+                          .blocks = inode.sectors,
+                          .rdev = inode.rdev,
+                          .accessed = inode.accessed,
+                          .modified = inode.modified,
+                          .changed = inode.changed};
+    }
+    [[nodiscard]] Status set_attributes(const AttributeChange& change) noexcept override {
+        TRY(fs_.check_writable());
+        if (change.size) {
+            TRY(check_regular());
+            TRY(bytes_.resize(*change.size));
+        }
+        LockGuard guard(fs_.lock());
+        TRY(fs_.check_writable());
+        Inode inode = bytes_.inode();
+        inode.permissions = change.permissions.value_or(inode.permissions);
+        inode.uid = change.uid.value_or(inode.uid);
+        inode.gid = change.gid.value_or(inode.gid);
+        inode.changed = fs_.now();
+        if (change.size) {
+            inode.modified = inode.changed;
+        }
+        inode.modified = fs_.kept(change.modified.value_or(inode.modified));
+        bytes_.publish(inode);
+        if (change.accessed) {
+            bytes_.publish_access(fs_.kept(*change.accessed));
+        }
+        fs_.note_change(*this);
+        return {};
     }
 
-    // Directories.
+    // Names: see Ext2.
     [[nodiscard]] Result<Ref<Vnode>> lookup(std::string_view name) noexcept override {
-        if (inode_.type != NodeType::directory) {
-            return fail(Errc::not_directory);
-        }
-        std::uint32_t found = 0;
-        TRY(walk(0, [&](const Entry& entry, std::uint64_t) {
-            if (entry.name == name) {
-                found = entry.inode;
-            }
-            return found == 0;
-        }));
-        return found == 0 ? Result<Ref<Vnode>>(fail(Errc::not_found))
-                          : Result<Ref<Vnode>>(TRY(fs_.node(found)));
+        TRY(check_directory());
+        return Ref<Vnode>(TRY(fs_.find(*this, name)));
     }
     [[nodiscard]] Result<Ref<Vnode>> parent() noexcept override {
-        Ref<Vnode> up = TRY(lookup(".."));
-        return up->type() == NodeType::directory ? Result<Ref<Vnode>>(std::move(up))
-                                                 : Result<Ref<Vnode>>(fail(Errc::corrupted));
+        TRY(check_directory());
+        return Ref<Vnode>(TRY(fs_.parent_of(*this)));
     }
-    /// A cookie is the byte offset of the next entry.
+    [[nodiscard]] Result<Ref<Vnode>> create(std::string_view name,
+                                            const NewNode& what) noexcept override {
+        TRY(check_directory());
+        return Ref<Vnode>(TRY(fs_.create(*this, name, what)));
+    }
+    [[nodiscard]] Result<Ref<Vnode>> create_unnamed(const NewNode& what,
+                                                    bool linkable) noexcept override {
+        TRY(check_directory());
+        return Ref<Vnode>(TRY(fs_.create_unnamed(*this, what, linkable)));
+    }
+    [[nodiscard]] Status link(std::string_view name, Vnode& node) noexcept override {
+        TRY(check_directory());
+        return fs_.link(*this, name, static_cast<Node&>(node));
+    }
+    [[nodiscard]] Status unlink(std::string_view name, Vnode& node) noexcept override {
+        TRY(check_directory());
+        return fs_.unlink(*this, name, static_cast<Node&>(node));
+    }
+    [[nodiscard]] Status rename(const NameMove& move) noexcept override {
+        TRY(check_directory());
+        TRY(static_cast<Node&>(move.new_parent).check_directory());
+        return fs_.rename(*this, move);
+    }
     [[nodiscard]] Status read_directory(std::uint64_t cookie,
                                         DirectorySink& sink) noexcept override {
-        if (inode_.type != NodeType::directory) {
-            return fail(Errc::not_directory);
-        }
-        return walk(cookie, [&](const Entry& entry, std::uint64_t next) {
-            // Without the feature the type costs a look at the inode; one that cannot be read is
-            // listed as a file, so that the others can still be seen.
-            NodeType type = entry.type.value_or(NodeType::regular);
-            if (!entry.type) {
-                if (const auto node = fs_.node(entry.inode)) {
-                    type = (*node)->type();
-                }
-            }
-            return sink.accept({entry.inode, type, entry.name, next});
-        });
+        TRY(check_directory());
+        note_access();
+        return fs_.list(*this, cookie, sink);
     }
-
     [[nodiscard]] Result<std::size_t> read_link(std::span<char> to) noexcept override {
-        if (inode_.type != NodeType::symlink) {
+        if (type_ != NodeType::symlink) {
             return fail(Errc::invalid_argument);
         }
-        const std::size_t length = std::min(to.size(), static_cast<std::size_t>(inode_.size));
-        if (inode_.is_fast_symlink) {
-            std::memcpy(to.data(), inode_.blocks.data(), length);
-        } else {  // shorter than a page: Inode::create() has seen to it
-            const Page page = TRY(Page::get(fs_.cache(), *this, 0));
-            std::memcpy(to.data(), page.bytes().data(), length);
-        }
-        return length;
+        note_access();
+        return fs_.read_target(*this, to);
     }
 
     // Data.
     [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept override {
-        if (inode_.type != NodeType::regular) {
-            return fail(inode_.type == NodeType::directory ? Errc::is_directory
-                                                           : Errc::invalid_argument);
-        }
-        const std::size_t wanted = to.remaining();
-        while (to.remaining() > 0 && offset < inode_.size) {
-            const Result<Page> page =
-                Page::get(fs_.cache(), *this, static_cast<std::uint32_t>(offset >> page_shift));
-            const auto begin = static_cast<std::size_t>(offset & page_mask);
-            const std::size_t length = static_cast<std::size_t>(
-                std::min<std::uint64_t>({page_size - begin, to.remaining(), inode_.size - offset}));
-            const Status status =
-                page ? to.put(page->bytes().subspan(begin, length)) : fail(page.error());
-            if (!status) {
-                return transferred(wanted - to.remaining(), status);
-            }
-            offset += length;
-        }
-        return wanted - to.remaining();
+        TRY(check_regular());
+        note_access();
+        return bytes_.read(offset, to);
     }
-    [[nodiscard]] Result<std::size_t> write(std::uint64_t, WriteBuffer&) noexcept override {
-        return fail(Errc::read_only);
+    [[nodiscard]] Result<std::size_t> write(std::uint64_t offset,
+                                            WriteBuffer& from) noexcept override {
+        TRY(check_changeable());
+        return bytes_.write(offset, from);
     }
-    [[nodiscard]] Result<std::size_t> append(WriteBuffer&, std::uint64_t&) noexcept override {
-        return fail(Errc::read_only);
+    [[nodiscard]] Result<std::size_t> append(WriteBuffer& from,
+                                             std::uint64_t& end) noexcept override {
+        TRY(check_changeable());
+        return bytes_.append(from, end);
     }
+    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length,
+                                  bool keep_size) noexcept override {
+        TRY(check_changeable());
+        return bytes_.allocate(offset, length, keep_size);
+    }
+    [[nodiscard]] Status punch_hole(std::uint64_t offset, std::uint64_t length) noexcept override {
+        TRY(check_changeable());
+        return bytes_.punch_hole(offset, length);
+    }
+    [[nodiscard]] Result<std::uint64_t> find_data(std::uint64_t offset) noexcept override {
+        return bytes_.find(offset, true);
+    }
+    [[nodiscard]] Result<std::uint64_t> find_hole(std::uint64_t offset) noexcept override {
+        return bytes_.find(offset, false);
+    }
+    /// Without a journal what one file needs on the disk cannot be told from the rest.
+    [[nodiscard]] Status sync() noexcept override { return fs_.sync(); }
+    [[nodiscard]] std::uint32_t write_errors() noexcept override { return bytes_.write_errors(); }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
-        if (inode_.type != NodeType::regular) {
+        if (type_ != NodeType::regular) {
             return fail(Errc::unsuitable_device);
         }
+        note_access();  // nobody will tell what is read through a mapping
         return Ref<mm::PageSource>(Ref<Node>::share(*this));
     }
     [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
-        if (std::uint64_t{index} << page_shift >= inode_.size) {
-            return fail(Errc::out_of_range);
-        }
-        return fs_.cache().get(*this, index, Cache::Neighbours::around);
+        return bytes_.page(index);
     }
-    void mark_dirty(std::uint32_t) noexcept override {
-    }  // nothing can be mapped writable and shared
+    void mark_dirty(std::uint32_t index) noexcept override {
+        ignore_error(bytes_.make_dirty(index), "a full disk");
+    }
+    [[nodiscard]] Status remove(mm::PageSpan pages) noexcept override {
+        return punch_hole(std::uint64_t{pages.first} << page_shift,
+                          std::uint64_t{pages.count} << page_shift);
+    }
     [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
-        return fs_.cache().has(*this, index);
+        return bytes_.is_resident(index);
     }
     [[nodiscard]] bool is_memory() const noexcept override { return false; }
+    void dispose() noexcept override { fs_.node_unused(*this); }
 
-    void dispose() noexcept override {
-        Fs& fs = fs_;
-        fs.node_gone(*this);
-        fs.cache().forget(*this);
-        mm::destroy(fs.heap(), this);
-    }
+    // For the file system.
+    [[nodiscard]] FileBytes<Fs>& bytes() noexcept { return bytes_; }
+    [[nodiscard]] Inode inode() const noexcept { return bytes_.inode(); }
 
-    Node* next_in_bucket_ = nullptr;  ///< guarded by the file system's lock
-    bool is_in_table_ = false;        ///< likewise
+    // Guarded by the lock of the file system's tables.
+    Node* next_in_bucket_ = nullptr;
+    Node* next_changed_ = nullptr;  ///< in the list of nodes that must go home
+    Node* next_orphan_ = nullptr;   ///< in the list of nodes that nobody has any more
+    bool is_in_table_ = false;
+    bool is_changed_ = false;
+
+    // Guarded by the file system's lock.
+    Node* next_leaving_ = nullptr;  ///< in the list of those that a sync brings home
+    bool is_leaving_ = false;
+    bool must_come_again_ = false;  ///< some of its bytes could not be stored
+    bool is_new_ = true;            ///< its inode on the disk is not its own yet
+    bool has_new_name_ = false;     ///< got one since the last sync
+    bool is_linkable_ = false;      ///< it has no name yet, but may get one
+    std::uint32_t last_place_ = 0;  ///< the block that was added last
+    Ref<Node> former_parent_;       ///< of a directory that was removed: where its ".." leads
 
 private:
-    [[nodiscard]] Status fill(std::uint32_t first,
-                              std::span<const std::span<std::byte>> pages) noexcept override {
-        const std::uint32_t block_size = fs_.volume().geometry().block_size;
-        const std::uint64_t end = (inode_.size + block_size - 1) / block_size;
-        TRY(fs_.volume().read_pages(inode_, (std::uint64_t{first} << page_shift) / block_size, end,
-                                    pages));
-        // What the last block holds behind the end of the file is nobody's business.
-        const std::uint64_t last = std::uint64_t{first} + pages.size() - 1;
-        if (const std::uint64_t begin = last << page_shift; inode_.size < begin + page_size) {
-            const std::uint64_t keep = inode_.size > begin ? inode_.size - begin : 0;
-            std::memset(pages.back().data() + keep, 0, static_cast<std::size_t>(page_size - keep));
+    /// Access times as Linux keeps them (relatime): that of a read is kept if it is the first after
+    /// a change, or the first in a day.
+    void note_access() noexcept {
+        constexpr std::int64_t day = std::int64_t{24} * 60 * 60;
+        if (!fs_.check_writable()) {
+            return;
         }
-        return {};
-    }
-    [[nodiscard]] std::uint64_t page_count() const noexcept override {
-        return (inode_.size + page_mask) >> page_shift;
-    }
-
-    /// Calls `visit(entry, offset of the next)` for the entries at `from` and behind it until it
-    /// returns false. Blocks are read from their beginning, because only that is known to be an
-    /// entry.
-    template <class Visit>
-    [[nodiscard]] Status walk(std::uint64_t from, Visit&& visit) noexcept {
-        const Geometry& geometry = fs_.volume().geometry();
-        std::uint64_t block = from / geometry.block_size * geometry.block_size;
-        for (; block < inode_.size; block += geometry.block_size) {
-            const Page page =
-                TRY(Page::get(fs_.cache(), *this, static_cast<std::uint32_t>(block >> page_shift)));
-            const std::span<const std::byte> bytes = page.bytes().subspan(
-                static_cast<std::size_t>(block & page_mask), geometry.block_size);
-            for (std::size_t at = 0; at < bytes.size();) {
-                const Entry entry = TRY(read_entry(bytes, at, geometry));
-                if (entry.inode != 0 && block + at >= from && !visit(entry, block + entry.next)) {
-                    return {};
-                }
-                at = entry.next;
-            }
+        const Inode inode = bytes_.inode();
+        const FileTime now = fs_.now();
+        if (inode.accessed != now && (inode.accessed <= std::max(inode.modified, inode.changed) ||
+                                      now.seconds - inode.accessed.seconds >= day)) {
+            bytes_.publish_access(now);
+            fs_.note_change(*this);
         }
-        return {};
+    }
+    [[nodiscard]] Status check_directory() const noexcept {
+        return type_ == NodeType::directory ? Status() : Status(fail(Errc::not_directory));
+    }
+    [[nodiscard]] Status check_regular() const noexcept {
+        return type_ == NodeType::regular     ? Status()
+               : type_ == NodeType::directory ? Status(fail(Errc::is_directory))
+                                              : Status(fail(Errc::invalid_argument));
+    }
+    [[nodiscard]] Status check_changeable() const noexcept {
+        TRY(check_regular());
+        return fs_.check_writable();
     }
 
     Fs& fs_;
     const std::uint32_t number_;
-    const Inode inode_;
+    const NodeType type_;
+    FileBytes<Fs> bytes_;
 };
 
 }  // namespace kidney::fs::ext2

@@ -1,25 +1,31 @@
-/// An ext2 file system as blocks and inodes: everything below names.
+/// An ext2 file system as blocks, groups and inodes: everything below files and names.
 #pragma once
 
-#include "fs/borrowed_page.hpp"
 #include "fs/cached_device.hpp"
+#include "fs/device_blocks.hpp"
 #include "fs/ext2/geometry.hpp"
 #include "fs/ext2/inode.hpp"
 #include "fs/ext2/refusal.hpp"
+#include "fs/ext2/write_order.hpp"
+#include "kidney/fs/vnode.hpp"
 
-#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <utility>
 
 namespace kidney::fs::ext2 {
 
-/// `Cache` is a PageCache, which serves metadata. Reads only, so it needs no lock of its own.
+/// `Cache` is a PageCache. Concurrency: the file system's lock, but for the counts.
 template <class Cache>
 class Volume {
 public:
+    using Blocks = DeviceBlocks<Cache>;
+    using Block = typename Blocks::Block;
+
     /// Metadata are in the pages of `disk`, which /dev shows as well.
     Volume(Cache& cache, CachedDevice& disk) noexcept : cache_(cache), disk_(disk) {}
     /// The disk belongs to nobody else.
@@ -35,15 +41,15 @@ public:
 
     /// Reads the superblock. Errors: io_error, no_memory, corrupted, not_supported.
     [[nodiscard]] Status load() noexcept {
-        if (disk_.size_bytes() < superblock_offset + sizeof(RawSuperblock)) {
-            return fail(Errc::corrupted);
-        }
-        const auto page = TRY(BorrowedPage<Cache>::get(cache_, disk_, 0));
-        geometry_ = TRY(Geometry::create(ext2::load<RawSuperblock>(page.bytes(), superblock_offset),
-                                         disk_.size_bytes()));
+        const RawSuperblock raw = TRY(read_superblock());
+        geometry_ = TRY(Geometry::create(raw, disk_.size_bytes()));
         if (geometry_.block_size % disk_.device().block_size() != 0) {
             return fail(Errc::not_supported);
         }
+        blocks_.emplace(cache_, disk_, geometry_.block_size);
+        free_blocks_.store(geometry_.free_blocks, std::memory_order_relaxed);
+        free_inodes_.store(geometry_.free_inodes, std::memory_order_relaxed);
+        was_clean_ = (raw.state & state_valid) != 0;
         return {};
     }
     /// Why load() failed with corrupted or not_supported. Empty if the superblock cannot be read.
@@ -51,148 +57,242 @@ public:
         RefusalText text;
         if (disk_.size_bytes() < superblock_offset + sizeof(RawSuperblock)) {
             text.assign("it is too small");
-        } else if (const auto page = BorrowedPage<Cache>::get(cache_, disk_, 0)) {
-            text =
-                ext2::explain_refusal(ext2::load<RawSuperblock>(page->bytes(), superblock_offset));
+        } else if (const auto raw = read_superblock()) {
+            text = ext2::explain_refusal(*raw);
         }
         return text;
     }
+    /// It may be written as far as the format and the device are concerned.
+    [[nodiscard]] bool can_be_written() noexcept {
+        return !geometry_.has_unknown_features && !disk_.device().is_read_only();
+    }
+    /// It was unmounted cleanly before this mount.
+    [[nodiscard]] bool was_clean() const noexcept { return was_clean_; }
     [[nodiscard]] const Geometry& geometry() const noexcept { return geometry_; }
     [[nodiscard]] Cache& cache() noexcept { return cache_; }
-
-    /// Errors: io_error, no_memory, corrupted.
-    [[nodiscard]] Result<Inode> read_inode(std::uint32_t raw_number) noexcept {
-        const std::uint32_t number = TRY(geometry_.inode(raw_number)) - 1;
-        const auto group = TRY(read_group(number / geometry_.inodes_per_group));
-        const std::uint64_t offset =
-            std::uint64_t{number % geometry_.inodes_per_group} * geometry_.inode_size;
-        const BlockNumber block =
-            TRY(geometry_.block(std::uint64_t{group.inode_table} + offset / geometry_.block_size));
-        return Inode::create(
-            TRY(read<RawInode>(block, static_cast<std::size_t>(offset % geometry_.block_size))),
-            geometry_);
+    [[nodiscard]] AnyBlockDevice& device() noexcept { return disk_.device(); }
+    [[nodiscard]] std::uint32_t sectors_per_block() const noexcept {
+        return geometry_.block_size / 512;
     }
 
-    /// Where block `index` of a file is; nullopt is a hole. Errors: io_error, no_memory, corrupted.
-    [[nodiscard]] Result<std::optional<BlockNumber>> locate(const Inode& inode,
-                                                            std::uint64_t index) noexcept {
-        if (index < direct_blocks) {
-            return checked(inode.blocks[static_cast<std::size_t>(index)]);
-        }
-        index -= direct_blocks;
-        std::uint64_t reach = geometry_.pointers();  // blocks below one pointer of this level
-        std::size_t level = 0;
-        while (index >= reach) {
-            index -= reach;
-            reach *= geometry_.pointers();
-            if (++level == block_pointers - direct_blocks) {
-                return fail(Errc::corrupted);
-            }
-        }
-        auto block = TRY(checked(inode.blocks[direct_blocks + level]));
-        while (block && reach > 1) {
-            reach /= geometry_.pointers();
-            const auto slot = static_cast<std::size_t>(index / reach % geometry_.pointers());
-            const Le32 pointer = TRY(read<Le32>(*block, slot * sizeof(Le32)));
-            block = TRY(checked(pointer));
+    // Counts, which anybody may ask for at any time.
+    // relaxed: numbers only, which say nothing about other memory
+    [[nodiscard]] std::uint32_t free_blocks() const noexcept {
+        return free_blocks_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint32_t free_inodes() const noexcept {
+        return free_inodes_.load(std::memory_order_relaxed);
+    }
+    void add_free_blocks(std::int32_t count) noexcept {
+        free_blocks_.fetch_add(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
+        counts_changed_ = true;
+    }
+    void add_free_inodes(std::int32_t count) noexcept {
+        free_inodes_.fetch_add(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
+        counts_changed_ = true;
+    }
+
+    // Blocks. Errors of all: io_error, no_memory, corrupted.
+    [[nodiscard]] Result<Block> read_block(BlockNumber block) noexcept {
+        return blocks_->read(block.value);
+    }
+    /// A block that becomes metadata: `fill` makes its bytes, which are on the disk (but for a
+    /// flush) before anything can point to them. Later changes have phases of their own.
+    template <class Fill>
+    [[nodiscard]] Result<Block> make_block(BlockNumber number, Fill&& fill) noexcept {
+        Block block = TRY(blocks_->fresh(number.value));
+        fill(block.change(bitmap_phase));
+        if (const Status written = write_at_once(number, 0, block.bytes()); !written) {
+            blocks_->forget(number.value);
+            return fail(written.error());
         }
         return block;
     }
+    /// Bytes that nothing on the disk leads to: from `offset` of a block on, whole sectors.
+    [[nodiscard]] Status write_at_once(BlockNumber number, std::size_t offset,
+                                       std::span<const std::byte> bytes) noexcept {
+        const std::uint64_t at = std::uint64_t{number.value} * geometry_.block_size + offset;
+        return device().write(BlockIndex(at / device().block_size()), bytes);
+    }
+    /// What of a freed block of metadata is not on the disk yet never will be.
+    void forget_block(BlockNumber block) noexcept { blocks_->forget(block.value); }
 
-    /// Reads blocks [first, end) of a file into `pages`; holes and what lies behind are zeros.
-    /// Neighbours on the disk become one request.
-    [[nodiscard]] Status read_pages(const Inode& inode, std::uint64_t first, std::uint64_t end,
-                                    std::span<const std::span<std::byte>> pages) noexcept {
-        Run run;
-        std::uint64_t index = first;
-        for (const std::span<std::byte> page : pages) {
-            for (std::size_t at = 0; at < page.size(); at += geometry_.block_size, ++index) {
-                const auto bytes = page.subspan(at, geometry_.block_size);
-                std::optional<BlockNumber> block;
-                if (index < end) {
-                    block = TRY(locate(inode, index));
-                }
-                if (!block) {
-                    std::memset(bytes.data(), 0, bytes.size());
-                    continue;
-                }
-                if (!run.extend(*block, bytes)) {
-                    TRY(read_run(run));
-                    static_cast<void>(run.extend(*block, bytes));
-                }
-            }
+    // Inodes. Errors: io_error, no_memory, corrupted.
+    [[nodiscard]] Result<Inode> read_inode(std::uint32_t number) noexcept {
+        const InodePlace place = TRY(place_of(number));
+        return Inode::create(ext2::load<RawInode>(place.block.bytes(), place.offset), geometry_);
+    }
+    /// `is_new`: what another file left there is cleared.
+    [[nodiscard]] Status write_inode(std::uint32_t number, const Inode& inode,
+                                     bool is_new) noexcept {
+        InodePlace place = TRY(place_of(number));
+        auto raw = ext2::load<RawInode>(place.block.bytes(), place.offset);
+        const std::span<std::byte> bytes =
+            place.block.change(inode_phase, place.offset, geometry_.inode_size);
+        if (is_new) {
+            const std::uint32_t generation = raw.generation;
+            std::memset(bytes.data() + place.offset, 0, geometry_.inode_size);
+            raw = ext2::load<RawInode>(bytes, place.offset);
+            raw.generation = generation + 1;
         }
-        return read_run(run);
+        inode.store(raw);
+        save(bytes, place.offset, raw);
+        return {};
     }
 
-private:
-    /// Consecutive blocks of the disk and where they go.
-    struct Run {
-        static constexpr std::size_t capacity = 16;
-        std::uint32_t first = 0;
-        std::uint32_t blocks = 0;
-        std::size_t count = 0;
-        std::array<std::span<std::byte>, capacity> buffers;
-
-        [[nodiscard]] bool extend(BlockNumber block, std::span<std::byte> bytes) noexcept {
-            if (blocks == 0) {
-                first = block.value;
-            } else if (block.value != first + blocks) {
-                return false;
-            }
-            if (count > 0 &&
-                buffers[count - 1].data() + buffers[count - 1].size() == bytes.data()) {
-                auto& last = buffers[count - 1];
-                last = std::span<std::byte>(last.data(), last.size() + bytes.size());
-            } else if (count < capacity) {
-                buffers[count++] = bytes;
-            } else {
-                return false;
-            }
-            ++blocks;
-            return true;
+    // Groups.
+    /// The descriptor of a group; once it is here, changing it cannot fail.
+    class Group {
+    public:
+        [[nodiscard]] RawGroup get() const noexcept {
+            return ext2::load<RawGroup>(block_.bytes(), offset_);
         }
+        void put(const RawGroup& group) noexcept {
+            save(block_.change(bitmap_phase, offset_, sizeof group), offset_, group);
+        }
+
+    private:
+        friend class Volume;
+        Group(Block block, std::size_t offset) noexcept
+            : block_(std::move(block)), offset_(offset) {}
+        Block block_;
+        std::size_t offset_;
     };
-
-    [[nodiscard]] Status read_run(Run& run) noexcept {
-        if (run.blocks == 0) {
-            return {};
-        }
-        const std::uint64_t offset = std::uint64_t{run.first} * geometry_.block_size;
-        const Status status =
-            disk_.device().read_scattered(BlockIndex(offset / disk_.device().block_size()),
-                                          std::span(run.buffers).first(run.count));
-        run = Run{};
-        return status;
-    }
-    [[nodiscard]] Result<std::optional<BlockNumber>> checked(std::uint32_t raw) const noexcept {
-        if (raw == 0) {
-            return std::optional<BlockNumber>();
-        }
-        return std::optional(TRY(geometry_.block(raw)));
-    }
-    /// A structure inside a block of metadata; offset + sizeof(T) <= block_size.
-    template <class T>
-    [[nodiscard]] Result<T> read(BlockNumber block, std::size_t offset) noexcept {
-        const std::uint64_t at = std::uint64_t{block.value} * geometry_.block_size + offset;
-        const auto page = TRY(
-            BorrowedPage<Cache>::get(cache_, disk_, static_cast<std::uint32_t>(at >> page_shift)));
-        return ext2::load<T>(page.bytes(), static_cast<std::size_t>(at & page_mask));
-    }
-    [[nodiscard]] Result<RawGroup> read_group(std::uint32_t number) noexcept {
+    /// Errors: io_error, no_memory, corrupted.
+    [[nodiscard]] Result<Group> group(std::uint32_t number) noexcept {
         if (number >= geometry_.groups) {
             return fail(Errc::corrupted);
         }
         const std::uint64_t offset = std::uint64_t{number} * sizeof(RawGroup);
         const BlockNumber block = TRY(geometry_.block(std::uint64_t{geometry_.first_block} + 1 +
                                                       offset / geometry_.block_size));
-        return read<RawGroup>(block, static_cast<std::size_t>(offset % geometry_.block_size));
+        return Group(TRY(read_block(block)),
+                     static_cast<std::size_t>(offset % geometry_.block_size));
+    }
+
+    // The way home. A failure makes the file system read-only: see Ext2::sync().
+    /// Says in the superblock that it is in use, before anything that is in use changes.
+    [[nodiscard]] Status mark_in_use(std::uint32_t now) noexcept {
+        if (is_in_use_) {
+            return {};
+        }
+        TRY(change_superblock([&](RawSuperblock& raw) {
+            raw.state = static_cast<std::uint16_t>(raw.state & ~unsigned{state_valid});
+            raw.mount_count = static_cast<std::uint16_t>(raw.mount_count + 1);
+            raw.mount_time = raw.write_time = now;
+        }));
+        TRY(write_superblock_at_once());
+        is_in_use_ = true;
+        return {};
+    }
+    /// Everything is on the disk: the next mount need not check. One that was not clean stays so.
+    [[nodiscard]] Status mark_clean() noexcept {
+        if (!is_in_use_) {
+            return {};
+        }
+        TRY(change_superblock([&](RawSuperblock& raw) {
+            if (was_clean_) {
+                raw.state = static_cast<std::uint16_t>(raw.state | state_valid);
+            }
+        }));
+        TRY(write_superblock_at_once());
+        is_in_use_ = false;
+        return {};
+    }
+    /// Puts the counts into the superblock.
+    [[nodiscard]] Status store_counts(std::uint32_t now) noexcept {
+        if (!std::exchange(counts_changed_, false)) {
+            return {};
+        }
+        const Status stored = change_superblock([&](RawSuperblock& raw) {
+            raw.free_blocks = free_blocks();
+            raw.free_inodes = free_inodes();
+            raw.write_time = now;
+        });
+        counts_changed_ = !stored;
+        return stored;
+    }
+    /// The first file that needs it has come.
+    [[nodiscard]] Status allow_large_files() noexcept {
+        if (!geometry_.has_large_files) {
+            TRY(change_superblock([](RawSuperblock& raw) {
+                raw.read_only_compatible = raw.read_only_compatible | feature_large_files;
+            }));
+            geometry_.has_large_files = true;
+        }
+        return {};
+    }
+    [[nodiscard]] bool has_dirty_in(Phase phase) const noexcept {
+        return blocks_->has_dirty(phase);
+    }
+    [[nodiscard]] bool has_dirty(Phase first) const noexcept {
+        for (std::uint8_t phase = first.value; phase <= last_phase.value; ++phase) {
+            if (blocks_->has_dirty(Phase{phase})) {
+                return true;
+            }
+        }
+        return counts_changed_;
+    }
+    /// Writes the phases [first, last] in their order, each with a flush behind it.
+    [[nodiscard]] Status write_phases(Phase first, Phase last) noexcept {
+        for (std::uint8_t phase = first.value; phase <= last.value; ++phase) {
+            if (blocks_->has_dirty(Phase{phase})) {
+                TRY(blocks_->write(Phase{phase}));
+                TRY(device().flush());
+            }
+        }
+        return {};
+    }
+
+private:
+    struct InodePlace {
+        Block block;
+        std::size_t offset;
+    };
+
+    [[nodiscard]] Result<RawSuperblock> read_superblock() noexcept {
+        if (disk_.size_bytes() < superblock_offset + sizeof(RawSuperblock)) {
+            return fail(Errc::corrupted);
+        }
+        const auto page = TRY(BorrowedPage<Cache>::get(cache_, disk_, 0));
+        return ext2::load<RawSuperblock>(page.bytes(), superblock_offset);
+    }
+    [[nodiscard]] std::uint32_t superblock_block() const noexcept {
+        return static_cast<std::uint32_t>(superblock_offset / geometry_.block_size);
+    }
+    template <class Change>
+    [[nodiscard]] Status change_superblock(Change&& change) noexcept {
+        Block block = TRY(blocks_->read(superblock_block()));
+        const std::size_t offset = superblock_offset % geometry_.block_size;
+        auto raw = ext2::load<RawSuperblock>(block.bytes(), offset);
+        change(raw);
+        save(block.change(bitmap_phase, offset, sizeof raw), offset, raw);
+        return {};
+    }
+    [[nodiscard]] Status write_superblock_at_once() noexcept {
+        TRY(blocks_->write(bitmap_phase));
+        return device().flush();
+    }
+    [[nodiscard]] Result<InodePlace> place_of(std::uint32_t raw_number) noexcept {
+        const std::uint32_t number = TRY(geometry_.inode(raw_number)) - 1;
+        const RawGroup raw_group = TRY(group(number / geometry_.inodes_per_group)).get();
+        const std::uint64_t offset =
+            std::uint64_t{number % geometry_.inodes_per_group} * geometry_.inode_size;
+        const BlockNumber block = TRY(
+            geometry_.block(std::uint64_t{raw_group.inode_table} + offset / geometry_.block_size));
+        return InodePlace{TRY(read_block(block)),
+                          static_cast<std::size_t>(offset % geometry_.block_size)};
     }
 
     Cache& cache_;
     std::optional<CachedDevice> own_disk_;
     CachedDevice& disk_;
     Geometry geometry_;
+    std::optional<Blocks> blocks_;
+    std::atomic<std::uint32_t> free_blocks_ = 0, free_inodes_ = 0;
+    bool counts_changed_ = false;
+    bool was_clean_ = false;
+    bool is_in_use_ = false;  ///< the superblock on the disk says so
 };
 
 }  // namespace kidney::fs::ext2

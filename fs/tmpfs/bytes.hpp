@@ -1,8 +1,8 @@
 /// What is in a regular file of a tmpfs: a size, and frames found by page number.
 #pragma once
 
+#include "fs/page_batch.hpp"
 #include "fs/page_tree.hpp"
-#include "fs/tmpfs/page_batch.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/vnode.hpp"

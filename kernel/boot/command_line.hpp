@@ -56,6 +56,7 @@ struct BootOptions {
     ConsoleChoice console;          ///< `console=ttyS0`, `console=tty0`, or both words
     ConsoleSize console_size;       ///< `console_size=120x40`
     BoundedText<64> root;           ///< empty: the first disk
+    bool root_writable = false;     ///< `rw`; `ro` is the default, as on Linux
     BoundedText<128> init;          ///< empty: /sbin/init
     LogLevel log = LogLevel::info;  ///< least level that is logged
     std::uint32_t cpus = max_cpus;
@@ -193,6 +194,8 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         options.strace.assign(value.empty() ? "all" : value);
     } else if (!value.empty()) {
         return false;
+    } else if (name == "rw" || name == "ro") {
+        options.root_writable = name == "rw";
     } else if (name == "noapic") {
         options.no_apic = true;
     } else if (name == "selftest") {

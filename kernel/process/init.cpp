@@ -12,6 +12,7 @@
 #include "kernel/process/process_table.hpp"
 #include "kernel/resource/accounts.hpp"
 #include "kernel/storage/disk_files.hpp"
+#include "kernel/storage/mounts.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
@@ -129,6 +130,7 @@ Status start_first_process(const FirstProgram& program) noexcept {
 void init_has_exited(ExitStatus status) noexcept {
     stop_event_trace();
     ignore_error(vfs().sync(), "the machine goes off either way; the file system has logged it");
+    finish_disks();
     flush_disks();
     write_decision_trace();
     set_console_limit(default_console_limit);  // whatever dmesg -n said: somebody waits for this

@@ -46,15 +46,23 @@ constinit TmpfsOwner tmpfs_owner;
 
 /// An ext2 on a disk, which is its alone meanwhile.
 struct DiskMount {
-    DiskMount(Disk& its_disk, std::uint32_t number) noexcept
+    DiskMount(Disk& its_disk, const fs::Ext2Options& options) noexcept
         : disk(its_disk),
-          file_system(heap(), kernel_objects.page_cache.get(), its_disk.pages, number) {}
+          file_system(heap(), kernel_objects.page_cache.get(), its_disk.pages, wall_file_clock,
+                      options) {}
     Disk& disk;
     RootFileSystem file_system;
     DiskMount* next = nullptr;
 };
 // Those who mount take turns (mount_calls.cpp), so nothing guards the list.
 constinit DiskMount* disk_mounts = nullptr;
+
+void finish(DiskMount& mount) noexcept {
+    if (const Status status = mount.file_system.unmount(); !status) {
+        log::error<"mount">("{} cannot be unmounted cleanly: {}", mount.disk.name.view(),
+                            status.error());
+    }
+}
 
 class Ext2Owner final : public fs::FileSystemOwner {
 public:
@@ -65,6 +73,7 @@ public:
         }
         DiskMount* const gone = *at;
         *at = gone->next;
+        finish(*gone);
         Disk& disk = gone->disk;
         mm::destroy(heap(), gone);
         // File data went past the pages of the disk: /dev must not show what was there before.
@@ -91,11 +100,9 @@ Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
             return &at->file_system;
         }
     }
-    if (!request.read_only) {
-        return fail(Errc::read_only);  // mount(8) tries again with -r
-    }
     TRY(claim_disk(*disk));
-    Result<DiskMount*> mount = mm::make<DiskMount>(heap(), *disk, next_anonymous_device());
+    Result<DiskMount*> mount = mm::make<DiskMount>(
+        heap(), *disk, fs::Ext2Options{next_anonymous_device(), request.read_only});
     if (!mount) {
         disclaim_disk(*disk);
         return fail(mount.error());
@@ -107,6 +114,14 @@ Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
         mm::destroy(heap(), *mount);
         disclaim_disk(*disk);
         return fail(read.error() == Errc::corrupted ? Errc::invalid_argument : read.error());
+    }
+    if (!request.read_only && (*mount)->file_system.is_read_only()) {
+        mm::destroy(heap(), *mount);
+        disclaim_disk(*disk);
+        return fail(Errc::read_only);  // mount(8) tries again with -r
+    }
+    if (!request.read_only && !(*mount)->file_system.was_clean()) {
+        log::warning<"mount">("{} was not unmounted; e2fsck should look at it", disk->name.view());
     }
     (*mount)->next = std::exchange(disk_mounts, *mount);
     (*mount)->file_system.owner = &ext2_owner;
@@ -138,6 +153,12 @@ Result<fs::FileSystem*> file_system_for(const MountRequest& request) noexcept {
     const Type* const type = find_type(request.type);
     return type == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
                            : type->make(request);
+}
+
+void finish_mounted_disks() noexcept {
+    for (DiskMount* at = disk_mounts; at != nullptr; at = at->next) {
+        finish(*at);
+    }
 }
 
 void give_back(fs::FileSystem& file_system) noexcept {

@@ -78,14 +78,21 @@ void mount_file_systems(const BootOptions& options) noexcept {
 
     Disk& disk = root_disk(options);
     RootFileSystem& root =
-        root_file_system.create(heap(), k.page_cache.get(), disk.pages, next_anonymous_device());
+        root_file_system.create(heap(), k.page_cache.get(), disk.pages, file_clock(),
+                                fs::Ext2Options{next_anonymous_device(), !options.root_writable});
     if (const Status status = root.mount(); !status) {
         const fs::ext2::RefusalText why = root.explain_refusal();
         panic("cannot mount {} as root ({}): {}", disk.name.view(), status.error(), why.view());
     }
     disk.is_root = true;
     MUST(vfs().mount_root(root, "/dev/root"));
-    log::info<"mount">("{} is the root file system, read-only ext2", disk.name.view());
+    log::info<"mount">("{} is the root file system, {}ext2", disk.name.view(),
+                       root.is_read_only() ? "read-only " : "");
+    if (options.root_writable && root.is_read_only()) {
+        log::warning<"mount">("{} cannot be written", disk.name.view());
+    } else if (!root.is_read_only() && !root.was_clean()) {
+        log::warning<"mount">("{} was not unmounted; e2fsck should look at it", disk.name.view());
+    }
 
     mount_or_warn("/tmp", make_tmpfs(""), "tmpfs");
     mount_or_warn("/dev", make_device_files(), "devtmpfs");
@@ -100,6 +107,13 @@ void mount_file_systems(const BootOptions& options) noexcept {
         set_proc_files(**proc);
         mount_or_warn("/proc", proc, "proc");
     }
+}
+
+void finish_disks() noexcept {
+    if (const Status status = root_file_system.get().unmount(); !status) {
+        log::error<"mount">("the root file system cannot be unmounted: {}", status.error());
+    }
+    finish_mounted_disks();
 }
 
 void discard_memory_files() noexcept {

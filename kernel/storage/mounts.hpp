@@ -12,9 +12,9 @@
 
 namespace kidney::kernel {
 
-/// Mounts the root disk (`root=`, else the first disk) read-only on /, a tmpfs on /tmp and
-/// /dev/shm, and devices on /dev. Panics with a clear reason when there is no root file system:
-/// nothing can run then.
+/// Mounts the root disk (`root=`, else the first disk) on /, read-only unless `rw` says otherwise,
+/// a tmpfs on /tmp and /dev/shm, and devices on /dev. Panics with a clear reason when there is no
+/// root file system: nothing can run then.
 void mount_file_systems(const BootOptions& options) noexcept;
 
 /// Those who change the tree of mounts take turns.
@@ -30,6 +30,9 @@ void mount_file_systems(const BootOptions& options) noexcept;
 /// Pages with the data of files that are only in memory.
 [[nodiscard]] std::size_t memory_file_pages() noexcept;
 
+/// Before the machine stops: the disks get everything, and are marked as clean. Programs that
+/// still run may write on. Errors are logged.
+void finish_disks() noexcept;
 /// At shutdown, when nobody uses files any more: forgets the mounts, and what was in memory only.
 void discard_memory_files() noexcept;
 

@@ -5,6 +5,7 @@
 #include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/storage/disk_files.hpp"
+#include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/path_argument.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/version.hpp"
@@ -47,6 +48,7 @@ void set_field(char (&field)[name_bytes], std::string_view text) noexcept {
 /// The machine stops either way.
 void leave_files_alone() noexcept {
     ignore_error(vfs().sync(), "the machine stops either way");
+    finish_disks();
     flush_disks();
 }
 

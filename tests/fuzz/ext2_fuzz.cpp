@@ -33,7 +33,7 @@ void walk_damaged(std::span<const std::uint8_t> input) {
     {
         fakes::FakeDisk disk(image, 512);
         TestCache cache(world.heap, world.frames, world.arena);
-        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
         Seen seen;
         if (ext2.mount()) {
             ignore_error(walk(*ext2.root(), "", seen), "a damaged tree may end anywhere");

@@ -6,6 +6,7 @@
 #include "tests/fakes/fake_disk.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,7 +18,10 @@
 namespace kidney::fs_test {
 
 using TestCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena, NullLock, NullQueue>;
-using TestExt2 = fs::Ext2<fakes::FakeHeap, TestCache, NullLock>;
+using NullLocks = fs::Ext2Locks<NullLock, NullLock, NullLock, NullLock>;
+using TestExt2 = fs::Ext2<fakes::FakeHeap, TestCache, NullLocks, Clock>;
+inline constexpr fs::Ext2Options read_only{.device_number = 1, .read_only = true};
+inline constexpr fs::Ext2Options writable{.device_number = 1};
 
 /// A directory that goes away with the test.
 class TemporaryDirectory {
@@ -137,7 +141,9 @@ inline Status walk(fs::Vnode& node, const std::string& path, Seen& seen, unsigne
         }
         case fs::NodeType::regular: {
             what += std::to_string(attributes.size) + " ";
-            std::string contents(most_bytes_per_file, '\0');
+            std::string contents(static_cast<std::size_t>(
+                                     std::min<std::uint64_t>(attributes.size, most_bytes_per_file)),
+                                 '\0');
             fs::SpanReadBuffer to(std::as_writable_bytes(std::span(contents)));
             contents.resize(TRY(node.read(0, to)));
             what += std::to_string(std::hash<std::string>()(contents));
@@ -169,7 +175,9 @@ inline void walk_host(const std::filesystem::path& at, const std::string& path, 
     } else {
         what += std::to_string(host::hard_link_count(at)) + " ";
         std::ifstream file(at, std::ios::binary);
-        std::string contents(most_bytes_per_file, '\0');
+        std::string contents(static_cast<std::size_t>(std::min<std::uintmax_t>(
+                                 host::file_size(at), most_bytes_per_file)),
+                             '\0');
         file.read(contents.data(), static_cast<std::streamsize>(contents.size()));
         contents.resize(static_cast<std::size_t>(file.gcount()));
         what += std::to_string(host::file_size(at)) + " " +

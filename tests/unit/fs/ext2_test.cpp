@@ -35,7 +35,7 @@ TEST_P(Ext2Formats, ShowsTheTreeItWasMadeFrom) {
         fakes::FakeDisk disk(image, 512);
         TestCache cache(world.heap, world.frames, world.arena);
         {
-            TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+            TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
             ASSERT_TRUE(ext2.mount());
             const Ref<fs::Vnode> root = ext2.root();
             Seen seen;
@@ -101,7 +101,7 @@ TEST_P(Ext2Refusals, SayWhatStandsInTheWay) {
     World world;
     fakes::FakeDisk disk(image, 512);
     TestCache cache(world.heap, world.frames, world.arena);
-    TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+    TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
     EXPECT_FALSE(ext2.mount());
     EXPECT_EQ(ext2.explain_refusal().view(), GetParam().reason);
 }
@@ -122,7 +122,7 @@ TEST(Ext2Refusal, NoFileSystemOrNoRoomForOne) {
         change(bytes);
         fakes::FakeDisk disk(bytes, 512);
         TestCache cache(world.heap, world.frames, world.arena);
-        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
         EXPECT_FALSE(ext2.mount());
         return std::string(ext2.explain_refusal().view());
     };
@@ -169,7 +169,7 @@ TEST(Ext2Tail, BytesBehindTheEndAreZeros) {
         World world;
         fakes::FakeDisk disk(image, 512);
         TestCache cache(world.heap, world.frames, world.arena);
-        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
         ASSERT_TRUE(ext2.mount());
         const Ref<fs::Vnode> file = *ext2.root()->lookup("f");
         const Ref<mm::PageSource> mapping = *file->pages();
@@ -219,7 +219,8 @@ TEST(Ext2Sweep, EveryBlockOperationFailedInTurn) {
                 fakes::FakeDisk disk(image, 512);
                 Faulty faulty(disk);
                 TestCache cache(world.heap, world.frames, world.arena);
-                TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(faulty), 1);
+                TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(faulty), world.clock,
+                              read_only);
                 faulty.fail_operation(k, mode);
                 Seen seen;
                 const Status status = mount_and_walk(ext2, seen);
@@ -265,7 +266,7 @@ TEST(Ext2Sweep, EveryAllocationFailedInTurn) {
             {
                 fakes::FakeDisk disk(image, 512);
                 TestCache cache(world.heap, world.frames, world.arena);
-                TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+                TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
                 counter.fail_at(n);
                 Seen seen;
                 const Status status = mount_and_walk(ext2, seen);
@@ -307,7 +308,7 @@ TEST(Ext2Damage, RandomBytesAreSurvived) {
         }
         fakes::FakeDisk disk(damaged, 512);
         TestCache cache(world.heap, world.frames, world.arena);
-        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), 1);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
         Seen seen;
         const Status status = mount_and_walk(ext2, seen);
         refused += status ? 0 : 1;

@@ -4,7 +4,7 @@
 #include "tests/laws/file_laws.hpp"
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
-#include "tests/unit/fs/ext2_image.hpp"
+#include "tests/unit/fs/ext2_referee.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>
@@ -116,7 +116,8 @@ TEST(FileSystemLaws, ReadOnlyExt2) {
         World world;
         fakes::FakeDisk disk(image, 512);
         fs_test::TestCache cache(world.heap, world.frames, world.arena);
-        fs_test::TestExt2 ext2(world.heap, cache, AnyBlockDevice(disk), 1);
+        fs_test::TestExt2 ext2(world.heap, cache, AnyBlockDevice(disk), world.clock,
+                               fs_test::read_only);
         ASSERT_TRUE(ext2.mount());
         for (const char* directory : {"many", "a", ""}) {
             law::Subject subject{
@@ -129,6 +130,33 @@ TEST(FileSystemLaws, ReadOnlyExt2) {
             }
             test::expect_laws_held(report);
         }
+    }
+}
+
+TEST(FileSystemLaws, WritableExt2) {
+    for (const unsigned block_size : {1024U, 2048U, 4096U}) {
+        const fs_test::TemporaryDirectory tree;
+        const auto image = fs_test::make_image(tree.path(), block_size, "8M", "");
+        if (image.empty()) {
+            GTEST_SKIP() << "no mke2fs here";
+        }
+        World world;
+        {
+            fakes::FakeDisk disk(image, 512);
+            fs_test::TestCache cache(world.heap, world.frames, world.arena);
+            fs_test::TestExt2 ext2(world.heap, cache, AnyBlockDevice(disk), world.clock,
+                                   fs_test::writable);
+            ASSERT_TRUE(ext2.mount());
+            law::Subject subject{ext2, *law::make(*ext2.root(), "home", NodeType::directory)};
+            test::LawReport report;
+            laws::run_laws<law::Suite>(report, subject);
+            PlainOpener opener(world, *subject.home);
+            laws::run_laws<laws::file::Suite>(report, static_cast<laws::file::Opener&>(opener));
+            test::expect_laws_held(report);
+            EXPECT_TRUE(ext2.unmount());
+            EXPECT_EQ(fs_test::check_image(disk.bytes()), "");
+        }
+        EXPECT_TRUE(world.is_clean());
     }
 }
 

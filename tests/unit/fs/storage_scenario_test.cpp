@@ -26,7 +26,9 @@ namespace ranks = kernel::ranks;
 using Sim = test::SimWorld<>;
 using SimCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena,
                                Sim::Mutex<ranks::page_cache>, Sim::WaitQueue>;
-using SimExt2 = fs::Ext2<fakes::FakeHeap, SimCache, Sim::Mutex<ranks::file_system>>;
+using SimExt2Locks = fs::Ext2Locks<Sim::Mutex<ranks::file_bytes>, Sim::Mutex<ranks::way_home>,
+                                   Sim::Mutex<ranks::file_system>, Sim::Mutex<ranks::nodes>>;
+using SimExt2 = fs::Ext2<fakes::FakeHeap, SimCache, SimExt2Locks, Clock>;
 using SimVfs = fs::Vfs<fakes::FakeHeap, Sim::Mutex<ranks::file>, Sim::Mutex<ranks::vfs>>;
 using SimPipes =
     fs::PipeService<fakes::FakeHeap, Frames, sim::RamArena, Sim::Mutex<ranks::pipe>, Sim::WaitQueue,
@@ -80,7 +82,7 @@ struct Storage {
          FrameNumber(0).address()}};
     SimDisk disk{driver};
     SimCache cache{world.heap, world.frames, world.arena};
-    SimExt2 ext2{world.heap, cache, fs::AnyBlockDevice(disk), 1};
+    SimExt2 ext2{world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only};
     SimVfs vfs{world.heap};
     SimPipes pipes{world.heap, world.frames, world.arena, world.clock};
 };

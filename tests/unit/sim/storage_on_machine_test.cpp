@@ -12,7 +12,10 @@
 namespace kidney::test {
 namespace {
 
+constexpr LockRank file_bytes_rank{22, "file bytes"};
+constexpr LockRank way_home_rank{23, "way home"};
 constexpr LockRank file_system_rank{30, "file system"};
+constexpr LockRank nodes_rank{36, "nodes"};
 constexpr LockRank page_cache_rank{34, "page cache"};
 constexpr LockRank disk_rank{38, "block device"};
 constexpr LockRank pipe_rank{42, "pipe"};
@@ -54,7 +57,9 @@ private:
 
 using Cache = fs::PageCache<fakes::FakeHeap, fs_test::Frames, sim::RamArena,
                             World::Mutex<page_cache_rank>, World::WaitQueue>;
-using FileSystem = fs::Ext2<fakes::FakeHeap, Cache, World::Mutex<file_system_rank>>;
+using Locks = fs::Ext2Locks<World::Mutex<file_bytes_rank>, World::Mutex<way_home_rank>,
+                            World::Mutex<file_system_rank>, World::Mutex<nodes_rank>>;
+using FileSystem = fs::Ext2<fakes::FakeHeap, Cache, Locks, fs_test::Clock>;
 
 /// Small files, one with indirect blocks, directories in directories, a link.
 void make_small_tree(const std::filesystem::path& root) {
@@ -100,7 +105,8 @@ TEST_P(StorageOnMachine, ReadersShareOneTreeThroughThePageCache) {
     world.spawn("main", [&] {
         Cache cache(memory.heap, memory.frames, memory.arena);
         {
-            FileSystem ext2(memory.heap, cache, fs::AnyBlockDevice(disk), 1);
+            FileSystem ext2(memory.heap, cache, fs::AnyBlockDevice(disk), memory.clock,
+                            fs_test::read_only);
             EXPECT_TRUE(ext2.mount());
             const Ref<fs::Vnode> root = ext2.root();
             World::Semaphore finished;

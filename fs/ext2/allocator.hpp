@@ -1,0 +1,189 @@
+/// Which blocks and inodes are in use: the bitmaps of the groups.
+#pragma once
+
+#include "fs/ext2/volume.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace kidney::fs::ext2 {
+
+/// The first bit in [from, end) that is clear. `bits` has at least `end` bits.
+[[nodiscard]] constexpr std::optional<std::uint32_t> find_clear_bit(std::span<const std::byte> bits,
+                                                                    std::uint32_t from,
+                                                                    std::uint32_t end) noexcept {
+    for (std::uint32_t at = from; at < end;) {
+        const std::byte byte = bits[at / 8];
+        if (byte == std::byte{0xFF}) {
+            at = (at / 8 + 1) * 8;
+        } else if ((byte >> (at % 8) & std::byte{1}) == std::byte{0}) {
+            return at;
+        } else {
+            ++at;
+        }
+    }
+    return std::nullopt;
+}
+
+/// Concurrency: the file system's lock. Errors of all: io_error, no_memory, corrupted, and as said.
+template <class Cache>
+class Allocator {
+public:
+    explicit Allocator(Volume<Cache>& volume) noexcept : volume_(volume) {}
+
+    /// A block at `goal`, or behind it, or anywhere. Error: no_space.
+    [[nodiscard]] Result<BlockNumber> take_block(std::uint32_t goal) noexcept {
+        const Geometry& g = volume_.geometry();
+        if (volume_.free_blocks() == 0) {
+            return fail(Errc::no_space);
+        }
+        if (goal < g.first_block || goal >= g.block_count) {
+            goal = g.first_block;
+        }
+        const std::uint32_t first = g.group_of(BlockNumber{goal});
+        // The group of the goal comes twice: what lies before the goal comes last.
+        for (std::uint32_t n = 0; n <= g.groups; ++n) {
+            const std::uint32_t group = (first + n) % g.groups;
+            const std::uint32_t from = n == 0 ? goal - g.first_of_group(group) : 0;
+            if (const auto block = TRY(take_block_in(group, from))) {
+                return *block;
+            }
+        }
+        return fail(Errc::no_space);
+    }
+    /// It can be taken again at once. Error: corrupted (it was not taken, or is no file's).
+    [[nodiscard]] Status give_block(BlockNumber block) noexcept {
+        const Geometry& g = volume_.geometry();
+        const std::uint32_t number = g.group_of(block);
+        auto place = TRY(volume_.group(number));
+        RawGroup group = place.get();
+        if (g.is_system_block(block, group)) {
+            return fail(Errc::corrupted);
+        }
+        TRY(set_bit(group.block_bitmap, block.value - g.first_of_group(number), false));
+        group.free_blocks = static_cast<std::uint16_t>(group.free_blocks + 1);
+        place.put(group);
+        volume_.add_free_blocks(1);
+        return {};
+    }
+
+    /// A file comes into the group of its directory, a directory where there is room. Error:
+    /// no_space.
+    [[nodiscard]] Result<std::uint32_t> take_inode(std::uint32_t near, bool is_directory) noexcept {
+        const Geometry& g = volume_.geometry();
+        if (volume_.free_inodes() == 0) {
+            return fail(Errc::no_space);
+        }
+        const std::uint32_t first = is_directory ? TRY(roomiest_group(near)) : near;
+        for (std::uint32_t n = 0; n < g.groups; ++n) {
+            if (const auto inode = TRY(take_inode_in((first + n) % g.groups, is_directory))) {
+                return *inode;
+            }
+        }
+        return fail(Errc::no_space);
+    }
+    [[nodiscard]] Status give_inode(std::uint32_t inode, bool is_directory) noexcept {
+        const Geometry& g = volume_.geometry();
+        if (inode < g.first_inode) {
+            return fail(Errc::corrupted);
+        }
+        const std::uint32_t number = g.group_of_inode(inode);
+        auto place = TRY(volume_.group(number));
+        RawGroup group = place.get();
+        TRY(set_bit(group.inode_bitmap, (inode - 1) % g.inodes_per_group, false));
+        group.free_inodes = static_cast<std::uint16_t>(group.free_inodes + 1);
+        if (is_directory && group.directories > 0) {
+            group.directories = static_cast<std::uint16_t>(group.directories - 1);
+        }
+        place.put(group);
+        volume_.add_free_inodes(1);
+        return {};
+    }
+
+private:
+    [[nodiscard]] Result<std::optional<BlockNumber>> take_block_in(std::uint32_t number,
+                                                                   std::uint32_t from) noexcept {
+        const Geometry& g = volume_.geometry();
+        auto place = TRY(volume_.group(number));
+        RawGroup group = place.get();
+        if (group.free_blocks == 0) {
+            return std::optional<BlockNumber>();
+        }
+        const auto bitmap = TRY(read_bitmap(group.block_bitmap));
+        const auto bit = find_clear_bit(bitmap.bytes(), from, g.blocks_in_group(number));
+        if (!bit) {
+            return std::optional<BlockNumber>();
+        }
+        const BlockNumber block{g.first_of_group(number) + *bit};
+        if (g.is_system_block(block, group)) {
+            return fail(Errc::corrupted);  // the bitmap would have us overwrite metadata
+        }
+        TRY(set_bit(group.block_bitmap, *bit, true));
+        group.free_blocks = static_cast<std::uint16_t>(group.free_blocks - 1);
+        place.put(group);
+        volume_.add_free_blocks(-1);
+        return std::optional(block);
+    }
+    [[nodiscard]] Result<std::optional<std::uint32_t>> take_inode_in(std::uint32_t number,
+                                                                     bool is_directory) noexcept {
+        const Geometry& g = volume_.geometry();
+        auto place = TRY(volume_.group(number));
+        RawGroup group = place.get();
+        if (group.free_inodes == 0) {
+            return std::optional<std::uint32_t>();
+        }
+        const auto bitmap = TRY(read_bitmap(group.inode_bitmap));
+        const std::uint32_t before = number * g.inodes_per_group;
+        const std::uint32_t from = before + 1 < g.first_inode ? g.first_inode - 1 - before : 0;
+        const auto bit = find_clear_bit(bitmap.bytes(), from, g.inodes_in_group(number));
+        if (!bit) {
+            return std::optional<std::uint32_t>();
+        }
+        TRY(set_bit(group.inode_bitmap, *bit, true));
+        group.free_inodes = static_cast<std::uint16_t>(group.free_inodes - 1);
+        if (is_directory) {
+            group.directories = static_cast<std::uint16_t>(group.directories + 1);
+        }
+        place.put(group);
+        volume_.add_free_inodes(-1);
+        return std::optional(before + *bit + 1);
+    }
+    /// Of those that have their share of free inodes, the one with the most free blocks.
+    [[nodiscard]] Result<std::uint32_t> roomiest_group(std::uint32_t near) noexcept {
+        const Geometry& g = volume_.geometry();
+        const std::uint32_t share = volume_.free_inodes() / g.groups;
+        std::uint32_t best = near;
+        std::uint32_t most = 0;
+        for (std::uint32_t n = 0; n < g.groups; ++n) {
+            const std::uint32_t number = (near + n) % g.groups;
+            const RawGroup group = TRY(volume_.group(number)).get();
+            if (group.free_inodes > 0 && group.free_inodes >= share && group.free_blocks > most) {
+                most = group.free_blocks;
+                best = number;
+            }
+        }
+        return best;
+    }
+
+    [[nodiscard]] Result<typename Volume<Cache>::Block> read_bitmap(std::uint32_t raw) noexcept {
+        return volume_.read_block(TRY(volume_.geometry().block(raw)));
+    }
+    /// Error: corrupted (it is so already).
+    [[nodiscard]] Status set_bit(std::uint32_t bitmap, std::uint32_t bit, bool on) noexcept {
+        auto block = TRY(read_bitmap(bitmap));
+        const std::size_t at = bit / 8;
+        const auto mask = static_cast<std::byte>(1U << (bit % 8));
+        if (((block.bytes()[at] & mask) != std::byte{0}) == on) {
+            return fail(Errc::corrupted);
+        }
+        block.change(bitmap_phase, at, 1)[at] ^= mask;
+        return {};
+    }
+
+    Volume<Cache>& volume_;
+};
+
+}  // namespace kidney::fs::ext2

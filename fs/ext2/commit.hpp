@@ -1,0 +1,232 @@
+/// The way to the disk: everything that has changed, in an order that a crash may interrupt.
+#pragma once
+
+#include "fs/ext2/geometry.hpp"
+#include "fs/ext2/inode.hpp"
+#include "fs/ext2/write_order.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/core/ref.hpp"
+#include "kidney/core/result.hpp"
+
+#include <cstdint>
+#include <utility>
+
+namespace kidney::fs::ext2 {
+
+/// One sync of a file system `Fs` (Ext2). Steps:
+///   1. the bytes of files, without the metadata lock: others go on;
+///   2. under it, the phases of write_order.hpp, each with a flush behind it;
+///   3. inodes without a name, as deleted; only then do their blocks, and what was cut off other
+///      files, become free in the bitmaps. They are free on the disk with the next sync.
+/// Concurrency: any thread; `Lock` lets one sync run at a time. So bytes are on their way to a
+/// block only while nobody can free it.
+template <class Fs, BasicLockable Lock>
+class Commit {
+public:
+    using Node = typename Fs::Node;
+
+    explicit Commit(Fs& fs) noexcept : fs_(fs) {}
+
+    /// Errors: io_error, no_memory; what could not go home stays in memory.
+    [[nodiscard]] Status sync() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        Node* leaving = nullptr;
+        Status bytes;
+        Status metadata;
+        for (unsigned round = 0;; ++round) {
+            const Status stored = store_bytes(leaving);
+            bytes = bytes ? stored : bytes;
+            LockGuard metadata_guard(fs_.lock());
+            // Who has got new blocks meanwhile must store their bytes before an inode that points
+            // to them. If they are too fast for us, a crash may show what was in these blocks.
+            if (fs_.table().has_changed() && round < most_rounds) {
+                continue;
+            }
+            collect(leaving);
+            metadata = write(leaving);
+            settle(leaving, metadata.has_value());
+            break;
+        }
+        release(leaving);
+        return bytes ? metadata : bytes;
+    }
+    /// Something is still to be written. Under the metadata lock.
+    [[nodiscard]] bool has_work() noexcept {
+        return fs_.table().has_changed() || fs_.table().has_orphans() ||
+               !fs_.pending().is_empty() || fs_.volume().has_dirty(bitmap_phase);
+    }
+    /// Under the metadata lock.
+    [[nodiscard]] Status mark_clean() noexcept { return checked(fs_.volume().mark_clean()); }
+    /// At the end: forgets what has not gone home.
+    void discard() noexcept {
+        while (const Ref<Node> node = fs_.table().take_changed()) {
+        }
+        for (Node* node = fs_.table().take_orphans(); node != nullptr;) {
+            fs_.destroy(*std::exchange(node, node->next_orphan_));
+        }
+    }
+
+private:
+    static constexpr unsigned most_rounds = 3;
+
+    /// Adds the changed nodes to the list, with the table's references.
+    void collect(Node*& leaving) noexcept {
+        while (Ref<Node> node = fs_.table().take_changed()) {
+            if (node->is_leaving_) {
+                continue;
+            }
+            node->is_leaving_ = true;
+            node->next_leaving_ = leaving;
+            leaving = node.detach();
+        }
+    }
+    /// The bytes of files that have changed; what fails stays in memory, and the rest goes on.
+    [[nodiscard]] Status store_bytes(Node*& leaving) noexcept {
+        const Node* const known = leaving;
+        collect(leaving);
+        Status status;
+        for (Node* node = leaving; node != known; node = node->next_leaving_) {
+            if (node->type() != NodeType::regular || node->inode().links == 0) {
+                continue;
+            }
+            has_bytes_ = true;
+            const Status stored = fs_.cache().write_back(node->bytes());
+            node->must_come_again_ = !stored;
+            status = status ? stored : status;
+        }
+        return status;
+    }
+    /// A disk that fails here must not be made worse.
+    [[nodiscard]] Status checked(Status written) noexcept {
+        if (!written && written.error() != Errc::no_memory) {
+            fs_.become_read_only();
+        }
+        return written;
+    }
+
+    [[nodiscard]] Status write(Node* leaving) noexcept {
+        if (leaving == nullptr && !has_work()) {
+            return {};
+        }
+        if (fs_.is_read_only()) {
+            return fail(Errc::io_error);
+        }
+        const auto now = static_cast<std::uint32_t>(fs_.now().seconds);
+        TRY(checked(fs_.volume().mark_in_use(now)));
+        bool has_removed = fs_.table().has_orphans();
+        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
+            const Inode inode = node->inode();
+            if (inode.links == 0) {
+                has_removed = true;  // its name is still on the disk
+            } else {
+                TRY(fs_.volume().write_inode(node->number(), inode, node->is_new_));
+            }
+        }
+        TRY(fs_.volume().store_counts(now));
+        const bool must_flush =
+            std::exchange(has_bytes_, false) && !fs_.volume().has_dirty_in(bitmap_phase);
+        if (must_flush) {
+            TRY(checked(fs_.device().flush()));
+        }
+        TRY(checked(fs_.volume().write_phases(bitmap_phase, last_phase)));
+        if (has_removed) {
+            fs_.table().forget_removals();
+            TRY(write_removed(leaving));
+        }
+        return free_blocks();
+    }
+    /// Their names are gone from the disk by now. Then the orphans give back what they have.
+    [[nodiscard]] Status write_removed(Node* leaving) noexcept {
+        Node* orphans = fs_.table().take_orphans();
+        Status status;
+        for (Node* node = leaving; node != nullptr && status; node = node->next_leaving_) {
+            if (const Inode inode = node->inode(); inode.links == 0) {
+                status = fs_.volume().write_inode(node->number(), inode, node->is_new_);
+            }
+        }
+        for (Node* node = orphans; node != nullptr && status; node = node->next_orphan_) {
+            status = fs_.volume().write_inode(node->number(), node->inode(), node->is_new_);
+        }
+        if (status) {
+            status = checked(fs_.volume().write_phases(bitmap_phase, inode_phase));
+        }
+        while (orphans != nullptr) {
+            Node& node = *std::exchange(orphans, orphans->next_orphan_);
+            const std::uint32_t promised = node.inode().sectors / fs_.volume().sectors_per_block();
+            fs_.table().keep_promise(promised);
+            if (!status || !free_inode(node)) {
+                fs_.table().add_orphan(node,
+                                       node.inode().sectors / fs_.volume().sectors_per_block());
+                continue;
+            }
+            fs_.destroy(node);
+        }
+        return status;
+    }
+    /// False: there is no memory for it now. What cannot be read is lost space, which fsck finds.
+    [[nodiscard]] bool free_inode(Node& node) noexcept {
+        Inode inode = node.inode();
+        const bool has_blocks = inode.type == NodeType::regular ||
+                                inode.type == NodeType::directory ||
+                                (inode.type == NodeType::symlink && !inode.is_fast_symlink);
+        Status freed = has_blocks ? fs_.tree().remove(inode, 0, ~std::uint64_t{0},
+                                                      [this](BlockNumber block) noexcept {
+                                                          return fs_.allocator().give_block(block);
+                                                      })
+                                  : Status();
+        if (freed && inode.attribute_block != 0) {
+            freed = free_attributes(inode);
+        }
+        node.bytes().publish(inode);  // where it stopped
+        if (!freed && freed.error() == Errc::no_memory) {
+            return false;
+        }
+        const Status given =
+            fs_.allocator().give_inode(node.number(), node.type() == NodeType::directory);
+        return given || given.error() != Errc::no_memory;
+    }
+    /// Extended attributes are in a block of their own, which several inodes may share.
+    [[nodiscard]] Status free_attributes(Inode& inode) noexcept {
+        const BlockNumber number = TRY(fs_.volume().geometry().block(inode.attribute_block));
+        auto block = TRY(fs_.volume().read_block(number));
+        auto header = load<RawAttributeHeader>(block.bytes(), 0);
+        if (header.magic == attribute_magic && header.references > 1) {
+            header.references = header.references - 1;
+            save(block.change(bitmap_phase, 0, sizeof header), 0, header);
+        } else {
+            TRY(fs_.allocator().give_block(number));
+        }
+        inode.attribute_block = 0;
+        return {};
+    }
+    /// What was cut off files that live on: nothing on the disk points to it any more.
+    [[nodiscard]] Status free_blocks() noexcept {
+        const Status freed = fs_.pending().drain(
+            [this](BlockNumber block) noexcept { return fs_.allocator().give_block(block); });
+        fs_.note_pending();
+        return freed;
+    }
+    /// The nodes of the list are on the disk, or must come again.
+    void settle(Node* leaving, bool done) noexcept {
+        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
+            node->is_leaving_ = false;
+            if (done) {
+                node->is_new_ = node->has_new_name_ = false;
+            }
+            if (!done || std::exchange(node->must_come_again_, false)) {
+                fs_.note_change(*node);
+            }
+        }
+    }
+    void release(Node* leaving) noexcept {
+        while (leaving != nullptr) {
+            const Ref<Node> last = Ref<Node>::adopt(std::exchange(leaving, leaving->next_leaving_));
+        }
+    }
+
+    Fs& fs_;
+    Lock lock_;
+    bool has_bytes_ = false;  ///< bytes are on the device, but not behind a flush
+};
+
+}  // namespace kidney::fs::ext2

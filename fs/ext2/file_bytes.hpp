@@ -1,0 +1,400 @@
+/// What is in a regular file: cached pages over the blocks that its inode points to.
+#pragma once
+
+#include "fs/borrowed_page.hpp"
+#include "fs/ext2/file_transfer.hpp"
+#include "fs/ext2/inode.hpp"
+#include "fs/page_batch.hpp"
+#include "fs/page_cache.hpp"
+#include "kidney/core/address.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/fs/vnode.hpp"
+#include "kidney/mm/page_source.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace kidney::fs::ext2 {
+
+/// A page becomes dirty only when its blocks have places on the disk, so what is dirty can always
+/// go home: a full disk is an error of the write, not a loss after it.
+///
+/// `writing` makes those who change bytes or the size take turns. It is held while user memory is
+/// copied, so it ranks before everything that a page fault takes; nothing that a page fault calls
+/// takes it. The block tree is the file system's metadata, and under its lock.
+template <class Fs>
+class FileBytes final : public CachedObject {
+    using Cache = typename Fs::CacheType;
+    using Page = BorrowedPage<Cache>;
+
+public:
+    /// `mapped` is who shows the pages to programs. `owner` is told when the inode changes.
+    FileBytes(Fs& fs, typename Fs::Node& owner, mm::PageSource& mapped, const Inode& inode) noexcept
+        : fs_(fs), owner_(owner), mapped_(mapped), inode_(inode) {}
+    ~FileBytes() { fs_.cache().forget(*this); }
+    FileBytes(const FileBytes&) = delete;
+    FileBytes& operator=(const FileBytes&) = delete;
+
+    // The inode changes under the file system's metadata lock only, so who holds that may copy,
+    // change and publish it.
+    [[nodiscard]] Inode inode() const noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return inode_;
+    }
+    /// Access times come from publish_access() alone.
+    void publish(const Inode& inode) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        const FileTime accessed = inode_.accessed;
+        inode_ = inode;
+        inode_.accessed = accessed;
+    }
+    [[nodiscard]] std::uint64_t size() const noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return inode_.size;
+    }
+    void publish_access(const FileTime& time) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        inode_.accessed = time;
+    }
+
+    [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept {
+        const std::size_t wanted = to.remaining();
+        while (to.remaining() > 0 && offset < size()) {
+            const Result<Page> page =
+                Page::get(fs_.cache(), *this, static_cast<std::uint32_t>(offset >> page_shift));
+            const std::uint64_t end = size();  // the page may be one that a truncation left behind
+            if (offset >= end) {
+                break;
+            }
+            const auto begin = static_cast<std::size_t>(offset & page_mask);
+            const auto length = static_cast<std::size_t>(
+                std::min<std::uint64_t>({page_size - begin, to.remaining(), end - offset}));
+            const Status status =
+                page ? to.put(page->bytes().subspan(begin, length)) : fail(page.error());
+            if (!status) {
+                return transferred(wanted - to.remaining(), status);
+            }
+            offset += length;
+        }
+        return wanted - to.remaining();
+    }
+    [[nodiscard]] Result<std::size_t> write(std::uint64_t offset, WriteBuffer& from) noexcept
+        EXCLUDES(writing_) {
+        LockGuard guard(writing_);
+        return write_alone(offset, from);
+    }
+    [[nodiscard]] Result<std::size_t> append(WriteBuffer& from, std::uint64_t& end) noexcept
+        EXCLUDES(writing_) {
+        LockGuard guard(writing_);
+        const std::uint64_t begin = size();
+        const Result<std::size_t> written = write_alone(begin, from);
+        if (written) {
+            end = begin + *written;
+        }
+        return written;
+    }
+    [[nodiscard]] Status resize(std::uint64_t size) noexcept EXCLUDES(writing_) {
+        LockGuard guard(writing_);
+        return size < this->size() ? shrink(size) : grow(size);
+    }
+    /// Blocks behind the end of a file are damage in this format: not_supported.
+    [[nodiscard]] Status allocate(std::uint64_t offset, std::uint64_t length,
+                                  bool keep_size) noexcept EXCLUDES(writing_) {
+        const std::uint64_t most = fs_.max_file_size();
+        if (offset > most || length > most - offset) {
+            return fail(Errc::file_too_big);
+        }
+        LockGuard guard(writing_);
+        const std::uint64_t old_size = size();
+        if (keep_size && offset + length > old_size) {
+            return fail(Errc::not_supported);
+        }
+        TRY(clear_behind_end(offset));
+        Status status;
+        for (std::uint64_t at = offset; status && at < offset + length;) {
+            FileTransfer<Fs, FileBytes> step(fs_, *this);
+            status = step.cover(at, static_cast<std::size_t>(
+                                        std::min<std::uint64_t>(offset + length - at, 1U << 20)));
+            if (status) {
+                status = step.publish_all();
+            }
+            at += step.length();
+        }
+        if (!status && size() > old_size) {
+            ignore_error(shrink(old_size), "the first error is the answer");
+        }
+        return status;
+    }
+    /// Whole blocks in the range become a hole; of the others, the bytes become zeros.
+    [[nodiscard]] Status punch_hole(std::uint64_t offset, std::uint64_t length) noexcept
+        EXCLUDES(writing_) {
+        LockGuard guard(writing_);
+        const std::uint64_t size = this->size();
+        if (offset >= size) {
+            return {};
+        }
+        const std::uint64_t block = fs_.block_size();
+        std::uint64_t end = length < size - offset ? offset + length : size;
+        const std::uint64_t first = (offset + block - 1) / block;
+        const std::uint64_t last = end == size ? (end + block - 1) / block : end / block;
+        if (first * block > end || first >= last) {
+            TRY(clear_bytes(offset, end));
+        } else {
+            TRY(clear_bytes(offset, first * block));
+            TRY(clear_bytes(last * block, std::max(end, last * block)));
+            TRY(remove_blocks(first, last));
+        }
+        fs_.touch(owner_);
+        const auto page = static_cast<std::uint32_t>(offset >> page_shift);
+        mapped_.unmap({page, static_cast<std::uint32_t>((end - 1) >> page_shift) - page + 1},
+                      mm::PrivateCopies::keep);
+        return {};
+    }
+    /// find_data() and find_hole().
+    [[nodiscard]] Result<std::uint64_t> find(std::uint64_t offset, bool data) noexcept {
+        LockGuard guard(fs_.lock());
+        const Inode inode = this->inode();
+        if (offset >= inode.size) {
+            return fail(Errc::no_device);
+        }
+        const std::uint64_t block = fs_.block_size();
+        const std::uint64_t end = (inode.size + block - 1) / block;
+        const std::uint64_t found = TRY(fs_.tree().next(inode, offset / block, end, data)) * block;
+        if (found >= inode.size) {
+            return data ? Result<std::uint64_t>(fail(Errc::no_device)) : inode.size;
+        }
+        return std::max(offset, found);
+    }
+
+    /// To map it. Errors: out_of_range, io_error, no_memory.
+    [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept {
+        if (!has_page(index)) {
+            return fail(Errc::out_of_range);
+        }
+        const FrameNumber frame = TRY(fs_.cache().get(*this, index, Cache::Neighbours::around));
+        if (!has_page(index)) {
+            fs_.cache().release(frame);
+            return fail(Errc::out_of_range);
+        }
+        return frame;
+    }
+    /// A program is about to store into the page through a mapping: its blocks get their places
+    /// now. Errors: no_space, io_error, no_memory, read_only.
+    [[nodiscard]] Status make_dirty(std::uint32_t index) noexcept {
+        const std::uint64_t begin = std::uint64_t{index} << page_shift;
+        const std::uint64_t end = std::min<std::uint64_t>(begin + page_size, size());
+        if (begin >= end) {
+            return {};  // it was truncated meanwhile
+        }
+        FileTransfer<Fs, FileBytes> step(fs_, *this);
+        step.cover_borrowed(begin, static_cast<std::size_t>(end - begin));
+        return step.publish_mapped();
+    }
+    [[nodiscard]] bool is_resident(std::uint32_t index) noexcept {
+        return fs_.cache().has(*this, index);
+    }
+    [[nodiscard]] typename Fs::Node& owner() noexcept { return owner_; }
+
+    [[nodiscard]] Status fill(std::uint32_t first,
+                              std::span<const std::span<std::byte>> pages) noexcept override {
+        BlockMap map;
+        std::uint64_t size = 0;
+        {
+            LockGuard guard(fs_.lock());
+            const Inode inode = this->inode();
+            size = inode.size;
+            TRY(map.look_up(fs_.tree(), inode, fs_.block_size(), first, pages.size()));
+        }
+        TRY(map.read(fs_.device(), pages));
+        // What the last block holds behind the end of the file is nobody's business.
+        const std::uint64_t last = std::uint64_t{first} + pages.size() - 1;
+        if (const std::uint64_t begin = last << page_shift; size < begin + page_size) {
+            const std::uint64_t keep = size > begin ? size - begin : 0;
+            std::memset(pages.back().data() + keep, 0, static_cast<std::size_t>(page_size - keep));
+        }
+        return {};
+    }
+    [[nodiscard]] Status store(std::uint32_t first,
+                               std::span<const StoredPage> pages) noexcept override {
+        // The next store of a program through a mapping makes the page dirty again.
+        mapped_.unmap({first, static_cast<std::uint32_t>(pages.size())}, mm::PrivateCopies::keep);
+        BlockMap map;
+        {
+            LockGuard guard(fs_.lock());
+            TRY(map.look_up(fs_.tree(), inode(), fs_.block_size(), first, pages.size()));
+        }
+        return map.write(fs_.device(), pages);
+    }
+    [[nodiscard]] std::uint64_t page_count() const noexcept override {
+        return (size() + page_mask) >> page_shift;
+    }
+
+private:
+    [[nodiscard]] bool has_page(std::uint32_t index) const noexcept {
+        return std::uint64_t{index} << page_shift < size();
+    }
+    [[nodiscard]] Result<std::size_t> write_alone(std::uint64_t offset, WriteBuffer& from) noexcept
+        REQUIRES(writing_) {
+        const std::uint64_t most = fs_.max_file_size();
+        if (from.remaining() == 0) {
+            return 0U;
+        }
+        if (offset >= most) {
+            return fail(Errc::file_too_big);
+        }
+        from.limit(
+            static_cast<std::size_t>(std::min<std::uint64_t>(from.remaining(), most - offset)));
+        TRY(fs_.check_writable());
+        TRY(clear_behind_end(offset));
+        std::size_t done = 0;
+        while (from.remaining() > 0) {
+            fs_.cache().throttle();
+            FileTransfer<Fs, FileBytes> step(fs_, *this);
+            Status status = step.cover(offset + done, from.remaining());
+            if (status) {
+                status = step.copy_in(from);
+                if (const Status published = step.publish(); !published && status) {
+                    status = published;
+                }
+            }
+            done += step.published();
+            if (!status) {
+                return transferred(done, status);
+            }
+        }
+        return done;
+    }
+    [[nodiscard]] Status grow(std::uint64_t size) noexcept REQUIRES(writing_) {
+        if (size > fs_.max_file_size()) {
+            return fail(Errc::file_too_big);
+        }
+        TRY(clear_behind_end(size));
+        return fs_.repeat([&]() noexcept -> Status {
+            LockGuard guard(fs_.lock());
+            TRY(fs_.check_writable());
+            Inode inode = this->inode();
+            inode.size = size;
+            TRY(fs_.check_size(size));
+            publish(inode);
+            fs_.note_change(owner_);
+            return {};
+        });
+    }
+    [[nodiscard]] Status shrink(std::uint64_t size) noexcept REQUIRES(writing_) {
+        const std::uint64_t block = fs_.block_size();
+        TRY(fs_.repeat([&]() noexcept -> Status {
+            LockGuard guard(fs_.lock());
+            TRY(fs_.check_writable());
+            Inode inode = this->inode();
+            inode.size = size;
+            const Status removed = fs_.remove_blocks(inode, (size + block - 1) / block);
+            publish(inode);
+            fs_.note_change(owner_);
+            return removed;
+        }));
+        const auto first = static_cast<std::uint32_t>((size + page_mask) >> page_shift);
+        fs_.cache().drop_from(*this, first);
+        if (size % page_size != 0) {
+            // Only in memory: whoever makes the file longer again clears it on the disk, too.
+            TRY(clear_cached(size, (size | page_mask) + 1));
+        }
+        mapped_.unmap({first, ~first}, mm::PrivateCopies::take);
+        return {};
+    }
+    /// Whoever makes the file longer than to `offset` shows what is behind its end: zeros, also on
+    /// the disk, and in what programs have stored through mappings.
+    [[nodiscard]] Status clear_behind_end(std::uint64_t offset) noexcept REQUIRES(writing_) {
+        const std::uint64_t end = size();
+        if (offset <= end || end % page_size == 0) {
+            return {};
+        }
+        return clear_bytes(end, (end | page_mask) + 1);
+    }
+    /// Zeros for [begin, end). A hole stays one.
+    [[nodiscard]] Status clear_bytes(std::uint64_t begin, std::uint64_t end) noexcept
+        REQUIRES(writing_) {
+        while (begin < end) {
+            const std::uint64_t behind = std::min(end, (begin | page_mask) + 1);
+            TRY(clear_in_page(begin, behind));
+            begin = behind;
+        }
+        return {};
+    }
+    [[nodiscard]] Status clear_in_page(std::uint64_t begin, std::uint64_t end) noexcept
+        REQUIRES(writing_) {
+        const auto index = static_cast<std::uint32_t>(begin >> page_shift);
+        const Page page = TRY(Page::get(fs_.cache(), *this, index));
+        const auto bytes = page.writable_bytes().subspan(
+            static_cast<std::size_t>(begin & page_mask), static_cast<std::size_t>(end - begin));
+        std::memset(bytes.data(), 0, bytes.size());
+        LockGuard guard(fs_.lock());
+        const Inode inode = this->inode();
+        const std::uint64_t block = fs_.block_size();
+        for (std::uint64_t at = begin; at < end; at = (at / block + 1) * block) {
+            if (TRY(fs_.tree().locate(inode, at / block))) {
+                const auto from = static_cast<std::size_t>(at & page_mask);
+                const std::uint64_t behind = std::min(end, (at / block + 1) * block);
+                fs_.cache().mark_dirty(
+                    *this, index, sectors_of(from, from + static_cast<std::size_t>(behind - at)));
+            }
+        }
+        fs_.note_change(owner_);
+        return {};
+    }
+    /// Blocks [first, end) become a hole, a part at a time, so that what a reader fills meanwhile
+    /// is cleared, too.
+    [[nodiscard]] Status remove_blocks(std::uint64_t first, std::uint64_t end) noexcept
+        REQUIRES(writing_) {
+        constexpr std::uint64_t pages_at_a_time = 64;
+        const std::uint64_t block = fs_.block_size();
+        while (first < end) {
+            std::uint64_t stop = end;
+            TRY(fs_.repeat([&]() noexcept -> Status {
+                LockGuard guard(fs_.lock());
+                TRY(fs_.check_writable());
+                Inode inode = this->inode();
+                first = TRY(fs_.tree().next(inode, first, end, true));
+                stop = std::min(end, first + (pages_at_a_time << page_shift) / block);
+                const Status removed = fs_.remove_blocks(inode, first, stop);
+                publish(inode);
+                fs_.note_change(owner_);
+                return removed;
+            }));
+            for (std::uint64_t at = first * block; at < stop * block;) {
+                const std::uint64_t behind = std::min(stop * block, (at | page_mask) + 1);
+                TRY(clear_cached(at, behind));
+                at = behind;
+            }
+            first = stop;
+        }
+        return {};
+    }
+    /// [begin, end) of one page has no blocks any more, or lies behind the end.
+    [[nodiscard]] Status clear_cached(std::uint64_t begin, std::uint64_t end) noexcept {
+        const auto index = static_cast<std::uint32_t>(begin >> page_shift);
+        const auto from = static_cast<std::size_t>(begin & page_mask);
+        const auto length = static_cast<std::size_t>(end - begin);
+        const std::size_t whole = (from + sector_size - 1) / sector_size * sector_size;
+        if (whole < from + length) {
+            // This waits for whoever fills or writes the page, too.
+            fs_.cache().mark_clean(*this, index, sectors_of(whole, from + length));
+        }
+        if (fs_.cache().has(*this, index)) {
+            const Page page = TRY(Page::get(fs_.cache(), *this, index));
+            std::memset(page.writable_bytes().data() + from, 0, length);
+        }
+        return {};
+    }
+
+    Fs& fs_;
+    typename Fs::Node& owner_;
+    mm::PageSource& mapped_;
+    typename Fs::WritingLock writing_;
+    mutable typename Fs::NodeLock lock_;
+    Inode inode_ GUARDED_BY(lock_);
+};
+
+}  // namespace kidney::fs::ext2

@@ -1,0 +1,268 @@
+/// ext2 written: whatever is done to an image, e2fsck has nothing to say afterwards, and debugfs
+/// and the next mount read what was written.
+#include "tests/unit/fs/ext2_referee.hpp"
+#include "tests/unit/fs/ext2_volume_under_test.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace kidney::fs_test {
+namespace {
+
+using Disk = fakes::FakeDisk;
+using Volume = Ext2UnderTest<Disk>;
+
+struct Format {
+    unsigned block_size;
+    const char* options;
+};
+void PrintTo(const Format& format, std::ostream* out) {
+    *out << format.block_size << " " << format.options;
+}
+
+std::vector<std::byte> empty_image(const Format& format, const std::string& size = "4M") {
+    const TemporaryDirectory tree;
+    std::filesystem::permissions(tree.path(), std::filesystem::perms(0755));
+    return make_image(tree.path(), format.block_size, size, format.options);
+}
+
+/// The referees agree with what is in memory now, and with the next mount.
+void expect_sound(World& world, Disk& disk, const Seen& expected) {
+    EXPECT_EQ(check_image(disk.bytes()), "");
+    const Seen dumped = dump_image(disk.bytes());
+    for (const auto& [path, what] : expected.files) {
+        if (what.find("special") == std::string::npos && !path.empty()) {
+            const auto found = dumped.files.find(path);
+            ASSERT_NE(found, dumped.files.end()) << path;
+            // The dump has no hard links, and debugfs does not keep the permissions of links.
+            const auto content = [](const std::string& text) {
+                return text.substr(text.find(' ', text.find(' ') + 1) + 1);
+            };
+            EXPECT_EQ(content(found->second), content(what)) << path;
+        }
+    }
+    Volume again(world, disk, read_only);
+    ASSERT_TRUE(again.fs().mount());
+    EXPECT_EQ(again.seen().files, expected.files);
+}
+
+class Ext2Writing : public testing::TestWithParam<Format> {
+protected:
+    void SetUp() override {
+        image = empty_image(GetParam());
+        if (image.empty()) {
+            GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+        }
+        disk.emplace(image, 512);
+    }
+    void TearDown() override { EXPECT_TRUE(world.is_clean()); }
+    /// Runs `work` on a mounted volume, unmounts, and asks the referees.
+    template <class Work>
+    void play(Work&& work) {
+        Seen expected;
+        {
+            Volume volume(world, *disk);
+            ASSERT_TRUE(volume.fs().mount());
+            work(volume);
+            expected = volume.seen();
+            ASSERT_TRUE(volume.fs().unmount());
+        }
+        expect_sound(world, *disk, expected);
+    }
+    World world;
+    std::vector<std::byte> image;
+    std::optional<Disk> disk;
+};
+INSTANTIATE_TEST_SUITE_P(
+    Images, Ext2Writing,
+    testing::Values(Format{1024, "-I 128"}, Format{2048, "-I 256"}, Format{4096, "-I 256"},
+                    Format{1024, "-r 0"}, Format{1024, "-I 128 -O ^filetype,^dir_index"},
+                    Format{4096, "-I 128 -O ^resize_inode,^sparse_super"},
+                    Format{1024, "-I 256 -O ^resize_inode,^sparse_super -g 1024 -N 512"}));
+
+TEST_P(Ext2Writing, OneOfEverything) {
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.write("empty", ""));
+        EXPECT_TRUE(v.write("short", "hello, ext2\n"));
+        EXPECT_TRUE(v.write("direct", pattern(12 * 1024, 1)));
+        EXPECT_TRUE(v.write("indirect", pattern(200'000, 2)));
+        EXPECT_TRUE(v.write("double", pattern(1'000'001, 3)));
+        EXPECT_TRUE(v.mkdir("a"));
+        EXPECT_TRUE(v.mkdir("a/b"));
+        EXPECT_TRUE(v.mkdir("a/b/c"));
+        EXPECT_TRUE(v.write("a/b/c/deep", "deep"));
+        EXPECT_TRUE(v.link("short", "a/second"));
+        EXPECT_TRUE(v.make("fast", {.type = fs::NodeType::symlink,
+                                    .permissions = fs::Permissions(0777),
+                                    .target = "a/b/c"}));
+        const std::string far = "/" + std::string(200, 'x') + "/slow";
+        EXPECT_TRUE(v.make(
+            "slow",
+            {.type = fs::NodeType::symlink, .permissions = fs::Permissions(0777), .target = far}));
+        EXPECT_TRUE(v.make("null", {.type = fs::NodeType::character,
+                                    .permissions = fs::Permissions(0666),
+                                    .rdev = {1, 3}}));
+        EXPECT_TRUE(v.make("big", {.type = fs::NodeType::block,
+                                   .permissions = fs::Permissions(0660),
+                                   .rdev = {300, 70'000}}));
+        EXPECT_TRUE(v.make("fifo", {.type = fs::NodeType::fifo}));
+        EXPECT_TRUE(v.write(std::string(255, 'n'), "longest name"));
+        EXPECT_EQ(v.make("short", {}).error(), Errc::exists);
+        EXPECT_EQ(*v.read("double"), pattern(1'000'001, 3));
+        EXPECT_EQ((*(*v.at("big"))->attributes()).rdev, (fs::DeviceNumber{300, 70'000}));
+    });
+    EXPECT_NE(ask_debugfs(disk->bytes(), "stat /null").find("Device major/minor number: 01:03"),
+              std::string::npos);
+}
+
+TEST_P(Ext2Writing, WhatIsRemovedIsFreeAgain) {
+    fs::FileSystemStatus before;
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.write("grows/the/root", "").error() == Errc::not_found);
+        before = v.fs().status();
+        EXPECT_TRUE(v.write("file", pattern(700'000, 1)));
+        EXPECT_TRUE(v.mkdir("d"));
+        for (int i = 0; i < 100; ++i) {
+            EXPECT_TRUE(v.write("d/file with a long name " + std::to_string(i), "x"));
+        }
+        EXPECT_TRUE(v.fs().sync());
+        EXPECT_LT(v.fs().status().free_blocks, before.free_blocks);
+        EXPECT_EQ(v.unlink("d").error(), Errc::not_empty);
+        for (int i = 0; i < 100; ++i) {
+            EXPECT_TRUE(v.unlink("d/file with a long name " + std::to_string(i)));
+        }
+        EXPECT_TRUE(v.unlink("d"));
+        EXPECT_TRUE(v.unlink("file"));
+        EXPECT_TRUE(v.fs().sync());
+        EXPECT_TRUE(v.fs().sync());
+        EXPECT_EQ(v.fs().status().free_blocks, before.free_blocks);
+        EXPECT_EQ(v.fs().status().free_nodes, before.free_nodes);
+    });
+}
+
+TEST_P(Ext2Writing, RenamesOfAllKinds) {
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.write("one", "1"));
+        EXPECT_TRUE(v.write("two", "22"));
+        EXPECT_TRUE(v.mkdir("a"));
+        EXPECT_TRUE(v.mkdir("b"));
+        EXPECT_TRUE(v.mkdir("b/inner"));
+        EXPECT_TRUE(v.rename("one", "uno"));                  // in place
+        EXPECT_TRUE(v.rename("uno", std::string(200, 'l')));  // not in place
+        EXPECT_TRUE(v.rename(std::string(200, 'l'), "a/one"));
+        EXPECT_TRUE(v.rename("two", "a/one"));  // over a file
+        EXPECT_EQ(*v.read("a/one"), "22");
+        EXPECT_EQ(v.rename("b", "b/inner/b").error(), Errc::invalid_argument);
+        EXPECT_TRUE(v.rename("b/inner", "a/inner"));
+        EXPECT_EQ(*(*v.at("a/inner"))->parent(), *v.at("a"));
+        EXPECT_TRUE(v.mkdir("victim"));
+        EXPECT_TRUE(v.rename("b", "victim"));  // over an empty directory
+        EXPECT_TRUE(v.write("victim/f", "f"));
+        EXPECT_EQ(v.rename("a/inner", "victim").error(), Errc::not_empty);
+        EXPECT_TRUE(v.rename("a/one", "victim/f", true));
+        EXPECT_EQ(*v.read("victim/f"), "22");
+        EXPECT_TRUE(v.rename("a/inner", "victim/f", true));  // a directory and a file
+        EXPECT_EQ(*(*v.at("victim/f"))->parent(), *v.at("victim"));
+        EXPECT_EQ(*v.read("a/inner"), "22");
+    });
+}
+
+TEST_P(Ext2Writing, ThousandsOfNames) {
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.mkdir("many"));
+        const Ref<fs::Vnode> first = *v.make("many/first", {});
+        for (int i = 0; i < 600; ++i) {
+            ASSERT_TRUE(v.link("many/first", "many/link number " + std::to_string(i))) << i;
+        }
+        for (int i = 0; i < 600; i += 3) {
+            ASSERT_TRUE(v.unlink("many/link number " + std::to_string(i)));
+        }
+        for (int i = 1; i < 600; i += 3) {
+            ASSERT_TRUE(v.rename("many/link number " + std::to_string(i),
+                                 "many/moved " + std::to_string(i)));
+        }
+        EXPECT_EQ((*first->attributes()).links, 401U);
+    });
+}
+
+TEST_P(Ext2Writing, HolesAndEnds) {
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.write("sparse", "far away", 3'000'000));
+        EXPECT_TRUE(v.write("sparse", "near", 5000));
+        const Ref<fs::Vnode> sparse = *v.at("sparse");
+        EXPECT_LT((*sparse->attributes()).blocks, 100U);
+        const std::uint64_t block = v.fs().block_size();
+        EXPECT_EQ(*sparse->find_data(0), 5000 / block * block);
+        EXPECT_EQ(*sparse->find_hole(5000), (5000 / block + 1) * block);
+        EXPECT_EQ(*sparse->find_data(6000 + block), 3'000'000 / block * block);
+
+        EXPECT_TRUE(v.write("cut", pattern(300'000, 5)));
+        EXPECT_TRUE(v.fs().sync());
+        EXPECT_TRUE(v.resize("cut", 1234));
+        EXPECT_TRUE(v.resize("cut", 9000));
+        EXPECT_EQ(*v.read("cut"),
+                  pattern(300'000, 5).substr(0, 1234) + std::string(9000 - 1234, 0));
+        v.cache().reclaim(~std::size_t{0});
+        EXPECT_EQ(*v.read("cut"),
+                  pattern(300'000, 5).substr(0, 1234) + std::string(9000 - 1234, 0));
+
+        EXPECT_TRUE(v.write("punched", pattern(100'000, 6)));
+        EXPECT_TRUE(v.fs().sync());
+        std::string expected = pattern(100'000, 6);
+        EXPECT_TRUE((*v.at("punched"))->punch_hole(3000, 50'000));
+        std::fill_n(expected.begin() + 3000, 50'000, '\0');
+        EXPECT_EQ(*v.read("punched"), expected);
+        EXPECT_TRUE((*v.at("punched"))->punch_hole(60'001, 17));
+        std::fill_n(expected.begin() + 60'001, 17, '\0');
+        EXPECT_EQ(*v.read("punched"), expected);
+        EXPECT_TRUE(v.fs().sync());
+        v.cache().reclaim(~std::size_t{0});
+        EXPECT_EQ(*v.read("punched"), expected);
+
+        EXPECT_TRUE((*v.make("allocated", {}))->allocate(10, 70'000, false));
+        EXPECT_EQ(*v.read("allocated"), std::string(70'010, '\0'));
+        EXPECT_EQ((*v.at("allocated"))->allocate(0, 80'000, true).error(), Errc::not_supported);
+    });
+}
+
+TEST_P(Ext2Writing, FilesWithoutNames) {
+    play([&](Volume& v) {
+        const auto before = v.fs().status();
+        Ref<fs::Vnode> open = *v.make("open", {});
+        EXPECT_TRUE(v.write(*open, pattern(50'000, 1)));
+        EXPECT_TRUE(v.unlink("open"));
+        EXPECT_TRUE(v.write(*open, "still there"));
+        EXPECT_TRUE(v.fs().sync());
+        std::string text(11, '?');
+        fs::SpanReadBuffer to(std::as_writable_bytes(std::span(text)));
+        EXPECT_EQ(*open->read(0, to), 11U);
+        EXPECT_EQ(text, "still there");
+        open.reset();
+        Ref<fs::Vnode> unnamed = *v.fs().root()->create_unnamed({}, true);
+        EXPECT_TRUE(v.write(*unnamed, "gets a name"));
+        EXPECT_TRUE(v.fs().sync());
+        EXPECT_TRUE(v.fs().root()->link("named", *unnamed));
+        Ref<fs::Vnode> secret = *v.fs().root()->create_unnamed({}, false);
+        EXPECT_TRUE(v.write(*secret, pattern(20'000, 2)));
+        EXPECT_EQ(v.fs().root()->link("no", *secret).error(), Errc::not_found);
+        secret.reset();
+        unnamed.reset();
+        EXPECT_TRUE(v.unlink("named"));
+        EXPECT_TRUE(v.fs().sync());
+        EXPECT_TRUE(v.fs().sync());
+        EXPECT_EQ(v.fs().status().free_blocks, before.free_blocks);
+        EXPECT_EQ(v.fs().status().free_nodes, before.free_nodes);
+
+        // A removed directory still knows where it was.
+        EXPECT_TRUE(v.mkdir("gone"));
+        const Ref<fs::Vnode> gone = *v.at("gone");
+        EXPECT_TRUE(v.unlink("gone"));
+        EXPECT_EQ(gone->create("x", {}).error(), Errc::not_found);
+        EXPECT_EQ(gone->lookup("x").error(), Errc::not_found);
+        EXPECT_EQ(*gone->parent(), v.fs().root());
+    });
+}
+
+}  // namespace
+}  // namespace kidney::fs_test

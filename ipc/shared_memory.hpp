@@ -192,7 +192,9 @@ private:
         [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
             return pages_->page(index);
         }
-        void mark_dirty(std::uint32_t index) noexcept override { pages_->mark_dirty(index); }
+        [[nodiscard]] Status mark_dirty(std::uint32_t index) noexcept override {
+            return pages_->mark_dirty(index);
+        }
         [[nodiscard]] Status remove(mm::PageSpan span) noexcept override {
             TRY(pages_->remove(span));
             unmap(span, mm::PrivateCopies::keep);  // it is we who are mapped

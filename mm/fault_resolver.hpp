@@ -35,7 +35,7 @@ namespace kidney::mm {
 
 /// A view of one address space, made and used under its lock. Errors of all calls: bad_address (no
 /// region there), permission_denied (the region forbids it), no_memory, and what the region's file
-/// says: out_of_range (beyond its end), io_error.
+/// says: out_of_range (beyond its end), io_error, no_space (a store into a hole).
 template <hal::PageTableFormat Format, CountedFrames Frames, hal::PhysMap Phys, hal::Mmu Mmu,
           class Regions>
 class FaultResolver {
@@ -131,7 +131,10 @@ private:
                                         flags_for(traits.protection, false, kind_of(traits)));
             case FaultAction::map_source_writable: {
                 const FrameNumber frame = TRY(traits.source->page(index));
-                traits.source->mark_dirty(index);
+                if (const Status dirty = traits.source->mark_dirty(index); !dirty) {
+                    frames_.release(frame);
+                    return dirty;
+                }
                 return pages_.map_frame(page, frame,
                                         flags_for(traits.protection, true, kind_of(traits)));
             }
@@ -145,7 +148,7 @@ private:
                 return pages_.map_copy(page, mapped, writable);
             case FaultAction::make_dirty:
                 if (traits.source) {
-                    traits.source->mark_dirty(index);
+                    TRY(traits.source->mark_dirty(index));
                 }
                 [[fallthrough]];
             case FaultAction::take_over:

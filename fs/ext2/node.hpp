@@ -163,8 +163,8 @@ public:
     [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
         return bytes_.page(index);
     }
-    void mark_dirty(std::uint32_t index) noexcept override {
-        ignore_error(bytes_.make_dirty(index), "a full disk");
+    [[nodiscard]] Status mark_dirty(std::uint32_t index) noexcept override {
+        return bytes_.make_dirty(index);
     }
     [[nodiscard]] Status remove(mm::PageSpan pages) noexcept override {
         return punch_hole(std::uint64_t{pages.first} << page_shift,

@@ -203,7 +203,10 @@ public:
     [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
         return bytes_.page(index);
     }
-    void mark_dirty(std::uint32_t) noexcept override { touch(fs_.now()); }
+    [[nodiscard]] Status mark_dirty(std::uint32_t) noexcept override {
+        touch(fs_.now());
+        return {};
+    }
     [[nodiscard]] Status remove(mm::PageSpan pages) noexcept override {
         return punch_hole(std::uint64_t{pages.first} << page_shift,
                           std::uint64_t{pages.count} << page_shift);

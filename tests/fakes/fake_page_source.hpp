@@ -40,7 +40,13 @@ public:
         TRY(frames_.retain(*cached_[index]));
         return *cached_[index];
     }
-    void mark_dirty(std::uint32_t index) noexcept override { dirty.insert(index); }
+    [[nodiscard]] Status mark_dirty(std::uint32_t index) noexcept override {
+        if (full) {
+            return fail(Errc::no_space);
+        }
+        dirty.insert(index);
+        return {};
+    }
     [[nodiscard]] bool is_memory() const noexcept override { return in_memory; }
     [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
         return index < cached_.size() && cached_[index].has_value();
@@ -74,6 +80,7 @@ public:
 
     bool in_memory = false;
     bool broken = false;            ///< every page is an I/O error
+    bool full = false;              ///< no page can be changed: there is no space
     std::set<std::uint32_t> dirty;  ///< pages that mark_dirty() named
 
 private:

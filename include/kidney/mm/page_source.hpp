@@ -61,7 +61,9 @@ public:
     /// out_of_range (page lies wholly past the end), io_error, no_memory.
     [[nodiscard]] virtual Result<FrameNumber> page(std::uint32_t index) noexcept = 0;
     /// Called when a shared writable mapping is about to change the page.
-    virtual void mark_dirty(std::uint32_t index) noexcept = 0;
+    /// May sleep. Errors: no_space (the page is a hole, and there is no place for it), io_error,
+    /// no_memory, read_only; then it must not be changed.
+    [[nodiscard]] virtual Status mark_dirty(std::uint32_t index) noexcept = 0;
     /// Makes the pages a hole: the next page() has zeros. Mappings are told. May sleep. Errors:
     /// not_supported.
     [[nodiscard]] virtual Status remove(PageSpan) noexcept { return fail(Errc::not_supported); }

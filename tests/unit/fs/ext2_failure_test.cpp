@@ -45,6 +45,38 @@ Status work(Volume& v) {
     return v.fs().unmount();
 }
 
+/// A program learns of it when it stores, not when it is too late.
+TEST(Ext2FullDisk, AStoreThroughAMappingIntoAHoleIsRefused) {
+    const auto image = empty_image(1024, "300k");
+    if (image.empty()) {
+        GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+    }
+    World world;
+    Disk disk(image, 512);
+    {
+        Ext2UnderTest<Disk> v(world, disk);
+        ASSERT_TRUE(v.fs().mount());
+        ASSERT_TRUE(v.write("holes", ""));
+        ASSERT_TRUE(v.resize("holes", 2 * page_size));
+        ASSERT_TRUE(v.write("ballast", ""));
+        const Status filled = v.write("ballast", pattern(400'000, 1));
+        ASSERT_FALSE(filled);
+        const Ref<mm::PageSource> pages = *(*v.at("holes"))->pages();
+        const FrameNumber frame = *pages->page(1);
+        EXPECT_EQ(pages->mark_dirty(1).error(), Errc::no_space);
+        ASSERT_TRUE(v.unlink("ballast"));
+        for (int n = 0; n < 3; ++n) {  // what was removed is free two syncs later
+            ASSERT_TRUE(v.fs().sync());
+        }
+        EXPECT_TRUE(pages->mark_dirty(1));
+        world.frames.release(frame);
+        EXPECT_TRUE(v.fs().sync());
+        ASSERT_TRUE(v.fs().unmount());
+    }
+    EXPECT_EQ(check_image(disk.bytes()), "");
+    EXPECT_TRUE(world.is_clean());
+}
+
 /// With so many free blocks, an operation succeeds or takes nothing.
 TEST(Ext2FullDisk, EveryOperationAtZeroToEightFreeBlocks) {
     const auto image = empty_image(1024, "300k");

@@ -14,7 +14,7 @@ struct FakePages final : RefCounted, mm::PageSource {
     FakePages() { ++live_sources; }
     ~FakePages() { --live_sources; }
     Result<FrameNumber> page(std::uint32_t index) noexcept override { return FrameNumber(index); }
-    void mark_dirty(std::uint32_t) noexcept override {}
+    Status mark_dirty(std::uint32_t) noexcept override { return {}; }
     bool is_memory() const noexcept override { return true; }
     bool is_resident(std::uint32_t) noexcept override { return true; }
     void retain() const noexcept override { RefCounted::retain(); }

@@ -333,6 +333,21 @@ TYPED_TEST(AddressSpaceTest, PrivateFileMappingsDoNotChangeTheFile) {
     EXPECT_EQ(m.load(at + page_size + 4), 0x03030303U) << "the rest of the copy";
 }
 
+TYPED_TEST(AddressSpaceTest, StoresThatTheFileCannotTakeAreRefused) {
+    auto& m = this->machine;
+    auto file = TestFixture::Machine::Source::create(m.frames, m.ram(), 2);
+    const VirtAddr at = this->must_map(of_file(file, 2, true));
+    file->full = true;
+    EXPECT_EQ(this->space->handle_fault({at, hal::Access::write}).error(), Errc::no_space);
+    EXPECT_EQ(m.load(at), 0x01010101U) << "it can be read";
+    EXPECT_EQ(this->space->handle_fault({at, hal::Access::write}).error(), Errc::no_space)
+        << "also when the page is mapped";
+    EXPECT_EQ(file->first_byte(0), 1);
+    file->full = false;
+    EXPECT_TRUE(m.store(at, 9));
+    EXPECT_EQ(file->first_byte(0), 9);
+}
+
 TYPED_TEST(AddressSpaceTest, SharedFileMappingsDo) {
     auto& m = this->machine;
     auto file = TestFixture::Machine::Source::create(m.frames, m.ram(), 2);

@@ -30,6 +30,8 @@ in
   "bochsbios" = pkgs.bochs;
   "vgabios" = pkgs.bochs;
   "qemu-system-gui" = pkgs.qemu;
+  "fdisk" = pkgs.util-linux;
+  "gdisk" = pkgs.gptfdisk;
   "gdb" = pkgs.gdb;
   "gdb-multiarch" = pkgs.gdb;
   "libbenchmark-dev" = pkgs.gbenchmark;

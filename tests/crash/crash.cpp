@@ -12,7 +12,7 @@
 ///     crash --replay FILE
 ///
 /// Exit status: 0 no failure, 1 a failure, 2 a wrong option or script.
-#include "tests/crash/machine.hpp"
+#include "tests/crash/story.hpp"
 #include "tests/crash/vsfs_subject.hpp"
 
 #include <charconv>

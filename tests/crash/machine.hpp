@@ -394,5 +394,3 @@ private:
 };
 
 }  // namespace kidney::crash
-
-#include "tests/crash/story.hpp"

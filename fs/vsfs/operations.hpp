@@ -1,7 +1,9 @@
 /// What each operation of a vsfs changes, by inode numbers: no nodes, no locks, no disk of its own.
 #pragma once
 
-#include "fs/vsfs/volume.hpp"
+#include "fs/vsfs/directories.hpp"
+#include "kidney/fs/attributes.hpp"
+#include "kidney/fs/vnode.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -16,19 +18,21 @@ namespace kidney::fs::vsfs {
 template <BlockDevice Device, mm::ObjectAllocator Heap>
 class Operations {
 public:
-    explicit Operations(Volume<Device, Heap>& volume) noexcept : volume_(volume) {}
+    Operations(Volume<Device, Heap>& volume, Files<Device, Heap>& files,
+               Directories<Device, Heap>& directories) noexcept
+        : volume_(volume), files_(files), directories_(directories) {}
 
     /// Of all stamps of the operation.
     void set_time(std::uint32_t now) noexcept { now_ = now; }
 
     [[nodiscard]] Status set_attributes(std::uint32_t number,
                                         const AttributeChange& change) noexcept {
-        Inode inode = TRY(volume_.inode(number));
+        Inode inode = TRY(files_.inode(number));
         if (change.size) {
             if (*change.size > max_file_size) {
                 return fail(Errc::file_too_big);
             }
-            TRY(volume_.shrink(inode, *change.size));
+            TRY(files_.shrink(inode, *change.size));
             inode.modified = now_;
         }
         if (change.permissions) {
@@ -40,13 +44,13 @@ public:
         inode.accessed = change.accessed ? seconds(*change.accessed) : inode.accessed;
         inode.modified = change.modified ? seconds(*change.modified) : inode.modified;
         inode.changed = now_;
-        return volume_.put(number, inode);
+        return files_.put(number, inode);
     }
     /// A new file of `type`; its number.
     [[nodiscard]] Result<std::uint32_t> create(std::uint32_t directory, std::string_view name,
                                                std::uint16_t type, const NewNode& what) noexcept {
         Inode parent = TRY(directory_for_new(directory, name));
-        const std::uint32_t number = TRY(volume_.take_inode());
+        const std::uint32_t number = TRY(files_.take_inode());
         Inode inode;
         inode.mode = static_cast<std::uint16_t>(type | what.permissions.bits());
         inode.links = 1;
@@ -62,35 +66,35 @@ public:
             if (what.target.empty() || what.target.size() >= block_size) {
                 return fail(Errc::invalid_argument);
             }
-            const std::span<std::byte> bytes = TRY(volume_.make_block(inode, 0));
+            const std::span<std::byte> bytes = TRY(files_.make_block(inode, 0));
             std::memcpy(bytes.data(), what.target.data(), what.target.size());
             inode.size = what.target.size();
         }
-        TRY(volume_.put(number, inode));
-        TRY(volume_.add_entry(parent, name, number, inode.mode));
+        TRY(files_.put(number, inode));
+        TRY(directories_.add(parent, name, number, inode.mode));
         TRY(touch(directory, parent));
         return number;
     }
     [[nodiscard]] Status link(std::uint32_t directory, std::string_view name,
                               std::uint32_t number) noexcept {
         Inode parent = TRY(directory_for_new(directory, name));
-        Inode inode = TRY(volume_.inode(number));
+        Inode inode = TRY(files_.inode(number));
         if (inode.links == 0) {
             return fail(Errc::not_found);
         }
         TRY(count(inode, 1));
         inode.changed = now_;
-        TRY(volume_.put(number, inode));
-        TRY(volume_.add_entry(parent, name, number, inode.mode));
+        TRY(files_.put(number, inode));
+        TRY(directories_.add(parent, name, number, inode.mode));
         return touch(directory, parent);
     }
     /// Whether that was the last name. Errors: stale, not_empty.
     [[nodiscard]] Result<bool> unlink(std::uint32_t directory, std::string_view name,
                                       std::uint32_t number) noexcept {
-        Inode parent = TRY(volume_.inode(directory));
+        Inode parent = TRY(files_.inode(directory));
         const Found found = TRY(entry_of(parent, name, number));
         const bool was_last = TRY(lose_name(parent, number));
-        TRY(volume_.put_entry(parent, found.slot, Entry{}));
+        TRY(directories_.put(parent, found.slot, Entry{}));
         TRY(touch(directory, parent));
         return was_last;
     }
@@ -104,8 +108,8 @@ public:
     /// Whether what it replaced has lost its last name. Errors: stale, not_empty, not_found,
     /// invalid_argument.
     [[nodiscard]] Result<bool> rename(const Move& move) noexcept {
-        Inode source = TRY(volume_.inode(move.from));
-        Inode other = TRY(volume_.inode(move.to));
+        Inode source = TRY(files_.inode(move.from));
+        Inode other = TRY(files_.inode(move.to));
         Inode& target = move.from == move.to ? source : other;
         const Found old = TRY(entry_of(source, move.name, move.node));
         if (target.links == 0) {
@@ -113,15 +117,15 @@ public:
         }
         TRY(check_ancestors(move.node, move.to));
         const bool was_last = TRY(enter(target, move, old.entry));
-        TRY(volume_.put_entry(source, old.slot, Entry{}));
-        Inode inode = TRY(volume_.inode(move.node));
+        TRY(directories_.put(source, old.slot, Entry{}));
+        Inode inode = TRY(files_.inode(move.node));
         if ((inode.mode & mode_type) == mode_directory && move.from != move.to) {
             inode.parent = move.to;
             TRY(count(source, -1));
             TRY(count(target, 1));
         }
         inode.changed = now_;
-        TRY(volume_.put(move.node, inode));
+        TRY(files_.put(move.node, inode));
         TRY(touch(move.from, source));
         if (move.from != move.to) {
             TRY(touch(move.to, target));
@@ -132,7 +136,7 @@ public:
     /// so; how many. Errors: no_space, file_too_big.
     [[nodiscard]] Result<std::size_t> store(std::uint32_t number, const std::uint64_t* offset,
                                             std::span<const std::byte> bytes) noexcept {
-        Inode inode = TRY(volume_.inode(number));
+        Inode inode = TRY(files_.inode(number));
         std::uint64_t at = offset == nullptr ? inode.size : *offset;
         if (at >= max_file_size) {
             return fail(Errc::file_too_big);
@@ -143,7 +147,7 @@ public:
             const auto begin = static_cast<std::size_t>(at % block_size);
             const std::size_t length = std::min(count - done, block_size - begin);
             const std::span<std::byte> block =
-                TRY(volume_.make_block(inode, static_cast<std::uint32_t>(at / block_size)));
+                TRY(files_.make_block(inode, static_cast<std::uint32_t>(at / block_size)));
             std::memcpy(block.data() + begin, bytes.data() + done, length);
             at += length;
             done += length;
@@ -156,7 +160,7 @@ public:
     /// Bytes at `offset`, up to the end of a block or the file; how many. 0: the end. No change.
     [[nodiscard]] Result<std::size_t> load(std::uint32_t number, std::uint64_t offset,
                                            std::size_t most, Block& to) noexcept {
-        const Inode inode = TRY(volume_.inode(number));
+        const Inode inode = TRY(files_.inode(number));
         if (offset >= inode.size) {
             return 0U;
         }
@@ -164,7 +168,7 @@ public:
         const auto length = static_cast<std::size_t>(
             std::min<std::uint64_t>({block_size - begin, most, inode.size - offset}));
         const std::uint32_t block =
-            TRY(volume_.find_block(inode, static_cast<std::uint32_t>(offset / block_size)));
+            TRY(files_.find_block(inode, static_cast<std::uint32_t>(offset / block_size)));
         if (block == 0) {
             std::memset(to.data(), 0, length);
         } else {
@@ -174,7 +178,7 @@ public:
     }
 
 private:
-    using Found = typename Volume<Device, Heap>::Found;
+    using Found = typename Directories<Device, Heap>::Found;
 
     [[nodiscard]] static std::uint32_t seconds(const FileTime& time) noexcept {
         return static_cast<std::uint32_t>(time.seconds);
@@ -182,7 +186,7 @@ private:
     /// The parent of a name that must be new. Errors: exists, not_found (it was removed).
     [[nodiscard]] Result<Inode> directory_for_new(std::uint32_t directory,
                                                   std::string_view name) noexcept {
-        const Inode parent = TRY(volume_.inode(directory));
+        const Inode parent = TRY(files_.inode(directory));
         if (parent.links == 0) {
             return fail(Errc::not_found);
         }
@@ -191,7 +195,7 @@ private:
     }
     [[nodiscard]] Status check_new(const Inode& directory, std::string_view name,
                                    Errc otherwise) noexcept {
-        const Result<Found> there = volume_.find_entry(directory, name);
+        const Result<Found> there = directories_.find(directory, name);
         return there                              ? Status(fail(otherwise))
                : there.error() == Errc::not_found ? Status()
                                                   : Status(fail(there.error()));
@@ -199,7 +203,7 @@ private:
     /// The entry, if its name still means that inode. Error: stale.
     [[nodiscard]] Result<Found> entry_of(const Inode& directory, std::string_view name,
                                          std::uint32_t number) noexcept {
-        const Result<Found> found = volume_.find_entry(directory, name);
+        const Result<Found> found = directories_.find(directory, name);
         if (!found && found.error() != Errc::not_found) {
             return found;
         }
@@ -208,9 +212,9 @@ private:
     /// A name of an inode in `parent` goes: what that means for both; whether it was the last. The
     /// caller stores `parent`. Error: not_empty.
     [[nodiscard]] Result<bool> lose_name(Inode& parent, std::uint32_t number) noexcept {
-        Inode inode = TRY(volume_.inode(number));
+        Inode inode = TRY(files_.inode(number));
         if ((inode.mode & mode_type) == mode_directory) {
-            if (!TRY(volume_.is_empty(inode))) {
+            if (!TRY(directories_.is_empty(inode))) {
                 return fail(Errc::not_empty);
             }
             TRY(count(inode, -1));
@@ -218,27 +222,27 @@ private:
         }
         TRY(count(inode, -1));
         inode.changed = now_;
-        TRY(volume_.put(number, inode));
+        TRY(files_.put(number, inode));
         return inode.links == 0;
     }
     /// The new name, over what is there or where nothing is.
     [[nodiscard]] Result<bool> enter(Inode& target, const Move& move, const Entry& old) noexcept {
         if (move.replaced == 0) {
             TRY(check_new(target, move.new_name, Errc::stale));
-            TRY(volume_.add_entry(target, move.new_name, move.node,
-                                  static_cast<std::uint16_t>(old.type << 12)));
+            TRY(directories_.add(target, move.new_name, move.node,
+                                 static_cast<std::uint16_t>(old.type << 12)));
             return false;
         }
         Found there = TRY(entry_of(target, move.new_name, move.replaced));
         const bool was_last = TRY(lose_name(target, move.replaced));
         there.entry.inode = move.node;
         there.entry.type = old.type;
-        TRY(volume_.put_entry(target, there.slot, there.entry));
+        TRY(directories_.put(target, there.slot, there.entry));
         return was_last;
     }
     /// A directory must not become its own ancestor.
     [[nodiscard]] Status check_ancestors(std::uint32_t node, std::uint32_t to) noexcept {
-        if ((TRY(volume_.inode(node)).mode & mode_type) != mode_directory) {
+        if ((TRY(files_.inode(node)).mode & mode_type) != mode_directory) {
             return {};
         }
         std::uint32_t up = to;
@@ -249,7 +253,7 @@ private:
             if (steps == volume_.geometry().inode_count) {
                 return volume_.wrong("inode.parent", up);  // a circle
             }
-            up = TRY(volume_.inode(up)).parent;
+            up = TRY(files_.inode(up)).parent;
         }
         return {};
     }
@@ -266,10 +270,12 @@ private:
     }
     [[nodiscard]] Status touch(std::uint32_t number, Inode& inode) noexcept {
         inode.modified = inode.changed = now_;
-        return volume_.put(number, inode);
+        return files_.put(number, inode);
     }
 
     Volume<Device, Heap>& volume_;
+    Files<Device, Heap>& files_;
+    Directories<Device, Heap>& directories_;
     std::uint32_t now_ = 0;
 };
 

@@ -1,11 +1,12 @@
 /// vsfs, the course's very simple file system: complete, writable, and small enough to be read in
 /// an evening.
 ///
-/// From the disk up: format.hpp (bytes), transaction.hpp (blocks that change together, the log),
-/// volume.hpp (inodes, blocks of files, directories), operations.hpp (what each changes), node.hpp
-/// (what the VFS sees), this file (locks and nodes). make.hpp makes one, check.hpp says whether one
-/// is sound. It has no cache: every operation reads what it needs. Use it to learn from, not for
-/// large disks.
+/// From the disk up: format.hpp (bytes), log.hpp (what makes it crash-safe), transaction.hpp
+/// (blocks that change together), volume.hpp (what is checked), files.hpp (inodes, blocks of
+/// files), directories.hpp (names), operations.hpp (what each changes), node.hpp (what the VFS
+/// sees), this file (locks and nodes). make.hpp makes one, check.hpp says whether one is sound.
+/// log, files, directories and operations are what students write (course/03-files). It has no
+/// cache: every operation reads what it needs. Use it to learn from, not for large disks.
 #pragma once
 
 #include "fs/vsfs/node.hpp"
@@ -52,7 +53,7 @@ public:
     [[nodiscard]] Status mount() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         TRY(volume_.load());
-        if ((TRY(volume_.inode(vsfs::root_inode)).mode & vsfs::mode_type) != vsfs::mode_directory) {
+        if ((TRY(files_.inode(vsfs::root_inode)).mode & vsfs::mode_type) != vsfs::mode_directory) {
             return volume_.wrong("root.mode", 0);
         }
         TRY(free_nameless());
@@ -98,7 +99,7 @@ public:
 
     [[nodiscard]] Result<Attributes> attributes(Node& node) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const vsfs::Inode inode = TRY(volume_.raw_inode(node.number()));
+        const vsfs::Inode inode = TRY(files_.raw_inode(node.number()));
         constexpr auto time = [](std::uint32_t seconds) { return FileTime{seconds, 0}; };
         return Attributes{
             .inode = node.number(),
@@ -110,7 +111,7 @@ public:
             .gid = inode.gid,
             .size = inode.size,
             .block_size = vsfs::block_size,
-            .blocks = TRY(volume_.count_blocks(inode)) * std::uint64_t{vsfs::block_size / 512},
+            .blocks = TRY(files_.count_blocks(inode)) * std::uint64_t{vsfs::block_size / 512},
             .rdev = {},
             .accessed = time(inode.accessed),
             .modified = time(inode.modified),
@@ -126,12 +127,12 @@ public:
     [[nodiscard]] Result<Ref<Vnode>> lookup(Node& directory, std::string_view name) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const vsfs::Inode inode = TRY(volume_.inode(directory.number()));
-        return Ref<Vnode>(TRY(node(TRY(volume_.find_entry(inode, name)).entry.inode)));
+        const vsfs::Inode inode = TRY(files_.inode(directory.number()));
+        return Ref<Vnode>(TRY(node(TRY(directories_.find(inode, name)).entry.inode)));
     }
     [[nodiscard]] Result<Ref<Vnode>> parent(Node& directory) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const vsfs::Inode inode = TRY(volume_.inode(directory.number()));
+        const vsfs::Inode inode = TRY(files_.inode(directory.number()));
         return Ref<Vnode>(TRY(node(inode.parent)));
     }
     [[nodiscard]] Result<Ref<Vnode>> create(Node& directory, std::string_view name,
@@ -187,7 +188,7 @@ public:
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        const vsfs::Inode inode = TRY(volume_.inode(directory.number()));
+        const vsfs::Inode inode = TRY(files_.inode(directory.number()));
         if (inode.links == 0) {
             return fail(Errc::not_found);
         }
@@ -196,7 +197,7 @@ public:
             return {};
         }
         const std::uint64_t first = std::min<std::uint64_t>(cookie < 3 ? 0 : cookie - 2, ~0U);
-        return volume_.for_each_entry(
+        return directories_.for_each_entry(
             inode, static_cast<std::uint32_t>(first),
             [&](std::uint32_t slot, const vsfs::Entry& entry) {
                 const auto mode = static_cast<std::uint16_t>(entry.type << 12);
@@ -292,7 +293,7 @@ private:
     [[nodiscard]] Status free_nameless() noexcept REQUIRES(lock_) {
         bool was_one = false;
         for (std::uint32_t n = vsfs::root_inode + 1; n < volume_.geometry().inode_count; ++n) {
-            const vsfs::Inode inode = TRY(volume_.raw_inode(n));
+            const vsfs::Inode inode = TRY(files_.raw_inode(n));
             if (inode.mode != 0 && inode.links == 0) {
                 TRY(free(n));
                 was_one = true;
@@ -302,7 +303,7 @@ private:
     }
     [[nodiscard]] Status free(std::uint32_t number) noexcept REQUIRES(lock_) {
         return volume_.blocks().run([&]() KIDNEY_NO_TSA("held") -> Status {
-            return volume_.free_inode(number, TRY(volume_.raw_inode(number)));
+            return files_.free_inode(number, TRY(files_.raw_inode(number)));
         });
     }
     /// Those that nobody has open any more.
@@ -319,7 +320,7 @@ private:
     }
 
     [[nodiscard]] Result<Ref<Node>> node(std::uint32_t number) noexcept REQUIRES(lock_) {
-        return node(number, type_of(TRY(volume_.inode(number)).mode));
+        return node(number, type_of(TRY(files_.inode(number)).mode));
     }
     /// The one node of inode `number`.
     [[nodiscard]] Result<Ref<Node>> node(std::uint32_t number, NodeType type) noexcept
@@ -359,7 +360,9 @@ private:
     Clock& clock_;
     Lock lock_;
     vsfs::Volume<Device, Heap> volume_ GUARDED_BY(lock_);
-    vsfs::Operations<Device, Heap> operations_ GUARDED_BY(lock_){volume_};
+    vsfs::Files<Device, Heap> files_ GUARDED_BY(lock_){volume_};
+    vsfs::Directories<Device, Heap> directories_ GUARDED_BY(lock_){volume_, files_};
+    vsfs::Operations<Device, Heap> operations_ GUARDED_BY(lock_){volume_, files_, directories_};
     vsfs::NodeTable<Node, TableLock> nodes_;
     const std::uint32_t device_number_;
     Ref<Node> root_;

@@ -5,17 +5,17 @@
 /// loop is bounded by a checked number. Layers, from the disk up: format.hpp (bytes), geometry.hpp
 /// and inode.hpp (checked values), volume.hpp (blocks, groups and inodes), allocator.hpp and
 /// block_tree.hpp (which block is whose), directory.hpp and directory_blocks.hpp (names in blocks),
-/// names.hpp and renames.hpp (what happens to names), file_bytes.hpp (what is in a file), node.hpp
-/// (files for the VFS), commit.hpp (the way to the disk), this file.
+/// names.hpp and renames.hpp (what happens to names), node.hpp (files for the VFS; fs/disk has most
+/// of it), commit.hpp (the way to the disk), this file.
 #pragma once
 
+#include "fs/disk/node_table.hpp"
 #include "fs/ext2/allocator.hpp"
 #include "fs/ext2/block_tree.hpp"
 #include "fs/ext2/commit.hpp"
 #include "fs/ext2/directory_blocks.hpp"
 #include "fs/ext2/names.hpp"
 #include "fs/ext2/node.hpp"
-#include "fs/ext2/node_table.hpp"
 #include "fs/ext2/options.hpp"
 #include "fs/ext2/pending_frees.hpp"
 #include "fs/ext2/renames.hpp"
@@ -42,11 +42,14 @@ template <mm::ObjectAllocator Heap, class Cache, class Locks, FileClock Clock>
 class Ext2 final : public FileSystem {
 public:
     using Node = ext2::Node<Ext2>;
+    using Inode = ext2::Inode;
     using CacheType = Cache;
     using HeapType = Heap;
     using WritingLock = typename Locks::Writing;
     using MetadataLock = typename Locks::Metadata;
     using NodeLock = typename Locks::Nodes;
+    static constexpr bool has_holes = true;
+    static constexpr std::string_view checker = "e2fsck";  ///< who mends it after a crash
 
     /// Call mount() before use, and unmount() after it if it can be written.
     Ext2(Heap& heap, Cache& cache, CachedDevice& disk, Clock& clock, Ext2Options options) noexcept
@@ -172,9 +175,10 @@ public:
         return change([&] { return names_.unlink(directory, name, node); });
     }
     [[nodiscard]] Status rename(Node& from, const NameMove& move) noexcept EXCLUDES(lock_) {
-        return change([&] {
-            return move.exchange ? renames_.exchange(from, move) : renames_.rename(from, move);
-        });
+        return change([&] { return renames_.rename(from, move); });
+    }
+    [[nodiscard]] Status exchange(Node& from, const NameMove& move) noexcept EXCLUDES(lock_) {
+        return change([&] { return renames_.exchange(from, move); });
     }
     /// A cookie is the byte offset of the next entry.
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
@@ -223,7 +227,7 @@ public:
     [[nodiscard]] ext2::BlockTree<Cache>& tree() noexcept { return tree_; }
     [[nodiscard]] ext2::DirectoryBlocks<Cache>& directories() noexcept { return directories_; }
     [[nodiscard]] ext2::PendingFrees& pending() noexcept { return pending_; }
-    [[nodiscard]] ext2::NodeTable<Node, NodeLock>& table() noexcept { return table_; }
+    [[nodiscard]] NodeTable<Node, NodeLock>& table() noexcept { return table_; }
     [[nodiscard]] MetadataLock& lock() noexcept RETURN_CAPABILITY(lock_) { return lock_; }
     [[nodiscard]] std::uint32_t device_number() const noexcept { return options_.device_number; }
     [[nodiscard]] std::uint32_t block_size() const noexcept {
@@ -384,7 +388,7 @@ private:
     ext2::PendingFrees pending_;
     ext2::Names<Ext2> names_{*this};
     ext2::Renames<Ext2> renames_{*this};
-    ext2::NodeTable<Node, NodeLock> table_;
+    NodeTable<Node, NodeLock> table_;
     ext2::Commit<Ext2, typename Locks::Commit> commit_{*this};
     std::atomic<std::uint32_t> pending_blocks_ = 0;
     std::atomic<bool> is_read_only_ = true;

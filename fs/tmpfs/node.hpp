@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/mappable_node.hpp"
+#include "fs/node_base.hpp"
 #include "fs/tmpfs/bytes.hpp"
 #include "fs/tmpfs/directory.hpp"
 #include "kidney/core/address.hpp"
@@ -25,13 +26,20 @@ namespace kidney::fs {
 /// Bytes (bytes.hpp) and attributes are under the node's own lock; names are the file system's
 /// business (`Fs::names_lock_`).
 template <class Fs>
-class TmpfsNode final : public MappableNode {
+class TmpfsNode final : public NodeBase<Fs, TmpfsNode<Fs>, MappableNode> {
+    using Base = NodeBase<Fs, TmpfsNode<Fs>, MappableNode>;
+    using Base::check_directory;
+    using Base::check_regular;
+    using Base::fs;
+    using Base::unmap;
+
 public:
+    using Base::type;
+
     static constexpr std::uint32_t max_links = 65000;
 
     TmpfsNode(Fs& fs, const NewNode& what, std::uint32_t inode) noexcept
-        : fs_(fs),
-          type_(what.type),
+        : Base(fs, what.type),
           inode_(inode),
           rdev_(what.rdev),
           born_(fs.now()),
@@ -40,12 +48,10 @@ public:
           uid_(what.uid),
           gid_(what.gid) {
         accessed_ = bytes_.modified = bytes_.changed = born_;
-        fs_.note(*this, true);
+        fs.note(*this, true);
     }
 
     // Identity.
-    [[nodiscard]] NodeType type() const noexcept override { return type_; }
-    [[nodiscard]] FileSystem& file_system() const noexcept override { return fs_; }
     [[nodiscard]] std::uint32_t inode() const noexcept { return inode_; }
 
     // Attributes.
@@ -53,13 +59,13 @@ public:
         LockGuard guard(bytes_.lock);
         // A directory has no bytes; its size tells how many names there are, as on Linux.
         constexpr std::uint64_t size_of_name = 20;
-        const std::uint64_t size = type_ == NodeType::directory
+        const std::uint64_t size = type() == NodeType::directory
                                        ? size_of_name * (2 + entries_.size())
-                                   : type_ == NodeType::symlink ? target_length_
-                                                                : bytes_.size();
+                                   : type() == NodeType::symlink ? target_length_
+                                                                 : bytes_.size();
         return Attributes{.inode = inode_,
-                          .device = fs_.device(),
-                          .type = type_,
+                          .device = fs().device(),
+                          .type = type(),
                           .permissions = permissions_,
                           .links = links(),
                           .uid = uid_,
@@ -78,7 +84,7 @@ public:
         bool shrinks = false;
         {
             LockGuard guard(bytes_.lock);
-            const FileTime now = fs_.now();
+            const FileTime now = fs().now();
             if (change.size) {
                 if (*change.size > TmpfsBytes<Fs>::max_size) {
                     return fail(Errc::file_too_big);
@@ -100,47 +106,15 @@ public:
         return {};
     }
 
-    // Names: see Tmpfs.
-    [[nodiscard]] Result<Ref<Vnode>> lookup(std::string_view name) noexcept override {
-        TRY(check_directory());
-        return Ref<Vnode>(TRY(fs_.find(*this, name)));
-    }
-    [[nodiscard]] Result<Ref<Vnode>> parent() noexcept override {
-        TRY(check_directory());
-        return Ref<Vnode>(TRY(fs_.parent_of(*this)));
-    }
-    [[nodiscard]] Result<Ref<Vnode>> create(std::string_view name,
-                                            const NewNode& what) noexcept override {
-        TRY(check_directory());
-        return Ref<Vnode>(TRY(fs_.create(*this, name, what)));
-    }
-    [[nodiscard]] Result<Ref<Vnode>> create_unnamed(const NewNode& what,
-                                                    bool linkable) noexcept override {
-        TRY(check_directory());
-        return Ref<Vnode>(TRY(fs_.create_unnamed(what, linkable)));
-    }
-    [[nodiscard]] Status link(std::string_view name, Vnode& node) noexcept override {
-        TRY(check_directory());
-        return fs_.link(*this, name, static_cast<TmpfsNode&>(node));
-    }
-    [[nodiscard]] Status unlink(std::string_view name, Vnode& node) noexcept override {
-        TRY(check_directory());
-        return fs_.unlink(*this, name, node);
-    }
-    [[nodiscard]] Status rename(const NameMove& move) noexcept override {
-        TRY(check_directory());
-        TRY(static_cast<TmpfsNode&>(move.new_parent).check_directory());
-        return move.exchange ? fs_.exchange(*this, move) : fs_.rename(*this, move);
-    }
     [[nodiscard]] Status read_directory(std::uint64_t cookie,
                                         DirectorySink& sink) noexcept override {
         TRY(check_directory());
         note_access();
-        return links() == 0 ? Status(fail(Errc::not_found)) : fs_.list(*this, cookie, sink);
+        return links() == 0 ? Status(fail(Errc::not_found)) : fs().list(*this, cookie, sink);
     }
 
     [[nodiscard]] Result<std::size_t> read_link(std::span<char> to) noexcept override {
-        if (type_ != NodeType::symlink) {
+        if (type() != NodeType::symlink) {
             return fail(Errc::invalid_argument);
         }
         note_access();
@@ -190,11 +164,11 @@ public:
     }
     /// No file here can be sealed.
     [[nodiscard]] Result<std::uint32_t> seals() noexcept override {
-        return type_ == NodeType::regular ? Result<std::uint32_t>(Seals::seal)
-                                          : fail(Errc::invalid_argument);
+        return type() == NodeType::regular ? Result<std::uint32_t>(Seals::seal)
+                                           : fail(Errc::invalid_argument);
     }
     [[nodiscard]] Result<Ref<mm::PageSource>> pages() noexcept override {
-        if (type_ != NodeType::regular) {
+        if (type() != NodeType::regular) {
             return fail(Errc::unsuitable_device);
         }
         note_access();  // nobody will tell what is read through a mapping
@@ -204,7 +178,7 @@ public:
         return bytes_.page(index);
     }
     [[nodiscard]] Status mark_dirty(std::uint32_t) noexcept override {
-        touch(fs_.now());
+        touch(fs().now());
         return {};
     }
     [[nodiscard]] Status remove(mm::PageSpan pages) noexcept override {
@@ -219,31 +193,31 @@ public:
     /// A removed directory keeps the one that it was in, and may be the last to do so. A chain of
     /// them is taken apart step by step: the kernel's stack is too small to nest.
     void dispose() noexcept override {
-        Fs& fs = fs_;
+        Fs& owner = fs();
         TmpfsNode* node = this;
         while (node != nullptr) {
             TmpfsNode* const above = node->former_parent_.detach();
-            mm::destroy(fs.heap(), node);
-            fs.node_gone();
+            mm::destroy(owner.heap(), node);
+            owner.node_gone();
             node = above != nullptr && above->release() ? above : nullptr;
         }
     }
     ~TmpfsNode() {
-        fs_.note(*this, false);
+        fs().note(*this, false);
         while (typename Fs::Entry* const entry = entries_.any()) {
             entries_.erase(*entry);  // only when the whole file system goes
-            fs_.name_gone(*entry->node);
-            Fs::Entry::destroy(fs_.heap(), entry);
+            fs().name_gone(*entry->node);
+            Fs::Entry::destroy(fs().heap(), entry);
         }
         if (target_ != nullptr) {
-            fs_.heap().free(target_, target_length_);
+            fs().heap().free(target_, target_length_);
         }
     }
 
     // For the file system.
     [[nodiscard]] Status set_target(std::string_view target) noexcept {
-        if (type_ == NodeType::symlink && !target.empty()) {
-            target_ = static_cast<char*>(TRY(fs_.heap().allocate(target.size())));
+        if (type() == NodeType::symlink && !target.empty()) {
+            target_ = static_cast<char*>(TRY(fs().heap().allocate(target.size())));
             std::memcpy(target_, target.data(), target.size());
             target_length_ = target.size();
         }
@@ -291,28 +265,14 @@ private:
         const auto first = static_cast<std::uint32_t>(end);
         unmap({first, ~first}, mm::PrivateCopies::take);
     }
-    /// Access times as Linux keeps them (relatime): that of a read is kept if it is the first after
-    /// a change, or the first in a day.
     void note_access() noexcept EXCLUDES(bytes_.lock) {
-        constexpr std::int64_t day = std::int64_t{24} * 60 * 60;
         LockGuard guard(bytes_.lock);
-        const FileTime now = fs_.now();
-        if (accessed_ <= std::max(bytes_.modified, bytes_.changed) ||
-            now.seconds - accessed_.seconds >= day) {
+        const FileTime now = fs().now();
+        if (access_is_news(accessed_, bytes_.modified, bytes_.changed, now)) {
             accessed_ = now;
         }
     }
-    [[nodiscard]] Status check_directory() const noexcept {
-        return type_ == NodeType::directory ? Status() : Status(fail(Errc::not_directory));
-    }
-    [[nodiscard]] Status check_regular() const noexcept {
-        return type_ == NodeType::regular     ? Status()
-               : type_ == NodeType::directory ? Status(fail(Errc::is_directory))
-                                              : Status(fail(Errc::invalid_argument));
-    }
 
-    Fs& fs_;
-    const NodeType type_;
     const std::uint32_t inode_;
     const DeviceNumber rdev_;
     const FileTime born_;

@@ -2,12 +2,10 @@
 
 #include "fs/tmpfs/options.hpp"
 #include "kernel/kernel.hpp"
-#include "kernel/storage/disk_files.hpp"
+#include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
-#include "kidney/core/log.hpp"
 
 #include <atomic>
-#include <utility>
 
 namespace kidney::kernel {
 namespace {
@@ -44,88 +42,14 @@ public:
 };
 constinit TmpfsOwner tmpfs_owner;
 
-/// An ext2 on a disk, which is its alone meanwhile.
-struct DiskMount {
-    DiskMount(Disk& its_disk, const fs::Ext2Options& options) noexcept
-        : disk(its_disk),
-          file_system(heap(), kernel_objects.page_cache.get(), its_disk.pages, wall_file_clock,
-                      options) {}
-    Disk& disk;
-    RootFileSystem file_system;
-    DiskMount* next = nullptr;
-};
-// Those who mount take turns (mount_calls.cpp), so nothing guards the list.
-constinit DiskMount* disk_mounts = nullptr;
-
-void finish(DiskMount& mount) noexcept {
-    if (const Status status = mount.file_system.unmount(); !status) {
-        log::error<"mount">("{} cannot be unmounted cleanly: {}", mount.disk.name.view(),
-                            status.error());
-    }
-}
-
-class Ext2Owner final : public fs::FileSystemOwner {
-public:
-    void unmounted(fs::FileSystem& file_system) noexcept override {
-        DiskMount** at = &disk_mounts;
-        while (&(*at)->file_system != &file_system) {
-            at = &(*at)->next;
-        }
-        DiskMount* const gone = *at;
-        *at = gone->next;
-        finish(*gone);
-        Disk& disk = gone->disk;
-        mm::destroy(heap(), gone);
-        // File data went past the pages of the disk: /dev must not show what was there before.
-        kernel_objects.page_cache.get().drop_pages(disk.pages);
-        disclaim_disk(disk);
-    }
-};
-constinit Ext2Owner ext2_owner;
-
 Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
-    const fs::Attributes source = TRY(request.source->node->attributes());
-    if (source.type != fs::NodeType::block) {
-        return fail(Errc::not_block_device);
-    }
-    Disk* const disk = find_disk(source.rdev);
-    if (disk == nullptr) {
-        return fail(Errc::no_device);
-    }
+    Disk& disk = *TRY(disk_of(request));
     TRY(fs::for_each_option(request.options, [](const fs::MountOption&) noexcept -> Status {
         return fail(Errc::invalid_argument);  // none yet
     }));
-    for (DiskMount* at = disk_mounts; at != nullptr; at = at->next) {
-        if (&at->disk == disk) {
-            return &at->file_system;
-        }
-    }
-    TRY(claim_disk(*disk));
-    Result<DiskMount*> mount = mm::make<DiskMount>(
-        heap(), *disk, fs::Ext2Options{next_anonymous_device(), request.read_only});
-    if (!mount) {
-        disclaim_disk(*disk);
-        return fail(mount.error());
-    }
-    if (const Status read = (*mount)->file_system.mount(); !read) {
-        const fs::ext2::RefusalText why = (*mount)->file_system.explain_refusal();
-        log::error<"mount">("{} cannot be mounted as ext2 ({}): {}", disk->name.view(),
-                            read.error(), why.view());
-        mm::destroy(heap(), *mount);
-        disclaim_disk(*disk);
-        return fail(read.error() == Errc::corrupted ? Errc::invalid_argument : read.error());
-    }
-    if (!request.read_only && (*mount)->file_system.is_read_only()) {
-        mm::destroy(heap(), *mount);
-        disclaim_disk(*disk);
-        return fail(Errc::read_only);  // mount(8) tries again with -r
-    }
-    if (!request.read_only && !(*mount)->file_system.was_clean()) {
-        log::warning<"mount">("{} was not unmounted; e2fsck should look at it", disk->name.view());
-    }
-    (*mount)->next = std::exchange(disk_mounts, *mount);
-    (*mount)->file_system.owner = &ext2_owner;
-    return &(*mount)->file_system;
+    return mount_disk<RootFileSystem>(disk, request, heap(), kernel_objects.page_cache.get(),
+                                      disk.pages, wall_file_clock,
+                                      fs::Ext2Options{next_anonymous_device(), request.read_only});
 }
 
 constexpr Type types[] = {{"proc", false, &the_proc},
@@ -153,12 +77,6 @@ Result<fs::FileSystem*> file_system_for(const MountRequest& request) noexcept {
     const Type* const type = find_type(request.type);
     return type == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
                            : type->make(request);
-}
-
-void finish_mounted_disks() noexcept {
-    for (DiskMount* at = disk_mounts; at != nullptr; at = at->next) {
-        finish(*at);
-    }
 }
 
 void give_back(fs::FileSystem& file_system) noexcept {

@@ -26,9 +26,6 @@ struct MountRequest {
 /// the disk), invalid_argument (an option), corrupted, not_supported, io_error, no_memory. What is
 /// wrong with a disk is in the log.
 [[nodiscard]] Result<fs::FileSystem*> file_system_for(const MountRequest& request) noexcept;
-/// Before the machine stops: what programs have mounted is stored, and the disks marked as clean.
-/// Errors are logged.
-void finish_mounted_disks() noexcept;
 /// If it was not mounted after all.
 void give_back(fs::FileSystem& file_system) noexcept;
 

@@ -5,6 +5,7 @@
 #include "kernel/panic.hpp"
 #include "kernel/process/proc_files.hpp"
 #include "kernel/process/wall_clock.hpp"
+#include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/file_systems.hpp"
 #include "kidney/core/log.hpp"
@@ -91,7 +92,8 @@ void mount_file_systems(const BootOptions& options) noexcept {
     if (options.root_writable && root.is_read_only()) {
         log::warning<"mount">("{} cannot be written", disk.name.view());
     } else if (!root.is_read_only() && !root.was_clean()) {
-        log::warning<"mount">("{} was not unmounted; e2fsck should look at it", disk.name.view());
+        log::warning<"mount">("{} was not unmounted; {} should look at it", disk.name.view(),
+                              RootFileSystem::checker);
     }
 
     mount_or_warn("/tmp", make_tmpfs(""), "tmpfs");
@@ -123,7 +125,7 @@ void discard_memory_files() noexcept {
 namespace {
 Result<Ref<fs::Vnode>> create_file(Tmpfs& in, const fs::NewNode& node,
                                    std::uint64_t size) noexcept {
-    Ref<fs::Vnode> file = TRY(in.create_unnamed(node, false));
+    Ref<fs::Vnode> file = TRY(in.root()->create_unnamed(node, false));
     TRY(file->set_attributes({.size = size}));
     return file;
 }

@@ -1,7 +1,7 @@
 /// One step of a write: up to 16 pages that get new bytes, then places on the disk.
 #pragma once
 
-#include "fs/ext2/block_map.hpp"
+#include "fs/disk/block_map.hpp"
 #include "fs/page_batch.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
@@ -13,7 +13,7 @@
 #include <cstring>
 #include <span>
 
-namespace kidney::fs::ext2 {
+namespace kidney::fs {
 
 /// The bytes come first, because pages that are borrowed before their blocks have places are never
 /// filled with what an earlier owner left in those blocks. If the disk is full then, what has no
@@ -173,4 +173,4 @@ private:
     std::size_t published_ = 0;
 };
 
-}  // namespace kidney::fs::ext2
+}  // namespace kidney::fs

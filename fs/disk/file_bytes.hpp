@@ -2,8 +2,8 @@
 #pragma once
 
 #include "fs/borrowed_page.hpp"
-#include "fs/ext2/file_transfer.hpp"
-#include "fs/ext2/inode.hpp"
+#include "fs/disk/file_transfer.hpp"
+#include "fs/disk/file_zeros.hpp"
 #include "fs/page_batch.hpp"
 #include "fs/page_cache.hpp"
 #include "kidney/core/address.hpp"
@@ -17,10 +17,15 @@
 #include <cstring>
 #include <span>
 
-namespace kidney::fs::ext2 {
+namespace kidney::fs {
 
 /// A page becomes dirty only when its blocks have places on the disk, so what is dirty can always
 /// go home: a full disk is an error of the write, not a loss after it.
+///
+/// `Fs` says where blocks are (tree(), goal(), note_place(), remove_blocks()), how large and
+/// whether a file may lack some (block_size(), sector_size .. page_size; max_file_size(),
+/// check_size(); has_holes), and what it allows (check_writable()); it hears what changes
+/// (note_change(), touch()) and can make room when there is none (repeat()). Ext2 is the example.
 ///
 /// `writing` makes those who change bytes or the size take turns. It is held while user memory is
 /// copied, so it ranks before everything that a page fault takes; nothing that a page fault calls
@@ -28,12 +33,13 @@ namespace kidney::fs::ext2 {
 template <class Fs>
 class FileBytes final : public CachedObject {
     using Cache = typename Fs::CacheType;
+    using Inode = typename Fs::Inode;
     using Page = BorrowedPage<Cache>;
 
 public:
-    /// `mapped` is who shows the pages to programs. `owner` is told when the inode changes.
-    FileBytes(Fs& fs, typename Fs::Node& owner, mm::PageSource& mapped, const Inode& inode) noexcept
-        : fs_(fs), owner_(owner), mapped_(mapped), inode_(inode) {}
+    /// `owner` is the Fs::Node that shows the pages to programs, as a part that exists already.
+    FileBytes(Fs& fs, mm::PageSource& owner, const Inode& inode) noexcept
+        : fs_(fs), mapped_(owner), inode_(inode) {}
     ~FileBytes() { fs_.cache().forget(*this); }
     FileBytes(const FileBytes&) = delete;
     FileBytes& operator=(const FileBytes&) = delete;
@@ -108,25 +114,11 @@ public:
             return fail(Errc::file_too_big);
         }
         LockGuard guard(writing_);
-        const std::uint64_t old_size = size();
-        if (keep_size && offset + length > old_size) {
+        if (keep_size && offset + length > size()) {
             return fail(Errc::not_supported);
         }
         TRY(clear_behind_end(offset));
-        Status status;
-        for (std::uint64_t at = offset; status && at < offset + length;) {
-            FileTransfer<Fs, FileBytes> step(fs_, *this);
-            status = step.cover(at, static_cast<std::size_t>(
-                                        std::min<std::uint64_t>(offset + length - at, 1U << 20)));
-            if (status) {
-                status = step.publish_all();
-            }
-            at += step.length();
-        }
-        if (!status && size() > old_size) {
-            ignore_error(shrink(old_size), "the first error is the answer");
-        }
-        return status;
+        return cover(Fs::has_holes ? offset : std::min(offset, size()), offset + length);
     }
     /// Whole blocks in the range become a hole; of the others, the bytes become zeros.
     [[nodiscard]] Status punch_hole(std::uint64_t offset, std::uint64_t length) noexcept
@@ -141,13 +133,13 @@ public:
         const std::uint64_t first = (offset + block - 1) / block;
         const std::uint64_t last = end == size ? (end + block - 1) / block : end / block;
         if (first * block > end || first >= last) {
-            TRY(clear_bytes(offset, end));
+            TRY(zeros_.write(offset, end));
         } else {
-            TRY(clear_bytes(offset, first * block));
-            TRY(clear_bytes(last * block, std::max(end, last * block)));
+            TRY(zeros_.write(offset, first * block));
+            TRY(zeros_.write(last * block, std::max(end, last * block)));
             TRY(remove_blocks(first, last));
         }
-        fs_.touch(owner_);
+        fs_.touch(owner());
         const auto page = static_cast<std::uint32_t>(offset >> page_shift);
         mapped_.unmap({page, static_cast<std::uint32_t>((end - 1) >> page_shift) - page + 1},
                       mm::PrivateCopies::keep);
@@ -196,7 +188,9 @@ public:
     [[nodiscard]] bool is_resident(std::uint32_t index) noexcept {
         return fs_.cache().has(*this, index);
     }
-    [[nodiscard]] typename Fs::Node& owner() noexcept { return owner_; }
+    [[nodiscard]] typename Fs::Node& owner() noexcept {
+        return static_cast<typename Fs::Node&>(mapped_);
+    }
 
     [[nodiscard]] Status fill(std::uint32_t first,
                               std::span<const std::span<std::byte>> pages) noexcept override {
@@ -248,7 +242,8 @@ private:
         from.limit(
             static_cast<std::size_t>(std::min<std::uint64_t>(from.remaining(), most - offset)));
         TRY(fs_.check_writable());
-        TRY(clear_behind_end(offset));
+        const std::uint64_t old_size = size();
+        TRY(reach(offset));
         std::size_t done = 0;
         while (from.remaining() > 0) {
             fs_.cache().throttle();
@@ -262,16 +257,43 @@ private:
             }
             done += step.published();
             if (!status) {
+                if (done == 0 && size() > old_size) {
+                    ignore_error(shrink(old_size), "the first error is the answer");
+                }
                 return transferred(done, status);
             }
         }
         return done;
     }
+    /// Gives [begin, end) places, and zeros where it had none. If it cannot, the size is as before.
+    [[nodiscard]] Status cover(std::uint64_t begin, std::uint64_t end) noexcept REQUIRES(writing_) {
+        const std::uint64_t old_size = size();
+        Status status;
+        while (status && begin < end) {
+            FileTransfer<Fs, FileBytes> step(fs_, *this);
+            status = step.cover(
+                begin, static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, 1U << 20)));
+            if (status) {
+                status = step.publish_all();
+            }
+            begin += step.length();
+        }
+        if (!status && size() > old_size) {
+            ignore_error(shrink(old_size), "the first error is the answer");
+        }
+        return status;
+    }
+    /// Whoever writes behind the end leaves a hole, or zeros where there are none.
+    [[nodiscard]] Status reach(std::uint64_t offset) noexcept REQUIRES(writing_) {
+        TRY(clear_behind_end(offset));
+        const std::uint64_t end = size();
+        return Fs::has_holes || offset <= end ? Status() : cover(end, offset);
+    }
     [[nodiscard]] Status grow(std::uint64_t size) noexcept REQUIRES(writing_) {
         if (size > fs_.max_file_size()) {
             return fail(Errc::file_too_big);
         }
-        TRY(clear_behind_end(size));
+        TRY(reach(size));
         return fs_.repeat([&]() noexcept -> Status {
             LockGuard guard(fs_.lock());
             TRY(fs_.check_writable());
@@ -279,7 +301,7 @@ private:
             inode.size = size;
             TRY(fs_.check_size(size));
             publish(inode);
-            fs_.note_change(owner_);
+            fs_.note_change(owner());
             return {};
         });
     }
@@ -292,14 +314,14 @@ private:
             inode.size = size;
             const Status removed = fs_.remove_blocks(inode, (size + block - 1) / block);
             publish(inode);
-            fs_.note_change(owner_);
+            fs_.note_change(owner());
             return removed;
         }));
         const auto first = static_cast<std::uint32_t>((size + page_mask) >> page_shift);
         fs_.cache().drop_from(*this, first);
         if (size % page_size != 0) {
             // Only in memory: whoever makes the file longer again clears it on the disk, too.
-            TRY(clear_cached(size, (size | page_mask) + 1));
+            TRY(zeros_.show(size, (size | page_mask) + 1));
         }
         mapped_.unmap({first, ~first}, mm::PrivateCopies::take);
         return {};
@@ -311,38 +333,7 @@ private:
         if (offset <= end || end % page_size == 0) {
             return {};
         }
-        return clear_bytes(end, (end | page_mask) + 1);
-    }
-    /// Zeros for [begin, end). A hole stays one.
-    [[nodiscard]] Status clear_bytes(std::uint64_t begin, std::uint64_t end) noexcept
-        REQUIRES(writing_) {
-        while (begin < end) {
-            const std::uint64_t behind = std::min(end, (begin | page_mask) + 1);
-            TRY(clear_in_page(begin, behind));
-            begin = behind;
-        }
-        return {};
-    }
-    [[nodiscard]] Status clear_in_page(std::uint64_t begin, std::uint64_t end) noexcept
-        REQUIRES(writing_) {
-        const auto index = static_cast<std::uint32_t>(begin >> page_shift);
-        const Page page = TRY(Page::get(fs_.cache(), *this, index));
-        const auto bytes = page.writable_bytes().subspan(
-            static_cast<std::size_t>(begin & page_mask), static_cast<std::size_t>(end - begin));
-        std::memset(bytes.data(), 0, bytes.size());
-        LockGuard guard(fs_.lock());
-        const Inode inode = this->inode();
-        const std::uint64_t block = fs_.block_size();
-        for (std::uint64_t at = begin; at < end; at = (at / block + 1) * block) {
-            if (TRY(fs_.tree().locate(inode, at / block))) {
-                const auto from = static_cast<std::size_t>(at & page_mask);
-                const std::uint64_t behind = std::min(end, (at / block + 1) * block);
-                fs_.cache().mark_dirty(
-                    *this, index, sectors_of(from, from + static_cast<std::size_t>(behind - at)));
-            }
-        }
-        fs_.note_change(owner_);
-        return {};
+        return zeros_.write(end, (end | page_mask) + 1);
     }
     /// Blocks [first, end) become a hole, a part at a time, so that what a reader fills meanwhile
     /// is cleared, too.
@@ -360,41 +351,24 @@ private:
                 stop = std::min(end, first + (pages_at_a_time << page_shift) / block);
                 const Status removed = fs_.remove_blocks(inode, first, stop);
                 publish(inode);
-                fs_.note_change(owner_);
+                fs_.note_change(owner());
                 return removed;
             }));
             for (std::uint64_t at = first * block; at < stop * block;) {
                 const std::uint64_t behind = std::min(stop * block, (at | page_mask) + 1);
-                TRY(clear_cached(at, behind));
+                TRY(zeros_.show(at, behind));
                 at = behind;
             }
             first = stop;
         }
         return {};
     }
-    /// [begin, end) of one page has no blocks any more, or lies behind the end.
-    [[nodiscard]] Status clear_cached(std::uint64_t begin, std::uint64_t end) noexcept {
-        const auto index = static_cast<std::uint32_t>(begin >> page_shift);
-        const auto from = static_cast<std::size_t>(begin & page_mask);
-        const auto length = static_cast<std::size_t>(end - begin);
-        const std::size_t whole = (from + sector_size - 1) / sector_size * sector_size;
-        if (whole < from + length) {
-            // This waits for whoever fills or writes the page, too.
-            fs_.cache().mark_clean(*this, index, sectors_of(whole, from + length));
-        }
-        if (fs_.cache().has(*this, index)) {
-            const Page page = TRY(Page::get(fs_.cache(), *this, index));
-            std::memset(page.writable_bytes().data() + from, 0, length);
-        }
-        return {};
-    }
-
     Fs& fs_;
-    typename Fs::Node& owner_;
     mm::PageSource& mapped_;
+    FileZeros<Fs, FileBytes> zeros_{fs_, *this};
     typename Fs::WritingLock writing_;
     mutable typename Fs::NodeLock lock_;
     Inode inode_ GUARDED_BY(lock_);
 };
 
-}  // namespace kidney::fs::ext2
+}  // namespace kidney::fs

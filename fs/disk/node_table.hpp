@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace kidney::fs::ext2 {
+namespace kidney::fs {
 
 /// Owns none but the changed ones, of which it holds a reference. Needs no memory. Concurrency: any
 /// thread; it may be called with any of the file system's locks held.
@@ -135,4 +135,4 @@ private:
     std::atomic<bool> has_removed_ = false;
 };
 
-}  // namespace kidney::fs::ext2
+}  // namespace kidney::fs

@@ -13,11 +13,11 @@
 #include <cstring>
 #include <span>
 
-namespace kidney::fs::ext2 {
+namespace kidney::fs {
 
 /// Looked up under the file system's lock; used without it, because moving bytes takes time. What
-/// the blocks belong to cannot change meanwhile: see Ext2::sync() for writers; a reader looks at
-/// the size of the file again.
+/// the blocks belong to cannot change meanwhile: a file system frees nothing while bytes go home,
+/// and a reader looks at the size of the file again.
 class BlockMap {
 public:
     /// Blocks of up to StoreRun::capacity pages from page `first` on.
@@ -72,7 +72,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t smallest_block = 1024;
+    static constexpr std::size_t smallest_block = sector_size;
 
     /// Consecutive blocks of the disk and where they go.
     template <class Byte>
@@ -128,4 +128,4 @@ private:
     std::array<std::uint32_t, StoreRun::capacity*(page_size / smallest_block)> blocks_;
 };
 
-}  // namespace kidney::fs::ext2
+}  // namespace kidney::fs

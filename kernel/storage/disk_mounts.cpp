@@ -1,0 +1,94 @@
+#include "kernel/storage/disk_mounts.hpp"
+
+#include "kidney/core/log.hpp"
+
+#include <utility>
+
+namespace kidney::kernel {
+namespace {
+
+// Those who mount take turns (mount_calls.cpp), so nothing guards the list.
+constinit DiskMount* disk_mounts = nullptr;
+
+void finish(DiskMount& mount) noexcept {
+    if (const Status status = mount.finish(); !status) {
+        log::error<"mount">("{} cannot be unmounted cleanly: {}", mount.disk.name.view(),
+                            status.error());
+    }
+}
+
+void give_up(DiskMount& mount) noexcept {
+    Disk& disk = mount.disk;
+    mount.dispose();
+    disclaim_disk(disk);
+}
+
+class DiskOwner final : public fs::FileSystemOwner {
+public:
+    void unmounted(fs::FileSystem& file_system) noexcept override {
+        DiskMount** at = &disk_mounts;
+        while (&(*at)->file_system() != &file_system) {
+            at = &(*at)->next;
+        }
+        DiskMount* const gone = *at;
+        *at = gone->next;
+        finish(*gone);
+        Disk& disk = gone->disk;
+        gone->dispose();
+        // File data went past the pages of the disk: /dev must not show what was there before.
+        kernel_objects.page_cache.get().drop_pages(disk.pages);
+        disclaim_disk(disk);
+    }
+};
+constinit DiskOwner disk_owner;
+
+}  // namespace
+
+Result<Disk*> disk_of(const MountRequest& request) noexcept {
+    const fs::Attributes source = TRY(request.source->node->attributes());
+    if (source.type != fs::NodeType::block) {
+        return fail(Errc::not_block_device);
+    }
+    Disk* const disk = find_disk(source.rdev);
+    return disk == nullptr ? Result<Disk*>(fail(Errc::no_device)) : disk;
+}
+
+fs::FileSystem* mounted_on(const Disk& disk, std::string_view type) noexcept {
+    for (DiskMount* at = disk_mounts; at != nullptr; at = at->next) {
+        if (&at->disk == &disk && at->file_system().type_name() == type) {
+            return &at->file_system();
+        }
+    }
+    return nullptr;
+}
+
+Result<fs::FileSystem*> mount_fresh(DiskMount& fresh, const MountRequest& request) noexcept {
+    const BoundedText<8> name = fresh.disk.name;
+    if (const Status read = fresh.mount(); !read) {
+        const DiskMount::Reason why = fresh.explain_refusal();
+        log::error<"mount">("{} cannot be mounted as {} ({}): {}", name.view(), request.type,
+                            read.error(), why.view());
+        give_up(fresh);
+        return fail(read.error() == Errc::corrupted ? Errc::invalid_argument : read.error());
+    }
+    fs::FileSystem& system = fresh.file_system();
+    if (!request.read_only && system.is_read_only()) {
+        give_up(fresh);
+        return fail(Errc::read_only);  // mount(8) tries again with -r
+    }
+    if (const std::string_view checker = fresh.wants_checker();
+        !request.read_only && !checker.empty()) {
+        log::warning<"mount">("{} was not unmounted; {} should look at it", name.view(), checker);
+    }
+    fresh.next = std::exchange(disk_mounts, &fresh);
+    system.owner = &disk_owner;
+    return &system;
+}
+
+void finish_mounted_disks() noexcept {
+    for (DiskMount* at = disk_mounts; at != nullptr; at = at->next) {
+        finish(*at);
+    }
+}
+
+}  // namespace kidney::kernel

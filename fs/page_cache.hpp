@@ -3,8 +3,7 @@
 /// read(), write(), mmap and exec of one file see the same frames, because all of them come from
 /// here. A page belongs to a `CachedObject` (a file, a disk) which knows how to fill it and how to
 /// write it home. Who changes a page says so with mark_dirty(); write_back() brings changes home,
-/// and until then they are only here. When memory runs short, clean pages go that nobody borrows,
-/// least recently used first.
+/// and until then they are only here. When memory runs short, clean pages go that nobody borrows.
 #pragma once
 
 #include "fs/cache/cached_object.hpp"
@@ -12,6 +11,7 @@
 #include "fs/cache/page_index.hpp"
 #include "fs/cache/page_supply.hpp"
 #include "fs/cache/read_ahead.hpp"
+#include "fs/replacement/lru.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/hal/phys_map.hpp"
 #include "kidney/mm/frame_reclaimer.hpp"
@@ -31,7 +31,7 @@ namespace kidney::fs {
 /// Concurrency: any thread. A page that several threads miss is read once; the others wait in
 /// `Queue`. No lock is held while a page is filled or written.
 template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
-          class Queue>
+          class Queue, CacheReplacement Policy = LeastRecentlyUsed>
     requires sched::WaitQueueFor<Queue, Lock>
 class PageCache final : public mm::FrameReclaimer {
 public:
@@ -41,8 +41,10 @@ public:
     /// grows at its own expense.
     static constexpr std::size_t keep_free = 64;
 
-    PageCache(Heap& heap, Frames& frames, Map& map, std::size_t leave_free = keep_free) noexcept
-        : supply_(heap, frames), map_(map), leave_free_(leave_free) {}
+    /// `ghosts` is memory for the policy (`RemembersPages`).
+    PageCache(Heap& heap, Frames& frames, Map& map, std::size_t leave_free = keep_free,
+              std::span<std::byte> ghosts = {}) noexcept
+        : supply_(heap, frames), map_(map), leave_free_(leave_free), index_(ghosts) {}
     ~PageCache() { KIDNEY_ASSERT(size() == 0); }
     PageCache(const PageCache&) = delete;
     PageCache& operator=(const PageCache&) = delete;
@@ -183,22 +185,21 @@ public:
         for (auto at = object.pages_.begin(); at != object.pages_.end();) {
             CachedPage& page = *at++;
             if (may_go(page)) {
-                drop(page);
+                drop(page, Departure::dropped);
             }
         }
     }
-    /// Clean pages that nobody borrows, least recently used first.
+    /// Clean pages that nobody borrows, in the order of the policy.
     std::size_t reclaim(std::size_t most) noexcept override EXCLUDES(lock_) {
         LockGuard guard(lock_);
         std::size_t freed = 0;
-        PageIndex::Clean& clean = index_.clean();
-        for (auto at = clean.begin(); at != clean.end() && freed < most;) {
-            CachedPage& page = *at++;
-            if (may_go(page)) {
-                drop(page);
-                ++freed;
-            }
+        EntryList borrowed;
+        for (CachedPage* page = nullptr; freed < most && (page = index_.victim()) != nullptr;) {
+            const bool goes = may_go(*page);
+            goes ? drop(*page, Departure::evicted) : index_.pass(*page, borrowed);
+            freed += goes ? 1 : 0;
         }
+        index_.bring_back(borrowed);
         if (freed < most && index_.counts().dirty > 0) {
             limit_.ask();
         }
@@ -273,6 +274,7 @@ private:
     [[nodiscard]] std::uint32_t wanted(CachedObject& object, std::uint32_t index,
                                        Neighbours neighbours) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
+        index_.expect(object, index);
         return object.read_ahead_.window(index, neighbours, object.page_count() - index);
     }
     /// Fresh pages; fewer than wanted if memory is short, but at least one.
@@ -302,7 +304,7 @@ private:
         }
         TRY(supply_.frames().retain(page.frame));
         index_.link(page, object, index);
-        page.ready = true;
+        index_.settle(page, Arrival::asked);
         return true;
     }
     /// Enters the pages as being filled. False if the first is there already; read-ahead stops at
@@ -368,20 +370,20 @@ private:
         bool all = true;
         for (auto at = object.pages_.begin(); at != object.pages_.end();) {
             CachedPage& page = *at++;
-            if (page.index < first) {
+            if (page.index() < first) {
                 continue;
             }
             if (page.ready && !page.is_being_written()) {
-                drop(page);
+                drop(page, Departure::dropped);
             } else {
                 all = false;
             }
         }
         return all;
     }
-    void drop(CachedPage& page) noexcept REQUIRES(lock_) {
+    void drop(CachedPage& page, Departure why) noexcept REQUIRES(lock_) {
         KIDNEY_ASSERT(page.ready);
-        index_.unlink(page);
+        index_.unlink(page, why);
         supply_.free(page);
     }
 
@@ -389,7 +391,7 @@ private:
     Map& map_;
     const std::size_t leave_free_;
     mutable Lock lock_;
-    PageIndex index_ GUARDED_BY(lock_);
+    PageIndex<Policy> index_ GUARDED_BY(lock_);
     DirtyLimit limit_ GUARDED_BY(lock_);
     Queue changed_;  ///< a page is filled or written now, or cannot be; a flush round has ended
 };

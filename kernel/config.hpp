@@ -29,6 +29,7 @@
 #include "mm/reclaiming_heap.hpp"
 #include "mm/reference_counts.hpp"
 #include "mm/trace/recorded_frames.hpp"
+#include "policies/selected/cache_replacement.hpp"
 #include "policies/selected/disk_scheduler.hpp"
 #include "policies/selected/frame_allocator.hpp"
 #include "policies/selected/heap.hpp"
@@ -68,6 +69,7 @@ using SchedulerPolicy = policies::scheduler::Selected;
 using LoadBalancer = policies::load_balancer::Selected;
 using HeapPolicy = policies::heap::Selected;
 using DiskPolicy = policies::disk_scheduler::Selected;
+using CachePolicy = policies::cache_replacement::Selected;
 
 template <const LockRank& Rank>
 using SpinLock = sched::SpinLock<Rank, Cpu>;
@@ -166,7 +168,8 @@ using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu
                                       Mutex<ranks::address_space>, ReverseMap>;
 
 // Files.
-using PageCache = fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue>;
+using PageCache =
+    fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue, CachePolicy>;
 using Ext2Locks = fs::Ext2Locks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
                                 Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
 using RootFileSystem = fs::Ext2<Heap, PageCache, Ext2Locks, WallFileClock>;

@@ -6,6 +6,7 @@
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/result.hpp"
+#include "kidney/fs/cache_replacement.hpp"
 #include "kidney/hal/phys_map.hpp"
 #include "kidney/mm/frame_service.hpp"
 #include "kidney/mm/object_allocator.hpp"
@@ -27,11 +28,10 @@ class CachedObject;
 ///
 /// It is absent, then being filled (not `ready`), then clean, dirty (some of `phases`), being
 /// written (some of `on_the_way`) or both: a page that changes while it is being written stays
-/// dirty and is written again. Only clean pages are reclaimed.
-struct CachedPage {
+/// dirty and is written again. Only clean pages are reclaimed: the policy has those that are ready
+/// and clean, and its part of each is the base.
+struct CachedPage : CacheEntry {
     static constexpr const char* cache_name = "cached_page";
-    using Hook = boost::intrusive::list_member_hook<
-        boost::intrusive::link_mode<boost::intrusive::normal_link>>;
     using TreeHook = boost::intrusive::set_member_hook<
         boost::intrusive::link_mode<boost::intrusive::normal_link>,
         boost::intrusive::optimize_size<true>>;
@@ -41,14 +41,16 @@ struct CachedPage {
     [[nodiscard]] bool is_being_written() const noexcept { return on_the_way.any(); }
     [[nodiscard]] bool is_clean() const noexcept { return !phases.any() && !on_the_way.any(); }
 
+    [[nodiscard]] std::uint32_t index() const noexcept { return name.page; }
+
     Hook of_object;
-    Hook by_use;        ///< in the list of clean pages
     TreeHook by_index;  ///< in the object's set of others
     CachedPage* next_in_bucket = nullptr;
     CachedObject* object = nullptr;
-    std::uint32_t index = 0;
     FrameNumber frame;        ///< the cache holds one reference
     bool ready = false;       ///< false while it is being filled
+    bool is_ahead = false;    ///< nobody has asked for it yet
+    bool was_used = false;    ///< while the policy did not have it
     SectorPhases phases;      ///< what must go home
     SectorPhases on_the_way;  ///< what is going home just now
 };
@@ -92,7 +94,7 @@ protected:
 private:
     struct ByIndex {
         using type = std::uint32_t;
-        std::uint32_t operator()(const CachedPage& page) const noexcept { return page.index; }
+        std::uint32_t operator()(const CachedPage& page) const noexcept { return page.index(); }
     };
     using Pages = boost::intrusive::list<
         CachedPage,
@@ -102,14 +104,17 @@ private:
         boost::intrusive::member_hook<CachedPage, CachedPage::TreeHook, &CachedPage::by_index>,
         boost::intrusive::key_of_value<ByIndex>, boost::intrusive::constant_time_size<false>>;
 
+    template <CacheReplacement P>
     friend class PageIndex;
-    template <mm::ObjectAllocator H, mm::CountedFrames F, hal::PhysMap M, BasicLockable L, class Q>
+    template <mm::ObjectAllocator H, mm::CountedFrames F, hal::PhysMap M, BasicLockable L, class Q,
+              CacheReplacement P>
         requires sched::WaitQueueFor<Q, L>
     friend class PageCache;
 
     Pages pages_;
     Dirty dirty_;  ///< those that are not clean
     ReadAhead read_ahead_;
+    std::uint32_t number_ = 0;  ///< in the names of its pages; given with the first one
     std::atomic<std::uint32_t> write_errors_ = 0;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/cache/cached_object.hpp"
+#include "fs/replacement/entry_list.hpp"
 #include "kidney/core/assert.hpp"
 
 #include <array>
@@ -45,7 +46,7 @@ struct StoreRun {
     std::array<CachedPage*, capacity> pages{};
     std::size_t count = 0;
 
-    [[nodiscard]] std::uint32_t first() const noexcept { return pages[0]->index; }
+    [[nodiscard]] std::uint32_t first() const noexcept { return pages[0]->index(); }
     /// What is on the way does not change until end_writing(), so this needs no lock.
     template <hal::PhysMap Map>
     [[nodiscard]] Status store(CachedObject& object, Map& map) const noexcept {
@@ -57,21 +58,42 @@ struct StoreRun {
     }
 };
 
-/// The bookkeeping of a page cache; it owns nothing and knows no frames. Concurrency: none, the
-/// cache's lock.
+/// The bookkeeping of a page cache; it owns nothing and knows no frames. Which page goes `Policy`
+/// says: it has those that are filled and clean. Concurrency: none, the cache's lock.
+template <CacheReplacement Policy>
 class PageIndex {
 public:
-    using Clean = boost::intrusive::list<
-        CachedPage,
-        boost::intrusive::member_hook<CachedPage, CachedPage::Hook, &CachedPage::by_use>>;
+    explicit PageIndex(std::span<std::byte> ghosts) noexcept {
+        if (!ghosts.empty()) {
+            or_default::use_ghosts(policy_, ghosts);
+        }
+    }
 
     [[nodiscard]] const CacheCounts& counts() const noexcept { return counts_; }
-    /// What may be reclaimed, once it is filled: least recently used first.
-    [[nodiscard]] Clean& clean() noexcept { return clean_; }
+    /// What to reclaim next: a clean page, which somebody may have borrowed. Null: there is none.
+    [[nodiscard]] CachedPage* victim() noexcept {
+        return static_cast<CachedPage*>(policy_.victim());
+    }
+    /// Somebody has borrowed it: the next victim is another one, until all of `passed` is brought
+    /// back, which counts as if it came in now.
+    void pass(CachedPage& page, EntryList& passed) noexcept {
+        policy_.leave(page, Departure::aside);
+        passed.add(page);
+    }
+    void bring_back(EntryList& passed) noexcept {
+        while (CacheEntry* const page = passed.oldest()) {
+            passed.remove(*page);
+            policy_.enter(*page, Arrival::back);
+        }
+    }
+    /// Somebody asks for a page that is not here.
+    void expect(CachedObject& object, std::uint32_t index) noexcept {
+        or_default::expect(policy_, name_of(object, index));
+    }
 
     [[nodiscard]] CachedPage* find(const CachedObject& object, std::uint32_t index) noexcept {
         CachedPage* page = table_[bucket_of(object, index)];
-        while (page != nullptr && (page->object != &object || page->index != index)) {
+        while (page != nullptr && (page->object != &object || page->index() != index)) {
             page = page->next_in_bucket;
         }
         return page;
@@ -83,12 +105,17 @@ public:
     /// Enters a page that has no bytes yet.
     void link(CachedPage& page, CachedObject& object, std::uint32_t index) noexcept {
         page.object = &object;
-        page.index = index;
+        page.name = name_of(object, index);
         page.ready = false;
         object.pages_.push_back(page);
-        clean_.push_back(page);
         page.next_in_bucket = std::exchange(table_[bucket_of(object, index)], &page);
         ++counts_.pages;
+    }
+    /// It has its bytes.
+    void settle(CachedPage& page, Arrival came) noexcept {
+        page.ready = true;
+        page.is_ahead = came == Arrival::ahead;
+        policy_.enter(page, came);
     }
     /// Enters pages that are being filled, as many as are not here yet, from the first on. Returns
     /// how many.
@@ -101,42 +128,51 @@ public:
         return n;
     }
     void end_filling(const FillRun& run, CachedObject& object) noexcept {
-        for (CachedPage* const page : std::span(run.pages).first(run.count)) {
-            page->ready = true;
+        for (std::size_t n = 0; n < run.count; ++n) {
+            settle(*run.pages[n], n == 0 ? Arrival::asked : Arrival::ahead);
         }
-        object.read_ahead_.has_read_to(run.pages[run.count - 1]->index + 1);
+        object.read_ahead_.has_read_to(run.pages[run.count - 1]->index() + 1);
     }
     void fail_filling(const FillRun& run, CachedObject& object) noexcept {
         for (CachedPage* const page : std::span(run.pages).first(run.count)) {
-            unlink(*page);
+            unlink(*page, Departure::dropped);
         }
         if (run.count > 1) {
             object.read_ahead_.stop();  // it may be a neighbour that cannot be read
         }
     }
     /// Whatever it was. Not while it is being written.
-    void unlink(CachedPage& page) noexcept {
+    void unlink(CachedPage& page, Departure why) noexcept {
         KIDNEY_ASSERT(!page.is_being_written());
         wash(page, all_sectors);
-        CachedPage** at = &table_[bucket_of(*page.object, page.index)];
+        if (page.ready) {
+            policy_.leave(page, why);
+        }
+        CachedPage** at = &table_[bucket_of(*page.object, page.index())];
         while (*at != &page) {
             at = &(*at)->next_in_bucket;
         }
         *at = page.next_in_bucket;
-        clean_.erase(clean_.iterator_to(page));
         page.object->pages_.erase(page.object->pages_.iterator_to(page));
         --counts_.pages;
     }
+    /// It is used. The first use of a page that was read ahead is its arrival for the policy: it is
+    /// not used again yet. Of all uses while it is dirty the policy hears as one.
     void touch(CachedPage& page) noexcept {
-        if (page.is_clean()) {
-            clean_.splice(clean_.end(), clean_, clean_.iterator_to(page));
+        if (!page.is_clean()) {
+            page.was_used = true;
+        } else if (std::exchange(page.is_ahead, false)) {
+            policy_.leave(page, Departure::aside);
+            policy_.enter(page, Arrival::asked);
+        } else {
+            policy_.use(page);
         }
     }
 
     /// These sectors must go home in `phase` or later.
     void soil(CachedPage& page, SectorMask sectors, Phase phase) noexcept {
         if (page.is_clean()) {
-            clean_.erase(clean_.iterator_to(page));
+            policy_.leave(page, Departure::aside);
             page.object->dirty_.insert(page);
         }
         change(page, [&](SectorPhases& phases) { phases.raise(sectors, phase); });
@@ -162,7 +198,7 @@ public:
     [[nodiscard]] CachedPage* next_to_write(CachedObject& object, PageRange range,
                                             std::optional<Phase> phase) noexcept {
         for (auto at = object.dirty_.lower_bound(range.first);
-             at != object.dirty_.end() && at->index <= range.last; ++at) {
+             at != object.dirty_.end() && at->index() <= range.last; ++at) {
             if (at->is_being_written() || chosen(*at, phase).any()) {
                 return &*at;
             }
@@ -173,10 +209,10 @@ public:
     void begin_writing(StoreRun& run, CachedPage& page, PageRange range,
                        std::optional<Phase> phase) noexcept {
         auto at = page.object->dirty_.iterator_to(page);
-        std::uint32_t expected = page.index;
+        std::uint32_t expected = page.index();
         for (; run.count < StoreRun::capacity && at != page.object->dirty_.end(); ++at) {
             const SectorPhases leaving = chosen(*at, phase);
-            if (at->index != expected++ || at->index > range.last || at->is_being_written() ||
+            if (at->index() != expected++ || at->index() > range.last || at->is_being_written() ||
                 !leaving.any()) {
                 break;
             }
@@ -206,6 +242,12 @@ private:
         const auto address = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(&object));
         return ((address >> 4) * 2654435761U + index) % buckets;
     }
+    [[nodiscard]] PageName name_of(CachedObject& object, std::uint32_t index) noexcept {
+        if (object.number_ == 0) {
+            object.number_ = ++objects_;
+        }
+        return {object.number_, index};
+    }
     [[nodiscard]] static SectorPhases chosen(const CachedPage& page,
                                              std::optional<Phase> phase) noexcept {
         return phase ? page.phases.only(*phase) : page.phases;
@@ -220,13 +262,17 @@ private:
     void note_if_clean(CachedPage& page) noexcept {
         if (page.is_clean()) {
             page.object->dirty_.erase(page.object->dirty_.iterator_to(page));
-            clean_.push_back(page);
+            policy_.enter(page, Arrival::back);
+            if (std::exchange(page.was_used, false)) {
+                touch(page);
+            }
         }
     }
 
     std::array<CachedPage*, buckets> table_{};
-    Clean clean_;  ///< and pages that are being filled
+    Policy policy_;
     CacheCounts counts_;
+    std::uint32_t objects_ = 0;  ///< that have had a page
 };
 
 }  // namespace kidney::fs

@@ -134,6 +134,9 @@ void write_policies(void*, fs::TextOutput& out) noexcept {
               static_cast<const char*>(FramePolicy::name),
               static_cast<const char*>(SchedulerPolicy::name),
               static_cast<const char*>(Heap::name));
+    format_to(out, "disk_scheduler {}\ncache_replacement {}\n",
+              static_cast<const char*>(DiskPolicy::name),
+              static_cast<const char*>(CachePolicy::name));
 }
 /// A template, because what a policy does not offer must not be compiled.
 template <class AllFrames>

@@ -3,6 +3,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/selftest/self_test.hpp"
 #include "kidney/mm/make.hpp"
+#include "tests/laws/cache_replacement_laws.hpp"
 #include "tests/laws/disk_scheduler_laws.hpp"
 #include "tests/laws/frame_allocator_laws.hpp"
 #include "tests/laws/load_balancer_laws.hpp"
@@ -42,10 +43,19 @@ void disk_scheduler_laws(laws::Report& report) noexcept {
     laws::run_laws<laws::disk_scheduler::Suite<DiskPolicy>>(report);
 }
 
+void cache_replacement_laws(laws::Report& report) noexcept {
+    auto arena = mm::make_box<laws::cache_replacement::Arena>(heap());
+    LAW_CHECK(report, arena.has_value());
+    if (arena) {
+        laws::cache_replacement::run_all<CachePolicy>(report, **arena);
+    }
+}
+
 constexpr SelfTest all[] = {{FramePolicy::name, &frame_allocator_laws<FramePolicy>},
                             {SchedulerPolicy::name, &scheduler_laws<SchedulerPolicy>},
                             {LoadBalancer::name, &load_balancer_laws},
-                            {DiskPolicy::name, &disk_scheduler_laws}};
+                            {DiskPolicy::name, &disk_scheduler_laws},
+                            {CachePolicy::name, &cache_replacement_laws}};
 
 }  // namespace
 

@@ -10,6 +10,8 @@
 #include "kernel/storage/file_systems.hpp"
 #include "kidney/core/log.hpp"
 
+#include <algorithm>
+
 namespace kidney::kernel {
 namespace {
 
@@ -66,11 +68,28 @@ Mutex<ranks::mounting>& mounting_lock() noexcept {
     return turn.get();
 }
 
+/// For as many pages as there are frames, up to 256 MiB of them, if the policy of the cache wants
+/// to know what it evicted; a 150th of memory then.
+[[nodiscard]] std::span<std::byte> memory_for_ghosts() noexcept {
+    const std::size_t bytes = fs::or_default::ghost_bytes<CachePolicy>(
+        std::min<std::size_t>(frames().total_frames(), std::size_t{1} << 16));
+    if (bytes == 0) {
+        return {};
+    }
+    const Result<void*> memory = heap().allocate(bytes);
+    if (!memory) {
+        log::warning<"mount">("no memory for what the page cache remembers: {} KiB", bytes / 1024);
+        return {};
+    }
+    return {static_cast<std::byte*>(*memory), bytes};
+}
+
 void mount_file_systems(const BootOptions& options) noexcept {
     Kernel& k = kernel_objects;
     // It leaves more free than any of those may take who cannot ask it to shrink.
     reclaiming_frames().add_reclaimer(k.page_cache.create(
-        heap(), frames(), phys_map(), frames().reserve().highest() + PageCache::keep_free));
+        heap(), frames(), phys_map(), frames().reserve().highest() + PageCache::keep_free,
+        memory_for_ghosts()));
     reclaiming_frames().add_reclaimer(stacks());
     reclaiming_frames().add_reclaimer(heap());
     heap().set_reclaimer(reclaiming_frames());

@@ -8,6 +8,7 @@
 #include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -99,7 +100,11 @@ private:
     /// A disk that fails here must not be made worse.
     [[nodiscard]] Status checked(Status written) noexcept {
         if (!written && written.error() != Errc::no_memory) {
+            const bool is_news = !fs_.is_read_only();
             fs_.become_read_only();
+            if (is_news && fs_.owner != nullptr) {
+                fs_.owner->became_read_only(fs_);
+            }
         }
         return written;
     }
@@ -113,12 +118,12 @@ private:
         }
         const auto now = static_cast<std::uint32_t>(fs_.now().seconds);
         TRY(checked(fs_.volume().mark_in_use(now)));
-        bool has_removed = fs_.table().has_orphans();
+        bool has_more = fs_.table().has_orphans();
         for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
-            const Inode inode = node->inode();
-            if (inode.links == 0) {
-                has_removed = true;  // its name is still on the disk
-            } else {
+            Inode inode = node->inode();
+            has_more = has_more || has_names_too_many(*node);
+            if (inode.links != 0) {
+                inode.links = std::max(inode.links, node->links_until_synced_);
                 TRY(fs_.volume().write_inode(node->number(), inode, node->is_new_));
             }
         }
@@ -129,19 +134,24 @@ private:
             TRY(checked(fs_.device().flush()));
         }
         TRY(checked(fs_.volume().write_phases(bitmap_phase, last_phase)));
-        if (has_removed) {
+        if (has_more) {
             fs_.table().forget_removals();
-            TRY(write_removed(leaving));
+            TRY(write_without_names(leaving));
         }
         return free_blocks();
     }
-    /// Their names are gone from the disk by now. Then the orphans give back what they have.
-    [[nodiscard]] Status write_removed(Node* leaving) noexcept {
+    /// Until its names are gone from the disk, as many links stay there.
+    [[nodiscard]] static bool has_names_too_many(const Node& node) noexcept {
+        return node.links_until_synced_ > node.inode().links;
+    }
+    /// The names that went are gone from the disk by now. Then the orphans give back what they
+    /// have.
+    [[nodiscard]] Status write_without_names(Node* leaving) noexcept {
         Node* orphans = fs_.table().take_orphans();
         Status status;
         for (Node* node = leaving; node != nullptr && status; node = node->next_leaving_) {
-            if (const Inode inode = node->inode(); inode.links == 0) {
-                status = fs_.volume().write_inode(node->number(), inode, node->is_new_);
+            if (has_names_too_many(*node)) {
+                status = fs_.volume().write_inode(node->number(), node->inode(), node->is_new_);
             }
         }
         for (Node* node = orphans; node != nullptr && status; node = node->next_orphan_) {
@@ -211,7 +221,8 @@ private:
         for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
             node->is_leaving_ = false;
             if (done) {
-                node->is_new_ = node->has_new_name_ = false;
+                node->is_new_ = node->has_new_name_ = node->gave_name_away_ = false;
+                node->links_until_synced_ = node->inode().links;
             }
             if (!done || std::exchange(node->must_come_again_, false)) {
                 fs_.note_change(*node);

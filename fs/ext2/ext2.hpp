@@ -364,6 +364,7 @@ private:
         const ext2::Inode inode = TRY(volume_.read_inode(number));
         Ref<Node> fresh = TRY(mm::make_ref<Node>(heap_, *this, number, inode));
         fresh->is_new_ = false;
+        fresh->links_until_synced_ = inode.links;
         enter(*fresh);
         return fresh;
     }

@@ -41,6 +41,7 @@ public:
         node->bytes().publish(inode);
         blocks().put(place, name, node->number(), what.type, name_phase);
         above.links += is_directory ? 1 : 0;
+        ++node->links_until_synced_;
         name_added(directory, above, *node);
         return node;
     }
@@ -68,6 +69,7 @@ public:
         blocks().put(place, name, node.number(), node.type(), name_phase);
         node.is_linkable_ = false;
         ++inode.links;
+        ++node.links_until_synced_;
         inode.changed = fs_.now();
         node.bytes().publish(inode);
         name_added(directory, above, node);
@@ -125,11 +127,12 @@ public:
         }
         return std::move(*search.found);
     }
-    /// A name may go from the disk only when another one is there, if the node has any.
+    /// A name may go from the disk only when another one is there, if the node has any; a
+    /// directory, only when what was moved out of it has its new name.
     [[nodiscard]] static Status check_removal(const Node& node) noexcept {
         const bool remains = node.type() != NodeType::directory && node.inode().links > 1;
-        return remains && node.has_new_name_ && !node.is_new_ ? Status(fail(Errc::restart))
-                                                              : Status();
+        const bool must_wait = remains ? node.has_new_name_ && !node.is_new_ : node.gave_name_away_;
+        return must_wait ? Status(fail(Errc::restart)) : Status();
     }
     /// The last thing that can fail: from here on nothing is mounted on a directory any more.
     [[nodiscard]] Status begin_removal(Node& node) noexcept {

@@ -37,7 +37,11 @@ public:
     bool must_come_again_ = false;  ///< some of its bytes could not be stored
     bool is_new_ = true;            ///< its inode on the disk is not its own yet
     bool has_new_name_ = false;     ///< got one since the last sync
+    bool gave_name_away_ = false;   ///< of a directory: by a rename that is not on the disk yet
     bool is_linkable_ = false;      ///< it has no name yet, but may get one
+    /// So many links it needs on the disk until the next sync is over: those that it has there, and
+    /// one for each name that comes, because names that go are there until the end.
+    std::uint32_t links_until_synced_ = 0;
     std::uint32_t last_place_ = 0;  ///< the block that was added last
     Ref<Node> former_parent_;       ///< of a directory that was removed: where its ".." leads
 };

@@ -65,6 +65,8 @@ public:
         }
         names_.blocks().replace(first, b.number(), b.type(), name_phase);
         names_.blocks().replace(second, a.number(), a.type(), name_phase);
+        ++a.links_until_synced_;
+        ++b.links_until_synced_;
         change_parent(a, from, to, up_a, name_phase);
         change_parent(b, to, from, up_b, name_phase);
         finish(from, from.inode(), a);
@@ -88,9 +90,13 @@ private:
             }
             phases = *order;
         }
+        const bool has_both_names = !source.is_same_sector(target);
         std::optional<Place> up;
         if (&from != &to) {
             TRY(find_parent_entry(node, up));
+            if (up && has_gained(up->phase()) && up->phase() < phases.lose.value) {
+                return fail(Errc::restart);  // ".." must not put off what somebody waits for
+            }
         }
         if (replaced != nullptr) {
             TRY(names_.begin_removal(*replaced));
@@ -100,6 +106,8 @@ private:
             names_.blocks().put(target, move.new_name, node.number(), node.type(), phases.gain);
         }
         names_.blocks().remove(source, phases.lose);
+        node.links_until_synced_ += has_both_names ? 1 : 0;
+        from.gave_name_away_ = from.gave_name_away_ || has_both_names;
         finish(to, above, node);
         change_parent(node, from, to, up, phases.lose);
         if (&from != &to) {

@@ -24,15 +24,17 @@ struct RenamePhases {
     Phase gain, lose;
 };
 
+/// Does some other sector wait for one with this phase?
+[[nodiscard]] constexpr bool has_gained(std::uint8_t phase) noexcept {
+    return phase > name_phase.value && phase % 2 == 0;
+}
+
 /// `gain` and `lose` are the phases that the two (different) sectors have now; 0: clean. A sector
 /// with an even phase above name_phase has gained a renamed name: some other sector waits for it,
 /// so it must not be put off. One with an odd phase only waits itself. Nothing: there is no order
 /// left, everything must go home first.
 [[nodiscard]] constexpr std::optional<RenamePhases> order_rename(std::uint8_t gain,
                                                                  std::uint8_t lose) noexcept {
-    const auto has_gained = [](std::uint8_t phase) {
-        return phase > name_phase.value && phase % 2 == 0;
-    };
     std::uint8_t first = std::max<std::uint8_t>(gain, name_phase.value + 1);
     first = static_cast<std::uint8_t>(first + first % 2);
     const std::uint8_t second = lose > first ? lose : static_cast<std::uint8_t>(first + 1);

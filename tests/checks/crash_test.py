@@ -27,12 +27,18 @@ class Crash(unittest.TestCase):
             for kind in ("prefixes", "torn writes", "reordered", "during recovery"):
                 self.assertRegex(out, rf"{kind} +[1-9]\d* states")
 
+    def test_order_loses_nothing_that_was_synced(self):
+        for name in ("ext2", "ext2-2k", "ext2-4k"):
+            status, out, err = kidney(name, "--length", "1", "--random", "150")
+            self.assertEqual(status, 0, out + err)
+            self.assertRegex(out, r"all +[1-9]\d{3} states")
+
     def test_without_a_log_something_is_lost(self):
         with tempfile.TemporaryDirectory() as folder:
             script = os.path.join(folder, "lost.crash")
             status, out, err = kidney("vsfs-without-log", "--length", "1", "--script", script)
             self.assertEqual(status, 1, out + err)
-            for fault in ("it does not mount", "it cannot be read", "its checker complains", "the tree is none that it went through"):
+            for fault in ("it does not mount", "it cannot be read", "its checker complains", "the tree is not as promised"):
                 self.assertRegex(out, rf"[1-9]\d* failures: {fault}")
             with open(script, encoding="utf-8") as file:
                 lines = file.read().splitlines()

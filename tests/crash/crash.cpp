@@ -13,7 +13,8 @@
 ///
 /// Exit status: 0 no failure, 1 a failure, 2 a wrong option or script.
 #include "tests/crash/story.hpp"
-#include "tests/crash/vsfs_subject.hpp"
+#include "tests/crash/subjects/ext2.hpp"
+#include "tests/crash/subjects/vsfs.hpp"
 
 #include <charconv>
 #include <chrono>
@@ -191,12 +192,22 @@ int replay(Subject& subject, const Failure& failure) {
 constexpr std::pair<std::string_view, std::uint32_t> vsfs_logs[] = {
     {"vsfs", 33}, {"vsfs-small-log", 17}, {"vsfs-without-log", 0}};
 
+/// By the size of their blocks.
+constexpr std::pair<std::string_view, std::uint32_t> ext2_blocks[] = {
+    {"ext2", 1024}, {"ext2-2k", 2048}, {"ext2-4k", 4096}};
+
 /// Calls `use` with the file system of that name; -1: there is none.
 template <class Use>
 int with_subject(const std::string& name, Use&& use) {
     for (const auto& [known, log_blocks] : vsfs_logs) {
         if (name == known) {
             VsfsSubject subject(log_blocks);
+            return use(subject);
+        }
+    }
+    for (const auto& [known, block_size] : ext2_blocks) {
+        if (name == known) {
+            Ext2Subject subject(block_size);
             return use(subject);
         }
     }
@@ -256,10 +267,10 @@ int main(std::span<char*> arguments) {
         return o.replay.empty() ? sweep(subject, o) : replay(subject, failure);
     });
     if (status < 0) {
-        std::fprintf(
-            stderr,
-            "crash: no file system '%s'. There are: vsfs, vsfs-small-log, vsfs-without-log\n",
-            o.file_system.c_str());
+        std::fprintf(stderr,
+                     "crash: no file system '%s'. There are: vsfs, vsfs-small-log, "
+                     "vsfs-without-log, ext2, ext2-2k, ext2-4k\n",
+                     o.file_system.c_str());
         return 2;
     }
     return status;

@@ -8,10 +8,11 @@
 ///   recovery   the power goes again while a mount mends the first crash, and again during that
 ///
 /// In each of them the file system has to mount, its checker has to be content, and the tree has to
-/// be one that the workload went through, no older than at the last sync (`Model` knows them).
+/// be what the file system promises (`Subject::Promise`), no older than at the last sync.
 #pragma once
 
 #include "tests/crash/power_disk.hpp"
+#include "tests/crash/steps.hpp"
 #include "tests/crash/tree.hpp"
 #include "tests/crash/workload.hpp"
 
@@ -41,7 +42,7 @@ inline constexpr std::array<const char*, 5> fault_names{"answer", "mount", "unre
                                                         "lost"};
 inline constexpr std::array<const char*, 5> fault_texts{
     "an operation answered what it should not", "it does not mount", "it cannot be read",
-    "its checker complains", "the tree is none that it went through since the last sync"};
+    "its checker complains", "the tree is not as promised"};
 
 struct Failure {
     Fault fault = Fault::answer;
@@ -154,14 +155,15 @@ private:
     /// The trees that the workload goes through; false: it asks for something impossible.
     [[nodiscard]] bool foresee(const Workload& workload) {
         Model model = start_;
-        trees_.assign(1, model.fingerprint());
+        promise_.forget();
+        promise_.add(model);
         for (std::uint32_t n = 0; n < workload.size(); ++n) {
             if (!model.run(workload[n], first_version + n)) {
                 break;
             }
-            trees_.push_back(model.fingerprint());
+            promise_.add(model);
         }
-        return trees_.size() == workload.size() + 1;
+        return promise_.size() == workload.size() + 1;
     }
 
     /// Runs the workload and records what it writes. False: it failed already.
@@ -343,12 +345,10 @@ private:
         recovery.clear();
         disk_.record(records ? &recovery : nullptr);
         bool is_mounted = false;
-        Fingerprint tree = 0;
         const Status looked = subject_.mounted(disk_, [&](fs::FileSystem& system) -> Status {
             disk_.record(nullptr);
             is_mounted = true;
-            tree = TRY(walk_.run(*system.root()));
-            return {};
+            return promise_.look(system);
         });
         disk_.record(nullptr);
         if (!looked) {
@@ -356,9 +356,9 @@ private:
                   std::string(to_string(looked.error())));
         } else if (const char* const what = subject_.unsound(disk_); what != nullptr) {
             fails(Fault::unsound, what);
-        } else if (std::find(trees_.begin() + low, trees_.begin() + high + 1, tree) ==
-                   trees_.begin() + high + 1) {
-            fails(Fault::lost, "after step " + std::to_string(low) + " to " + std::to_string(high));
+        } else if (const std::string_view broken = promise_.broken(low, high); !broken.empty()) {
+            fails(Fault::lost, std::string(broken) + ", after step " + std::to_string(low) +
+                                   " to " + std::to_string(high));
         }
     }
     void fails(Fault fault, std::string detail) {
@@ -381,11 +381,10 @@ private:
     const std::size_t nested_;
     PowerDisk disk_;
     Model start_;
-    std::vector<Fingerprint> trees_;  ///< after 0, 1, ... steps
+    typename Subject::Promise promise_;
     std::array<WriteLog, max_nested + 2> logs_;
     Cuts chain_;
     std::vector<std::uint32_t> late_;
-    Walk walk_;
     const Workload* workload_ = nullptr;
     bool all_ = false;
     std::optional<Failure> first_;

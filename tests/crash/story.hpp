@@ -139,7 +139,8 @@ std::string Machine<Subject>::story(const Failure& failure) {
     }
     build();
     Listing found;
-    Walk walk(&found);
+    ListingOf listing(found);
+    Walk walk(&listing);
     ignore_error(subject_.mounted(disk_,
                                   [&](fs::FileSystem& system) -> Status {
                                       const auto tree = walk.run(*system.root());

@@ -78,17 +78,21 @@ inline constexpr std::size_t overwrite_at = 1;
 
 /// What a right file system does. Slow and obvious.
 class Model {
+public:
     struct Node {
         fs::NodeType type = fs::NodeType::regular;
         std::uint32_t permissions = 0644;
         std::string bytes{};
+        std::uint32_t id = 0;  ///< no other node of the model has or had it
     };
+
+private:
     using NodeRef = std::shared_ptr<Node>;
 
 public:
-    Model() { tree_[""] = directory(); }
+    Model() { enter_root(); }
     /// A tree of its own, in which two names of one file are so again.
-    Model(const Model& other) {
+    Model(const Model& other) : last_id_(other.last_id_) {
         std::map<const Node*, NodeRef> copies;
         for (const auto& [path, node] : other.tree_) {
             NodeRef& copy = copies[node.get()];
@@ -137,6 +141,13 @@ public:
         }
         return sum;
     }
+    /// Every name ("" is the root) and its node.
+    template <class Use>
+    void for_each(Use&& use) const {
+        for (const auto& [path, node] : tree_) {
+            use(path, *node);
+        }
+    }
     [[nodiscard]] Listing listing() const {
         Listing all;
         for (const auto& [path, node] : tree_) {
@@ -184,7 +195,14 @@ private:
         }
         return {node.type, node.permissions, links, node.bytes};
     }
+    void enter_root() {
+        tree_[""] = directory();
+        tree_[""]->id = ++last_id_;
+    }
     bool enter(const std::string& path, const NodeRef& node) {
+        if (node->id == 0) {
+            node->id = ++last_id_;
+        }
         return !tree_.contains(path) && is(parent_of(path), fs::NodeType::directory) &&
                tree_.emplace(path, node).second;
     }
@@ -237,12 +255,33 @@ private:
     }
 
     std::map<std::string, NodeRef> tree_;
+    std::uint32_t last_id_ = 0;
+};
+
+/// Hears of everything that a walk finds.
+class Watcher {
+public:
+    /// "/" is the root. The bytes are good during the call.
+    virtual void found(const std::string& path, const Object& object, std::uint64_t inode) = 0;
+
+protected:
+    ~Watcher() = default;
+};
+class ListingOf final : public Watcher {
+public:
+    explicit ListingOf(Listing& to) noexcept : to_(to) {}
+    void found(const std::string& path, const Object& object, std::uint64_t) override {
+        to_[path] = object.text();
+    }
+
+private:
+    Listing& to_;
 };
 
 /// Reads a whole file system. Bounded: a damaged one may have circles.
 class Walk {
 public:
-    explicit Walk(Listing* listing = nullptr) : listing_(listing), bytes_(most_bytes) {}
+    explicit Walk(Watcher* watcher = nullptr) : watcher_(watcher), bytes_(most_bytes) {}
 
     /// Errors: those of the file system; corrupted (it has no end).
     [[nodiscard]] Result<Fingerprint> run(fs::Vnode& root) {
@@ -286,8 +325,8 @@ private:
             object.bytes = {bytes_.data(), TRY(node.read_link(bytes_))};
         }
         sum_ += object.fingerprint(path);
-        if (listing_ != nullptr) {
-            (*listing_)[text.empty() ? "/" : text] = object.text();
+        if (watcher_ != nullptr) {
+            watcher_->found(text.empty() ? "/" : text, object, a.inode);
         }
         return a.type == fs::NodeType::directory ? visit_names(node, path, text) : Status();
     }
@@ -298,97 +337,15 @@ private:
             const std::string_view name(names.texts[i].data(), names.lengths[i]);
             const Ref<fs::Vnode> child = TRY(node.lookup(name));
             TRY(visit(*child, mix_text(path, name),
-                      listing_ == nullptr ? text : text + "/" + std::string(name)));
+                      watcher_ == nullptr ? text : text + "/" + std::string(name)));
         }
         return {};
     }
 
-    Listing* listing_;
+    Watcher* watcher_;
     std::vector<char> bytes_;
     Fingerprint sum_ = 0;
     std::uint32_t left_ = 0;
 };
-
-/// Does a step to a real file system.
-[[nodiscard]] inline Result<Ref<fs::Vnode>> find(fs::FileSystem& system, std::string_view path) {
-    Ref<fs::Vnode> at = system.root();
-    while (!path.empty()) {
-        const std::size_t slash = std::min(path.find('/'), path.size());
-        at = TRY(at->lookup(path.substr(0, slash)));
-        path.remove_prefix(std::min(slash + 1, path.size()));
-    }
-    return at;
-}
-[[nodiscard]] inline Status write_bytes(fs::Vnode& node, const Operation& step,
-                                        std::uint32_t version) {
-    const std::uint64_t begin =
-        step.kind == Kind::append ? TRY(node.attributes()).size : overwrite_at;
-    std::string bytes(step.number, '\0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        bytes[i] = byte_at(static_cast<std::size_t>(begin) + i, version);
-    }
-    fs::SpanWriteBuffer from(std::as_bytes(std::span(bytes)));
-    std::uint64_t end = 0;
-    const std::size_t written =
-        TRY(step.kind == Kind::append ? node.append(from, end) : node.write(begin, from));
-    return written == bytes.size() ? Status() : Status(fail(Errc::no_space));
-}
-[[nodiscard]] inline Status run(fs::FileSystem& system, const Operation& step,
-                                std::uint32_t version) {
-    if (step.kind == Kind::sync) {
-        return system.sync();
-    }
-    const auto parent_of = [&](std::string_view path) {
-        const std::size_t slash = path.rfind('/');
-        return find(system, slash == std::string_view::npos ? "" : path.substr(0, slash));
-    };
-    const auto name_of = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };
-    const Ref<fs::Vnode> parent = TRY(parent_of(step.path));
-    const std::string_view name = name_of(step.path);
-    switch (step.kind) {
-        case Kind::create:
-        case Kind::mkdir:
-        case Kind::symlink: {
-            fs::NewNode what{.permissions = fs::Permissions(0644)};
-            if (step.kind == Kind::mkdir) {
-                what = {.type = fs::NodeType::directory, .permissions = fs::Permissions(0755)};
-            } else if (step.kind == Kind::symlink) {
-                what = {.type = fs::NodeType::symlink,
-                        .permissions = fs::Permissions(0777),
-                        .target = step.second};
-            }
-            const auto made = parent->create(name, what);
-            return made ? Status() : Status(fail(made.error()));
-        }
-        default:
-            break;
-    }
-    const Ref<fs::Vnode> node = TRY(parent->lookup(name));
-    fs::AttributeChange change;
-    switch (step.kind) {
-        case Kind::link:
-            return TRY(parent_of(step.second))->link(name_of(step.second), *node);
-        case Kind::unlink:
-        case Kind::rmdir:
-            return parent->unlink(name, *node);
-        case Kind::rename: {
-            const Ref<fs::Vnode> to = TRY(parent_of(step.second));
-            Ref<fs::Vnode> there;
-            if (auto found = to->lookup(name_of(step.second))) {
-                there = *found;
-            }
-            return parent->rename({name, *node, *to, name_of(step.second), there.get()});
-        }
-        case Kind::chmod:
-            change.permissions = fs::Permissions(static_cast<std::uint16_t>(step.number));
-            return node->set_attributes(change);
-        case Kind::truncate:
-        case Kind::extend:
-            change.size = step.number;
-            return node->set_attributes(change);
-        default:
-            return write_bytes(*node, step, version);
-    }
-}
 
 }  // namespace kidney::crash

@@ -5,32 +5,18 @@
 #include "fs/vsfs/make.hpp"
 #include "fs/vsfs/vsfs.hpp"
 #include "tests/crash/power_disk.hpp"
+#include "tests/crash/promise.hpp"
+#include "tests/crash/subjects/world.hpp"
 
-#include <cstdlib>
 #include <memory>
 #include <string>
 
 namespace kidney::crash {
 
-/// The host's heap, with nothing around it: a crash state takes microseconds.
-struct PlainHeap {
-    static constexpr const char* name = "plain";
-    static constexpr std::size_t max_object_bytes = std::size_t{1} << 30;
-    [[nodiscard]] Result<void*> allocate(std::size_t bytes) noexcept {
-        void* const memory = std::malloc(bytes);  // aligned to 16
-        return memory == nullptr ? Result<void*>(fail(Errc::no_memory)) : memory;
-    }
-    void free(void* memory, std::size_t) noexcept { std::free(memory); }
-    [[nodiscard]] std::size_t used_bytes() const noexcept { return 0; }
-};
-static_assert(mm::ObjectAllocator<PlainHeap>);
-
-struct StillClock {
-    fs::FileTime operator()() noexcept { return {1'000'000, 0}; }
-};
-
 class VsfsSubject {
 public:
+    using Promise = WholeTrees;
+
     explicit VsfsSubject(std::uint32_t log_blocks)
         : log_blocks_(log_blocks), checker_(std::make_unique<Checker>()) {}
 

@@ -68,7 +68,8 @@ public:
         bool detach = false;     ///< even if it is in use, with all that is mounted below
         bool no_follow = false;  ///< the path may not end in a symbolic link
     };
-    /// Errors: invalid_argument (no mount is there), busy, and those of sync(): then it stays.
+    /// What could not be stored of it is lost then; its owner says so. Errors: invalid_argument (no
+    /// mount is there), busy.
     [[nodiscard]] Status unmount(const PathContext& context, std::string_view path,
                                  const UnmountMode& mode) noexcept {
         Place place = TRY(mount_at(context, path, !mode.no_follow));
@@ -78,7 +79,8 @@ public:
         }
         Ref<MountRow> row = Ref<MountRow>::share(row_of(place));
         place = {};
-        TRY(file_system.sync());
+        // On a disk that fails it must be possible, too; what it could not store it has told.
+        ignore_error(file_system.sync(), "its owner tries again, and says so");
         if (mode.detach) {
             detach_children(*row);
         }

@@ -35,14 +35,22 @@ public:
         finish(*gone);
         Disk& disk = gone->disk;
         gone->dispose();
-        // File data went past the pages of the disk: /dev must not show what was there before.
-        kernel_objects.page_cache.get().drop_pages(disk.pages);
+        // File data went past the pages of the disk: /dev must not show what was there before. And
+        // what could not be written is lost now, not written into the next file system.
+        kernel_objects.page_cache.get().forget(disk.pages);
         disclaim_disk(disk);
+    }
+    void became_read_only(fs::FileSystem& file_system) noexcept override {
+        log_became_read_only(file_system.type_name());
     }
 };
 constinit DiskOwner disk_owner;
 
 }  // namespace
+
+void log_became_read_only(std::string_view type) noexcept {
+    log::error<"mount">("a disk fails: its {} is read-only from now on", type);
+}
 
 Result<Disk*> disk_of(const MountRequest& request) noexcept {
     const fs::Attributes source = TRY(request.source->node->attributes());

@@ -97,6 +97,9 @@ template <class System, class... Arguments>
     return mount_fresh(**fresh, request);
 }
 
+/// For owners: a file system of this type has become read-only by itself.
+void log_became_read_only(std::string_view type) noexcept;
+
 /// Before the machine stops: what programs have mounted is stored, and the disks marked as clean.
 /// Errors are logged.
 void finish_mounted_disks() noexcept;

@@ -9,6 +9,8 @@
 #include "kidney/core/bounded.hpp"
 #include "kidney/fs/vnode.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -16,17 +18,25 @@ namespace kidney::kernel {
 
 /// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module); or a
 /// partition: `vda1`.
-struct Disk {
+struct Disk final : fs::BlockFailureListener {
     Disk(const BoundedText<8>& its_name, fs::DeviceNumber its_number,
          fs::AnyBlockDevice driver) noexcept
-        : name(its_name), number(its_number), counted(driver), device(counted), pages(device) {}
+        : name(its_name),
+          number(its_number),
+          counted(driver, this),
+          device(counted),
+          pages(device) {}
+
+    /// Into the log, the first few times: a disk that fails mostly goes on failing.
+    void failed(const fs::BlockFailure& failure) noexcept override;
 
     BoundedText<8> name;
     fs::DeviceNumber number;
     fs::CountingBlockDevice<fs::AnyBlockDevice, Clock> counted;
     fs::AnyBlockDevice device;  ///< what everybody uses: it counts
     fs::CachedDevice pages;     ///< of it, in the page cache: one for /dev and its file system
-    bool is_root = false;       ///< the root file system lives there: nobody may write past it
+    std::atomic<std::uint32_t> failures{0};
+    bool is_root = false;  ///< the root file system lives there: nobody may write past it
 };
 
 inline constexpr std::size_t max_disks = 32;

@@ -16,6 +16,15 @@ namespace kidney::kernel {
 namespace {
 
 constinit BootObject<RootFileSystem> root_file_system;
+
+class RootOwner final : public fs::FileSystemOwner {
+public:
+    void unmounted(fs::FileSystem&) noexcept override {}  // it lives until the machine stops
+    void became_read_only(fs::FileSystem& root) noexcept override {
+        log_became_read_only(root.type_name());
+    }
+};
+constinit RootOwner root_owner;
 constinit BootObject<Tmpfs> dev_file_system;
 // Mounted nowhere: what is behind shared memory, and of it that which no process need have mapped.
 constinit BootObject<Tmpfs> unnamed_file_system;
@@ -105,6 +114,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
         panic("cannot mount {} as root ({}): {}", disk.name.view(), status.error(), why.view());
     }
     disk.is_root = true;
+    root.owner = &root_owner;
     MUST(vfs().mount_root(root, "/dev/root"));
     log::info<"mount">("{} is the root file system, {}ext2", disk.name.view(),
                        root.is_read_only() ? "read-only " : "");

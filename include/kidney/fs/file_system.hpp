@@ -19,6 +19,9 @@ class FileSystemOwner {
 public:
     /// It is mounted nowhere and nobody uses it. May sleep.
     virtual void unmounted(FileSystem& file_system) noexcept = 0;
+    /// What it had to write down could not be written: it changes nothing any more. Called with its
+    /// locks held.
+    virtual void became_read_only(FileSystem&) noexcept {}
 
 protected:
     ~FileSystemOwner() = default;

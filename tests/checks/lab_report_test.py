@@ -14,6 +14,8 @@ SKIPPED = 77
 SUBJECTS = {
     "frames": (4, 5, "#heat", ("After", "MiB"), "--memory", "8", "--policy", "next_fit", "--policy", "buddy_bitmap", "--workload", "fpaper", "--workload", "files"),
     "heap": (6, 6, "#heat", ("After", "MiB"), "--memory", "4", "--policy", "slab", "--policy", "tlsf", "--workload", "tides", "--workload", "sizes"),
+    "cache": (5, 5, "#heat", ("After", "accesses", "here"), "--policy", "lru", "--policy", "arc", "--workload", "scan", "--workload", "loop"),
+    "disk": (5, 5, "#head", ("Up to", "commands"), "--policy", "sstf", "--policy", "deadline", "--workload", "far", "--workload", "flash_flood"),
     "sched": (7, 6, "#gantts", ("picked", "waited since", "It ran"), "--policy", "eevdf", "--policy", "round_robin", "--workload", "mix", "--workload", "weights"),
 }
 

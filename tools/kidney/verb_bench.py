@@ -34,7 +34,7 @@ def parse(arguments):
     parser.add_argument("--32-bit", action="store_true", dest="is_32_bit",
                         help="as 32-bit programs, like the kernel; in QEMU's emulator where this machine runs none")
     parser.add_argument("--instructions", action="store_true",
-                        help="count the instructions of a call too, by single steps of the processor (sched_policy)")
+                        help="count the instructions of a call too, by single steps of the processor (sched_policy, fs_replacement)")
     parser.add_argument("--quick", action="store_true", help="short runs: rough figures")
     return parser.parse_args(arguments)
 

@@ -1,11 +1,14 @@
 """./kidney lab: what policies do, in pictures. Deterministic: the same figures on every machine.
 
-What is common to all subjects is in lab_engine.py; what is said of each in lab_frames.py, lab_heap.py and lab_sched.py.
+What is common to all subjects is in lab_engine.py; what is said of each in lab_frames.py, lab_heap.py, lab_sched.py, lab_cache.py and
+lab_disk.py.
 """
 import os
 import random
 
 import frame_trace
+import lab_cache
+import lab_disk
 import lab_engine
 import lab_frames
 import lab_heap
@@ -17,11 +20,12 @@ import lab_truth
 import perfetto
 from project import Arguments, Failure, integer_between, output_file, policies_of, say
 
-SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap, lab_sched)}
+SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap, lab_sched, lab_cache, lab_disk)}
+OF_MEMORY = [name for name, subject in SUBJECTS.items() if hasattr(subject, "MEMORY")]
 
 
 def parse(arguments):
-    parser = Arguments("lab", "What policies do to memory and to tasks: tables, JSON, CSV, and a report with pictures.",
+    parser = Arguments("lab", "What policies do to memory, to tasks and to disks: tables, JSON, CSV, and a report with pictures.",
                        [("frames", "every policy, every workload, three seeds"),
                         ("frames --policy buddy_bitmap --workload fpaper --html report.html", "one policy, one workload, pictures"),
                         ("heap --html heaps.html", "the heaps, with pictures"),
@@ -30,21 +34,25 @@ def parse(arguments):
                         ("sched --ground-truth G4 G6", "what books say, beside what the policies do"),
                         ("sched --workload app.json", "a description of rt-app; traces of sched_switch go the same way"),
                         ("sched --quiz", "who runs when?"),
+                        ("cache --policy lru --policy arc --html cache.html", "which page goes, and how far from the best that is"),
+                        ("disk --workload far --html disk.html", "where the head of a disk goes, and who waits for it"),
                         ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=list(SUBJECTS), help="; ".join(f"{s.NAME}: {s.TITLE}" for s in SUBJECTS.values()))
     parser.add_argument("--policy", action="append", default=[], metavar="P",
                         help="only this policy (may be repeated); of frames also P+magazines: with single frames at hand, as in the kernel"
-                        ).words = lambda: [*policies_of("frame_allocator"), *policies_of("heap"), *policies_of("scheduler"), *lab_sched.BY_NAME]
+                        ).words = lambda: [*(policy for subject in SUBJECTS.values() for policy in policies_of(subject.SLOT)), *lab_sched.BY_NAME]
     parser.add_argument("--workload", action="append", default=[], metavar="W",
                         help="only this workload (may be repeated); of frames: "
-                        f"{', '.join([*lab_frames.WORKLOADS, *frame_trace.recorded()])}; of a heap: {', '.join(lab_heap.WORKLOADS)}; of sched: "
+                        f"{', '.join([*lab_frames.WORKLOADS, *frame_trace.recorded()])}; of a heap: {', '.join(lab_heap.WORKLOADS)}; of a cache: "
+                        f"{', '.join(lab_cache.WORKLOADS)}; of a disk: {', '.join(lab_disk.WORKLOADS)}; of sched: "
                         f"{', '.join(lab_sched.catalogue())}, or a file"
-                        ).words = lambda: [*lab_frames.WORKLOADS, *frame_trace.recorded(), *lab_heap.WORKLOADS, *lab_sched.catalogue()]
+                        ).words = lambda: [*lab_frames.WORKLOADS, *frame_trace.recorded(), *lab_heap.WORKLOADS, *lab_cache.WORKLOADS,
+                                           *lab_disk.WORKLOADS, *lab_sched.catalogue()]
     parser.add_argument("--trace", action="append", default=[], metavar="FILE",
                         help="frames: only this trace of ./kidney run --record-frames, as a workload (may be repeated)")
     parser.add_argument("--seeds", type=integer_between(1, 1000), default=3, metavar="N", help="seeds 1 to N (3)")
     parser.add_argument("--memory", type=integer_between(4, 16384), metavar="MIB",
-                        help="memory that the policies manage (%s)" % ", ".join(f"{s.NAME}: {s.MEMORY}" for s in (lab_frames, lab_heap)))
+                        help="memory that the policies manage (%s)" % ", ".join(f"{s.NAME}: {s.MEMORY}" for s in map(SUBJECTS.get, OF_MEMORY)))
     parser.add_argument("--cpus", type=integer_between(1, 8), metavar="N", help="sched: so many CPUs, whatever the workload says")
     parser.add_argument("--jobs", type=integer_between(1, 256), default=len(os.sched_getaffinity(0)), metavar="N",
                         help="runs at a time (as many as there are CPUs)")
@@ -76,8 +84,8 @@ def parse(arguments):
         options.shard = [1, 1]
     if options.merge and (options.policy or options.workload or options.trace):
         raise Failure("--merge takes policies, workloads and traces from the files", 2)
-    if options.memory and options.subject == "sched":
-        raise Failure("--memory goes with frames and heap: schedulers manage CPUs", 2)
+    if options.memory and options.subject not in OF_MEMORY:
+        raise Failure(f"--memory goes with {' and '.join(OF_MEMORY)}: nobody else manages memory", 2)
     if (options.svg or options.perfetto) and options.subject != "sched":
         raise Failure("--svg and --perfetto go with sched", 2)
     if options.quiz is not None and options.subject != "sched":

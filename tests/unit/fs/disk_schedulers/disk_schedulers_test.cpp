@@ -193,6 +193,44 @@ TEST(DiskSchedulers, AreWhatTheyAreSaidToBe) {
     EXPECT_LT(waits["deadline"].longest_read_ms, waits["sstf"].longest_read_ms);
 }
 
+TEST(DiskSchedulers, DeadlineBreaksItsSweepForWhoIsLate) {
+    const auto after = [](std::int64_t ms) { return Instant() + Duration::milliseconds(ms); };
+    const auto entry = [&](std::uint64_t first, bool is_read, std::int64_t arrived) {
+        DiskEntry made;
+        made.first = BlockIndex(first);
+        made.blocks = 1;
+        made.is_read = is_read;
+        made.arrived = after(arrived);
+        return made;
+    };
+    DeadlineDisk policy;
+    DiskEntry near = entry(100, true, 400);
+    DiskEntry far = entry(9000, true, 0);
+    DiskEntry farther = entry(9500, true, 1);
+    DiskEntry write = entry(5000, false, 0);
+    for (DiskEntry* const each : {&far, &write, &farther, &near}) {
+        policy.add(*each);
+    }
+    EXPECT_EQ(policy.next(BlockIndex(50), after(500)), &near);  // nobody is late yet
+    EXPECT_EQ(policy.next(BlockIndex(50), after(501)), &far);
+    policy.remove(far);
+    // The next one is late, too, but first there is a batch by place.
+    for (std::uint32_t n = 0; n < DeadlineDisk::batch; ++n) {
+        EXPECT_EQ(policy.next(BlockIndex(50), after(600)), &near) << n;
+    }
+    EXPECT_EQ(policy.next(BlockIndex(50), after(600)), &farther);
+    policy.remove(farther);
+    policy.remove(near);
+    near = entry(100, true, 4900);
+    policy.add(near);
+    for (std::uint32_t n = 0; n < DeadlineDisk::batch; ++n) {
+        EXPECT_EQ(policy.next(BlockIndex(50), after(5001)), &near) << n;
+    }
+    EXPECT_EQ(policy.next(BlockIndex(50), after(5000)),
+              &near);  // a write may wait for five seconds
+    EXPECT_EQ(policy.next(BlockIndex(50), after(5001)), &write);  // and not longer
+}
+
 class QueueTest : public testing::Test {
 protected:
     template <class Policy>

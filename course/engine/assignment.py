@@ -75,6 +75,15 @@ class Assignment:
         with open(os.path.join(self.folder, file), encoding="utf-8") as opened:
             return opened.read()
 
+    def reference(self, key):
+        """The text of our solution of a part, with places to be filled in; None where there is none: in a student's tree."""
+        policy = next(policy for policy in self.manifest["policies"] if policy["key"] == key)
+        path = os.path.join(ROOT, policy["reference"]) if "reference" in policy else os.path.join(self.folder, "reference", f"{key}.hpp.in")
+        if not os.path.exists(path) or os.path.exists(HANDED_OUT):
+            return None
+        with open(path, encoding="utf-8") as opened:
+            return opened.read()
+
     def variant(self, seed=None):
         """{key: text}. Without a seed the first of everything.
 

@@ -10,13 +10,14 @@ import subprocess
 import own_tests
 import submission
 from assignment import Mistake, fill
+from files import FilesJudge
 from frames import FramesJudge
 from results import Grade, Result
 from sandbox import Box, limits_reached, private_folder
 from schedules import SchedulesJudge
 from workshop import COMMON, COMPILER, WARNINGS, Bench, Workshop, captured
 
-JUDGES = {"frames": FramesJudge, "schedules": SchedulesJudge}  # the manifest's `judge`
+JUDGES = {"files": FilesJudge, "frames": FramesJudge, "schedules": SchedulesJudge}  # the manifest's `judge`
 LIMITS = {"cpu": "it used {cpu} s of CPU time", "wall": "it did not end within {wall} s",
           "memory": "it used more than {memory} MiB of memory", "written": "it wrote more than 512 MiB", "output": "it printed more than {output} bytes"}
 
@@ -53,10 +54,8 @@ class Grader:
 
     def reference(self, key):
         """The command of the reference, or None in a tree that has none."""
-        path = os.path.join("reference", f"{key}.hpp.in")
-        if not os.path.exists(os.path.join(self.assignment.folder, path)):
-            return None
-        return [self.trusted(fill(self.assignment.read(path), self.values), key)]
+        source = self.assignment.reference(key)
+        return None if source is None else [self.trusted(fill(source, self.values), key)]
 
     def mutants(self):
         """[(policy, name, command)]."""
@@ -83,7 +82,7 @@ class Grader:
             self.look_around(tree, grade)
         with Bench(self.judge.kit()) as bench:
             for policy in self.policies.values():
-                self.grade_policy(grade, bench, policy, handed.get(fill(policy["file"], self.values)))
+                self.grade_policy(grade, bench, policy, handed)
             self.grade_own_tests(grade, bench, handed)
         return grade
 
@@ -153,12 +152,17 @@ class Grader:
 
     # --- a policy ---
 
-    def grade_policy(self, grade, bench, policy, handed):
-        key = policy["key"]
+    def grade_policy(self, grade, bench, policy, all_handed):
+        key, handed = policy["key"], all_handed.get(fill(policy["file"], self.values))
         wanted = [test for test in self.judge.tests(policy) if self.wanted(f"{key}/{test}")]
         if not wanted:
             return
         why, programs = self.unusable(handed), {}
+        if why is None and "with" in policy:
+            bench.clear()
+            for other in (all_handed.get(fill(self.policies[name]["file"], self.values)) for name in policy["with"]):
+                if self.unusable(other) is None:
+                    bench.put(other.path, other.data)
         if why is None:
             bench.put(handed.path, handed.data)
             for kind in self.judge.programs(wanted):
@@ -259,7 +263,7 @@ def inside_path(box, word):
 
 
 def mutated(assignment, mutant):
-    source = assignment.read(f"reference/{mutant['policy']}.hpp.in")
+    source = assignment.reference(mutant["policy"])
     if mutant["find"] not in source:
         raise Mistake(f"mutant '{mutant['name']}': its text is not in the reference")
     return source.replace(mutant["find"], mutant["replace"], 1)

@@ -72,6 +72,17 @@ def folders_of(path):
         yield path
 
 
+def skeleton(assignment, values):
+    """{path: bytes} of what stands in for the solution."""
+    files, folder = {}, os.path.join(assignment.folder, "skeleton")
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.relpath(os.path.join(parent, name), folder)
+            with open(os.path.join(parent, name), encoding="utf-8") as file:
+                files[fill(path.removesuffix(".in"), values)] = fill(file.read(), values).encode()
+    return files
+
+
 def contents(assignment, seed):
     """{path: bytes} of the whole tree."""
     values = assignment.variant(seed)
@@ -84,12 +95,10 @@ def contents(assignment, seed):
         if not os.path.islink(full):
             with open(full, "rb") as file:
                 tree[path] = _edited(path, file.read(), edits)
-    skeleton = os.path.join(assignment.folder, "skeleton")
-    for folder, _, files in os.walk(skeleton):
-        for name in files:
-            path = os.path.relpath(os.path.join(folder, name), skeleton)
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                tree[fill(path.removesuffix(".in"), values)] = fill(file.read(), values).encode()
+    for other in map(assignments.find, assignments.names()):
+        if other.handout["solution"].get("stands_in"):
+            tree.update(skeleton(other, other.variant()))
+    tree.update(skeleton(assignment, values))
     for path, source in handout.get("pages", {}).items():
         page = assignment.read(source).replace("](figures/", f"](course/{assignment.name}/figures/")
         tree[path] = fill(page, {**values, "mutant_count": str(len(mutants))}).encode()

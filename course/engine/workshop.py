@@ -20,6 +20,9 @@ WARNINGS = ["-Wall", "-Wextra", "-Wno-gnu-statement-expression", "-Wno-gnu-state
 WATCHED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 COUNTED = ["-fsanitize-coverage=trace-pc,no-prune"]
 
+# Of file systems what the judge is compiled from: none of it is a student's.
+FILES_FRAME = ["tests/crash", "fs/vsfs/format.hpp", "fs/vsfs/device_blocks.hpp", "fs/vsfs/check.hpp", "fs/vsfs/make.hpp"]
+
 LEASH = ["setpriv", "--pdeathsig", "KILL"]  # what we start ends with us, however we end
 CACHE = os.path.join(os.environ.get("KIDNEY_BUILD") or os.path.join(ROOT, "build"), "course")
 
@@ -41,7 +44,8 @@ class Workshop:
 
     def __init__(self):
         os.makedirs(CACHE, exist_ok=True)
-        self._sources = _digest(["include", "tests/support", "tests/laws", "tests/judge", "course/judge", "bench/workloads", "sched/policies/virtual_time.hpp"])
+        self._sources = _digest(["include", "tests/support", "tests/laws", "tests/judge", "course/judge", "bench/workloads", "sched/policies/virtual_time.hpp",
+                                 *FILES_FRAME])
 
     def _made(self, label, arguments, extra=""):
         key = hashlib.sha256("\0".join([self._sources, extra, *arguments]).encode()).hexdigest()[:20]
@@ -64,6 +68,10 @@ class Workshop:
 
     def race(self):
         return self._made("race", [f"{ROOT}/course/judge/race.cpp"])
+
+    def files_judge(self):
+        # A law may look into an answer that is an error: what it finds there is as wrong as the error.
+        return self._made("files_judge", ["-DNDEBUG", "-g1", *WARNINGS, f"{ROOT}/course/judge/files_judge.cpp"])
 
     def world(self):
         """The part of a law subject that is not the policy: compiled once, and not counted."""
@@ -89,6 +97,12 @@ class Workshop:
     @staticmethod
     def law_arguments(header, policy, values, root, world):
         return [*WATCHED, *COUNTED, *subject_of(header, policy, values), f"{root}/tests/judge/subject.cpp", world]
+
+    @staticmethod
+    def files_arguments(kind, root):
+        # vptr looks at memory through a pipe, and a life has no descriptor to spare (judge/files/life.hpp).
+        watched = ["-O0", "-g1", *WATCHED, "-fno-sanitize=vptr"] if kind == "laws" else ["-g1", "-static"]
+        return [*watched, *COUNTED, f"{root}/course/judge/files_subject.cpp"]
 
     @staticmethod
     def schedule_arguments(header, policy, values, root):
@@ -135,6 +149,11 @@ class Bench:
 
     def __exit__(self, *_):
         self._private.__exit__(None, None, None)
+
+    def clear(self):
+        """Nothing of the student's is there any more."""
+        shutil.rmtree(self.work)
+        os.mkdir(self.work)
 
     def put(self, path, data):
         target = os.path.join(self.work, path)

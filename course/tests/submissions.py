@@ -46,7 +46,7 @@ class Submission(unittest.TestCase):
         return grade, {result.key.split("/")[-1]: result for result in grade.results}
 
     def reference(self, policy, seed=None):
-        return assignment.fill(self.chosen.read(f"reference/{policy}.hpp.in"), self.chosen.variant(seed))
+        return assignment.fill(self.chosen.reference(policy), self.chosen.variant(seed))
 
     def mutant(self, name):
         return next(mutant for mutant in self.chosen.mutants if mutant["name"] == name)

@@ -11,6 +11,7 @@
 /// be what the file system promises (`Subject::Promise`), no older than at the last sync.
 #pragma once
 
+#include "tests/crash/failure.hpp"
 #include "tests/crash/power_disk.hpp"
 #include "tests/crash/steps.hpp"
 #include "tests/crash/tree.hpp"
@@ -26,49 +27,23 @@
 
 namespace kidney::crash {
 
-/// Which of the recorded writes reached the medium.
-struct Cut {
-    enum class Kind : std::uint8_t { prefix, torn, window };
-    Kind kind = Kind::prefix;
-    std::uint32_t at = 0;       ///< prefix, torn: writes that did; window: which window
-    std::uint32_t sectors = 0;  ///< torn: of the next one
-    std::uint64_t keep = 0;     ///< window: bit i: its i-th write
-};
-/// A cut, and cuts in the recovery from the one before.
-using Cuts = std::vector<Cut>;
-
-enum class Fault : std::uint8_t { answer, mount, unreadable, unsound, lost };
-inline constexpr std::array<const char*, 5> fault_names{"answer", "mount", "unreadable", "unsound",
-                                                        "lost"};
-inline constexpr std::array<const char*, 5> fault_texts{
-    "an operation answered what it should not", "it does not mount", "it cannot be read",
-    "its checker complains", "the tree is not as promised"};
-
-struct Failure {
-    Fault fault = Fault::answer;
-    Workload workload;
-    Cuts cuts;
-    std::string detail;
-};
-
-struct Counts {
-    std::uint64_t workloads = 0, skipped = 0, failed_workloads = 0;
-    std::uint64_t prefix = 0, torn = 0, reordered = 0, recovery = 0;
-    std::array<std::uint64_t, fault_names.size()> failures{};
-
-    [[nodiscard]] std::uint64_t states() const noexcept {
-        return prefix + torn + reordered + recovery;
-    }
-};
-
 template <class Subject>
 class Machine {
 public:
     static constexpr std::size_t max_nested = 2;
 
+    /// Which states are tried; recovery too, if `nested` says so.
+    struct Kinds {
+        bool prefix = true, torn = true, reordered = true;
+    };
+
     /// `nested`: how often the power goes during recovery, at most.
-    Machine(Subject& subject, std::size_t nested)
-        : subject_(subject), nested_(std::min(nested, max_nested)), disk_(subject.sectors()) {}
+    Machine(Subject& subject, std::size_t nested) : Machine(subject, nested, Kinds()) {}
+    Machine(Subject& subject, std::size_t nested, const Kinds& kinds)
+        : subject_(subject),
+          nested_(std::min(nested, max_nested)),
+          kinds_(kinds),
+          disk_(subject.sectors()) {}
 
     /// Makes the file system that every workload begins with.
     [[nodiscard]] Status prepare() {
@@ -102,7 +77,9 @@ public:
         ++counts_.workloads;
         if (record(workload)) {
             try_prefixes();
-            try_windows();
+            if (kinds_.reordered) {
+                try_windows();
+            }
         }
         counts_.failed_workloads += first_ ? 1 : 0;
         return std::move(first_);
@@ -194,11 +171,14 @@ private:
     void try_prefixes() {
         const auto count = static_cast<std::uint32_t>(log().writes.size());
         for (std::uint32_t at = first_own(); at <= count && goes_on(); ++at) {
-            attempt({.at = at}, counts_.prefix);
+            if (kinds_.prefix || nested_ > 0) {
+                attempt({.at = at}, counts_.prefix);
+            }
             if (at == count) {
                 break;
             }
-            for (std::uint32_t k = 1; k < log().writes[at].sectors && goes_on(); ++k) {
+            for (std::uint32_t k = 1; kinds_.torn && k < log().writes[at].sectors && goes_on();
+                 ++k) {
                 attempt({.kind = Cut::Kind::torn, .at = at, .sectors = k}, counts_.torn);
             }
         }
@@ -348,7 +328,7 @@ private:
         const Status looked = subject_.mounted(disk_, [&](fs::FileSystem& system) -> Status {
             disk_.record(nullptr);
             is_mounted = true;
-            return promise_.look(system);
+            return look(system, [&](fs::FileSystem& seen) { return promise_.look(seen); });
         });
         disk_.record(nullptr);
         if (!looked) {
@@ -359,6 +339,15 @@ private:
         } else if (const std::string_view broken = promise_.broken(low, high); !broken.empty()) {
             fails(Fault::lost, std::string(broken) + ", after step " + std::to_string(low) +
                                    " to " + std::to_string(high));
+        }
+    }
+    /// By the file system itself, unless the subject knows better than to believe it.
+    template <class Look>
+    [[nodiscard]] Status look(fs::FileSystem& system, Look&& look) {
+        if constexpr (requires { subject_.read_by_others(disk_, look); }) {
+            return subject_.read_by_others(disk_, look);
+        } else {
+            return look(system);
         }
     }
     void fails(Fault fault, std::string detail) {
@@ -379,6 +368,7 @@ private:
 
     Subject& subject_;
     const std::size_t nested_;
+    const Kinds kinds_;
     PowerDisk disk_;
     Model start_;
     typename Subject::Promise promise_;

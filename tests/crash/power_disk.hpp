@@ -3,6 +3,7 @@
 
 #include "kidney/fs/block_device.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -100,6 +101,8 @@ public:
         }
         return {};
     }
+    /// What is there now, for whoever looks at it from outside.
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return now_; }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return sector_size; }
     [[nodiscard]] std::uint64_t block_count() const noexcept { return base_.size() / sector_size; }
 

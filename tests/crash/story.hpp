@@ -143,8 +143,10 @@ std::string Machine<Subject>::story(const Failure& failure) {
     Walk walk(&listing);
     ignore_error(subject_.mounted(disk_,
                                   [&](fs::FileSystem& system) -> Status {
-                                      const auto tree = walk.run(*system.root());
-                                      return tree ? Status() : Status(fail(tree.error()));
+                                      return look(system, [&](fs::FileSystem& seen) -> Status {
+                                          const auto tree = walk.run(*seen.root());
+                                          return tree ? Status() : Status(fail(tree.error()));
+                                      });
                                   }),
                  "what could be read is what is told");
     const auto [low, high] = bounds(failure.cuts[0]);

@@ -31,5 +31,6 @@ def main(arguments):
     values = chosen.variant(options.variant)
     choices = ", ".join(f"{key} {values[key]}" for key in chosen.manifest.get("shown", []))
     print(f"{options.out}: {len(tree)} files, {chosen.manifest['title']}{', variant ' + options.variant if options.variant else ''}")
-    print(f"  {choices}")
+    if choices:
+        print(f"  {choices}")
     return 0

@@ -52,6 +52,8 @@ public:
                                       sectors_of(at, at + length), phase);
             return part();
         }
+        /// For bytes that the caller has put on the disk himself: what is clean stays clean.
+        [[nodiscard]] std::span<std::byte> refresh() noexcept { return part(); }
         /// In which phase the sector of this byte goes home; 0: it is clean.
         [[nodiscard]] std::uint8_t phase_at(std::size_t offset) const noexcept {
             const std::size_t at = owner_->offset_in_page(number_) + offset;

@@ -11,6 +11,7 @@
 #include "arch/i686/time/clock.hpp"
 #include "arch/i686/time/timer.hpp"
 #include "fs/ext2/ext2.hpp"
+#include "fs/fat/fat.hpp"
 #include "fs/page_cache.hpp"
 #include "fs/tmpfs/tmpfs.hpp"
 #include "fs/vfs/vfs.hpp"
@@ -173,6 +174,7 @@ using PageCache =
 using Ext2Locks = fs::Ext2Locks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
                                 Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
 using RootFileSystem = fs::Ext2<Heap, PageCache, Ext2Locks, WallFileClock>;
+using Fat = fs::Fat<Heap, PageCache, Ext2Locks, WallFileClock>;
 using Tmpfs = fs::Tmpfs<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
 

@@ -18,6 +18,7 @@ in
   "grub-pc-bin:i386" = cross.grub2;
   "xorriso" = pkgs.xorriso;
   "mtools" = pkgs.mtools;
+  "dosfstools" = pkgs.dosfstools;
   "e2fsprogs" = pkgs.e2fsprogs;
   "qemu-system-x86" = pkgs.qemu;
   "qemu-user" = pkgs.qemu;

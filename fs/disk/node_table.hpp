@@ -18,7 +18,7 @@ template <class Node, BasicLockable Lock>
 class NodeTable {
 public:
     /// One whose last reference is gone is passed over.
-    [[nodiscard]] Ref<Node> find(std::uint32_t number) noexcept EXCLUDES(lock_) {
+    [[nodiscard]] Ref<Node> find(std::uint64_t number) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         for (Node* n = buckets_[number % buckets]; n != nullptr; n = n->next_in_bucket_) {
             if (n->number() == number && n->try_retain()) {
@@ -28,20 +28,42 @@ public:
         return nullptr;
     }
     void enter(Node& node) noexcept EXCLUDES(lock_) {
+        enter(node, [](Node&) noexcept {});
+    }
+    /// Calls meet(other) under the lock if a node of the same number is about to leave: its last
+    /// reference is gone, and nobody but leave() looks at it any more.
+    template <class Meet>
+    void enter(Node& node, Meet&& meet) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
+        for (Node* n = buckets_[node.number() % buckets]; n != nullptr; n = n->next_in_bucket_) {
+            if (n->number() == node.number()) {
+                meet(*n);
+            }
+        }
         node.is_in_table_ = true;
         node.next_in_bucket_ = std::exchange(buckets_[node.number() % buckets], &node);
     }
     void leave(Node& node) noexcept EXCLUDES(lock_) {
+        leave(node, []() noexcept {});
+    }
+    /// Calls then() under the lock once nobody can find it.
+    template <class Then>
+    void leave(Node& node, Then&& then) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (!std::exchange(node.is_in_table_, false)) {
-            return;
+        if (std::exchange(node.is_in_table_, false)) {
+            Node** at = &buckets_[node.number() % buckets];
+            while (*at != &node) {
+                at = &(*at)->next_in_bucket_;
+            }
+            *at = node.next_in_bucket_;
         }
-        Node** at = &buckets_[node.number() % buckets];
-        while (*at != &node) {
-            at = &(*at)->next_in_bucket_;
-        }
-        *at = node.next_in_bucket_;
+        then();
+    }
+    /// Does something that must not come between, under the lock.
+    template <class Do>
+    auto hold(Do&& something) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return something();
     }
 
     /// The node must go home, and stays in memory until it has.

@@ -4,42 +4,16 @@
 /// trusted; `Geometry` and `Inode` (inode.hpp) turn it into checked values.
 #pragma once
 
+#include "fs/disk/little.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <span>
 
 namespace kidney::fs::ext2 {
 
-/// A little-endian number without alignment.
-template <class T>
-class Little {
-public:
-    [[nodiscard]] constexpr operator T() const noexcept {
-        T value = 0;
-        for (std::size_t i = sizeof(T); i-- > 0;) {
-            value = static_cast<T>(static_cast<T>(value << 8U) | std::to_integer<T>(raw_[i]));
-        }
-        return value;
-    }
-    constexpr Little& operator=(T value) noexcept {
-        for (std::size_t i = 0; i < sizeof(T); ++i) {
-            raw_[i] = static_cast<std::byte>(value >> (8 * i));
-        }
-        return *this;
-    }
-
-private:
-    std::array<std::byte, sizeof(T)> raw_;
-};
-template <>
-constexpr Little<std::uint8_t>::operator std::uint8_t() const noexcept {
-    return std::to_integer<std::uint8_t>(raw_[0]);
-}
-using Le8 = Little<std::uint8_t>;
-using Le16 = Little<std::uint16_t>;
-using Le32 = Little<std::uint32_t>;
+using fs::load;
+using fs::save;
 
 /// At byte 1024 of the disk.
 struct RawSuperblock {
@@ -109,20 +83,5 @@ struct RawAttributeHeader {
     Le32 magic, references;
 };
 inline constexpr std::uint32_t attribute_magic = 0xEA020000;
-
-/// The structure at `offset`, which the caller has checked to lie inside.
-template <class T>
-[[nodiscard]] T load(std::span<const std::byte> bytes, std::size_t offset) noexcept {
-    static_assert(alignof(T) == 1);
-    T value;
-    std::memcpy(&value, bytes.data() + offset, sizeof(T));
-    return value;
-}
-/// Puts it there.
-template <class T>
-void save(std::span<std::byte> bytes, std::size_t offset, const T& value) noexcept {
-    static_assert(alignof(T) == 1);
-    std::memcpy(bytes.data() + offset, &value, sizeof(T));
-}
 
 }  // namespace kidney::fs::ext2

@@ -33,6 +33,11 @@ protected:
     ~NameKeeper() = default;
 };
 
+/// What the cache knows of this file system would be true: names stay, and a name is its bytes.
+[[nodiscard]] inline bool may_remember_names(const FileSystem& system) noexcept {
+    return system.names_are_stable() && system.names_are_exact();
+}
+
 /// Concurrency: any thread. `Lock` is a leaf: no file system is called and no node is released
 /// while it is held.
 template <BasicLockable Lock, std::size_t Capacity = 1024>

@@ -177,7 +177,7 @@ private:
         return walk.check(walk.directory(), Access::write);
     }
     void remember(typename NameCache<Lock>::Version version, Walk& walk, Vnode& node) noexcept {
-        if (walk.directory().file_system().names_are_stable()) {
+        if (may_remember_names(walk.directory().file_system())) {
             tree_.names.replace(version, walk.directory(), walk.last(), node);
         }
     }

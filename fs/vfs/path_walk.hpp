@@ -257,7 +257,7 @@ private:
     [[nodiscard]] Result<Ref<Vnode>> ask_file_system(std::string_view name) noexcept {
         const auto version = tree_.names.version();
         Result<Ref<Vnode>> found = directory().lookup(name);
-        if (directory().file_system().names_are_stable()) {
+        if (may_remember_names(directory().file_system())) {
             if (found) {
                 tree_.names.insert(version, directory(), name, found->get());
             } else if (found.error() == Errc::not_found) {

@@ -52,10 +52,21 @@ Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
                                       fs::Ext2Options{next_anonymous_device(), request.read_only});
 }
 
-constexpr Type types[] = {{"proc", false, &the_proc},
-                          {"tmpfs", false, &tmpfs},
-                          {"devtmpfs", false, &the_dev},
-                          {"ext2", true, &ext2}};
+/// "msdos" is the same: long names are there in any case.
+Result<fs::FileSystem*> vfat(const MountRequest& request) noexcept {
+    Disk& disk = *TRY(disk_of(request));
+    fs::FatOptions options{.device_number = next_anonymous_device(),
+                           .read_only = request.read_only};
+    TRY(fs::parse_fat_options(request.options, options));
+    MountRequest as_vfat = request;
+    as_vfat.type = "vfat";
+    return mount_disk<Fat>(disk, as_vfat, heap(), kernel_objects.page_cache.get(), disk.pages,
+                           wall_file_clock, options);
+}
+
+constexpr Type types[] = {{"proc", false, &the_proc},    {"tmpfs", false, &tmpfs},
+                          {"devtmpfs", false, &the_dev}, {"ext2", true, &ext2},
+                          {"vfat", true, &vfat},         {"msdos", true, &vfat}};
 
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept {
     for (const Type& type : types) {

@@ -52,6 +52,10 @@ public:
     /// False where names come and go by themselves (/proc): then the VFS does not remember them.
     [[nodiscard]] virtual bool names_are_stable() const noexcept { return true; }
 
+    /// False where one name has several spellings (FAT): then the VFS does not remember them,
+    /// either, because it knows a name by its bytes.
+    [[nodiscard]] virtual bool names_are_exact() const noexcept { return true; }
+
     /// Can be written from here on, or not; what was written before is stored. Errors: read_only
     /// (it never can be), io_error.
     [[nodiscard]] virtual Status remount(bool read_only) noexcept {

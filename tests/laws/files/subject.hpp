@@ -17,10 +17,11 @@ namespace kidney::laws::file_system {
 struct Abilities {
     bool hard_links = true;
     bool symlinks = true;
-    bool permissions = true;  ///< and owners
-    bool sparse = true;       ///< bytes that were never written take no blocks
-    bool unnamed = true;      ///< create_unnamed()
-    bool exchange = true;     ///< of rename
+    bool permissions = true;        ///< and owners
+    bool sparse = true;             ///< bytes that were never written take no blocks
+    bool unnamed = true;            ///< create_unnamed()
+    bool exchange = true;           ///< of rename
+    std::int64_t first_second = 0;  ///< the earliest time that it knows
 };
 
 /// A mounted file system and a directory of it that is empty and stays alone with the laws.

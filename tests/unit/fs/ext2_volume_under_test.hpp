@@ -20,14 +20,14 @@ inline std::string pattern(std::size_t size, unsigned seed) {
 }
 
 /// Paths are "a/b/c" from the root. `Disk` is a block device.
-template <class Disk>
+template <class Disk, class System = TestExt2, class Options = fs::Ext2Options>
 class Ext2UnderTest {
 public:
-    Ext2UnderTest(World& world, Disk& disk, const fs::Ext2Options& options = writable)
+    Ext2UnderTest(World& world, Disk& disk, const Options& options = Options{.device_number = 1})
         : cache_(world.heap, world.frames, world.arena),
           fs_(world.heap, cache_, fs::AnyBlockDevice(disk), world.clock, options) {}
 
-    [[nodiscard]] TestExt2& fs() { return fs_; }
+    [[nodiscard]] System& fs() { return fs_; }
     [[nodiscard]] TestCache& cache() { return cache_; }
 
     [[nodiscard]] Result<Ref<fs::Vnode>> at(std::string_view path) {
@@ -113,7 +113,7 @@ private:
     }
 
     TestCache cache_;
-    TestExt2 fs_;
+    System fs_;
 };
 
 }  // namespace kidney::fs_test

@@ -1,0 +1,261 @@
+/// The way to the disk: everything that has changed, in an order that a crash may interrupt.
+#pragma once
+
+#include "fs/fat/inode.hpp"
+#include "fs/fat/write_order.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/core/ref.hpp"
+#include "kidney/core/result.hpp"
+
+#include <cstdint>
+#include <utility>
+
+namespace kidney::fs::fat {
+
+/// One sync of a file system `Fs` (Fat). Steps, each with a flush behind it where the next one
+/// needs that:
+///   1. the bytes of files, without the metadata lock: others go on;
+///   2. under it, the tables: new chains;
+///   3. the links to them from chains that entries on the disk lead to, if they lie in other
+///   sectors
+///      of the table: else a crash could leave a link to a cluster that looks free;
+///   4. entries, and names as write_order.hpp has them;
+///   5. what was cut off and what was removed becomes free in the table, for which the new ends of
+///      chains go to the disk first. It is free on the disk with the next sync.
+/// Concurrency: any thread; `Lock` lets one sync run at a time. So bytes are on their way to a
+/// cluster only while nobody can free it.
+template <class Fs, BasicLockable Lock>
+class Commit {
+public:
+    using Node = typename Fs::Node;
+
+    explicit Commit(Fs& fs) noexcept : fs_(fs) {}
+
+    /// Errors: io_error, no_memory; what could not go home stays in memory.
+    [[nodiscard]] Status sync() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        Node* leaving = nullptr;
+        Status bytes;
+        Status metadata;
+        for (unsigned round = 0;; ++round) {
+            const Status stored = store_bytes(leaving);
+            bytes = bytes ? stored : bytes;
+            LockGuard metadata_guard(fs_.lock());
+            // Who has got new clusters meanwhile must store their bytes before an entry leads to
+            // them. If they are too fast for us, a crash may show what was in these clusters.
+            if (fs_.table().has_changed() && round < most_rounds) {
+                continue;
+            }
+            collect(leaving);
+            metadata = write(leaving);
+            settle(leaving, metadata.has_value());
+            break;
+        }
+        release(leaving);
+        return bytes ? metadata : bytes;
+    }
+    /// Something is still to be written. Under the metadata lock.
+    [[nodiscard]] bool has_work() noexcept {
+        return fs_.table().has_changed() || fs_.table().has_orphans() || fs_.volume().has_dirty();
+    }
+    /// Under the metadata lock.
+    [[nodiscard]] Status mark_clean() noexcept {
+        if (!fs_.volume().is_in_use()) {
+            return {};
+        }
+        TRY(checked(fs_.clusters().mark_in_use(false)));
+        TRY(checked(fs_.volume().mark_in_use(false)));
+        return checked(write_tables());
+    }
+    /// At the end: forgets what has not gone home.
+    void discard() noexcept {
+        while (const Ref<Node> node = fs_.table().take_changed()) {
+        }
+        for (Node* node = fs_.table().take_orphans(); node != nullptr;) {
+            fs_.destroy(*std::exchange(node, node->next_orphan_));
+        }
+    }
+
+private:
+    static constexpr unsigned most_rounds = 3;
+
+    /// Adds the changed nodes to the list, with the table's references.
+    void collect(Node*& leaving) noexcept {
+        while (Ref<Node> node = fs_.table().take_changed()) {
+            if (node->is_leaving_) {
+                continue;
+            }
+            node->is_leaving_ = true;
+            node->next_leaving_ = leaving;
+            leaving = node.detach();
+        }
+    }
+    /// The bytes of files that have changed; what fails stays in memory, and the rest goes on.
+    [[nodiscard]] Status store_bytes(Node*& leaving) noexcept {
+        const Node* const known = leaving;
+        collect(leaving);
+        Status status;
+        for (Node* node = leaving; node != known; node = node->next_leaving_) {
+            if (node->type() != NodeType::regular || node->inode().links == 0) {
+                continue;
+            }
+            has_bytes_ = true;
+            const Status stored = fs_.cache().write_back(node->bytes());
+            node->must_come_again_ = !stored;
+            status = status ? stored : status;
+        }
+        return status;
+    }
+    /// A disk that fails here must not be made worse.
+    [[nodiscard]] Status checked(Status written) noexcept {
+        if (!written && written.error() != Errc::no_memory) {
+            const bool is_news = !fs_.is_read_only();
+            fs_.become_read_only();
+            if (is_news && fs_.owner != nullptr) {
+                fs_.owner->became_read_only(fs_);
+            }
+        }
+        return written;
+    }
+    [[nodiscard]] Status write_tables() noexcept {
+        return fs_.volume().write_phases(table_phase, table_phase);
+    }
+
+    [[nodiscard]] Status write(Node* leaving) noexcept {
+        if (leaving == nullptr && !has_work()) {
+            return {};
+        }
+        if (fs_.is_read_only()) {
+            return fail(Errc::io_error);
+        }
+        if (!fs_.volume().is_in_use()) {
+            TRY(fs_.clusters().mark_in_use(true));
+            TRY(fs_.volume().mark_in_use(true));
+        }
+        TRY(fs_.volume().store_info(fs_.clusters().hint()));
+        const bool is_flushed = fs_.volume().has_dirty_in(table_phase);
+        TRY(checked(fs_.volume().flush_if_needed()));
+        TRY(checked(write_tables()));
+        TRY(finish_links(leaving));
+        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
+            TRY(write_entry(*node));
+        }
+        if (std::exchange(has_bytes_, false) && !is_flushed) {
+            TRY(checked(fs_.volume().flush()));
+        }
+        TRY(checked(fs_.volume().write_phases(entry_phase, last_phase)));
+        fs_.table().forget_removals();
+        TRY(free_excess(leaving));
+        return free_orphans();
+    }
+    [[nodiscard]] Status finish_links(Node* leaving) noexcept {
+        bool has_linked = false;
+        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
+            if (node->inode().links != 0 && TRY(fs_.clusters().finish_links(node->chain()))) {
+                has_linked = true;
+            }
+        }
+        return has_linked ? checked(write_tables()) : Status();
+    }
+    /// What the entry on the disk does not say yet.
+    [[nodiscard]] Status write_entry(Node& node) noexcept {
+        const auto inode = node.inode();
+        if (inode.links == 0 || node.is_root()) {
+            return {};
+        }
+        auto block = TRY(fs_.volume().read(node.place_.sector));
+        const std::size_t at = node.place_.slot * slot_size;
+        const auto old = fs::load<RawEntry>(block.bytes(), at);
+        RawEntry raw = old;
+        put_times(raw, inode.accessed, inode.modified);
+        raw.attributes = static_cast<std::uint8_t>(
+            inode.is_read_only ? raw.attributes | attribute_read_only
+                               : raw.attributes & ~unsigned{attribute_read_only});
+        if (node.type() == NodeType::regular) {
+            raw.size = static_cast<std::uint32_t>(inode.size);
+            if (node.chain().is_loaded) {
+                set_first_cluster(raw, inode.size == 0 ? 0 : node.chain().first());
+            }
+            if (raw.time != old.time || raw.date != old.date || raw.size != old.size) {
+                raw.attributes = static_cast<std::uint8_t>(raw.attributes | attribute_archive);
+            }
+        }
+        if (std::memcmp(&raw, &old, sizeof raw) != 0) {
+            save(block.change(entry_phase, at, slot_size), at, raw);
+        }
+        return {};
+    }
+    [[nodiscard]] std::uint32_t needed_by(Node& node) const noexcept {
+        return fs_.volume().geometry().clusters_for(node.inode().size);
+    }
+    /// It has clusters that its size does not need.
+    [[nodiscard]] bool has_excess(Node& node) const noexcept {
+        return node.type() == NodeType::regular && node.inode().links != 0 &&
+               node.chain().size() > needed_by(node);
+    }
+    /// No entry on the disk says any more that files have what was cut off.
+    [[nodiscard]] Status free_excess(Node* leaving) noexcept {
+        bool must_write = false;
+        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
+            if (has_excess(*node) &&
+                TRY(fs_.clusters().mark_end(node->chain(), needed_by(*node)))) {
+                must_write = true;
+            }
+        }
+        if (must_write) {
+            TRY(checked(write_tables()));
+        }
+        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
+            if (has_excess(*node)) {
+                TRY(fs_.clusters().free(node->chain(), needed_by(*node), false));
+            }
+        }
+        return {};
+    }
+    /// The names of all that is removed are gone from the disk by now.
+    [[nodiscard]] Status free_orphans() noexcept {
+        Node* orphans = fs_.table().take_orphans();
+        Status status;
+        while (orphans != nullptr) {
+            Node& node = *std::exchange(orphans, orphans->next_orphan_);
+            fs_.table().keep_promise(fs_.promise_of(node));
+            Status freed = status ? fs_.clusters().load(node.chain()) : status;
+            if (freed) {
+                freed = fs_.clusters().free(node.chain(), 0, node.type() == NodeType::directory);
+            }
+            // What cannot be read is lost space, which fsck finds.
+            if (!freed && freed.error() == Errc::no_memory) {
+                status = freed;
+                fs_.table().add_orphan(node, fs_.promise_of(node));
+            } else {
+                fs_.destroy(node);
+            }
+        }
+        return status;
+    }
+    /// The nodes of the list are on the disk, or must come again.
+    void settle(Node* leaving, bool done) noexcept {
+        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
+            node->is_leaving_ = false;
+            fs_.note_excess(*node);
+            if (done) {
+                node->is_new_ = false;
+                node->chain().on_disk = node->chain().size();
+            }
+            if (!done || std::exchange(node->must_come_again_, false)) {
+                fs_.note_change(*node);
+            }
+        }
+    }
+    void release(Node* leaving) noexcept {
+        while (leaving != nullptr) {
+            const Ref<Node> last = Ref<Node>::adopt(std::exchange(leaving, leaving->next_leaving_));
+        }
+    }
+
+    Fs& fs_;
+    Lock lock_;
+    bool has_bytes_ = false;  ///< bytes are on the device, but not behind a flush
+};
+
+}  // namespace kidney::fs::fat

@@ -1,0 +1,60 @@
+/// Nodes whose number is not that of the place where their entry is: renamed or removed.
+#pragma once
+
+#include "kidney/core/lock.hpp"
+
+#include <cstdint>
+#include <utility>
+
+namespace kidney::fs::fat {
+
+/// FAT has no inode numbers: a node's is the place of its entry when it came into memory, and stays
+/// while it is in use. So somebody else whose entry is at that place later needs another one. Needs
+/// no memory. Concurrency: any thread; with any of the file system's locks held.
+template <class Node, BasicLockable Lock>
+class MovedNodes {
+public:
+    /// It has moved, or come back.
+    void note(Node& node) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        const bool is_moved = node.key_ != node.inode_number_;
+        if (is_moved && !std::exchange(node.is_moved_, true)) {
+            node.next_moved_ = std::exchange(first_, &node);
+        } else if (!is_moved) {
+            take_out(node);
+        }
+    }
+    void remove(Node& node) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        take_out(node);
+    }
+    /// The number for a node whose entry is at `key`; the same as long as the others stay.
+    [[nodiscard]] std::uint64_t free_number(std::uint64_t key) const noexcept EXCLUDES(lock_) {
+        constexpr std::uint64_t step = std::uint64_t{1} << 40;  // more than there are places
+        LockGuard guard(lock_);
+        std::uint64_t number = key;
+        for (const Node* n = first_; n != nullptr;) {
+            const bool is_taken = n->inode_number_ == number;
+            number += is_taken ? step : 0;
+            n = is_taken ? first_ : n->next_moved_;
+        }
+        return number;
+    }
+
+private:
+    void take_out(Node& node) noexcept REQUIRES(lock_) {
+        if (!std::exchange(node.is_moved_, false)) {
+            return;
+        }
+        Node** at = &first_;
+        while (*at != &node) {
+            at = &(*at)->next_moved_;
+        }
+        *at = node.next_moved_;
+    }
+
+    mutable Lock lock_;
+    Node* first_ GUARDED_BY(lock_) = nullptr;
+};
+
+}  // namespace kidney::fs::fat

@@ -10,11 +10,13 @@
 #include "arch/i686/mm/user_memory.hpp"
 #include "arch/i686/time/clock.hpp"
 #include "arch/i686/time/timer.hpp"
+#include "fs/block/any_block_device.hpp"
 #include "fs/ext2/ext2.hpp"
 #include "fs/fat/fat.hpp"
 #include "fs/page_cache.hpp"
 #include "fs/tmpfs/tmpfs.hpp"
 #include "fs/vfs/vfs.hpp"
+#include "fs/vsfs/vsfs.hpp"
 #include "kernel/lock_ranks.hpp"
 #include "kernel/memory/kernel_map.hpp"
 #include "kernel/memory/kernel_stacks.hpp"
@@ -175,6 +177,8 @@ using Ext2Locks = fs::Ext2Locks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>
                                 Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
 using RootFileSystem = fs::Ext2<Heap, PageCache, Ext2Locks, WallFileClock>;
 using Fat = fs::Fat<Heap, PageCache, Ext2Locks, WallFileClock>;
+using Vsfs = fs::Vsfs<Heap, fs::AnyBlockDevice, Mutex<ranks::file_system>, Mutex<ranks::nodes>,
+                      WallFileClock>;
 using Tmpfs = fs::Tmpfs<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
 

@@ -22,7 +22,7 @@ public:
             return fail(Errc::not_supported);
         }
         const auto raw = vsfs::load<Superblock>(TRY(blocks_.read(0)), 0);
-        const std::uint64_t size = device_.block_count() / (block_size / device_.block_size());
+        const std::uint64_t size = device_.block_count() * device_.block_size() / block_size;
         geometry_ = TRY(Geometry::create(raw, size, complaint_));
         blocks_.start(geometry_);
         if (const Status recovered = blocks_.recover(); !recovered) {

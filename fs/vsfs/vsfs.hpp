@@ -12,10 +12,13 @@
 #include "fs/vsfs/node.hpp"
 #include "fs/vsfs/node_table.hpp"
 #include "fs/vsfs/operations.hpp"
+#include "kidney/core/bounded.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/file_clock.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
@@ -71,6 +74,21 @@ public:
     [[nodiscard]] vsfs::Complaint complaint() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         return volume_.complaint();
+    }
+
+    /// The same in words, after a mount() that was refused; empty: the disk cannot be read.
+    [[nodiscard]] BoundedText<96> explain_refusal() noexcept EXCLUDES(lock_) {
+        const vsfs::Complaint found = complaint();
+        BoundedText<96> text;
+        if (const std::string_view field = found.field; field == "superblock.magic") {
+            text.append("it holds no vsfs");
+        } else if (!field.empty()) {
+            text.append("its ");
+            text.append(field);
+            text.append(" is ");
+            append_number(text, found.value);
+        }
+        return text;
     }
 
     [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
@@ -289,6 +307,17 @@ private:
         });
     }
 
+    static void append_number(BoundedText<96>& text, std::uint64_t value) noexcept {
+        std::array<char, 18> digits;
+        std::size_t first = digits.size();
+        do {  // hexadecimal: the kernel has no division of 64 bits
+            digits[--first] = "0123456789abcdef"[value & 0xF];
+            value >>= 4;
+        } while (value != 0);
+        digits[--first] = 'x';
+        digits[--first] = '0';
+        text.append({digits.data() + first, digits.size() - first});
+    }
     /// What a crash has left: inodes that were open without a name.
     [[nodiscard]] Status free_nameless() noexcept REQUIRES(lock_) {
         bool was_one = false;

@@ -42,11 +42,15 @@ public:
 };
 constinit TmpfsOwner tmpfs_owner;
 
+/// Error: invalid_argument (there are no options yet).
+Status check_no_options(const MountRequest& request) noexcept {
+    return fs::for_each_option(request.options, [](const fs::MountOption&) noexcept -> Status {
+        return fail(Errc::invalid_argument);
+    });
+}
 Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
     Disk& disk = *TRY(disk_of(request));
-    TRY(fs::for_each_option(request.options, [](const fs::MountOption&) noexcept -> Status {
-        return fail(Errc::invalid_argument);  // none yet
-    }));
+    TRY(check_no_options(request));
     return mount_disk<RootFileSystem>(disk, request, heap(), kernel_objects.page_cache.get(),
                                       disk.pages, wall_file_clock,
                                       fs::Ext2Options{next_anonymous_device(), request.read_only});
@@ -64,9 +68,17 @@ Result<fs::FileSystem*> vfat(const MountRequest& request) noexcept {
                            wall_file_clock, options);
 }
 
-constexpr Type types[] = {{"proc", false, &the_proc},    {"tmpfs", false, &tmpfs},
-                          {"devtmpfs", false, &the_dev}, {"ext2", true, &ext2},
-                          {"vfat", true, &vfat},         {"msdos", true, &vfat}};
+Result<fs::FileSystem*> vsfs(const MountRequest& request) noexcept {
+    Disk& disk = *TRY(disk_of(request));
+    TRY(check_no_options(request));
+    return mount_disk<Vsfs>(disk, request, heap(), disk.device, wall_file_clock,
+                            next_anonymous_device());
+}
+
+constexpr Type types[] = {
+    {"proc", false, &the_proc}, {"tmpfs", false, &tmpfs}, {"devtmpfs", false, &the_dev},
+    {"ext2", true, &ext2},      {"vfat", true, &vfat},    {"msdos", true, &vfat},
+    {"vsfs", true, &vsfs}};
 
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept {
     for (const Type& type : types) {

@@ -4,6 +4,7 @@
 #include "fs/borrowed_page.hpp"
 #include "fs/disk/file_transfer.hpp"
 #include "fs/disk/file_zeros.hpp"
+#include "fs/disk/tracks_bytes.hpp"
 #include "fs/page_batch.hpp"
 #include "fs/page_cache.hpp"
 #include "kidney/core/address.hpp"
@@ -213,14 +214,22 @@ public:
     }
     [[nodiscard]] Status store(std::uint32_t first,
                                std::span<const StoredPage> pages) noexcept override {
-        // The next store of a program through a mapping makes the page dirty again.
-        mapped_.unmap({first, static_cast<std::uint32_t>(pages.size())}, mm::PrivateCopies::keep);
-        BlockMap map;
-        {
-            LockGuard guard(fs_.lock());
-            TRY(map.look_up(fs_.tree(), inode(), fs_.block_size(), first, pages.size()));
+        const auto unmap = [&]() noexcept {
+            // The next store of a program through a mapping makes the page dirty again.
+            mapped_.unmap({first, static_cast<std::uint32_t>(pages.size())},
+                          mm::PrivateCopies::keep);
+        };
+        if constexpr (TracksBytes<Fs>) {
+            return fs_.store_bytes(*this, first, pages, unmap);
+        } else {
+            unmap();
+            BlockMap map;
+            {
+                LockGuard guard(fs_.lock());
+                TRY(map.look_up(fs_.tree(), inode(), fs_.block_size(), first, pages.size()));
+            }
+            return map.write(fs_.device(), pages);
         }
-        return map.write(fs_.device(), pages);
     }
     [[nodiscard]] std::uint64_t page_count() const noexcept override {
         return (size() + page_mask) >> page_shift;
@@ -313,6 +322,9 @@ private:
             Inode inode = this->inode();
             inode.size = size;
             const Status removed = fs_.remove_blocks(inode, (size + block - 1) / block);
+            if constexpr (TracksBytes<Fs>) {
+                fs_.note_cut(owner(), inode);
+            }
             publish(inode);
             fs_.note_change(owner());
             return removed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/disk/block_map.hpp"
+#include "fs/disk/tracks_bytes.hpp"
 #include "fs/page_batch.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
@@ -100,6 +101,9 @@ private:
     [[nodiscard]] Status place_bytes(bool may_grow) noexcept {
         LockGuard guard(fs_.lock());
         TRY(fs_.check_writable());
+        if constexpr (TracksBytes<Fs>) {
+            TRY(may_grow ? fs_.check_room() : Status());
+        }
         published_ = 0;
         const std::uint64_t begin = batch_.offset;
         const std::uint64_t end = begin + batch_.done;
@@ -137,12 +141,18 @@ private:
         if (!known) {
             const std::uint32_t goal = TRY(fs_.goal(bytes_.owner(), inode, index));
             fs_.note_place(bytes_.owner(), TRY(fs_.tree().add(inode, index, goal)));
-            at = index * block;
-            behind = at + block;
         }
-        const auto from = static_cast<std::size_t>(at & page_mask);
-        fs_.cache().mark_dirty(bytes_, static_cast<std::uint32_t>(at >> page_shift),
-                               sectors_of(from, from + static_cast<std::size_t>(behind - at)));
+        if constexpr (TracksBytes<Fs>) {
+            fs_.note_bytes(bytes_, inode, {at, behind, !known, batch_.done});
+        } else {
+            if (!known) {
+                at = index * block;
+                behind = at + block;
+            }
+            const auto from = static_cast<std::size_t>(at & page_mask);
+            fs_.cache().mark_dirty(bytes_, static_cast<std::uint32_t>(at >> page_shift),
+                                   sectors_of(from, from + static_cast<std::size_t>(behind - at)));
+        }
         return {};
     }
     /// Of what was copied behind published(): a hole is zeros again; other bytes have changed.
@@ -158,7 +168,11 @@ private:
             const auto index = static_cast<std::uint32_t>(at >> page_shift);
             const auto known = fs_.tree().locate(inode, at / block);
             if (known && *known) {
-                fs_.cache().mark_dirty(bytes_, index, sectors_of(from, from + length));
+                if constexpr (TracksBytes<Fs>) {
+                    fs_.note_bytes(bytes_, inode, {at, behind, false, batch_.done});
+                } else {
+                    fs_.cache().mark_dirty(bytes_, index, sectors_of(from, from + length));
+                }
             } else {
                 const std::size_t n = index - batch_.index(0);
                 std::memset(memory(n).data() + from, 0, length);

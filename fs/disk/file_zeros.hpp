@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/borrowed_page.hpp"
+#include "fs/disk/tracks_bytes.hpp"
 #include "fs/page_cache.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
@@ -39,7 +40,8 @@ public:
         const std::size_t whole = (from + sector_size - 1) / sector_size * sector_size;
         if (whole < from + length) {
             // This waits for whoever fills or writes the page, too.
-            fs_.cache().mark_clean(bytes_, index, sectors_of(whole, from + length));
+            fs_.cache().mark_clean(
+                bytes_, index, TracksBytes<Fs> ? SectorMask{0} : sectors_of(whole, from + length));
         }
         if (fs_.cache().has(bytes_, index)) {
             const Page page = TRY(Page::get(fs_.cache(), bytes_, index));
@@ -50,6 +52,9 @@ public:
 
 private:
     [[nodiscard]] Status write_in_page(std::uint64_t begin, std::uint64_t end) noexcept {
+        if constexpr (TracksBytes<Fs>) {
+            TRY(fs_.make_room());
+        }
         const auto index = static_cast<std::uint32_t>(begin >> page_shift);
         const Page page = TRY(Page::get(fs_.cache(), bytes_, index));
         const auto bytes = page.writable_bytes().subspan(
@@ -60,10 +65,15 @@ private:
         const std::uint64_t block = fs_.block_size();
         for (std::uint64_t at = begin; at < end; at = (at / block + 1) * block) {
             if (TRY(fs_.tree().locate(inode, at / block))) {
-                const auto from = static_cast<std::size_t>(at & page_mask);
                 const std::uint64_t behind = std::min(end, (at / block + 1) * block);
-                fs_.cache().mark_dirty(
-                    bytes_, index, sectors_of(from, from + static_cast<std::size_t>(behind - at)));
+                if constexpr (TracksBytes<Fs>) {
+                    fs_.note_bytes(bytes_, inode, {at, behind, false, 0});
+                } else {
+                    const auto from = static_cast<std::size_t>(at & page_mask);
+                    fs_.cache().mark_dirty(
+                        bytes_, index,
+                        sectors_of(from, from + static_cast<std::size_t>(behind - at)));
+                }
             }
         }
         fs_.note_change(bytes_.owner());

@@ -17,6 +17,8 @@ VERBS = {
     "lab": ("verb_lab", "show what policies do to memory and to tasks: tables, and a report with pictures"),
     "explore": ("verb_explore", "try the schedules of a few threads, and tell the story of one that fails"),
     "crash": ("verb_crash", "cut the power at every moment of short workloads, and tell what a file system lost"),
+    "mkfs": ("verb_mkfs", "make an empty file system of ours in a file"),
+    "fsck": ("verb_fsck", "say whether a file system of ours in a file is sound"),
     "handout": ("verb_handout", "make the tree that students get for an assignment"),
     "grade": ("verb_grade", "grade trees; in a student's tree: that tree, by the tests it came with"),
     "coverage": ("verb_coverage", "tell which lines and branches the host tests reach"),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./kidney crash: vsfs with a log loses nothing, without one it does, and the machine tells what; shards are the whole."""
+"""./kidney crash: kfs and vsfs with a log lose nothing, without a log vsfs does, and the machine tells what; shards are the whole."""
 import argparse
 import os
 import subprocess
@@ -32,6 +32,14 @@ class Crash(unittest.TestCase):
             status, out, err = kidney(name, "--length", "1", "--random", "150")
             self.assertEqual(status, 0, out + err)
             self.assertRegex(out, r"all +[1-9]\d{3} states")
+
+    def test_kfs_loses_nothing(self):
+        for name in ("kfs", "kfs-homeward"):
+            status, out, err = kidney(name, "--length", "1", "--nested", "1", "--random", "100")
+            self.assertEqual(status, 0, out + err)
+            self.assertIn("no failure", out)
+            for kind in ("prefixes", "torn writes", "reordered", "during recovery"):
+                self.assertRegex(out, rf"{kind} +[1-9]\d* states")
 
     def test_without_a_log_something_is_lost(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -14,6 +14,7 @@
 /// Exit status: 0 no failure, 1 a failure, 2 a wrong option or script.
 #include "tests/crash/story.hpp"
 #include "tests/crash/subjects/ext2.hpp"
+#include "tests/crash/subjects/kfs.hpp"
 #include "tests/crash/subjects/vsfs.hpp"
 
 #include <charconv>
@@ -211,6 +212,10 @@ int with_subject(const std::string& name, Use&& use) {
             return use(subject);
         }
     }
+    if (name == "kfs" || name == "kfs-homeward") {
+        KfsSubject subject(name == "kfs-homeward");
+        return use(subject);
+    }
     return -1;
 }
 
@@ -267,10 +272,11 @@ int main(std::span<char*> arguments) {
         return o.replay.empty() ? sweep(subject, o) : replay(subject, failure);
     });
     if (status < 0) {
-        std::fprintf(stderr,
-                     "crash: no file system '%s'. There are: vsfs, vsfs-small-log, "
-                     "vsfs-without-log, ext2, ext2-2k, ext2-4k\n",
-                     o.file_system.c_str());
+        std::fprintf(
+            stderr,
+            "crash: no file system '%s'. There are: kfs, kfs-homeward, vsfs, vsfs-small-log, "
+            "vsfs-without-log, ext2, ext2-2k, ext2-4k\n",
+            o.file_system.c_str());
         return 2;
     }
     return status;

@@ -7,7 +7,7 @@ import build
 from lab_engine import shard
 from project import Arguments, Failure, integer_between, say
 
-FILE_SYSTEMS = ("vsfs", "vsfs-small-log", "vsfs-without-log", "ext2", "ext2-2k", "ext2-4k")
+FILE_SYSTEMS = ("kfs", "kfs-homeward", "vsfs", "vsfs-small-log", "vsfs-without-log", "ext2", "ext2-2k", "ext2-4k")
 PLAN = ("file_system", "length", "random", "seed", "nested")
 STATES = {"prefix": "prefixes", "torn": "torn writes", "reordered": "reordered", "recovery": "during recovery"}
 
@@ -15,6 +15,7 @@ STATES = {"prefix": "prefixes", "torn": "torn writes", "reordered": "reordered",
 def parse(arguments):
     parser = Arguments("crash", "Runs short workloads over a file system, and looks at every state that a loss of power may leave of each.",
                        [("", "vsfs with its log: all workloads of one and two steps"),
+                        ("kfs", "the same of the journaled file system"),
                         ("vsfs-without-log --script lost.crash", "the smallest failure, as a story and as a script"),
                         ("ext2 --length 1", "ext2: all workloads of one step"),
                         ("--replay lost.crash", "that story again"),

@@ -13,6 +13,7 @@
 #include "fs/block/any_block_device.hpp"
 #include "fs/ext2/ext2.hpp"
 #include "fs/fat/fat.hpp"
+#include "fs/kfs/kfs.hpp"
 #include "fs/page_cache.hpp"
 #include "fs/tmpfs/tmpfs.hpp"
 #include "fs/vfs/vfs.hpp"
@@ -176,6 +177,9 @@ using PageCache =
 using Ext2Locks = fs::Ext2Locks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
                                 Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
 using RootFileSystem = fs::Ext2<Heap, PageCache, Ext2Locks, WallFileClock>;
+using KfsLocks = fs::KfsLocks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
+                              Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
+using Kfs = fs::Kfs<Heap, PageCache, KfsLocks, WallFileClock>;
 using Fat = fs::Fat<Heap, PageCache, Ext2Locks, WallFileClock>;
 using Vsfs = fs::Vsfs<Heap, fs::AnyBlockDevice, Mutex<ranks::file_system>, Mutex<ranks::nodes>,
                       WallFileClock>;

@@ -56,6 +56,14 @@ Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
                                       fs::Ext2Options{next_anonymous_device(), request.read_only});
 }
 
+Result<fs::FileSystem*> kfs(const MountRequest& request) noexcept {
+    Disk& disk = *TRY(disk_of(request));
+    TRY(check_no_options(request));
+    return mount_disk<Kfs>(
+        disk, request, heap(), kernel_objects.page_cache.get(), disk.pages, wall_file_clock,
+        fs::KfsOptions{.device_number = next_anonymous_device(), .read_only = request.read_only});
+}
+
 /// "msdos" is the same: long names are there in any case.
 Result<fs::FileSystem*> vfat(const MountRequest& request) noexcept {
     Disk& disk = *TRY(disk_of(request));
@@ -75,10 +83,10 @@ Result<fs::FileSystem*> vsfs(const MountRequest& request) noexcept {
                             next_anonymous_device());
 }
 
-constexpr Type types[] = {
-    {"proc", false, &the_proc}, {"tmpfs", false, &tmpfs}, {"devtmpfs", false, &the_dev},
-    {"ext2", true, &ext2},      {"vfat", true, &vfat},    {"msdos", true, &vfat},
-    {"vsfs", true, &vsfs}};
+constexpr Type types[] = {{"proc", false, &the_proc},    {"tmpfs", false, &tmpfs},
+                          {"devtmpfs", false, &the_dev}, {"ext2", true, &ext2},
+                          {"vfat", true, &vfat},         {"msdos", true, &vfat},
+                          {"vsfs", true, &vsfs},         {"kfs", true, &kfs}};
 
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept {
     for (const Type& type : types) {

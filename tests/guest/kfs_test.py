@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""What the guest writes to a kfs is there after the power-off, and our checker finds nothing wrong with it."""
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import guest
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = """
+cd /tmp; mkdir m; mount -t kfs /dev/vdb m || exit 1
+cp -a /bin /etc m; i=0
+while [ $i -lt 300 ]; do echo $i > m/f$i; i=$((i+1)); done
+mkdir -p m/d/e; mv m/f1* m/d; rm m/f2*; ln m/d/f1 m/hard; ln -s d/f1 m/soft; mv m/etc m/d/e
+seq 1 100000 > m/numbers; dd if=/dev/zero of=m/numbers bs=1 seek=300000 count=1 conv=notrunc 2>/dev/null
+dd if=/dev/zero of=m/sparse bs=1k seek=20000 count=1 2>/dev/null
+(sleep 1; echo later) > m/held & mount -o remount,ro m 2>/dev/null && echo "remounted under a writer"
+wait; mount -o remount,ro m || exit 2
+echo x 2>/dev/null > m/no && echo "written although read-only"
+mount -o remount,rw m; echo again > m/again; umount m || exit 3
+mount -t kfs /dev/vdb m && cat m/again m/hard m/soft; ls m/d | wc -l
+md5sum < m/numbers; md5sum < m/bin/busybox; md5sum < /bin/busybox
+echo synced > m/synced; sync; echo "not unmounted" > m/last
+"""
+AGAIN = """
+mkdir /tmp/m; mount -t kfs /dev/vdb /tmp/m && cat /tmp/m/synced; md5sum < /tmp/m/numbers
+mount -t kfs /dev/vda /tmp/m; echo "status $?"
+"""
+
+
+def fsck(program: Path, disk: Path) -> None:
+    told = subprocess.run([program, "fsck", disk], capture_output=True, text=True)
+    if told.returncode != 0 or not told.stdout.startswith("kfs: sound"):
+        sys.exit(f"FAILED: {told.stdout}{told.stderr}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tree", type=Path, required=True)
+    options = parser.parse_args()
+    guest.require_qemu()
+    with tempfile.TemporaryDirectory(prefix="kidney-kfs-") as folder:
+        program, disk = Path(folder, "disk_tool"), Path(folder, "kfs.img")
+        # A program of this host, beside a tree whose compiler makes others.
+        subprocess.run(["clang++-19", "-O1", "-std=c++20", "-Wno-gnu-statement-expression", f"-I{ROOT}", f"-I{ROOT}/include",
+                        ROOT / "tests/crash/disk_tool.cpp", ROOT / "tests/support/host_world.cpp", "-o", program], check=True)
+        subprocess.run([program, "mkfs", "kfs", disk, "--size", str(48 << 20)], check=True)
+        result = guest.run(options.tree, WORK, "--smp", "2", "--disk", str(disk))
+        lines = result.out.decode().splitlines()
+        if result.status != 0 or result.err or lines[:4] != ["again", "1", "1", "112"] or lines[5] != lines[6] or len(lines) != 7:
+            sys.exit(f"FAILED: status {result.status}, {result.out}, {result.err}\n{guest.tail(result.log)}")
+        fsck(program, disk)
+        again = guest.run(options.tree, AGAIN, "--disk", str(disk))
+        if again.out.decode().splitlines()[:2] != ["synced", lines[4]]:
+            sys.exit(f"FAILED: {again.out}, {again.err}\n{guest.tail(again.log)}")
+        fsck(program, disk)
+    print("the disk is as the guest wrote it")
+
+
+if __name__ == "__main__":
+    main()

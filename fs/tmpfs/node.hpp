@@ -106,6 +106,11 @@ public:
         return {};
     }
 
+    [[nodiscard]] Result<Ref<Vnode>> create_unnamed(const NewNode& what,
+                                                    bool linkable) noexcept override {
+        TRY(check_directory());
+        return Ref<Vnode>(TRY(fs().create_unnamed(what, linkable)));
+    }
     [[nodiscard]] Status read_directory(std::uint64_t cookie,
                                         DirectorySink& sink) noexcept override {
         TRY(check_directory());

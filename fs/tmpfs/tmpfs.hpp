@@ -147,8 +147,8 @@ public:
         directory.touch(node->born());
         return node;
     }
-    [[nodiscard]] Result<Ref<Node>> create_unnamed(Node&, const NewNode& what,
-                                                   bool linkable) noexcept EXCLUDES(names_lock_) {
+    [[nodiscard]] Result<Ref<Node>> create_unnamed(const NewNode& what, bool linkable) noexcept
+        EXCLUDES(names_lock_) {
         Ref<Node> node = TRY(make_node(what));
         LockGuard guard(names_lock_);
         node->is_linkable_ = linkable;

@@ -154,7 +154,7 @@ void discard_memory_files() noexcept {
 namespace {
 Result<Ref<fs::Vnode>> create_file(Tmpfs& in, const fs::NewNode& node,
                                    std::uint64_t size) noexcept {
-    Ref<fs::Vnode> file = TRY(in.root()->create_unnamed(node, false));
+    Ref<fs::Vnode> file = TRY(in.create_unnamed(node, false));
     TRY(file->set_attributes({.size = size}));
     return file;
 }

@@ -28,10 +28,10 @@ class Crash(unittest.TestCase):
                 self.assertRegex(out, rf"{kind} +[1-9]\d* states")
 
     def test_order_loses_nothing_that_was_synced(self):
-        for name in ("ext2", "ext2-2k", "ext2-4k"):
-            status, out, err = kidney(name, "--length", "1", "--random", "150")
+        for name in ("ext2", "ext2-4k"):
+            status, out, err = kidney(name, "--length", "1", "--random", "30")
             self.assertEqual(status, 0, out + err)
-            self.assertRegex(out, r"all +[1-9]\d{3} states")
+            self.assertRegex(out, r"all +[1-9]\d{2,} states")
 
     def test_kfs_loses_nothing(self):
         for name in ("kfs", "kfs-homeward"):

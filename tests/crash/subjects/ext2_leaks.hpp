@@ -2,6 +2,7 @@
 /// else is leaks. Its own reading of the format, so that it does not share our mistakes.
 #pragma once
 
+#include "fs/disk/little.hpp"
 #include "fs/ext2/format.hpp"
 #include "tests/crash/power_disk.hpp"
 
@@ -111,8 +112,7 @@ private:
         }
         claim(block, who);
         for (std::uint32_t n = 0; level > 0 && n < block_size_ / 4 && wrong_ == nullptr; ++n) {
-            claim_tree(at<fs::ext2::Le32>(std::size_t{block} * block_size_ + n * 4), level - 1,
-                       who);
+            claim_tree(at<fs::Le32>(std::size_t{block} * block_size_ + n * 4), level - 1, who);
         }
     }
     void visit(std::uint32_t number, std::uint32_t depth) {

@@ -12,7 +12,7 @@
 #include "arch/i686/time/timer.hpp"
 #include "fs/block/any_block_device.hpp"
 #include "fs/ext2/ext2.hpp"
-#include "fs/fat/fat.hpp"
+#include "fs/fat/fat_nodes.hpp"
 #include "fs/kfs/kfs.hpp"
 #include "fs/page_cache.hpp"
 #include "fs/tmpfs/tmpfs.hpp"

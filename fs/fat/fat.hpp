@@ -375,5 +375,3 @@ private:
 };
 
 }  // namespace kidney::fs
-
-#include "fs/fat/fat_nodes.hpp"  // IWYU pragma: export

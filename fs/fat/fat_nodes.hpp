@@ -1,4 +1,5 @@
-/// The nodes of a FAT file system: how they come, what is told of them, how they go.
+/// The nodes of a FAT file system: how they come, what is told of them, how they go. It is the
+/// second half of Fat, and what its users include.
 #pragma once
 
 #include "fs/fat/fat.hpp"

@@ -286,12 +286,13 @@ Disk* find_disk(fs::DeviceNumber number) noexcept {
     return nullptr;
 }
 
-void Disk::failed(const fs::BlockFailure& failure) noexcept {
+void Disk::FailureLog::failed(const fs::BlockFailure& failure) noexcept {
     constexpr std::uint32_t most = 8;
     constexpr std::string_view names[] = {"read", "write", "flush"};
-    const std::uint32_t before = failures.fetch_add(1, std::memory_order_relaxed);  // only a number
+    const std::uint32_t before =
+        failures_.fetch_add(1, std::memory_order_relaxed);  // only a number
     if (before < most) {
-        log::error<"disk">("{}: {} of {} bytes at block {}: {}{}", name.view(),
+        log::error<"disk">("{}: {} of {} bytes at block {}: {}{}", disk_.name.view(),
                            names[static_cast<std::size_t>(failure.kind)], failure.bytes,
                            failure.first.value(), failure.error,
                            before + 1 == most ? " (what follows is not told)" : "");

@@ -18,25 +18,33 @@ namespace kidney::kernel {
 
 /// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module); or a
 /// partition: `vda1`.
-struct Disk final : fs::BlockFailureListener {
+struct Disk {
     Disk(const BoundedText<8>& its_name, fs::DeviceNumber its_number,
          fs::AnyBlockDevice driver) noexcept
         : name(its_name),
           number(its_number),
-          counted(driver, this),
+          counted(driver, &failure_log),
           device(counted),
           pages(device) {}
 
-    /// Into the log, the first few times: a disk that fails mostly goes on failing.
-    void failed(const fs::BlockFailure& failure) noexcept override;
+    /// Tells the log of failures, the first few times: a disk that fails mostly goes on failing.
+    class FailureLog final : public fs::BlockFailureListener {
+    public:
+        explicit FailureLog(const Disk& disk) noexcept : disk_(disk) {}
+        void failed(const fs::BlockFailure& failure) noexcept override;
+
+    private:
+        const Disk& disk_;
+        std::atomic<std::uint32_t> failures_{0};
+    };
 
     BoundedText<8> name;
     fs::DeviceNumber number;
+    FailureLog failure_log{*this};
     fs::CountingBlockDevice<fs::AnyBlockDevice, Clock> counted;
     fs::AnyBlockDevice device;  ///< what everybody uses: it counts
     fs::CachedDevice pages;     ///< of it, in the page cache: one for /dev and its file system
-    std::atomic<std::uint32_t> failures{0};
-    bool is_root = false;  ///< the root file system lives there: nobody may write past it
+    bool is_root = false;       ///< the root file system lives there: nobody may write past it
 };
 
 inline constexpr std::size_t max_disks = 32;

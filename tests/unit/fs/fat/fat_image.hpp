@@ -2,7 +2,7 @@
 /// written: fsck.fat says whether an image is sound, mtools and sleuthkit what is in it.
 #pragma once
 
-#include "fs/fat/fat.hpp"
+#include "fs/fat/fat_nodes.hpp"
 #include "tests/laws/files/subject.hpp"
 #include "tests/unit/fs/ext2_referee.hpp"
 #include "tests/unit/fs/ext2_volume_under_test.hpp"

@@ -6,6 +6,7 @@
 #include "fs/disk/tracks_bytes.hpp"
 #include "fs/kfs/format.hpp"
 #include "kidney/core/lock.hpp"
+#include "kidney/fs/block_device.hpp"
 
 #include <algorithm>
 #include <array>

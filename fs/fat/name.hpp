@@ -85,7 +85,7 @@ public:
         const std::uint32_t order = piece.order & ~unsigned{piece_last};
         if ((piece.order & piece_last) != 0) {
             name_.size = 0;
-            first_slot_ = slot;
+            start_slot_ = slot;
             checksum_ = piece.checksum;
             wanted_ = order <= most_pieces ? order : 0;
         }
@@ -102,7 +102,7 @@ public:
         wanted_ = 0;
         return is_its ? &name_ : nullptr;
     }
-    [[nodiscard]] std::uint32_t first_slot() const noexcept { return first_slot_; }
+    [[nodiscard]] std::uint32_t start_slot() const noexcept { return start_slot_; }
 
 private:
     static constexpr std::uint32_t complete = ~0U;
@@ -129,7 +129,7 @@ private:
 
     WideName name_;
     std::uint32_t wanted_ = 0;  ///< the order of the next piece; 0: there is no name
-    std::uint32_t first_slot_ = 0;
+    std::uint32_t start_slot_ = 0;
     std::uint8_t checksum_ = 0;
 };
 

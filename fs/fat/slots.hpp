@@ -62,7 +62,7 @@ inline void read_slot(std::span<const std::byte> bytes, Slot& slot,
     } else {
         slot.kind = Slot::Kind::entry;
         slot.long_name = reader.finish(slot.raw.name);
-        slot.first = slot.long_name != nullptr ? reader.first_slot() : slot.number;
+        slot.first = slot.long_name != nullptr ? reader.start_slot() : slot.number;
     }
 }
 /// Looks for free slots in a row while a directory is walked over.

@@ -242,7 +242,7 @@ TEST(FatLongNames, ArePutTogetherFromTheirPieces) {
         const WideName* const read = reader.finish(alias);
         ASSERT_NE(read, nullptr) << length;
         EXPECT_TRUE(std::ranges::equal(read->view(), name.view())) << length;
-        EXPECT_EQ(reader.first_slot(), 50U);
+        EXPECT_EQ(reader.start_slot(), 50U);
         EXPECT_EQ(reader.finish(alias), nullptr) << "it belongs to one entry";
         // A piece too few, one of another name, another entry: no long name.
         if (pieces > 1) {

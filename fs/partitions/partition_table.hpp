@@ -99,5 +99,9 @@ template <class T>
     std::memcpy(&value, block.data() + at, sizeof(value));
     return value;
 }
+template <class T>
+void put_number(std::span<std::byte> block, std::size_t at, T value) noexcept {
+    std::memcpy(block.data() + at, &value, sizeof(value));
+}
 
 }  // namespace kidney::fs

@@ -37,6 +37,7 @@ LAYERS = {
     "tests": EVERYTHING,
     "tests/laws": VOCABULARY | CONTRACTS | {"tests"},
     "bench": EVERYTHING,
+    "tools": EVERYTHING,
 }
 
 PORTABLE = ("include/", "mm/", "sched/", "fs/", "ipc/", "drivers/", "sim/")
@@ -55,7 +56,7 @@ LIBRARIES = ("tl/expected.hpp", "boost/intrusive/", "linux/", "asm/", "asm-gener
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 ASSEMBLY = re.compile(r"(?<![\w.])(__asm__|__asm|asm)\s*(volatile|goto|inline|__volatile__)?\s*\(")
 STATIC_DATA = re.compile(r"^\s*(inline\s+)?(static|thread_local)\s+(?!constexpr|const\b|consteval|_)[\w:<>,*&\s]+?\b\w+\s*(=[^=]|\{\}|;)")
-FOLDERS = ("include", "arch", "mm", "sched", "fs", "ipc", "drivers", "kernel", "sim", "tests", "bench", "user")
+FOLDERS = ("include", "arch", "mm", "sched", "fs", "ipc", "drivers", "kernel", "sim", "tests", "bench", "tools", "user")
 
 
 def sources(root):

@@ -40,8 +40,8 @@ mount -t kfs /dev/vda /tmp/m; echo "status $?"
 
 
 def fsck(program: Path, disk: Path, kind: str) -> None:
-    told = subprocess.run([program, "fsck", disk], capture_output=True, text=True)
-    if told.returncode != 0 or not told.stdout.startswith(f"{kind}: sound"):
+    told = subprocess.run([program, "check", "--", disk], capture_output=True, text=True)
+    if told.returncode != 0 or not told.stdout.startswith(f"{disk}: {kind}: sound"):
         sys.exit(f"FAILED: {told.stdout}{told.stderr}")
 
 
@@ -51,12 +51,12 @@ def main() -> None:
     options = parser.parse_args()
     guest.require_qemu()
     with tempfile.TemporaryDirectory(prefix="kidney-own-") as folder:
-        program, disk, simple = Path(folder, "disk_tool"), Path(folder, "kfs.img"), Path(folder, "vsfs.img")
+        program, disk, simple = Path(folder, "disk"), Path(folder, "kfs.img"), Path(folder, "vsfs.img")
         # A program of this host, beside a tree whose compiler makes others.
         subprocess.run(["clang++-19", "-O1", "-std=c++20", "-Wno-gnu-statement-expression", f"-I{ROOT}", f"-I{ROOT}/include",
-                        ROOT / "tests/crash/disk_tool.cpp", ROOT / "tests/support/host_world.cpp", "-o", program], check=True)
-        subprocess.run([program, "mkfs", "kfs", disk, "--size", str(48 << 20)], check=True)
-        subprocess.run([program, "mkfs", "vsfs", simple, "--size", str(12 << 20)], check=True)
+                        *ROOT.glob("tools/disk/*.cpp"), ROOT / "tests/support/host_world.cpp", "-o", program], check=True)
+        subprocess.run([program, "make", f"--size={48 << 20}", "--format=kfs", "--", disk], check=True)
+        subprocess.run([program, "make", f"--size={12 << 20}", "--format=vsfs", "--", simple], check=True)
         result = guest.run(options.tree, WORK + VSFS, "--smp", "2", "--disk", str(disk), "--disk", str(simple))
         lines = result.out.decode().splitlines()
         if result.status != 0 or result.err or lines[:4] != ["again", "1", "1", "112"] or lines[5] != lines[6] or lines[7:] != ["48", "2", "same"]:

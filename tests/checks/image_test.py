@@ -8,6 +8,7 @@ import fcntl
 import os
 import random
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -424,6 +425,22 @@ class Images(Case):
             self.refuse("ls", self.image, says=says)
             self.refuse("check", self.image, says=says)
         self.do("put", self.image, self.at("file"), "/")
+
+    def test_an_interruption_ends_in_order(self):
+        self.do("make", self.image, "--format", "ext2", "--mebibytes", "300")
+        os.mkdir(self.at("tree"))
+        for n in range(200):
+            write(self.at("tree", f"f{n:03}"), bytes([n]) * MIB)
+        command = [os.path.join(TREE, "tools", "disk", "disk"), "put", "--", self.image, self.at("tree"), "/"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process, open(self.image, "rb") as file:
+            while process.poll() is None and os.pread(file.fileno(), 1, 1024 + 58)[0] & 1:
+                pass  # until it is marked as in use
+            process.send_signal(signal.SIGINT)
+            err = process.stderr.read()
+        self.assertEqual(process.returncode, 1)
+        self.assertRegex(err, r"^image: .*/tree/f\d+: interrupted before it\n$")
+        self.assertIn("sound", self.do("check", self.image))
+        self.assertIn("f001", self.do("ls", self.image, "/tree"))
 
     def test_reading_changes_nothing(self):
         write(self.at("file"), b"x" * 5000)

@@ -3,6 +3,7 @@
 /// tools/kidney/verb_image.py has looked at the words; here they are only taken apart. Exit status:
 /// 0 it is done, 1 it is not, or not all of it, 2 wrong words.
 #include "tools/disk/commands.hpp"
+#include "tools/disk/interruption.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -72,5 +73,6 @@ int run(std::span<char*> words) {
 }  // namespace kidney::image
 
 int main(int count, char** words) {
+    kidney::image::catch_interruptions();
     return kidney::image::run(std::span(words + 1, static_cast<std::size_t>(count - 1)));
 }

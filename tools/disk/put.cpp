@@ -1,6 +1,7 @@
 /// From this machine into an image: files, folders, links, with permissions, owners and times.
 #include "tools/disk/commands.hpp"
 #include "tools/disk/complaint.hpp"
+#include "tools/disk/interruption.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -98,6 +99,11 @@ public:
              const std::string& path) {
         struct stat info{};
         if (is_over_) {
+            return;
+        }
+        if (was_interrupted != 0) {
+            is_over_ = true;
+            tell(path, "interrupted before it");
             return;
         }
         if (::fstatat(folder, source.c_str(), &info, AT_SYMLINK_NOFOLLOW) < 0) {

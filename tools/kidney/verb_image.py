@@ -1,6 +1,7 @@
 """./kidney image: makes, lists, reads, changes and checks disks in files, without root, with the kernel's own file systems."""
 import os
 import re
+import signal
 import subprocess
 
 import build
@@ -131,4 +132,5 @@ def main(arguments):
     options = parse(arguments)
     tree = options.tree or build.build("host-release", ["disk"])
     program = os.path.join(tree, "tools", "disk", "disk")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends in order, and says how far it came
     return subprocess.run([program, options.command, *words_for(options), "--", options.image, *options.names]).returncode

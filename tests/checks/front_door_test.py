@@ -57,6 +57,7 @@ class Mistakes(unittest.TestCase):
         for option in ("--save", "--log"):
             self.expect(["run", option, "/no/such/folder/file"], option, "/no/such/folder/file")
             self.expect(["run", option, "/"], option, "directory")
+        self.expect(["run", "--save", __file__], "--save", __file__, "no root disk of ours")
 
     def test_times_are_numbers_above_zero(self):
         for time in ("0", "-1", "nan", "inf", "soon"):

@@ -153,8 +153,32 @@ class Exec(unittest.TestCase):
     def test_the_root_disk_can_be_kept(self):
         with tempfile.TemporaryDirectory() as folder:
             image = Path(folder, "kept")
-            self.run_command("true", "--save", str(image), status=0)
-            self.assertEqual(image.read_bytes(), (TREE / "root.ext2").read_bytes())
+            save = ("--save", str(image))
+            self.run_command("mkdir /home/mine; seq 1 50000 > /home/mine/numbers; rm /bin/yes; echo done", *save, out=b"done\n", status=0)
+            self.check_kept(image)
+            self.run_command("md5sum < /home/mine/numbers; seq 1 50000 | md5sum; ls /bin/yes 2>/dev/null; echo again > /home/mine/more",
+                             *save, status=0)
+            self.check_kept(image)
+            result = self.run_command("md5sum < /home/mine/numbers; seq 1 50000 | md5sum; cat /home/mine/more; ls /bin/yes 2>/dev/null; "
+                                      "echo x 2>/dev/null > /ro || echo refused", *save, "--append", "ro", status=0)
+            lines = result.out.splitlines()
+            self.assertEqual(lines[0], lines[1])
+            self.assertEqual(lines[2:], [b"again", b"refused"])
+            with open(image, "r+b") as file:  # as if the power had gone
+                file.seek(1024 + 58)
+                file.write(b"\0\0")
+            result = self.run_command("cat /home/mine/more", *save, out=b"again\n", status=0)
+            self.assertIn(b"was not unmounted; e2fsck has mended it", result.err)
+            self.check_kept(image)
+            self.run_command("true", *save, "--root", folder, status=2)
+            image.write_bytes(b"precious" * 1000)
+            result = self.run_command("true", *save, status=2)
+            self.assertIn(b"it holds something that is no root disk of ours", result.err)
+            self.assertEqual(image.read_bytes(), b"precious" * 1000)
+
+    def check_kept(self, image):
+        said = subprocess.run(["e2fsck", "-fn", image], capture_output=True, text=True, env=dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin"))
+        self.assertEqual((said.returncode, "? no" in said.stdout), (0, False), said.stdout)
 
     def test_the_log_can_be_read(self):
         result = self.run_command(

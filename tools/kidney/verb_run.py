@@ -39,6 +39,7 @@ def parse(arguments):
                        [("", "a shell prompt in this terminal"),
                         ("--exec 'uname -a; ls /'", "one command, its output, its exit status"),
                         ("--smp 4 --set KIDNEY_SCHEDULER=fixed_priority", "four CPUs, another scheduler"),
+                        ("--save mine.ext2", "what is written stays, for the next run with it"),
                         ("--strace --exec 'ls /'", "the system calls of programs, as strace shows them"),
                         ("--smp 2 --trace t.pftrace --exec 'ls | wc -l'", "what happened on each CPU, for https://ui.perfetto.dev"),
                         ("--gdb", "stop at the kernel's entry, in GDB"),
@@ -48,7 +49,7 @@ def parse(arguments):
     add("--exec", metavar="CMD", dest="command", help="run /bin/sh -c CMD in the guest, print its output, power off")
     add("--root", metavar="DIR", action="append", default=[], help="copy this tree over the root file system first")
     add("--disk", metavar="FILE", action="append", default=[], help="attach this disk image too (writes go to it)")
-    add("--save", metavar="FILE", type=output_file, help="keep the root disk as it is at power-off")
+    add("--save", metavar="FILE", type=output_file, help="keep the root disk in this file, with what the guest writes; if it is there, boot from it again")
     add("--smp", metavar="N", type=integer_between(1, 8), default=1, help="number of CPUs (1)")
     add("--memory", metavar="MiB", type=integer_between(16, 3584), default=256, help="RAM (256)")
     add("--append", metavar="WORDS", action="append", default=[], help="add to the kernel's command line")
@@ -83,6 +84,11 @@ def parse(arguments):
     for path in options.disk:
         if not os.path.isfile(path):
             parser.error(f"--disk {path}: not a file" if os.path.exists(path) else f"--disk {path}: no such file")
+    if options.save and root_disk.is_kept(options.save):
+        if not root_disk.is_root_disk(options.save):
+            parser.error(f"--save {options.save}: it holds something that is no root disk of ours")
+        if options.root:
+            parser.error(f"--root is for a new root disk, and {options.save} is one already: not together with --save")
     if options.bochs and options.command is not None:
         parser.error("--exec needs QEMU: Bochs has no way to hand the command to the kernel")
     if options.bochs and (options.gdb or options.gdb_server or options.disk or options.save):
@@ -191,7 +197,7 @@ def our_machine(options, tree, folder):
     """The QEMU command line without its serial ports."""
     interactive = options.command is None and not options.gdb
     screen_size = ["console_size=80x25"] if options.gui else terminal_size() if interactive else []
-    words = " ".join([*screen_size, *options.append, *(["trace_frames"] if options.record_frames else []),
+    words = " ".join([*screen_size, *(["rw"] if options.save else []), *options.append, *(["trace_frames"] if options.record_frames else []),
                       *(["trace_events"] if options.trace else []),
                       *([f"strace={options.strace}"] if options.strace else [])])
     if options.record:

@@ -151,8 +151,9 @@ public:
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
         const ext2::Inode inode = directory.inode();
-        return inode.links == 0 ? Result<Ref<Node>>(fail(Errc::not_found))
-                                : node_locked(TRY(directories_.find(inode, name)));
+        return inode.links == 0
+                   ? Result<Ref<Node>>(fail(Errc::not_found))
+                   : node_locked(TRY(directories_.find(inode, directory.index_, name)));
     }
     [[nodiscard]] Result<Ref<Node>> parent_of(Node& directory) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -225,7 +226,7 @@ public:
     [[nodiscard]] ext2::Volume<Cache>& volume() noexcept { return volume_; }
     [[nodiscard]] ext2::Allocator<Cache>& allocator() noexcept { return allocator_; }
     [[nodiscard]] ext2::BlockTree<Cache>& tree() noexcept { return tree_; }
-    [[nodiscard]] ext2::DirectoryBlocks<Cache>& directories() noexcept { return directories_; }
+    [[nodiscard]] auto& directories() noexcept { return directories_; }
     [[nodiscard]] ext2::PendingFrees& pending() noexcept { return pending_; }
     [[nodiscard]] NodeTable<Node, NodeLock>& table() noexcept { return table_; }
     [[nodiscard]] MetadataLock& lock() noexcept RETURN_CAPABILITY(lock_) { return lock_; }
@@ -332,7 +333,7 @@ public:
         if (directory.former_parent_) {
             return directory.former_parent_;
         }
-        Ref<Node> up = TRY(node_locked(TRY(directories_.find(directory.inode(), ".."))));
+        Ref<Node> up = TRY(node_locked(TRY(directories_.find_parent(directory.inode()))));
         return up->type() == NodeType::directory ? Result<Ref<Node>>(std::move(up))
                                                  : Result<Ref<Node>>(fail(Errc::corrupted));
     }
@@ -385,7 +386,7 @@ private:
     ext2::Volume<Cache> volume_;
     ext2::Allocator<Cache> allocator_{volume_};
     ext2::BlockTree<Cache> tree_{volume_, allocator_};
-    ext2::DirectoryBlocks<Cache> directories_{volume_, tree_};
+    ext2::DirectoryBlocks<Cache, Heap> directories_{volume_, tree_};
     ext2::PendingFrees pending_;
     ext2::Names<Ext2> names_{*this};
     ext2::Renames<Ext2> renames_{*this};

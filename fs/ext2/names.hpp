@@ -22,7 +22,7 @@ template <class Fs>
 class Names {
 public:
     using Node = typename Fs::Node;
-    using Blocks = DirectoryBlocks<typename Fs::CacheType>;
+    using Blocks = DirectoryBlocks<typename Fs::CacheType, typename Fs::HeapType>;
     using Place = typename Blocks::Place;
 
     explicit Names(Fs& fs) noexcept : fs_(fs) {}
@@ -97,7 +97,7 @@ public:
     /// exists.
     [[nodiscard]] Result<Place> free_place(Node& directory, Inode& above,
                                            std::string_view name) noexcept {
-        auto search = TRY(blocks().search(above, name));
+        auto search = TRY(blocks().search(above, directory.index_, name));
         if (search.found) {
             return fail(Errc::exists);
         }
@@ -111,7 +111,7 @@ public:
             return std::move(*gap);
         }
         const std::uint32_t goal = TRY(fs_.goal(directory, above, above.size / fs_.block_size()));
-        Result<Place> made = blocks().make_gap(above, length, goal);
+        Result<Place> made = blocks().make_gap(above, directory.index_, length, goal);
         if (made) {
             directory.bytes().publish(above);
             fs_.note_change(directory);
@@ -121,7 +121,7 @@ public:
     /// The entry, if its name still means `node`. Error: stale.
     [[nodiscard]] Result<Place> entry_of(Node& directory, std::string_view name,
                                          const Node& node) noexcept {
-        auto search = TRY(blocks().search(directory.inode(), name));
+        auto search = TRY(blocks().search(directory.inode(), directory.index_, name));
         if (!search.found || search.found->inode != node.number()) {
             return fail(Errc::stale);
         }

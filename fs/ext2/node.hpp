@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/disk/disk_node.hpp"
+#include "fs/ext2/directory_blocks.hpp"
 #include "fs/ext2/inode.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/mm/make.hpp"
@@ -21,7 +22,8 @@ public:
     static constexpr const char* cache_name = "ext2_node";
     static constexpr std::uint32_t max_links = 32000;  ///< as other systems have it
 
-    Node(Fs& fs, std::uint32_t number, const Inode& inode) noexcept : Base(fs, number, inode) {}
+    Node(Fs& fs, std::uint32_t number, const Inode& inode) noexcept
+        : Base(fs, number, inode), index_(fs.heap()) {}
 
     [[nodiscard]] Result<std::size_t> read_link(std::span<char> to) noexcept override {
         if (this->type() != NodeType::symlink) {
@@ -43,7 +45,8 @@ public:
     /// one for each name that comes, because names that go are there until the end.
     std::uint32_t links_until_synced_ = 0;
     std::uint32_t last_place_ = 0;  ///< the block that was added last
-    Ref<Node> former_parent_;       ///< of a directory that was removed: where its ".." leads
+    Index<typename Fs::HeapType> index_;
+    Ref<Node> former_parent_;  ///< of a directory that was removed: where its ".." leads
 };
 
 }  // namespace kidney::fs::ext2

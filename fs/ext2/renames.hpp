@@ -24,7 +24,7 @@ public:
         auto* const replaced = static_cast<Node*>(move.replaced);
         Place source = TRY(names_.entry_of(from, move.name, node));
         Inode above = TRY(names_.writable_inode(to));
-        auto search = TRY(names_.blocks().search(above, move.new_name));
+        auto search = TRY(names_.blocks().search(above, to.index_, move.new_name));
         if ((search.found ? search.found->inode : 0) !=
             (replaced == nullptr ? 0 : replaced->number())) {
             return fail(Errc::stale);
@@ -142,7 +142,7 @@ private:
     }
     [[nodiscard]] Status find_parent_entry(Node& node, std::optional<Place>& place) noexcept {
         if (node.type() == NodeType::directory) {
-            place.emplace(TRY(names_.blocks().parent_entry(node.inode())));
+            place.emplace(TRY(names_.blocks().parent_entry(node.inode(), node.index_)));
         }
         return {};
     }

@@ -7,8 +7,10 @@
 
 #include "fs/fat/clusters.hpp"
 #include "fs/fat/inode.hpp"
-#include "fs/fat/name.hpp"
+#include "fs/fat/name_places.hpp"
+#include "fs/fat/place.hpp"
 #include "fs/fat/slots.hpp"
+#include "fs/fat/text/name.hpp"
 #include "fs/fat/volume.hpp"
 #include "kidney/fs/vnode.hpp"
 
@@ -32,86 +34,7 @@ class Directory {
 public:
     explicit Directory(Fs& fs) noexcept : fs_(fs) {}
 
-    /// Slots of a name in memory, found or free: what follows cannot fail.
-    class Place {
-    public:
-        [[nodiscard]] EntryPlace entry() const noexcept { return entry_; }
-        /// In which phase the sector of the entry goes home now; 0: it is clean.
-        [[nodiscard]] std::uint8_t phase() const noexcept {
-            return sectors_[entry_sector()]->phase_at(entry_.slot * slot_size);
-        }
-        [[nodiscard]] bool is_same_sector(const Place& other) const noexcept {
-            return entry_.sector == other.entry_.sector;
-        }
-        /// All that changes besides the sector of the entry itself may go home in `phase`.
-        [[nodiscard]] bool can_go_in(Phase phase) const noexcept {
-            const auto can = [&](const std::optional<Block>& block, std::size_t at) {
-                const std::uint8_t now = block ? block->phase_at(at) : std::uint8_t{0};
-                return now <= entry_phase.value || now == phase.value;
-            };
-            for (std::size_t n = 0; n < entry_sector(); ++n) {
-                if (!can(sectors_[n], 0)) {
-                    return false;
-                }
-            }
-            return can(filled_, fill_from_ * slot_size);
-        }
-        [[nodiscard]] RawEntry raw() const noexcept {
-            return fs::load<RawEntry>(sectors_[entry_sector()]->bytes(), entry_.slot * slot_size);
-        }
-        /// The entry alone; its name stays as it is.
-        void replace(const RawEntry& raw, Phase phase) noexcept {
-            put_slot(count_ - 1, raw, phase);
-        }
-        /// `name` is null if the short one is all.
-        void put(const RawEntry& raw, const WideName* name, Phase phase) noexcept {
-            for (std::uint32_t n = fill_from_; filled_ && n < slots_per_sector_; ++n) {
-                std::span<std::byte> bytes = filled_->change(phase, n * slot_size, 1);
-                bytes[n * slot_size] = std::byte{slot_free};
-            }
-            const std::uint8_t checksum = checksum_of(raw.name);
-            for (std::uint32_t n = 0; n + 1 < count_; ++n) {
-                put_slot(n, make_piece(*name, count_ - 1 - n, checksum), phase);
-            }
-            put_slot(count_ - 1, raw, phase);
-            if (ends_here_) {
-                const auto [sector, slot] = split(count_);
-                sectors_[sector]->change(phase, slot * slot_size, 1)[slot * slot_size] =
-                    std::byte{slot_end};
-            }
-        }
-        void remove(Phase phase) noexcept {
-            for (std::uint32_t n = count_; n-- > 0;) {
-                const auto [sector, slot] = split(n);
-                sectors_[sector]->change(phase, slot * slot_size, 1)[slot * slot_size] =
-                    std::byte{slot_free};
-            }
-        }
-
-    private:
-        friend class Directory;
-        [[nodiscard]] std::pair<std::size_t, std::size_t> split(std::uint32_t n) const noexcept {
-            const std::uint32_t at = first_in_sector_ + n;
-            return {at / slots_per_sector_, at % slots_per_sector_};
-        }
-        [[nodiscard]] std::size_t entry_sector() const noexcept { return split(count_ - 1).first; }
-        template <class Raw>
-        void put_slot(std::uint32_t n, const Raw& raw, Phase phase) noexcept {
-            const auto [sector, slot] = split(n);
-            save(sectors_[sector]->change(phase, slot * slot_size, slot_size), slot * slot_size,
-                 raw);
-        }
-
-        std::array<std::optional<Block>, 3> sectors_;  ///< the most that 21 slots touch
-        std::uint32_t slots_per_sector_ = 0;
-        std::uint32_t first_in_sector_ = 0;
-        std::uint32_t count_ = 0;
-        EntryPlace entry_;
-        /// Slots in front of it that mean the end of the directory until then.
-        std::optional<Block> filled_;
-        std::uint32_t fill_from_ = 0;
-        bool ends_here_ = false;  ///< the slot behind it must mean the end
-    };
+    using Place = fat::Place<Fs>;
 
     /// What is known after a search: the entry, and where a new one can go.
     struct Search {
@@ -149,10 +72,13 @@ public:
     }
     [[nodiscard]] Result<std::optional<FoundEntry>> find(Node& directory,
                                                          const Name& name) noexcept {
+        if (has_index(directory)) {
+            return look_up(directory, name);
+        }
         std::optional<FoundEntry> found;
         TRY(walk(directory, 0, [&](const Slot& slot) {
             if (slot.kind == Slot::Kind::entry && slot.is_called(name.wide)) {
-                found = {slot.place, slot.raw, slot.first, slot.number, slot.type()};
+                found = slot.found();
             }
             return !found;
         }));
@@ -179,37 +105,10 @@ public:
         Search search;
         search.form = shorten(name.wide.view());
         search.slots = search.form.is_exact ? 1 : name.pieces() + 1;
-        Gaps gaps{search.slots, geometry().slots_per_sector()};
-        std::array<bool, 512> tails{};
-        std::uint32_t largest_tail = 0;
-        search.end = ~0U;
-        TRY(walk(directory, 0, [&](const Slot& slot) {
-            if (slot.kind == Slot::Kind::entry) {
-                if (slot.is_called(name.wide)) {
-                    search.found = {slot.place, slot.raw, slot.first, slot.number, slot.type()};
-                }
-                if (const auto tail = tail_in(search.form, slot.raw.name)) {
-                    largest_tail = std::max(largest_tail, *tail);
-                    if (*tail < tails.size()) {
-                        tails[*tail] = true;
-                    }
-                }
-            }
-            if (slot.kind == Slot::Kind::end) {
-                search.end = slot.number;
-            }
-            gaps.note(slot);
-            return true;
-        }));
-        const std::uint32_t capacity = this->capacity(directory);
-        search.end = std::min(search.end, capacity);
-        gaps.finish(search.end, capacity);
-        search.gap = gaps.in_sector;
-        search.long_gap = gaps.anywhere;
-        for (search.tail = 1; search.tail < tails.size() && tails[search.tail];) {
-            ++search.tail;
-        }
-        search.tail = search.tail == tails.size() ? largest_tail + 1 : search.tail;
+        const bool is_usual =
+            search.slots <= geometry().slots_per_sector() && !directory.is_fixed_root();
+        TRY(is_usual && has_index(directory) ? search_by_index(directory, name, search)
+                                             : scan(directory, name, search));
         return search;
     }
     /// Where the entry is, to change it.
@@ -274,6 +173,121 @@ public:
     }
 
 private:
+    static constexpr std::uint32_t small_sectors = 4;  ///< so many are searched as they lie
+
+    /// Looks at all slots; for small directories, and where memory is short.
+    [[nodiscard]] Status scan(Node& directory, const Name& name, Search& search) noexcept {
+        Gaps gaps{search.slots, geometry().slots_per_sector()};
+        std::array<bool, 512> tails{};
+        std::uint32_t largest_tail = 0;
+        search.end = ~0U;
+        TRY(walk(directory, 0, [&](const Slot& slot) {
+            if (slot.kind == Slot::Kind::entry) {
+                if (slot.is_called(name.wide)) {
+                    search.found = slot.found();
+                }
+                if (const auto tail = tail_in(search.form, slot.raw.name)) {
+                    largest_tail = std::max(largest_tail, *tail);
+                    if (*tail < tails.size()) {
+                        tails[*tail] = true;
+                    }
+                }
+            }
+            if (slot.kind == Slot::Kind::end) {
+                search.end = slot.number;
+            }
+            gaps.note(slot);
+            return true;
+        }));
+        const std::uint32_t capacity = this->capacity(directory);
+        search.end = std::min(search.end, capacity);
+        gaps.finish(search.end, capacity);
+        search.gap = gaps.in_sector;
+        search.long_gap = gaps.anywhere;
+        for (search.tail = 1; search.tail < tails.size() && tails[search.tail];) {
+            ++search.tail;
+        }
+        search.tail = search.tail == tails.size() ? largest_tail + 1 : search.tail;
+        return {};
+    }
+    /// Its index is built. Reads the sectors where the name may be, and those that may have room.
+    [[nodiscard]] Status search_by_index(Node& directory, const Name& name,
+                                         Search& search) noexcept {
+        search.found = TRY(look_up(directory, name));
+        if (!search.form.is_exact) {
+            const auto tail = directory.names_.free_tail(search.form);
+            if (!tail) {
+                return scan(directory, name, search);
+            }
+            search.tail = *tail;
+        }
+        search.end = directory.names_.end();
+        const std::uint32_t per_sector = geometry().slots_per_sector();
+        const std::uint32_t sectors = search.end / per_sector;
+        for (std::uint32_t n = 0; !search.gap; ++n) {
+            n = directory.names_.next_room(n, search.slots, sectors);
+            if (n == sectors) {
+                break;
+            }
+            Gaps gaps{search.slots, per_sector};
+            TRY(walk(directory, n * per_sector, [&](const Slot& slot) {
+                gaps.note(slot);
+                return slot.number + 1 < (n + 1) * per_sector;
+            }));
+            search.gap = gaps.in_sector;
+            if (!search.gap) {
+                directory.names_.note_full(n, search.slots);
+            }
+        }
+        if (!search.gap) {  // where the end is, and behind it
+            Gaps gaps{search.slots, per_sector};
+            TRY(walk(directory, sectors * per_sector, [&](const Slot& slot) {
+                gaps.note(slot);
+                return true;
+            }));
+            gaps.finish(search.end, capacity(directory));
+            search.gap = gaps.in_sector;
+        }
+        return {};
+    }
+    /// Its index is built.
+    [[nodiscard]] Result<std::optional<FoundEntry>> look_up(Node& directory,
+                                                            const Name& name) noexcept {
+        std::optional<FoundEntry> found;
+        const auto look = [&](std::uint32_t first) noexcept -> Result<bool> {
+            TRY(walk(directory, first, [&](const Slot& slot) {
+                if (slot.kind == Slot::Kind::entry && slot.is_called(name.wide)) {
+                    found = slot.found();
+                }
+                return slot.kind == Slot::Kind::other;
+            }));
+            return !found;
+        };
+        TRY(directory.names_.for_each(name.wide, look));
+        return found;
+    }
+    /// False: the directory is small, or its index cannot be built.
+    [[nodiscard]] bool has_index(Node& directory) noexcept {
+        auto& names = directory.names_;
+        if (names.is_built() || !fs_.clusters().load(directory.chain()) ||
+            capacity(directory) <= small_sectors * geometry().slots_per_sector() ||
+            !names.begin()) {
+            return names.is_built();
+        }
+        const Status read = walk(directory, 0, [&](const Slot& slot) {
+            if (slot.kind == Slot::Kind::entry) {
+                names.add(slot.raw, slot.long_name, slot.first);
+            }
+            if (slot.kind != Slot::Kind::end) {
+                names.note_end(slot.number + 1);
+            }
+            return names.is_built();
+        });
+        if (!read) {
+            names.drop();
+        }
+        return names.is_built();
+    }
     [[nodiscard]] const Geometry& geometry() const noexcept { return fs_.volume().geometry(); }
     /// Slots.
     [[nodiscard]] std::uint32_t capacity(const Node& directory) const noexcept {
@@ -291,6 +305,8 @@ private:
     [[nodiscard]] Result<Place> hold(Node& directory, std::uint32_t first,
                                      std::uint32_t count) noexcept {
         Place place;
+        place.directory_ = &directory;
+        place.first_ = first;
         place.slots_per_sector_ = geometry().slots_per_sector();
         place.first_in_sector_ = first % place.slots_per_sector_;
         place.count_ = count;

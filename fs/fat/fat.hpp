@@ -3,7 +3,7 @@
 /// The image is not trusted: every number from it passes Geometry's checks before it is used, and
 /// every chain is bounded and found out if it runs in a circle or into another file. Layers, from
 /// the disk up: format.hpp (bytes), geometry.hpp (checked values), volume.hpp (sectors), table.hpp
-/// and clusters.hpp (which cluster is whose), letters.hpp, short_name.hpp and name.hpp (text),
+/// and clusters.hpp (which cluster is whose), text/ (names and times as they are written),
 /// slots.hpp and directory.hpp (names in slots), names.hpp and renames.hpp (what happens to names),
 /// node.hpp (files for the VFS; fs/disk has most of it), commit.hpp (the way to the disk), this
 /// file.
@@ -19,7 +19,7 @@
 #include "fs/fat/node.hpp"
 #include "fs/fat/options.hpp"
 #include "fs/fat/renames.hpp"
-#include "fs/fat/stamps.hpp"
+#include "fs/fat/text/stamps.hpp"
 #include "fs/fat/volume.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/file_clock.hpp"

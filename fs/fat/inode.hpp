@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fs/fat/format.hpp"
-#include "fs/fat/stamps.hpp"
+#include "fs/fat/text/stamps.hpp"
 #include "kidney/fs/attributes.hpp"
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 
 #include "fs/fat/directory.hpp"
 #include "fs/fat/inode.hpp"
-#include "fs/fat/name.hpp"
+#include "fs/fat/text/name.hpp"
 #include "fs/fat/write_order.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/fs/vnode.hpp"

@@ -4,6 +4,7 @@
 #include "fs/disk/disk_node.hpp"
 #include "fs/fat/chain.hpp"
 #include "fs/fat/inode.hpp"
+#include "fs/fat/name_places.hpp"
 #include "kidney/core/ref.hpp"
 
 #include <cstdint>
@@ -28,7 +29,8 @@ public:
           chain_(fs.heap(), start),
           place_(place),
           key_(key),
-          inode_number_(number) {
+          inode_number_(number),
+          names_(fs.heap()) {
         Inode own = inode;
         own.chain = &chain_;
         this->bytes().publish(own);
@@ -81,6 +83,7 @@ public:
     bool is_leaving_ = false;
     bool must_come_again_ = false;              ///< some of its bytes could not be stored
     bool is_new_ = true;                        ///< its entry is not on the disk yet
+    NamePlaces<typename Fs::HeapType> names_;   ///< of a directory
     std::optional<std::uint32_t> directories_;  ///< in it; nothing: nobody has counted them
     Ref<Node> parent_;                          ///< of a directory; null: the root
     // Guarded by the lock of the moved nodes.

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "fs/fat/inode.hpp"
-#include "fs/fat/name.hpp"
-#include "fs/fat/short_name.hpp"
+#include "fs/fat/text/name.hpp"
+#include "fs/fat/text/short_name.hpp"
 #include "kidney/fs/attributes.hpp"
 
 #include <cstddef>
@@ -12,6 +12,14 @@
 #include <span>
 
 namespace kidney::fs::fat {
+
+/// An entry that was found.
+struct FoundEntry {
+    EntryPlace place;
+    RawEntry raw;
+    std::uint32_t first = 0, last = 0;  ///< its slots; the last one is the entry itself
+    NodeType type = NodeType::regular;
+};
 
 /// What a walk over a directory comes to.
 struct Slot {
@@ -30,18 +38,11 @@ struct Slot {
         return is_same_name(name.view(), shown.view()) ||
                (long_name != nullptr && is_same_name(name.view(), long_name->view()));
     }
+    [[nodiscard]] FoundEntry found() const noexcept { return {place, raw, first, number, type()}; }
     [[nodiscard]] NodeType type() const noexcept {
         return (raw.attributes & attribute_directory) != 0 ? NodeType::directory
                                                            : NodeType::regular;
     }
-};
-
-/// An entry that was found.
-struct FoundEntry {
-    EntryPlace place;
-    RawEntry raw;
-    std::uint32_t first = 0, last = 0;  ///< its slots; the last one is the entry itself
-    NodeType type = NodeType::regular;
 };
 
 /// What the 32 bytes of a slot are. `slot` has its number and place already; `reader` has seen

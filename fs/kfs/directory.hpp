@@ -1,7 +1,7 @@
 /// Names in the blocks of a directory.
 #pragma once
 
-#include "fs/kfs/directory_index.hpp"
+#include "fs/disk/directory_index.hpp"
 #include "fs/kfs/extents.hpp"
 #include "fs/kfs/volume.hpp"
 
@@ -50,8 +50,8 @@ public:
                                      std::string_view name) noexcept {
         std::optional<Place> found;
         if (directory.size > block_size && (index.is_built() || build(directory, index))) {
-            TRY(index.for_each(hash_of(name), [&](std::uint64_t position) noexcept {
-                return look(directory, position, name, found);
+            TRY(index.for_each(hash_of(name), [&](std::uint32_t place) noexcept {
+                return look(directory, std::uint64_t{place} * EntryHeader::alignment, name, found);
             }));
         } else {
             TRY(walk(directory, 0, [&](std::uint32_t block, const Entry& entry) noexcept {
@@ -92,11 +92,11 @@ public:
     /// The name is not there. Errors: no_space, file_too_big.
     [[nodiscard]] Status add(Inode& directory, Index& index, std::string_view name,
                              std::uint32_t inode, NodeType type) noexcept {
-        const std::uint32_t bytes = EntryHeader::bytes_for(name.size());
+        const std::uint32_t units = EntryHeader::bytes_for(name.size()) / EntryHeader::alignment;
         std::optional<std::uint64_t> position;
         const std::uint64_t blocks = directory.size / block_size;
-        for (std::uint64_t at = index.first_gap(bytes, blocks); at < blocks && !position;
-             at = index.next_gap(at + 1, bytes, blocks)) {
+        for (std::uint64_t at = index.next_room(0, units, blocks); at < blocks && !position;
+             at = index.next_room(at + 1, units, blocks)) {
             position = TRY(add_in(directory, index, at, name, inode, type));
         }
         if (!position) {
@@ -106,7 +106,7 @@ public:
         if (!position) {
             return volume_.wrong("directory block", blocks);
         }
-        index.add(hash_of(name), *position);
+        index.add(hash_of(name), index_place(*position));
         return {};
     }
     [[nodiscard]] Status remove(Index& index, const Place& place, std::string_view name) noexcept {
@@ -131,7 +131,8 @@ public:
             TRY(volume_.changes().put(place.block, before + offsetof(EntryHeader, length),
                                       static_cast<std::uint16_t>(length_before + length)));
         }
-        index.remove(hash_of(name), place.position);
+        index.remove(hash_of(name), index_place(place.position));
+        index.note_room(place.position / block_size);
         return {};
     }
     /// The name leads to another inode.
@@ -142,6 +143,10 @@ public:
     }
 
 private:
+    /// Of a byte of the directory.
+    [[nodiscard]] static std::uint32_t index_place(std::uint64_t position) noexcept {
+        return static_cast<std::uint32_t>(position / EntryHeader::alignment);
+    }
     [[nodiscard]] static Place place_of(std::uint32_t block, const Entry& entry) noexcept {
         return {block, static_cast<std::uint32_t>(entry.position % block_size), entry.position,
                 entry.inode, entry.type};
@@ -200,7 +205,7 @@ private:
             return false;
         }
         const Status read = walk(directory, 0, [&](std::uint32_t, const Entry& entry) noexcept {
-            index.add(hash_of(entry.name), entry.position);
+            index.add(hash_of(entry.name), index_place(entry.position));
             return index.is_built();
         });
         if (!read) {
@@ -232,7 +237,7 @@ private:
                 offset += header.length;
             }
             if (offset >= block_size) {
-                index.note_gap(at, largest);
+                index.note_full(at, largest / EntryHeader::alignment + 1);
                 return std::optional<std::uint64_t>();
             }
         }

@@ -1,8 +1,8 @@
 /// A file, directory, symbolic link or device node of a kfs.
 #pragma once
 
+#include "fs/disk/directory_index.hpp"
 #include "fs/disk/disk_node.hpp"
-#include "fs/kfs/directory_index.hpp"
 #include "fs/kfs/inode.hpp"
 #include "kidney/core/ref.hpp"
 

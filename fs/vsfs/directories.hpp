@@ -63,12 +63,12 @@ public:
         return {};
     }
     [[nodiscard]] Result<bool> is_empty(const Inode& directory) noexcept {
-        bool empty = true;
+        bool has_name = false;
         TRY(for_each_entry(directory, 0, [&](std::uint32_t, const Entry& entry) {
-            empty = entry.inode == 0;
-            return empty;
+            has_name = entry.inode != 0;
+            return !has_name;
         }));
-        return empty;
+        return !has_name;
     }
     /// Calls `visit(slot, entry)` from slot `first` on, unused ones too, until it answers false.
     /// The visitor may read blocks.

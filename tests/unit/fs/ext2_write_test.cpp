@@ -1,5 +1,6 @@
 /// ext2 written: whatever is done to an image, e2fsck has nothing to say afterwards, and debugfs
 /// and the next mount read what was written.
+#include "tests/unit/fs/disk/names_by_chance.hpp"
 #include "tests/unit/fs/ext2_referee.hpp"
 #include "tests/unit/fs/ext2_volume_under_test.hpp"
 
@@ -183,6 +184,16 @@ TEST_P(Ext2Writing, ThousandsOfNames) {
                                  "many/moved " + std::to_string(i)));
         }
         EXPECT_EQ((*first->attributes()).links, 401U);
+    });
+}
+
+TEST_P(Ext2Writing, NamesByChance) {
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.mkdir("many"));
+        NamesByChance names(*v.at("many"), world.heap, 1);
+        names.run(6000);
+        names.expect_same();
+        EXPECT_GT(names.size(), 200U);
     });
 }
 

@@ -3,6 +3,7 @@
 /// written.
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
+#include "tests/unit/fs/disk/names_by_chance.hpp"
 #include "tests/unit/fs/fat/fat_image.hpp"
 
 #include <gtest/gtest.h>
@@ -170,6 +171,16 @@ TEST_P(FatTest, ThousandsOfNames) {
             ASSERT_TRUE(v.write("many/SHORT" + std::to_string(i), ""));
         }
         EXPECT_EQ((*(*v.at("many"))->attributes()).size, size) << "slots are used again";
+    });
+}
+
+TEST_P(FatTest, NamesByChance) {
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.mkdir("many"));
+        NamesByChance names(*v.at("many"), world.heap, 1);
+        names.run(3000);
+        names.expect_same();
+        EXPECT_GT(names.size(), 200U);
     });
 }
 

@@ -2,6 +2,7 @@
 /// map, with losses of power in between.
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
+#include "tests/unit/fs/disk/names_by_chance.hpp"
 #include "tests/unit/fs/kfs/kfs_under_test.hpp"
 
 #include <gtest/gtest.h>
@@ -141,6 +142,22 @@ TEST(Kfs, LargeDirectories) {
     }
     EXPECT_LE(k.fs().root()->attributes()->size, size + 4096) << "gaps are used";
     EXPECT_EQ(k.make(name(77)).error(), Errc::exists);
+    ASSERT_TRUE(k.fs().unmount());
+    EXPECT_EQ(kfs_complaints(disk), "");
+}
+
+TEST(Kfs, NamesByChance) {
+    World world;
+    Disk disk(32'768, 512);
+    ASSERT_TRUE(make_kfs(disk, {.inodes = 4096}));
+    Kfs k(world, disk);
+    ASSERT_TRUE(k.fs().mount());
+    {
+        NamesByChance names(k.fs().root(), world.heap, 1);
+        names.run(6000);
+        names.expect_same();
+        EXPECT_GT(names.size(), 200U);
+    }
     ASSERT_TRUE(k.fs().unmount());
     EXPECT_EQ(kfs_complaints(disk), "");
 }

@@ -1,8 +1,8 @@
 /// A name that a program gives, as FAT understands it.
 #pragma once
 
-#include "fs/fat/letters.hpp"
-#include "fs/fat/short_name.hpp"
+#include "fs/fat/text/letters.hpp"
+#include "fs/fat/text/short_name.hpp"
 
 #include <algorithm>
 #include <array>

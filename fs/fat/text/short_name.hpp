@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fs/fat/format.hpp"
-#include "fs/fat/letters.hpp"
+#include "fs/fat/text/letters.hpp"
 
 #include <algorithm>
 #include <array>

@@ -45,6 +45,9 @@ class Figures(unittest.TestCase):
         row, = verb_bench.rows_of([entry("switch/cfs/10", 12.0, instructions=184.4)])
         self.assertEqual((row["ns"], row["notes"], row["figures"]), (12.0, {"instructions": 184}, {}))
         self.assertIn("<td>184", bench_report.table("switch", [row], {}))
+        row, = verb_bench.rows_of([entry("read/kfs", 12.0, reads=0.0314941, KiB=4.0)])
+        self.assertEqual((row["ns"], row["notes"], row["figures"]), (12.0, {"reads": 0.03149, "KiB": 4.0}, {}))
+        self.assertIn("<td>0.03149<td>4", bench_report.table("read", [row], {}))
 
     def test_decades_get_a_logarithmic_scale(self):
         group = [{"ns": 1.0}, {"ns": 1000.0}]

@@ -24,6 +24,10 @@ def machine_line(what):
     return f"commit {what['commit']}, {what['build']}, {what['machine']}, load {what['load']}, {what['date']}"
 
 
+def note(value):
+    return "" if value is None else f"{value:g}"
+
+
 def refusals(row):
     return f"  ({row['refused']} requests refused)" if row["refused"] else ""
 
@@ -128,7 +132,7 @@ def table(title, group, earlier):
         cells = [f"<td>{row['figures'][name]:.2f}" for name in names] if names else \
             [f"<td>{row['ns']:.1f}", f"<td>{row['ratio']:.2f}" if row["ratio"] else "<td>",
              f"<td class=bars><div style='width:{bar_width(row['ns'], group)[0]:.1f}%'></div>"]
-        cells += [f"<td>{row['notes'].get(name, '')}" for name in notes]
+        cells += [f"<td>{note(row['notes'].get(name))}" for name in notes]
         cells += [change(row, earlier.get(key_of(row), []))] if has_earlier else []
         kind = " class=baseline" if row["subject"].startswith("baseline") else ""
         parts.append(f"<tr{kind}><th scope=row>{html.escape(row['subject'] + refusals(row))}" + "".join(cells))

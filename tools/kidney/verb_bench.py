@@ -89,6 +89,8 @@ OWN_FIELDS = {"real_time", "cpu_time", "iterations", "repetitions", "repetition_
               "per_family_instance_index", "call", "refused"}
 # What is told beside a time.
 NOTES = ("instructions", "most_comparisons")
+# What a disk was asked for, each time the same, and often less than once in an operation.
+DISK_COUNTS = ("reads", "writes", "flushes", "KiB")
 
 
 def rows_of(benchmarks):
@@ -113,6 +115,7 @@ def rows_of(benchmarks):
         refused[key] = max(int(entry.get("refused", 0)), refused.get(key, 0))
         counted = {name: value for name, value in entry.items() if name not in OWN_FIELDS and isinstance(value, float)}
         notes[key] = {name: round(counted.pop(name)) for name in NOTES if name in counted}
+        notes[key] |= {name: float(f"{counted.pop(name):.4g}") for name in DISK_COUNTS if name in counted}
         figures[key] = counted
     baselines = {}
     for (workload, subject), figure in best.items():
@@ -144,7 +147,7 @@ def table(name, rows, what):
             print(f"    {row['subject']:{width}} {figures}{refusals(row)}")
             continue
         ratio = f"{row['ratio']:7.2f} x baseline" if row["ratio"] else ""
-        notes = "".join(f"{value:7} {name.replace('_', ' ')}" for name, value in row["notes"].items())
+        notes = "".join(f"{value:9g} {name.replace('_', ' ')}" for name, value in row["notes"].items())
         print(f"    {row['subject']:{width}} {row['ns']:12.1f} ns {ratio:19}{notes}{refusals(row)}".rstrip())
 
 

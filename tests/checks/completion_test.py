@@ -72,6 +72,8 @@ class Bash(unittest.TestCase):
         self.assertEqual(self.complete("lab", "frames", "--policy", "bu"), ["buddy", "buddy_bitmap"])
         self.assertEqual(self.complete("test", "host-debug", "--fail"), ["--fail-fast", "--failed"])
         self.assertEqual(self.complete("completion", ""), ["bash", "zsh"])
+        self.assertEqual(self.complete("image", "ch"), ["check", "chmod"])
+        self.assertEqual(self.complete("image", "make", "disk.img", "--part", "vs"), ["vsfs"])
         self.assertEqual(self.complete("grade", "--format", "te"), ["text"])
         self.assertEqual(self.complete("run", "--smp", ""), [])
 

@@ -274,6 +274,17 @@ class Names(Case):
         self.do("get", self.image, "/d/file", self.at("out"))
         self.assertEqual(os.listdir(self.at("elsewhere")), [])
         self.assertFalse(os.path.islink(self.at("out", "file")))
+        for kind in LINUX:  # a name that leads upwards
+            self.do("make", self.image, "--format", kind, "--mebibytes", "8")
+            write(self.at("..Xevil"), b"x")
+            self.do("put", self.image, self.at("..Xevil"), "/")
+            data = self.bytes_of_image()
+            self.assertIn(b"..Xevil", data)
+            write(self.image, data.replace(b"..Xevil", b"../evil"))
+            status, _, err = kidney("get", self.image, "/", self.at("out"))
+            self.assertEqual(status, 1, kind)
+            self.assertRegex(err, "it has a name that cannot be one: ../evil|needs cleaning")
+            self.assertFalse(os.path.exists(self.at("evil")), kind)
 
     def test_a_full_disk_keeps_what_was_there(self):
         for kind in (*LINUX, *(FATS if shutil.which("mkfs.fat") else ())):
@@ -425,6 +436,27 @@ class Images(Case):
             self.refuse("ls", self.image, says=says)
             self.refuse("check", self.image, says=says)
         self.do("put", self.image, self.at("file"), "/")
+
+    def test_any_damage_ends_in_an_answer(self):
+        program, chance = os.path.join(TREE, "tools", "disk", "disk"), random.Random(3)
+        os.mkdir(self.at("tree"))
+        for n in range(30):
+            write(self.at("tree", f"a file with the number {n}"), chance.randbytes(chance.randrange(9000)))
+        for kind in (*LINUX, *(("fat12",) if shutil.which("mkfs.fat") else ())):
+            self.do("make", self.image, "--format", kind, "--mebibytes", "4", "--from", self.at("tree"), "--force")
+            good = self.bytes_of_image()
+            used = [at for at in range(0, len(good), 512) if any(good[at:at + 512])]
+            for _ in range(8):
+                bad = bytearray(good)
+                for _ in range(chance.choice((1, 2, 10))):
+                    at = chance.choice(used[:150]) + chance.randrange(512)
+                    bad[at] = chance.choice((0, 255, bad[at] ^ 1 << chance.randrange(8)))
+                write(self.image, bad)
+                for words in (("ls", "--long", "--recursive", "--", self.image), ("check", "--", self.image),
+                              ("get", "--", self.image, "/", self.at("out")), ("put", "--", self.image, self.at("tree"), "/new")):
+                    shutil.rmtree(self.at("out"), ignore_errors=True)
+                    done = subprocess.run([program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+                    self.assertIn(done.returncode, (0, 1), (kind, words, done.stderr[-3000:]))
 
     def test_an_interruption_ends_in_order(self):
         self.do("make", self.image, "--format", "ext2", "--mebibytes", "300")

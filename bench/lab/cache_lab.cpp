@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -131,19 +130,5 @@ bool run(std::string_view policy, std::string_view workload, std::uint32_t seed)
 
 int main(int count, char** arguments) {
     using namespace kidney::lab;
-    if (count == 2 && std::strcmp(arguments[1], "--list") == 0) {
-        std::printf("{");
-        print_names<Policies>("policies", false);
-        print_names<Workloads>("workloads", true);
-        std::printf("}\n");
-        return 0;
-    }
-    if (count == 4) {
-        const auto seed = number(arguments[3], 1, ~std::uint32_t{0});
-        if (seed && run(arguments[1], arguments[2], *seed)) {
-            return 0;
-        }
-    }
-    std::fprintf(stderr, "usage: cache_lab POLICY WORKLOAD SEED\n       cache_lab --list\n");
-    return 2;
+    return one_run<Policies, Workloads>("cache_lab", count, arguments, run);
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <string_view>
 
 namespace kidney::lab {
 
@@ -39,6 +40,36 @@ void print_list(const char* name, const Values& values) {
         return std::nullopt;
     }
     return static_cast<std::uint32_t>(value);
+}
+
+/// The whole of a program that is called with a policy, a workload and a seed, or asked for its
+/// names. `run` is false if it knows one of them not.
+template <class PrintNames, class Run>
+int one_run(const char* program, int count, char** arguments, PrintNames&& print, Run&& run) {
+    if (count == 2 && std::string_view(arguments[1]) == "--list") {
+        std::printf("{");
+        print();
+        std::printf("}\n");
+        return 0;
+    }
+    if (count == 4) {
+        const auto seed = number(arguments[3], 1, ~std::uint32_t{0});
+        if (seed && run(arguments[1], arguments[2], *seed)) {
+            return 0;
+        }
+    }
+    std::fprintf(stderr, "usage: %s POLICY WORKLOAD SEED\n       %s --list\n", program, program);
+    return 2;
+}
+template <class Policies, class Workloads, class Run>
+int one_run(const char* program, int count, char** arguments, Run&& run) {
+    return one_run(
+        program, count, arguments,
+        [] {
+            print_names<Policies>("policies", false);
+            print_names<Workloads>("workloads", true);
+        },
+        run);
 }
 
 }  // namespace kidney::lab

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -127,20 +126,9 @@ bool run(std::string_view policy, std::string_view workload, std::uint32_t seed)
 
 int main(int count, char** arguments) {
     using namespace kidney::lab;
-    if (count == 2 && std::strcmp(arguments[1], "--list") == 0) {
-        std::printf("{");
-        print_names<Policies>("policies", false);
-        print_names<Workloads>("workloads", true);
-        std::printf("}\n");
-        return 0;
-    }
-    if (count == 4) {
-        const auto seed = number(arguments[3], 1, ~std::uint32_t{0});
-        if (seed && (run<HeadDisk, DiskWorkloads>(arguments[1], arguments[2], *seed) ||
-                     run<FlashDisk, FlashWorkloads>(arguments[1], arguments[2], *seed))) {
-            return 0;
-        }
-    }
-    std::fprintf(stderr, "usage: disk_lab POLICY WORKLOAD SEED\n       disk_lab --list\n");
-    return 2;
+    return one_run<Policies, Workloads>(
+        "disk_lab", count, arguments, [](auto policy, auto workload, auto seed) {
+            return run<HeadDisk, DiskWorkloads>(policy, workload, seed) ||
+                   run<FlashDisk, FlashWorkloads>(policy, workload, seed);
+        });
 }

@@ -72,7 +72,8 @@ public:
 /// What a workload has found.
 struct Measured {
     std::uint64_t operations = 0;
-    std::uint64_t bytes = 0;  ///< that the files' user moved
+    std::uint64_t bytes = 0;          ///< that the files' user moved
+    std::uint64_t first_command = 0;  ///< how many the disk had been given before, flushes as well
     DiskCost cost;
     std::int64_t nanoseconds = 0;  ///< of this thread's CPU time
 

@@ -36,6 +36,7 @@ public:
         const std::int64_t begin = thread_nanoseconds();
         const Status done = body();
         result.nanoseconds = thread_nanoseconds() - begin;
+        result.first_command = before.reads + before.writes + before.flushes;
         result.cost = store.cost() - before;
         result.operations = operations;
         result.bytes = bytes;

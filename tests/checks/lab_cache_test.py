@@ -1,31 +1,18 @@
 #!/usr/bin/env python3
 """./kidney lab cache: nobody passes the optimum, the figures add up, shards join to what one run says, and policies are what they are said to be."""
-import argparse
 import json
 import os
 import subprocess
-import sys
-import unittest
 
-from lab_case import LabCase, content, lab as lab_of
+from lab_case import LabCase, content, lab, main, tree
 from project import policy_slots  # noqa: E402
 import lab_cache  # noqa: E402
 
-TREE = None
-
-
-def lab(*arguments):
-    return lab_of("cache", *arguments)
-
-
 class Lab(LabCase):
-    def measure(self, name, *arguments, seeds="1"):
-        result = lab("--tree", TREE, "--seeds", seeds, "--json", self.path(name), *arguments)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return self.path(name)
+    SUBJECT = "cache"
 
     def test_the_program_and_the_verb_know_the_same_names(self):
-        names = json.loads(subprocess.check_output([os.path.join(TREE, "bench", "lab", "cache_lab"), "--list"]))
+        names = json.loads(subprocess.check_output([os.path.join(tree(), "bench", "lab", "cache_lab"), "--list"]))
         slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
         self.assertEqual(names["policies"], slots["cache_replacement"])
         self.assertEqual(names["workloads"], list(lab_cache.WORKLOADS))
@@ -35,7 +22,7 @@ class Lab(LabCase):
                                  (("--workload", "fpaper"), ("fpaper", "zipf", "loop")),
                                  (("--memory", "64"), ("--memory", "frames", "heap")),
                                  (("--trace", "x.gz"), ("--trace", "frames"))):
-            result = lab(*arguments)
+            result = lab("cache", *arguments)
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertEqual(result.stdout, "")
             for word in words:
@@ -76,23 +63,13 @@ class Lab(LabCase):
         self.assertGreater(hits["scan", "arc"][at], 1.1 * hits["scan", "lru"][at])
 
     def test_shards_join_to_what_one_run_says(self):
-        few = ("--workload", "shift", "--workload", "loop", "--policy", "lru", "--policy", "arc")
-        once = self.measure("once.json", "--csv", self.path("once.csv"), *few, seeds="2")
-        self.assertEqual(len(json.loads(content(once))["runs"]), 2 * (2 + 1))  # a loop has no seed
-        parts = [self.measure(f"{k}.json", "--shard", f"{k}/2", *few, seeds="2") for k in (1, 2)]
-        joined = lab("--merge", *parts, "--json", self.path("joined.json"), "--csv", self.path("joined.csv"))
-        self.assertEqual(joined.returncode, 0, joined.stderr)
-        for kind in ("json", "csv"):
-            self.assertEqual(content(self.path(f"once.{kind}")), content(self.path(f"joined.{kind}")))
+        runs = self.check_shards("--workload", "shift", "--workload", "loop", "--policy", "lru", "--policy", "arc")
+        self.assertEqual(len(runs), 2 * (2 + 1))  # a loop has no seed
         # A result of another subject is none of this plan.
-        refused = lab_of("heap", "--merge", once)
+        refused = lab("heap", "--merge", self.path("once.json"))
         self.assertEqual(refused.returncode, 2)
         self.assertIn("not a result of ./kidney lab heap", refused.stderr)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tree", required=True)
-    known, rest = parser.parse_known_args()
-    TREE = known.tree
-    unittest.main(argv=[sys.argv[0], *rest])
+    main()

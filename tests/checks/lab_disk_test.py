@@ -1,31 +1,18 @@
 #!/usr/bin/env python3
 """./kidney lab disk: every request is served once, the figures add up, shards join to what one run says, and policies are what they are said to be."""
-import argparse
 import json
 import os
 import subprocess
-import sys
-import unittest
 
-from lab_case import LabCase, content, lab as lab_of
+from lab_case import LabCase, content, lab, main, tree
 from project import policy_slots  # noqa: E402
 import lab_disk  # noqa: E402
 
-TREE = None
-
-
-def lab(*arguments):
-    return lab_of("disk", *arguments)
-
-
 class Lab(LabCase):
-    def measure(self, name, *arguments, seeds="1"):
-        result = lab("--tree", TREE, "--seeds", seeds, "--json", self.path(name), *arguments)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return self.path(name)
+    SUBJECT = "disk"
 
     def test_the_program_and_the_verb_know_the_same_names(self):
-        names = json.loads(subprocess.check_output([os.path.join(TREE, "bench", "lab", "disk_lab"), "--list"]))
+        names = json.loads(subprocess.check_output([os.path.join(tree(), "bench", "lab", "disk_lab"), "--list"]))
         slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
         self.assertEqual(names["policies"], slots["disk_scheduler"])
         self.assertEqual(names["workloads"], list(lab_disk.WORKLOADS))
@@ -34,7 +21,7 @@ class Lab(LabCase):
         for arguments, words in ((("--policy", "lru"), ("lru", "sstf", "deadline")),
                                  (("--workload", "zipf"), ("zipf", "far", "flash_flood")),
                                  (("--cpus", "2"), ("--cpus", "sched"))):
-            result = lab(*arguments)
+            result = lab("disk", *arguments)
             self.assertEqual(result.returncode, 2, result.stderr)
             self.assertEqual(result.stdout, "")
             for word in words:
@@ -74,18 +61,8 @@ class Lab(LabCase):
         self.assertEqual(of["streams", "fifo"]["merged"], of["streams", "fifo"]["calls"] * 7 // 8)
 
     def test_shards_join_to_what_one_run_says(self):
-        few = ("--workload", "far", "--workload", "flash_flood", "--policy", "sstf", "--policy", "c_look")
-        self.measure("once.json", "--csv", self.path("once.csv"), *few, seeds="2")
-        parts = [self.measure(f"{k}.json", "--shard", f"{k}/3", *few, seeds="2") for k in (1, 2, 3)]
-        joined = lab("--merge", *parts, "--json", self.path("joined.json"), "--csv", self.path("joined.csv"))
-        self.assertEqual(joined.returncode, 0, joined.stderr)
-        for kind in ("json", "csv"):
-            self.assertEqual(content(self.path(f"once.{kind}")), content(self.path(f"joined.{kind}")))
+        self.check_shards("--workload", "far", "--workload", "flash_flood", "--policy", "sstf", "--policy", "c_look")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--tree", required=True)
-    known, rest = parser.parse_known_args()
-    TREE = known.tree
-    unittest.main(argv=[sys.argv[0], *rest])
+    main()

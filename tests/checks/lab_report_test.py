@@ -16,6 +16,7 @@ SUBJECTS = {
     "heap": (6, 6, "#heat", ("After", "MiB"), "--memory", "4", "--policy", "slab", "--policy", "tlsf", "--workload", "tides", "--workload", "sizes"),
     "cache": (5, 5, "#heat", ("After", "accesses", "here"), "--policy", "lru", "--policy", "arc", "--workload", "scan", "--workload", "loop"),
     "disk": (5, 5, "#head", ("Up to", "commands"), "--policy", "sstf", "--policy", "deadline", "--workload", "far", "--workload", "flash_flood"),
+    "fs": (6, 5, "#places", ("Up to", "commands"), "--policy", "kfs", "--policy", "ext2", "--workload", "random_read_4k", "--workload", "create_synced"),
     "sched": (7, 6, "#gantts", ("picked", "waited since", "It ran"), "--policy", "eevdf", "--policy", "round_robin", "--workload", "mix", "--workload", "weights"),
 }
 

@@ -1,8 +1,7 @@
 """What ./kidney lab disk says of disk schedulers."""
-import math
 import sys
 
-from lab_engine import by_policy, mean, percent
+from lab_engine import by_policy, mean, percent, times_of_best
 
 NAME = "disk"
 TITLE = "which request a disk serves next"
@@ -81,16 +80,12 @@ def ranking(result):
     runs = by_policy(sys.modules[__name__], result)
     of = {key: {w: {p: mean(runs[p, w], key, NO_END) for p in result["policies"]} for w in result["workloads"]}
           for key in ("mean_ms", "read_longest_ms")}
-
-    def times(key, policy):
-        ratios = [of[key][w][policy] / max(1e-6, min(of[key][w].values())) for w in result["workloads"]]
-        return math.exp(sum(map(math.log, ratios)) / len(ratios))
     rows = []
     for policy in result["policies"]:
         everything = [entry for workload in result["workloads"] for entry in runs[policy, workload]]
         rows.append({"policy": policy, "waits": {w: of["mean_ms"][w][policy] for w in result["workloads"]},
-                     "times": times("mean_ms", policy), "worst": {w: of["read_longest_ms"][w][policy] for w in result["workloads"]},
-                     "worst_times": times("read_longest_ms", policy), "travel": mean(everything, "travel_per_command", 0.0),
+                     "times": times_of_best(of["mean_ms"], policy), "worst": {w: of["read_longest_ms"][w][policy] for w in result["workloads"]},
+                     "worst_times": times_of_best(of["read_longest_ms"], policy), "travel": mean(everything, "travel_per_command", 0.0),
                      "errors": sorted({error for _, error in everything if error})})
     return sorted(rows, key=lambda row: (round(row["times"], 6), row["policy"]))
 

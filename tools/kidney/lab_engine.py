@@ -3,7 +3,7 @@
 A subject (lab_frames.py, lab_heap.py, lab_sched.py) is a module that says what is observed and what is said of it:
 
     NAME, TITLE, VERSION, SOURCES     "frames"; for the help; of its files; the folders whose code is observed
-    SLOT, MORE_POLICIES, VARIANTS     the slot of the policies, further ones, and for those who name them: endings, ...
+    SLOT, MORE_POLICIES, VARIANTS     the slot of the policies or None, further ones, and for those who name them: endings, ...
     BY_NAME                           ... and whole names
     inputs(options)                   {key: value} of its plan that every run is given
     arguments(run, plan)              what its program is called with
@@ -25,6 +25,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -65,7 +66,7 @@ def sources(subject):
 def plan_of(subject, options, workloads):
     """`workloads`: the names that may be asked for."""
     slots = {slot["slot"]: slot["values"] for slot in policy_slots().values()}
-    policies = [*slots[subject.SLOT], *subject.MORE_POLICIES]
+    policies = [*(slots[subject.SLOT] if subject.SLOT else ()), *subject.MORE_POLICIES]
     # Variants are for those who name them.
     known = policies + [policy + variant for variant in subject.VARIANTS for policy in policies] + [*subject.BY_NAME]
     return {"version": subject.VERSION, **subject.inputs(options), "sources": sources(subject),
@@ -201,6 +202,12 @@ def by_policy(subject, result):
 
 def mean(entries, key, crashed):
     return sum(figures[key] if figures else crashed for figures, _ in entries) / len(entries)
+
+
+def times_of_best(of, policy):
+    """`of`: {workload: {policy: figure}}. As many times the best figure, the geometric mean over the workloads."""
+    ratios = [figures[policy] / max(1e-6, min(figures.values())) for figures in of.values()]
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
 def csv_text(subject, result):

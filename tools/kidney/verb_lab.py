@@ -1,7 +1,7 @@
 """./kidney lab: what policies do, in pictures. Deterministic: the same figures on every machine.
 
-What is common to all subjects is in lab_engine.py; what is said of each in lab_frames.py, lab_heap.py, lab_sched.py, lab_cache.py and
-lab_disk.py.
+What is common to all subjects is in lab_engine.py; what is said of each in lab_frames.py, lab_heap.py, lab_sched.py, lab_cache.py,
+lab_disk.py and lab_fs.py.
 """
 import os
 import random
@@ -11,6 +11,7 @@ import lab_cache
 import lab_disk
 import lab_engine
 import lab_frames
+import lab_fs
 import lab_heap
 import lab_quiz
 import lab_report
@@ -20,12 +21,12 @@ import lab_truth
 import perfetto
 from project import Arguments, Failure, integer_between, output_file, policies_of, say
 
-SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap, lab_sched, lab_cache, lab_disk)}
+SUBJECTS = {subject.NAME: subject for subject in (lab_frames, lab_heap, lab_sched, lab_cache, lab_disk, lab_fs)}
 OF_MEMORY = [name for name, subject in SUBJECTS.items() if hasattr(subject, "MEMORY")]
 
 
 def parse(arguments):
-    parser = Arguments("lab", "What policies do to memory, to tasks and to disks: tables, JSON, CSV, and a report with pictures.",
+    parser = Arguments("lab", "What policies do to memory, to tasks and to disks, and file systems to a disk: tables, JSON, CSV, and a report with pictures.",
                        [("frames", "every policy, every workload, three seeds"),
                         ("frames --policy buddy_bitmap --workload fpaper --html report.html", "one policy, one workload, pictures"),
                         ("heap --html heaps.html", "the heaps, with pictures"),
@@ -36,18 +37,20 @@ def parse(arguments):
                         ("sched --quiz", "who runs when?"),
                         ("cache --policy lru --policy arc --html cache.html", "which page goes, and how far from the best that is"),
                         ("disk --workload far --html disk.html", "where the head of a disk goes, and who waits for it"),
+                        ("fs --policy kfs --policy ext2 --html fs.html", "what two file systems ask of a disk, and where on it"),
                         ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=list(SUBJECTS), help="; ".join(f"{s.NAME}: {s.TITLE}" for s in SUBJECTS.values()))
     parser.add_argument("--policy", action="append", default=[], metavar="P",
                         help="only this policy (may be repeated); of frames also P+magazines: with single frames at hand, as in the kernel"
-                        ).words = lambda: [*(policy for subject in SUBJECTS.values() for policy in policies_of(subject.SLOT)), *lab_sched.BY_NAME]
+                        ).words = lambda: [*(policy for subject in SUBJECTS.values() for policy in (policies_of(subject.SLOT) if subject.SLOT else ())),
+                                  *lab_fs.MORE_POLICIES, *lab_sched.BY_NAME]
     parser.add_argument("--workload", action="append", default=[], metavar="W",
                         help="only this workload (may be repeated); of frames: "
                         f"{', '.join([*lab_frames.WORKLOADS, *frame_trace.recorded()])}; of a heap: {', '.join(lab_heap.WORKLOADS)}; of a cache: "
-                        f"{', '.join(lab_cache.WORKLOADS)}; of a disk: {', '.join(lab_disk.WORKLOADS)}; of sched: "
+                        f"{', '.join(lab_cache.WORKLOADS)}; of a disk: {', '.join(lab_disk.WORKLOADS)}; of fs: {', '.join(lab_fs.WORKLOADS)}; of sched: "
                         f"{', '.join(lab_sched.catalogue())}, or a file"
                         ).words = lambda: [*lab_frames.WORKLOADS, *frame_trace.recorded(), *lab_heap.WORKLOADS, *lab_cache.WORKLOADS,
-                                           *lab_disk.WORKLOADS, *lab_sched.catalogue()]
+                                           *lab_disk.WORKLOADS, *lab_fs.WORKLOADS, *lab_sched.catalogue()]
     parser.add_argument("--trace", action="append", default=[], metavar="FILE",
                         help="frames: only this trace of ./kidney run --record-frames, as a workload (may be repeated)")
     parser.add_argument("--seeds", type=integer_between(1, 1000), default=3, metavar="N", help="seeds 1 to N (3)")

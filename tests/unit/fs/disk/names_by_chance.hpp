@@ -2,7 +2,7 @@
 /// also while memory is short.
 #pragma once
 
-#include "kidney/fs/file_system.hpp"
+#include "kidney/fs/vnode.hpp"
 #include "tests/fakes/fake_heap.hpp"
 
 #include <gtest/gtest.h>

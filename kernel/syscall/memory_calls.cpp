@@ -35,7 +35,8 @@ bool is_zero_device(fs::Vnode& node) noexcept {
     return now && now->type == fs::NodeType::character && now->rdev == fs::DeviceNumber{1, 5};
 }
 
-/// Puts a file behind a mapping. Errors: permission_denied, unsuitable_device, no_memory.
+/// Puts a file behind a mapping. Errors: permission_denied, unsuitable_device, invalid_argument
+/// (stores would not reach it), no_memory.
 Status map_file(Process& self, fs::File& file, std::uint32_t size,
                 mm::RegionTraits& traits) noexcept {
     traits.never_writable = traits.shared && !file.is_writable();
@@ -52,6 +53,10 @@ Status map_file(Process& self, fs::File& file, std::uint32_t size,
         return traits.shared ? map_memory_file(self, size, traits) : Status();
     }
     traits.source = TRY(node->pages());
+    if (traits.shared && !traits.source->takes_stores()) {
+        traits.never_writable = true;
+        return traits.protection.write ? Status(fail(Errc::invalid_argument)) : Status();
+    }
     return {};
 }
 

@@ -64,6 +64,8 @@ public:
     /// May sleep. Errors: no_space (the page is a hole, and there is no place for it), io_error,
     /// no_memory, read_only; then it must not be changed.
     [[nodiscard]] virtual Status mark_dirty(std::uint32_t index) noexcept = 0;
+    /// Do stores through a shared mapping reach the object? If not, there is no such mapping.
+    [[nodiscard]] virtual bool takes_stores() const noexcept { return true; }
     /// Makes the pages a hole: the next page() has zeros. Mappings are told. May sleep. Errors:
     /// not_supported.
     [[nodiscard]] virtual Status remove(PageSpan) noexcept { return fail(Errc::not_supported); }

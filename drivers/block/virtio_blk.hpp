@@ -10,9 +10,10 @@
 /// that it cannot have been given ends this disk, and so does silence.
 #pragma once
 
-#include "drivers/block/dma.hpp"
-#include "drivers/block/virtio_registers.hpp"
-#include "drivers/block/virtqueue.hpp"
+#include "drivers/block/virtio_blk_registers.hpp"
+#include "drivers/virtio/dma.hpp"
+#include "drivers/virtio/handshake.hpp"
+#include "drivers/virtio/virtqueue.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/block_request.hpp"
 #include "kidney/hal/clock.hpp"
@@ -52,12 +53,7 @@ public:
         using namespace virtio;
         LockGuard guard(lock_);
         port_ = port;
-        DeviceStatus::write(io_, port_, StatusBits{});
-        const auto acknowledged =
-            StatusBits{}.with<StatusBits::Acknowledged>(true).template with<StatusBits::HasDriver>(
-                true);
-        DeviceStatus::write(io_, port_, acknowledged);
-        const BlockFeatures offered = BlockFeatures::from(DeviceFeatures::read(io_, port_).raw);
+        const BlockFeatures offered = BlockFeatures::from(begin(io_, port_));
         has_flush_ = offered.get<BlockFeatures::CanFlush>();
         is_read_only_ = offered.get<BlockFeatures::IsReadOnly>();
         const auto accepted = BlockFeatures{}
@@ -65,27 +61,15 @@ public:
                                   .template with<BlockFeatures::IsReadOnly>(is_read_only_)
                                   .template with<BlockFeatures::SegmentsLimited>(
                                       offered.get<BlockFeatures::SegmentsLimited>());
-        DriverFeatures::write(io_, port_, Number<std::uint32_t>::from(accepted.raw));
-
-        QueueSelect::write(io_, port_, Number<std::uint16_t>::from(0));
-        const std::uint16_t size = QueueSize::read(io_, port_).raw;
-        if (size == 0) {
-            return fail(Errc::no_device);
-        }
-        if (size < min_queue || size > max_queue || (size & (size - 1)) != 0) {
-            return fail(Errc::not_supported);
-        }
-        queue_.attach(memory_, size);
-        QueueFrame::write(
-            io_, port_,
-            Number<std::uint32_t>::from(FrameNumber::containing(memory_.address).value()));
+        accept(io_, port_, accepted.raw);
+        const std::uint16_t size = TRY(attach_queue(io_, port_, queue_, memory_, min_queue));
         segments_ = std::min<std::uint32_t>(max_segments, size - 2U);
         if (offered.get<BlockFeatures::SegmentsLimited>()) {
             segments_ = std::max(1U, std::min(segments_, SegmentsMax::read(io_, port_).raw));
         }
         sectors_ = CapacityLow::read(io_, port_).raw |
                    std::uint64_t{CapacityHigh::read(io_, port_).raw} << 32;
-        DeviceStatus::write(io_, port_, acknowledged.template with<StatusBits::DriverReady>(true));
+        be_ready(io_, port_);
         is_working_ = true;
         return {};
     }
@@ -283,7 +267,7 @@ private:
     /// A request that has ended, if any has.
     [[nodiscard]] std::optional<Ended> next_ended() noexcept REQUIRES(lock_) {
         while (is_working_) {
-            const Result<std::optional<std::uint16_t>> used = queue_.take_used();
+            const Result<std::optional<Virtqueue::Used>> used = queue_.take_used();
             if (!used) {
                 give_up(Errc::io_error);
                 break;
@@ -291,7 +275,7 @@ private:
             if (!*used) {
                 return std::nullopt;
             }
-            const std::size_t n = slot_of_chain_[**used];
+            const std::size_t n = slot_of_chain_[(*used)->chain];
             Slot& slot = slots_[n];
             const Status outcome = outcome_of(n);
             if (outcome && advance(slot, n)) {
@@ -328,7 +312,7 @@ private:
     }
     /// The device may still write into our buffers: only a reset stops it, and ends this disk.
     void give_up(Errc why) noexcept REQUIRES(lock_) {
-        virtio::DeviceStatus::write(io_, port_, virtio::StatusBits{});
+        virtio::reset(io_, port_);
         is_working_ = false;
         why_ = why;
     }
@@ -358,7 +342,7 @@ private:
                 has_news = std::exchange(has_news_, false) && is_working_;
             }
             if (has_news) {
-                virtio::QueueNotify::write(io_, port_, virtio::Number<std::uint16_t>::from(0));
+                virtio::notify(io_, port_);
             }
             if (ended) {
                 ended->request->complete(ended->outcome);

@@ -6,7 +6,7 @@
 /// number in the used ring is looked up there before it is believed.
 #pragma once
 
-#include "drivers/block/dma.hpp"
+#include "drivers/virtio/dma.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/assert.hpp"
 #include "kidney/core/result.hpp"
@@ -85,26 +85,33 @@ public:
         std::atomic_thread_fence(std::memory_order_seq_cst);
         return head_;
     }
-    /// A chain that the device has used, whose descriptors are free again, or nothing. Error:
-    /// corrupted (the device names what it was not given; believe nothing from it any more).
-    [[nodiscard]] Result<std::optional<std::uint16_t>> take_used() noexcept {
+    /// A chain that the device has used, and how many bytes it says that it has written.
+    struct Used {
+        std::uint16_t chain;
+        std::uint32_t written;
+    };
+    /// One, whose descriptors are free again, or nothing. Error: corrupted (the device names what
+    /// it was not given; believe nothing from it any more).
+    [[nodiscard]] Result<std::optional<Used>> take_used() noexcept {
         std::byte* const used = base_ + used_offset(size_);
         // acquire: the entry, and the buffers of the chain, are read after this.
         const std::uint16_t index = std::atomic_ref(reinterpret_cast<std::uint16_t*>(used)[1])
                                         .load(std::memory_order_acquire);
         const auto ahead = static_cast<std::uint16_t>(index - used_seen_);
         if (ahead == 0) {
-            return std::optional<std::uint16_t>();
+            return std::optional<Used>();
         }
-        std::uint32_t head = 0;
-        std::memcpy(&head, used + 4 + std::size_t{8} * (used_seen_ % size_), sizeof(head));
+        std::uint32_t head = 0, written = 0;
+        const std::byte* const entry = used + 4 + std::size_t{8} * (used_seen_ % size_);
+        std::memcpy(&head, entry, sizeof(head));
+        std::memcpy(&written, entry + sizeof(head), sizeof(written));
         if (ahead > size_ || head >= size_ || length_[head] == 0) {
             return fail(Errc::corrupted);
         }
         ++used_seen_;
-        const auto chain = static_cast<std::uint16_t>(head);
-        release(chain);
-        return std::optional(chain);
+        const Used answer{static_cast<std::uint16_t>(head), written};
+        release(answer.chain);
+        return std::optional(answer);
     }
 
 private:

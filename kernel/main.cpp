@@ -23,6 +23,7 @@
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/flusher.hpp"
 #include "kernel/storage/mounts.hpp"
+#include "kernel/storage/shares.hpp"
 #include "kernel/syscall/trace/trace.hpp"
 #include "kernel/system_v.hpp"
 #include "kernel/threads.hpp"
@@ -118,6 +119,7 @@ void first_thread(void* /*argument*/) noexcept {
     start_load_average();
     read_time_of_day();
     find_disks(boot_info);
+    find_shares();
     mount_file_systems(boot_options);
     start_flusher();
     start_system_v();

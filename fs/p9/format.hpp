@@ -113,6 +113,8 @@ inline constexpr std::uint32_t set_mode = 1, set_uid = 2, set_gid = 4, set_size 
             return Errc::not_permitted;
         case 2:
             return Errc::not_found;
+        case 6:
+            return Errc::no_device;
         case 12:
             return Errc::no_memory;
         case 13:

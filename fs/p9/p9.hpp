@@ -78,7 +78,7 @@ public:
     [[nodiscard]] std::uint64_t max_file_size() const noexcept override {
         return p9::Session<Channel, Heap>::max_file;
     }
-    [[nodiscard]] bool names_are_stable() const noexcept override { return false; }
+    [[nodiscard]] bool names_are_ours() const noexcept override { return false; }
     [[nodiscard]] FileSystemStatus status() noexcept override EXCLUDES(lock_) {
         constexpr std::uint32_t magic = 0x0102'1997;
         LockGuard guard(lock_);

@@ -33,9 +33,10 @@ protected:
     ~NameKeeper() = default;
 };
 
-/// What the cache knows of this file system would be true: names stay, and a name is its bytes.
+/// What the cache knows of this file system would be true: names stay until we change them, and a
+/// name is its bytes.
 [[nodiscard]] inline bool may_remember_names(const FileSystem& system) noexcept {
-    return system.names_are_stable() && system.names_are_exact();
+    return system.names_are_stable() && system.names_are_exact() && system.names_are_ours();
 }
 
 /// Concurrency: any thread. `Lock` is a leaf: no file system is called and no node is released

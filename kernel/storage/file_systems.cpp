@@ -4,6 +4,7 @@
 #include "kernel/kernel.hpp"
 #include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
+#include "kernel/storage/shares.hpp"
 
 #include <atomic>
 
@@ -83,10 +84,10 @@ Result<fs::FileSystem*> vsfs(const MountRequest& request) noexcept {
                             next_anonymous_device());
 }
 
-constexpr Type types[] = {{"proc", false, &the_proc},    {"tmpfs", false, &tmpfs},
-                          {"devtmpfs", false, &the_dev}, {"ext2", true, &ext2},
-                          {"vfat", true, &vfat},         {"msdos", true, &vfat},
-                          {"vsfs", true, &vsfs},         {"kfs", true, &kfs}};
+constexpr Type types[] = {
+    {"proc", false, &the_proc}, {"tmpfs", false, &tmpfs}, {"devtmpfs", false, &the_dev},
+    {"ext2", true, &ext2},      {"vfat", true, &vfat},    {"msdos", true, &vfat},
+    {"vsfs", true, &vsfs},      {"kfs", true, &kfs},      {"9p", false, &share_files}};
 
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept {
     for (const Type& type : types) {

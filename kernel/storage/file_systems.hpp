@@ -13,6 +13,7 @@ namespace kidney::kernel {
 struct MountRequest {
     std::string_view type;
     const fs::Place* source = nullptr;  ///< of a type that lives on a device
+    std::string_view source_name{};     ///< what others make of the word in its place
     std::string_view options;
     bool read_only = false;
 };

@@ -8,6 +8,7 @@
 #include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/file_systems.hpp"
+#include "kernel/storage/shares.hpp"
 #include "kidney/core/log.hpp"
 
 #include <algorithm>
@@ -137,6 +138,10 @@ void mount_file_systems(const BootOptions& options) noexcept {
     if (proc) {
         set_proc_files(**proc);
         mount_or_warn("/proc", proc, "proc");
+    }
+    if (constexpr std::string_view tag = "host"; has_share(tag)) {
+        mount_or_warn("/host", share_files({.type = "9p", .source_name = tag, .options = {}}),
+                      "host");
     }
 }
 

@@ -13,8 +13,9 @@
 namespace kidney::kernel {
 
 /// Mounts the root disk (`root=`, else the first disk) on /, read-only unless `rw` says otherwise,
-/// a tmpfs on /tmp and /dev/shm, and devices on /dev. Panics with a clear reason when there is no
-/// root file system: nothing can run then.
+/// a tmpfs on /tmp and /dev/shm, devices on /dev, and on /host the
+/// folder that the host shares by that name, if it does. Panics with a clear reason when there is
+/// no root file system: nothing can run then.
 void mount_file_systems(const BootOptions& options) noexcept;
 
 /// Those who change the tree of mounts take turns.

@@ -25,7 +25,10 @@ fs::MountFlags flags_from(std::uint32_t flags) noexcept {
 /// A new file system on `target`.
 Status mount_new(Process& self, const PathArgument& target, const UserPath& source,
                  std::string_view type, std::uint32_t flags, std::string_view options) noexcept {
-    MountRequest request{.type = type, .options = options, .read_only = (flags & MS_RDONLY) != 0};
+    MountRequest request{.type = type,
+                         .source_name = source.view(),
+                         .options = options,
+                         .read_only = (flags & MS_RDONLY) != 0};
     fs::Place device;
     if (TRY(type_needs_device(type))) {
         device = TRY(vfs().place_at(self.path_context(), source.view(), true));

@@ -51,6 +51,9 @@ class Mistakes(unittest.TestCase):
     def test_missing_files_are_named(self):
         self.expect(["run", "--root", "/no/such/tree"], "/no/such/tree")
         self.expect(["run", "--disk", "/no/such/disk"], "/no/such/disk")
+        self.expect(["run", "--share", "/no/such/folder:ro"], "/no/such/folder: no such directory")
+        self.expect(["run", "--share", __file__], "not a directory")
+        self.expect(["run", "--bochs", "--share", "/"], "--bochs runs alone", "--share")
         self.expect(["run", "--tree", "/no/such/tree"], "/no/such/tree")
 
     def test_files_that_cannot_be_written_are_refused_before_anything_is_built(self):

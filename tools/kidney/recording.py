@@ -34,8 +34,8 @@ break kidney::kernel::exit_emulator
 """
 HOLD_AT_END = ["-no-shutdown"]  # the last state can be looked at
 
-NOT_RECORDED = ("smp", "bochs", "linux", "gui", "gdb", "gdb_server", "disk", "save", "record_frames",
-                "strace")
+NOT_RECORDED = ("smp", "bochs", "linux", "gui", "gdb", "gdb_server", "disk", "share", "save",
+                "record_frames", "strace")
 WITH_REPLAY = ("replay", "gdb", "gdb_server", "timeout", "log")
 
 

@@ -22,6 +22,7 @@ import qemu
 import qmp
 import recording
 import root_disk
+import share
 import strace
 from outcome import STATUS_TIMEOUT, conclude, guest_status
 from project import Arguments, Failure, integer_between, output_file, parse_settings, possible_settings, say, seconds
@@ -38,6 +39,7 @@ def parse(arguments):
     parser = Arguments("run", "Builds the boot image and the root disk, and boots them in QEMU.",
                        [("", "a shell prompt in this terminal"),
                         ("--exec 'uname -a; ls /'", "one command, its output, its exit status"),
+                        ("--share . --exec 'ls -l /host'", "a folder of this machine in the guest"),
                         ("--smp 4 --set KIDNEY_SCHEDULER=fixed_priority", "four CPUs, another scheduler"),
                         ("--save mine.ext2", "what is written stays, for the next run with it"),
                         ("--strace --exec 'ls /'", "the system calls of programs, as strace shows them"),
@@ -49,6 +51,8 @@ def parse(arguments):
     add("--exec", metavar="CMD", dest="command", help="run /bin/sh -c CMD in the guest, print its output, power off")
     add("--root", metavar="DIR", action="append", default=[], help="copy this tree over the root file system first")
     add("--disk", metavar="FILE", action="append", default=[], help="attach this disk image too (writes go to it)")
+    add("--share", metavar="DIR[:ro]", type=share.folder,
+        help="the guest sees this folder at /host, and what it writes there is in it; :ro: it cannot write")
     add("--save", metavar="FILE", type=output_file, help="keep the root disk in this file, with what the guest writes; if it is there, boot from it again")
     add("--smp", metavar="N", type=integer_between(1, 8), default=1, help="number of CPUs (1)")
     add("--memory", metavar="MiB", type=integer_between(16, 3584), default=256, help="RAM (256)")
@@ -91,12 +95,12 @@ def parse(arguments):
             parser.error(f"--root is for a new root disk, and {options.save} is one already: not together with --save")
     if options.bochs and options.command is not None:
         parser.error("--exec needs QEMU: Bochs has no way to hand the command to the kernel")
-    if options.bochs and (options.gdb or options.gdb_server or options.disk or options.save):
-        parser.error("--bochs runs alone: not together with --gdb, --gdb-server, --disk or --save")
+    if options.bochs and (options.gdb or options.gdb_server or options.disk or options.share or options.save):
+        parser.error("--bochs runs alone: not together with --gdb, --gdb-server, --disk, --share or --save")
     if options.bochs_debugger and options.timeout:
         parser.error("--bochs-debugger takes as long as you like: not together with --timeout")
-    if options.linux and (options.bochs or options.gdb or options.gdb_server or options.disk or options.save
-                          or options.settings or options.release):
+    if options.linux and (options.bochs or options.gdb or options.gdb_server or options.disk or options.share
+                          or options.save or options.settings or options.release):
         parser.error("--linux goes with --exec, --root, --smp, --memory, --append, --timeout, --log, --gui and --tree")
     if options.gdb and (options.gdb_server or options.timeout):
         parser.error("--gdb starts a GDB of its own, for as long as you like: not together with --gdb-server or --timeout")
@@ -208,6 +212,7 @@ def our_machine(options, tree, folder):
     command += qemu.disk(0, disk, forget)
     for number, path in enumerate(options.disk, 1):
         command += qemu.disk(number, path, snapshot=False)
+    command += share.device(options.share) if options.share else []
     command += qemu.word(folder, "append", words)
     if options.command is not None:
         command += qemu.word(folder, "exec", options.command or ":")

@@ -56,6 +56,10 @@ public:
     /// either, because it knows a name by its bytes.
     [[nodiscard]] virtual bool names_are_exact() const noexcept { return true; }
 
+    /// False where somebody else changes names as well, and does not say so (a shared folder): then
+    /// the VFS does not remember them, either.
+    [[nodiscard]] virtual bool names_are_ours() const noexcept { return true; }
+
     /// Can be written from here on, or not; what was written before is stored. Errors: read_only
     /// (it never can be), io_error.
     [[nodiscard]] virtual Status remount(bool read_only) noexcept {

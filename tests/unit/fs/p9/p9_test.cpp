@@ -1,6 +1,8 @@
 /// P9: its laws over a server in memory, what somebody else on the server does to it, and what it
 /// makes of replies that are wrong.
+#include "fs/p9/options.hpp"
 #include "fs/vfs/plain_file.hpp"
+#include "fs/vfs/vfs.hpp"
 #include "tests/laws/file_laws.hpp"
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
@@ -202,8 +204,29 @@ TEST_F(P9Test, KnowsEveryKindOfFile) {
     const auto mine = root().create("mine", {.permissions = fs::Permissions(0640), .uid = 5});
     EXPECT_EQ(server.tree.at("mine")->uid, 5U);
     EXPECT_EQ((*mine)->attributes()->uid, 5U);
-    EXPECT_FALSE(p9.system->names_are_stable());
     EXPECT_EQ(p9.system->status().magic, 0x0102'1997U);
+}
+
+TEST_F(P9Test, TheVfsRemembersNoNames) {
+    EXPECT_FALSE(fs::may_remember_names(*p9.system));
+    fs::Vfs<fakes::FakeHeap, NullLock, NullLock> vfs(p9.world.heap);
+    ASSERT_TRUE(vfs.mount_root(*p9.system, "host"));
+    {
+        const fs::Place top = vfs.root();
+        const fs::PathContext at{top, top, {}};
+        ASSERT_TRUE(vfs.make_node(
+            at, "/d", {.type = fs::NodeType::directory, .permissions = fs::Permissions(0755)}));
+        ASSERT_TRUE(
+            vfs.open(at, "/d/a", {.mode = {.write = true}, .create = true}, fs::Permissions(0644)));
+        server.tree.move("d", "e");
+        EXPECT_EQ(vfs.node_at(at, "/d", true).error(), Errc::not_found);
+        EXPECT_TRUE(vfs.node_at(at, "/e/a", true));
+        std::array<char, 100> text{};
+        EXPECT_EQ(vfs.path_of(top, *vfs.place_at(at, "/e", true), text), "/e");
+        EXPECT_TRUE(vfs.rename(at, "/e/a", at, "/b", fs::RenameRule::replace));
+        EXPECT_TRUE(vfs.unlink(at, "/b") && vfs.remove_directory(at, "/e"));
+    }
+    vfs.unmount_all();
 }
 
 TEST_F(P9Test, MemoryMayFailAnywhere) {
@@ -252,7 +275,7 @@ TEST_F(P9Test, TheServerMayRefuseAnything) {
 
 TEST_F(P9Test, RepliesMayBeAnything) {
     std::minstd_rand random(4711);
-    for (unsigned round = 0; round < 400; ++round) {
+    for (unsigned round = 0; round < 200; ++round) {
         std::uint32_t when = random() % 80;
         server.mangle = [&](std::vector<std::byte>& reply) {
             if (when-- != 0) {
@@ -368,6 +391,16 @@ TEST(P9Mount, RefusesWhatItDoesNotUnderstand) {
     EXPECT_TRUE(p9.mount());
     p9.unmount();
     EXPECT_TRUE(p9.world.is_clean());
+}
+
+TEST(P9Options, AreThoseThatAreKept) {
+    EXPECT_TRUE(fs::parse_p9_options("trans=virtio,version=9p2000.L,cache=none,access=any"));
+    EXPECT_EQ(fs::parse_p9_options("msize=8192")->most_bytes, 8192U);
+    EXPECT_TRUE(fs::parse_p9_options("msize=99999999999"));
+    for (const char* wrong : {"trans=tcp", "version=9p2000", "cache=loose", "msize=", "msize=512",
+                              "trans", "uname=x"}) {
+        EXPECT_EQ(fs::parse_p9_options(wrong).error(), Errc::invalid_argument) << wrong;
+    }
 }
 
 TEST(P9Fids, AreAsManyAsThereAre) {

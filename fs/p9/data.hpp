@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fs/p9/bytes_on_heap.hpp"
-#include "fs/p9/p9.hpp"
+#include "fs/p9/client.hpp"
 
 namespace kidney::fs {
 

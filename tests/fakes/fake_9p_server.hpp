@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fs/p9/message.hpp"
+#include "kidney/core/assert.hpp"
 #include "kidney/fs/message_channel.hpp"
 #include "tests/fakes/call_counter.hpp"
 #include "tests/fakes/fake_9p_replies.hpp"

@@ -1,6 +1,8 @@
 /// A tree of files in memory, as a server has it, with the errors of Linux.
 #pragma once
 
+#include "fs/p9/format.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -206,7 +206,7 @@ private:
         }
     }
     /// A name of it is gone.
-    void lose_name(Node& node, const Node& directory, std::string_view name) noexcept
+    void forget_name(Node& node, const Node& directory, std::string_view name) noexcept
         REQUIRES(lock_) {
         for (p9::Way& way : node.ways_) {
             if (leads(way, directory, name)) {

@@ -105,7 +105,7 @@ Status P9<Heap, Channel, Cache, Lock, TableLock>::unlink(Node& directory, std::s
         return fail(Errc::busy);
     }
     TRY(session_.unlink(in, name, is_directory ? p9::unlink_directory : 0));
-    lose_name(node, directory, name);
+    forget_name(node, directory, name);
     return {};
 }
 
@@ -135,7 +135,7 @@ Status P9<Heap, Channel, Cache, Lock, TableLock>::rename(Node& from,
     }
     TRY(session_.rename(old_place, move.name, new_place, move.new_name));
     if (replaced != nullptr) {
-        lose_name(*replaced, to, move.new_name);
+        forget_name(*replaced, to, move.new_name);
     }
     // The server keeps the fids of what it moves right, and of what is in there.
     for (p9::Way& way : node.ways_) {

@@ -180,7 +180,7 @@ private:
             return no_entry;
         }
         if (creates) {
-            if (const std::uint32_t error = FakeFileTree::check_new(*file, name)) {
+            if (const std::uint32_t error = FakeFileTree::error_of_new(*file, name)) {
                 return error;
             }
             file = tree.made(*file, name, 0100000 | mode, gid);
@@ -330,7 +330,7 @@ private:
         }
         switch (type) {
             case Message::link:
-                if (const std::uint32_t error = FakeFileTree::check_new(*directory, name)) {
+                if (const std::uint32_t error = FakeFileTree::error_of_new(*directory, name)) {
                     return error;
                 }
                 ++file->links;
@@ -358,7 +358,7 @@ private:
             return not_supported;
         }
         const auto gid = in.number<std::uint32_t>();
-        if (const std::uint32_t error = FakeFileTree::check_new(directory, name)) {
+        if (const std::uint32_t error = FakeFileTree::error_of_new(directory, name)) {
             return error;
         }
         const FileRef file = tree.made(directory, name, mode, gid);

@@ -132,7 +132,8 @@ public:
     [[nodiscard]] static bool is_within(const Path& path, const Path& above) {
         return path.size() >= above.size() && std::equal(above.begin(), above.end(), path.begin());
     }
-    [[nodiscard]] static std::uint32_t check_new(const File& directory, const std::string& name) {
+    [[nodiscard]] static std::uint32_t error_of_new(const File& directory,
+                                                    const std::string& name) {
         return !directory.is_directory()          ? not_directory
                : directory.entries.contains(name) ? std::uint32_t{exists}
                                                   : 0;

@@ -68,7 +68,7 @@ class Bash(unittest.TestCase):
         self.assertEqual(self.complete("--build", "/tmp", "do"), ["docs", "doctor"])
 
     def test_options_and_what_they_can_be(self):
-        self.assertEqual(self.complete("run", "--s"), ["--save", "--set", "--smp", "--strace", "--strace-output"])
+        self.assertEqual(self.complete("run", "--s"), ["--save", "--set", "--share", "--smp", "--strace", "--strace-output"])
         self.assertEqual(self.complete("lab", "frames", "--policy", "bu"), ["buddy", "buddy_bitmap"])
         self.assertEqual(self.complete("test", "host-debug", "--fail"), ["--fail-fast", "--failed"])
         self.assertEqual(self.complete("completion", ""), ["bash", "zsh"])

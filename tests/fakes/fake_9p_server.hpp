@@ -207,7 +207,8 @@ private:
             const std::vector<std::byte> list = listing(found->second, offset, count);
             out.number(static_cast<std::uint32_t>(list.size())).bytes(list);
         } else if (type == Message::read) {
-            const std::size_t begin = std::min<std::uint64_t>(offset, file.bytes.size());
+            const auto begin =
+                static_cast<std::size_t>(std::min<std::uint64_t>(offset, file.bytes.size()));
             const std::span<const char> rest = std::span(file.bytes).subspan(begin);
             const std::size_t length = std::min<std::size_t>(rest.size(), count);
             out.number(static_cast<std::uint32_t>(length)).bytes(std::as_bytes(rest.first(length)));
@@ -217,7 +218,7 @@ private:
                 if (tree.used() + offset + length - file.bytes.size() > room) {
                     return no_space;
                 }
-                file.bytes.resize(offset + length);
+                file.bytes.resize(static_cast<std::size_t>(offset + length));
             }
             std::memcpy(file.bytes.data() + offset, data.data(), length);
             file.modified = file.changed = tree.tick();
@@ -304,7 +305,7 @@ private:
             if (size > file.bytes.size() && tree.used() + size - file.bytes.size() > room) {
                 return no_space;
             }
-            file.bytes.resize(size);
+            file.bytes.resize(static_cast<std::size_t>(size));
             file.modified = tree.tick();
         }
         file.mode = (valid & fs::p9::set_mode) != 0 ? (file.mode & 0170000) | mode : file.mode;

@@ -207,9 +207,8 @@ private:
             const std::vector<std::byte> list = listing(found->second, offset, count);
             out.number(static_cast<std::uint32_t>(list.size())).bytes(list);
         } else if (type == Message::read) {
-            const auto begin =
-                static_cast<std::size_t>(std::min<std::uint64_t>(offset, file.bytes.size()));
-            const std::span<const char> rest = std::span(file.bytes).subspan(begin);
+            const auto at = std::min<std::uint64_t>(offset, file.bytes.size());
+            const auto rest = std::span(file.bytes).subspan(static_cast<std::size_t>(at));
             const std::size_t length = std::min<std::size_t>(rest.size(), count);
             out.number(static_cast<std::uint32_t>(length)).bytes(std::as_bytes(rest.first(length)));
         } else {

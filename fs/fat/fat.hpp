@@ -332,10 +332,15 @@ private:
     [[nodiscard]] std::uint64_t key_of(fat::EntryPlace place) const noexcept {
         return place.sector * volume_.geometry().slots_per_sector() + place.slot;
     }
+    /// For a node whose entry is there.
+    [[nodiscard]] std::uint64_t free_number(std::uint64_t key) const noexcept {
+        const fat::Geometry& g = volume_.geometry();
+        return moved_.free_number(key, g.sector_of(g.end_cluster()) * g.slots_per_sector());
+    }
     /// The inode number of the node whose entry is there.
     [[nodiscard]] std::uint64_t number_at(std::uint64_t key) noexcept {
         const Ref<Node> known = table_.find(key);
-        return known ? known->inode_number_ : moved_.free_number(key);
+        return known ? known->inode_number_ : free_number(key);
     }
     /// The one node of an entry. Errors: no_memory, corrupted.
     [[nodiscard]] Result<Ref<Node>> node_of(Node& directory, const fat::RawEntry& raw,

@@ -24,7 +24,7 @@ Result<Ref<fat::Node<Fat<Heap, Cache, Locks, Clock>>>> Fat<Heap, Cache, Locks, C
         first, is_to_the_end ? fat::ChainStart::to_the_end : g.clusters_for(inode.size)};
     const std::uint64_t key = key_of(place);
     Ref<Node> node =
-        TRY(mm::make_ref<Node>(heap_, *this, inode, start, place, key, moved_.free_number(key)));
+        TRY(mm::make_ref<Node>(heap_, *this, inode, start, place, key, free_number(key)));
     if (is_directory) {
         set_parent(*node, directory);
     }

@@ -29,13 +29,15 @@ public:
         take_out(node);
     }
     /// The number for a node whose entry is at `key`; the same as long as the others stay.
-    [[nodiscard]] std::uint64_t free_number(std::uint64_t key) const noexcept EXCLUDES(lock_) {
-        constexpr std::uint64_t step = std::uint64_t{1} << 40;  // more than there are places
+    /// `places`: all keys are below. No larger than it must be: programs without large files have
+    /// 32 bits.
+    [[nodiscard]] std::uint64_t free_number(std::uint64_t key, std::uint64_t places) const noexcept
+        EXCLUDES(lock_) {
         LockGuard guard(lock_);
         std::uint64_t number = key;
         for (const Node* n = first_; n != nullptr;) {
             const bool is_taken = n->inode_number_ == number;
-            number += is_taken ? step : 0;
+            number += is_taken ? places : 0;
             n = is_taken ? first_ : n->next_moved_;
         }
         return number;

@@ -30,9 +30,10 @@ inline constexpr std::uint32_t most_few_sectors = 16;
 ///   direct   nobody would miss what is in its block: the block is new, or the sector lies behind
 ///            the end that the last commit left, or it belongs to a large write, which is not
 ///            atomic. It goes home, a flush, and then comes the commit.
-///   logged   others: small writes over old bytes, which are atomic, and whatever the log has
-///            already, because a recovery would write that over what came home later. A checkpoint
-///            brings it home.
+///   logged   others: small writes over old bytes, which are atomic, as is every write behind the
+///            end, where a truncation may have left old bytes; and whatever the log has already,
+///            because a recovery would write that over what came home later. A checkpoint brings it
+///            home.
 ///
 /// If all files together have few direct sectors, those go into the log as well: then a commit is
 /// one command. Concurrency: as said.
@@ -67,8 +68,10 @@ public:
             const SectorMask sectors = sectors_of(at, at + unit);
             const std::uint8_t now = old.at(at / sector_size);
             const bool is_old = !changed.is_new_block && base + at < committed;
-            // Of a large write, what it shares a sector with is not to be lost.
-            const bool is_whole = base + at >= changed.begin && base + at + unit <= changed.end;
+            // Of a large write, what it shares a sector with is not to be lost; and as far as it
+            // goes behind the end, over what was cut off since the commit, it is atomic.
+            const bool is_whole = base + at >= changed.begin && base + at + unit <= changed.end &&
+                                  base + at + unit <= inode.size;
             if (now == logged_phase.value || now == log_phase.value ||
                 (now == 0 && is_old && (is_atomic || !is_whole))) {
                 logged |= sectors;

@@ -48,6 +48,12 @@ private:
 /// theirs, and have at least as many links as names.
 class OrderedTrees final : Watcher {
 public:
+    /// `has_permissions`: the file system keeps them. `not_ours`: a path that is not looked at,
+    /// with all below it.
+    explicit OrderedTrees(bool has_permissions = true, std::string_view not_ours = {})
+        : has_permissions_(has_permissions), not_ours_(not_ours) {}
+    OrderedTrees(const OrderedTrees&) = delete;  // its walk knows where it is
+    OrderedTrees& operator=(const OrderedTrees&) = delete;
     void forget() { trees_.clear(); }
     void add(const Model& model) {
         Tree& tree = trees_.emplace_back();
@@ -117,6 +123,9 @@ private:
     };
 
     void found(const std::string& path, const Object& object, std::uint64_t inode) override {
+        if (!not_ours_.empty() && path.starts_with(not_ours_)) {
+            return;
+        }
         found_.push_back({path, object.type, object.permissions, object.links,
                           std::string(object.bytes), inode});
         inodes_[path] = inode;
@@ -136,7 +145,7 @@ private:
     /// Its kind, its permissions, its length and each of its bytes are from some state.
     [[nodiscard]] bool is_a_state_of(const Found& found, std::uint32_t id, std::uint32_t low,
                                      std::uint32_t high) const {
-        bool kind = false, permissions = false, length = false;
+        bool kind = false, permissions = !has_permissions_, length = false;
         std::vector<const std::string*> versions;
         for_each_state(id, low, high, [&](const Model::Node& node) {
             kind = kind || node.type == found.type;
@@ -186,6 +195,8 @@ private:
         return true;
     }
 
+    const bool has_permissions_;
+    const std::string_view not_ours_;
     std::vector<Tree> trees_;
     std::vector<Found> found_;
     Ids reached_;

@@ -115,6 +115,24 @@ inline std::string difference(const Listing& expected, const Listing& found) {
     }
     return text;
 }
+/// Which of the trees after step `low` (`model`) to `high` is most like `found`, and what differs.
+inline std::string nearest(Model model, const Workload& workload, std::uint32_t first_version,
+                           std::uint32_t low, std::uint32_t high, const Listing& found) {
+    std::string best;
+    std::uint32_t best_step = low;
+    for (std::uint32_t n = low; n <= high; ++n) {
+        const std::string here = difference(model.listing(), found);
+        if (n == low || here.size() < best.size()) {
+            best = here;
+            best_step = n;
+        }
+        if (n < high) {
+            model.run(workload[n], first_version + n);
+        }
+    }
+    return "after step " + std::to_string(best_step) + "):\n" +
+           (best.empty() ? "  no difference\n" : best);
+}
 }  // namespace detail
 
 template <class Subject>
@@ -151,22 +169,11 @@ std::string Machine<Subject>::story(const Failure& failure) {
                  "what could be read is what is told");
     const auto [low, high] = bounds(failure.cuts[0]);
     Model model = start_;
-    std::string best;
-    std::uint32_t best_step = 0;
-    for (std::uint32_t n = 0; n <= high; ++n) {
-        if (n >= low) {
-            const std::string here = detail::difference(model.listing(), found);
-            if (n == low || here.size() < best.size()) {
-                best = here;
-                best_step = n;
-            }
-        }
-        if (n < high) {
-            model.run(failure.workload[n], first_version + n);
-        }
+    for (std::uint32_t n = 0; n < low; ++n) {
+        model.run(failure.workload[n], first_version + n);
     }
-    text += "\nThe tree after the next mount, beside the nearest that is allowed (after step " +
-            std::to_string(best_step) + "):\n" + (best.empty() ? "  no difference\n" : best);
+    text += "\nThe tree after the next mount, beside the nearest that is allowed (" +
+            detail::nearest(std::move(model), failure.workload, first_version, low, high, found);
     return text;
 }
 

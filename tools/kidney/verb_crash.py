@@ -4,11 +4,13 @@ import os
 import subprocess
 
 import build
+import crash_guest
 from lab_engine import shard
 from project import Arguments, Failure, integer_between, say
 
 FILE_SYSTEMS = ("kfs", "kfs-homeward", "vsfs", "vsfs-small-log", "vsfs-without-log", "ext2", "ext2-2k", "ext2-4k")
 PLAN = ("file_system", "length", "random", "seed", "nested")
+GUEST_PLAN = ("file_system", "qemu", "seed")
 STATES = {"prefix": "prefixes", "torn": "torn writes", "reordered": "reordered", "recovery": "during recovery"}
 
 
@@ -20,21 +22,33 @@ def parse(arguments):
                         ("ext2 --length 1", "ext2: all workloads of one step"),
                         ("--replay lost.crash", "that story again"),
                         ("--length 2 --random 100000 --seed 7", "and so many of three steps, by chance"),
+                        ("ext2 --qemu 100", "and with a whole machine: 100 guests that are killed while they write to an ext2"),
                         ("--shard 1/8 --json part1.json", "the first of eight parts of the work"),
                         ("--merge part1.json part2.json", "what the parts found together")])
-    parser.add_argument("file_system", nargs="?", choices=FILE_SYSTEMS, default="vsfs", help="which (vsfs)")
+    parser.add_argument("file_system", nargs="?", choices=list(dict.fromkeys((*FILE_SYSTEMS, *crash_guest.DISKS))), default="vsfs",
+                        help=f"which (vsfs); with --qemu: {', '.join(crash_guest.DISKS)}")
     parser.add_argument("--length", type=integer_between(1, 3), default=2, metavar="N", help="all workloads of at most so many steps (2)")
     parser.add_argument("--random", type=integer_between(0, 10 ** 9), default=0, metavar="N", help="and so many of three steps, by chance (0)")
     parser.add_argument("--seed", type=integer_between(1, 10 ** 9), default=1, metavar="N", help="where chance begins (1)")
     parser.add_argument("--nested", type=integer_between(0, 2), metavar="N",
                         help="the power goes again during recovery, so often (2 for workloads of one step, else 0)")
+    parser.add_argument("--qemu", type=integer_between(1, 10 ** 6), metavar="N",
+                        help="instead: kill N machines while a guest writes, and look at what was synced")
+    parser.add_argument("--keep", metavar="DIR", help="with --qemu: keep the disks of failures in this folder")
     parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of the workloads; needs --json")
     parser.add_argument("--json", metavar="FILE", help="write the counts")
     parser.add_argument("--merge", nargs="+", metavar="FILE", help="instead of running: add up the JSON files of all shards")
     parser.add_argument("--script", metavar="FILE", help="write the smallest failure, for --replay")
     parser.add_argument("--replay", metavar="FILE", help="tell the story of this failure")
     parser.add_argument("--tree", metavar="DIR", help="use the program of this build tree and build nothing")
-    return parser.parse_args(arguments)
+    parser.add_argument("--images", metavar="DIR", help="with --qemu: boot what is in this build tree and build nothing")
+    options = parser.parse_args(arguments)
+    known = crash_guest.DISKS if options.qemu else FILE_SYSTEMS
+    if options.file_system not in known:
+        parser.error(f"{options.file_system}: not a file system for {'--qemu' if options.qemu else 'this without --qemu'}; there are: {', '.join(known)}")
+    if (options.keep or options.images) and not options.qemu:
+        parser.error("--keep and --images go with --qemu")
+    return options
 
 
 def read(path):
@@ -43,7 +57,8 @@ def read(path):
             found = json.load(file)
     except (OSError, ValueError) as error:
         raise Failure(f"{path}: {error}", 2) from None
-    if not isinstance(found, dict) or not all(key in found for key in (*PLAN, "shard", "states", "failures")):
+    keys = [(*PLAN, "states", "failures"), (*GUEST_PLAN, "kills", "failed")]
+    if not isinstance(found, dict) or "shard" not in found or not any(all(key in found for key in some) for some in keys):
         raise Failure(f"{path}: not what ./kidney crash --json wrote", 2)
     return found
 
@@ -52,12 +67,15 @@ def merge(paths):
     """The counts of all parts of one sweep."""
     parts = [(path, read(path)) for path in paths]
     first_path, first = parts[0]
+    plan = GUEST_PLAN if "qemu" in first else PLAN
     for path, part in parts:
-        if any(part[key] != first[key] for key in PLAN) or part["shard"][1] != first["shard"][1]:
+        if any(part.get(key) != first[key] for key in plan) or part["shard"][1] != first["shard"][1]:
             raise Failure(f"{path}: a part of another sweep than {first_path}", 2)
     there = sorted(part["shard"][0] for _, part in parts)
     if there != list(range(1, first["shard"][1] + 1)):
         raise Failure(f"of {first['shard'][1]} parts there are: {', '.join(map(str, there))}", 2)
+    if "qemu" in first:
+        return crash_guest.merged([part for _, part in parts])
     whole = dict(first, shard=[1, 1])
     for key in ("workloads", "skipped", "failed_workloads"):
         whole[key] = sum(part[key] for _, part in parts)
@@ -87,17 +105,28 @@ def write(path, whole):
                    row([("states", whole["states"])]) + ",\n " + row([("failures", whole["failures"])]) + "}\n")
 
 
+def part_of(options):
+    """(K, N) of --shard."""
+    if options.shard and not options.json:
+        raise Failure("--shard needs --json FILE: a part of a sweep is only good for --merge", 2)
+    return shard(options.shard) if options.shard else (1, 1)
+
+
+def kill_machines(options):
+    which, parts = part_of(options)
+    tree = options.tree or build.build("host-release", ["power_cut"])
+    images = options.images or build.build("i686-debug", ["iso", "disk"])
+    return crash_guest.kill_all(os.path.join(tree, "tests", "crash", "power_cut"), images, options, which, parts)
+
+
 def command_of(options, program):
     if options.replay:
         return [program, "--replay", options.replay]
     command = [program, options.file_system, "--length", str(options.length), "--random", str(options.random), "--seed", str(options.seed)]
     if options.nested is not None:
         command += ["--nested", str(options.nested)]
-    if options.shard:
-        which, count = shard(options.shard)
-        if not options.json:
-            raise Failure("--shard needs --json FILE: a part of a sweep is only good for --merge", 2)
-        command += ["--part", str(which), "--parts", str(count)]
+    which, count = part_of(options)
+    command += ["--part", str(which), "--parts", str(count)]
     for name in ("json", "script"):
         if getattr(options, name):
             command += [f"--{name}", getattr(options, name)]
@@ -109,10 +138,15 @@ def main(arguments):
     try:
         if options.merge:
             whole = merge(options.merge)
+            if "qemu" in whole:
+                crash_guest.write(options.json, whole)
+                return crash_guest.tell(whole)
             tell(whole)
             if options.json:
                 write(options.json, whole)
             return 1 if whole["failed_workloads"] else 0
+        if options.qemu:
+            return kill_machines(options)
         command = command_of(options, None)
         tree = options.tree or build.build("host-release", ["crash"])
         command[0] = os.path.join(tree, "tests", "crash", "crash")

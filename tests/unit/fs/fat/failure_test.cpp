@@ -3,15 +3,13 @@
 /// over.
 #include "tests/fakes/block/faulty_block_device.hpp"
 #include "tests/laws/report.hpp"
-#include "tests/unit/fs/fat/fat_image.hpp"
+#include "tests/unit/fs/fat/fat_referee.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <functional>
-#include <regex>
 #include <set>
-#include <strings.h>
 
 namespace kidney::fs_test {
 namespace {
@@ -46,48 +44,6 @@ Status work(V& v) {
     TRY(v.unlink("d/file"));
     TRY(v.unlink("d/e2/some longer name 1"));
     return v.fs().unmount();
-}
-
-/// What fsck.fat says without the lines that the promise allows after a crash.
-std::string complaints_after_crash(std::span<const std::byte> image,
-                                   const std::set<std::string>& moving) {
-    static const std::regex allowed(
-        "exit 1"
-        "|Warning: Filesystem is FAT32 according.*|  but has only.*|  This may lead to.*"
-        "|Dirty bit is set.*| Automatically removing dirty bit\\..*"
-        "|There are differences between boot.*|This is mostly harmless.*|  65:0[01]/0[01]"
-        "|  Not automatically fixing this\\."
-        "|FATs differ but appear to be intact\\.|  Using first FAT\\."
-        "|Reclaimed \\d+ unused clusters?.*"
-        "|Free cluster summary wrong.*|  Auto-correcting\\."
-        "|/.*"
-        "|  File size is \\d+ bytes, cluster chain length is > \\d+ bytes\\."
-        "|  Truncating file to \\d+ bytes\\."
-        "|Leaving filesystem unchanged\\.|\\*\\*\\* Filesystem was changed \\*\\*\\*");
-    // fsck.fat does not know the bits for small letters.
-    const auto is_moving = [&](std::string path) {
-        path = path.substr(0, path.find(" and"));
-        path.erase(path.find_last_not_of(' ') + 1);
-        return std::ranges::any_of(moving, [&](const std::string& name) {
-            return strcasecmp(name.c_str(), path.c_str()) == 0;
-        });
-    };
-    std::istringstream lines(check_fat(image));
-    std::string left, before_last, last;
-    bool has_two_names = false;
-    for (std::string line; std::getline(lines, line);) {
-        const auto says = [&](const char* text) { return line.find(text) != std::string::npos; };
-        if (says("share clusters") && is_moving(before_last) && is_moving(last)) {
-            has_two_names = true;
-        } else if (!std::regex_match(line, allowed) && !says("Truncating second to 0 bytes") &&
-                   !(has_two_names && (says("Invalid '..' entry in the second slot") ||
-                                       says("cluster chain length is 0 bytes")))) {
-            left += before_last + "\n" + last + "\n" + line + "\n";
-        }
-        before_last = last;
-        last = line;
-    }
-    return left;
 }
 
 std::uint32_t cluster_of(const std::vector<std::byte>& image, const char* short_name) {

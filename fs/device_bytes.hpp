@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 
 namespace kidney::fs {
@@ -102,9 +103,12 @@ public:
     void drop_pages() noexcept { cache_.drop_pages(pages_); }
 
     /// Before a file system is mounted on the device: nobody else may write from then on, and what
-    /// was written is there. Errors: busy, io_error.
+    /// was written is there. Errors: busy, no_device (taken away), io_error.
     [[nodiscard]] Status claim() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
+        if (is_away_) {
+            return fail(Errc::no_device);
+        }
         if (is_claimed_ || writers_ > 0) {
             return fail(Errc::busy);
         }
@@ -117,23 +121,67 @@ public:
         LockGuard guard(lock_);
         is_claimed_ = false;
     }
-    /// For each writer, before its first write. Errors: busy (a file system lives there),
-    /// read_only.
-    [[nodiscard]] Status add_writer() noexcept EXCLUDES(lock_) {
+    [[nodiscard]] bool is_claimed() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (is_claimed_) {
+        return is_claimed_;
+    }
+    /// For each who opens it. Errors: no_device (taken away); for those who write busy (a file
+    /// system lives there) and read_only.
+    [[nodiscard]] Status add_user(bool writes) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        if (is_away_) {
+            return fail(Errc::no_device);
+        }
+        if (writes && is_claimed_) {
             return fail(Errc::busy);
         }
-        if (is_read_only()) {
+        if (writes && is_read_only()) {
             return fail(Errc::read_only);
         }
-        ++writers_;
+        ++users_;
+        writers_ += writes ? 1 : 0;
         return {};
     }
-    void remove_writer() noexcept EXCLUDES(lock_) {
+    void remove_user(bool writes) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        KIDNEY_ASSERT(writers_ > 0);
-        --writers_;
+        KIDNEY_ASSERT(users_ > 0 && (!writes || writers_ > 0));
+        --users_;
+        writers_ -= writes ? 1 : 0;
+    }
+
+    // A partition comes and goes with the table that tells of it.
+    /// Somebody has it open, or a file system lives there.
+    [[nodiscard]] bool is_in_use() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return is_claimed_ || users_ > 0;
+    }
+    /// Nobody can open it from now on, and what was written is on the device. Errors: busy, then
+    /// nothing has changed; io_error: it is away, and what could not be written is lost.
+    [[nodiscard]] Status take_away() noexcept EXCLUDES(lock_) {
+        Status stored;
+        {
+            LockGuard guard(lock_);
+            if (is_claimed_ || users_ > 0) {
+                return fail(Errc::busy);
+            }
+            is_away_ = true;
+            stored = cache_.write_back(pages_);
+        }
+        cache_.forget(pages_);
+        return stored;
+    }
+    /// It is there again. `change` may make another device of it, which nobody sees before.
+    template <class Change>
+    void put_back(Change&& change) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        KIDNEY_ASSERT(is_away_);
+        change();
+        is_away_ = false;
+    }
+    /// Bytes, if it is there: for those who have not opened it.
+    [[nodiscard]] std::optional<std::uint64_t> size_if_there() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        return is_away_ ? std::nullopt : std::optional(size());
     }
 
 private:
@@ -170,7 +218,9 @@ private:
     CachedDevice& pages_;
     Lock lock_;
     bool is_claimed_ GUARDED_BY(lock_) = false;
-    std::uint32_t writers_ GUARDED_BY(lock_) = 0;
+    bool is_away_ GUARDED_BY(lock_) = false;
+    std::uint32_t users_ GUARDED_BY(lock_) = 0;
+    std::uint32_t writers_ GUARDED_BY(lock_) = 0;  ///< of those
 };
 
 }  // namespace kidney::fs

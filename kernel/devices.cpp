@@ -64,9 +64,11 @@ void start_devices() noexcept {
         {NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get(), "mem"}));
     MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get(), "ttyS"}));
     MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get(), "console"}));
-    for (const fs::DeviceRange& disk : start_disk_files()) {
-        MUST(r.add(disk));
-    }
+    fs::DeviceOpener& disks = start_disk_files();
+    MUST(r.add({NodeType::block, {1, 0}, 16, &disks, "ramdisk"}));
+    MUST(r.add({NodeType::block, {3, 0}, 128, &disks, "ide0"}));
+    MUST(r.add({NodeType::block, {22, 0}, 128, &disks, "ide1"}));
+    MUST(r.add({NodeType::block, {254, 0}, 256, &disks, "virtblk"}));
     r.set_pipes(pipes.get());
     vfs().set_special_files(r);
     create_raw_lines();

@@ -14,6 +14,10 @@ struct BlockRun {
     std::uint64_t blocks = 0;
     friend bool operator==(const BlockRun&, const BlockRun&) = default;
 };
+/// Have they a block in common?
+[[nodiscard]] constexpr bool overlap(const BlockRun& a, const BlockRun& b) noexcept {
+    return a.first < b.first + b.blocks && b.first < a.first + a.blocks;
+}
 
 /// Models `RequestDevice`. A flush flushes the whole device. Concurrency: as the device's.
 template <RequestDevice Device>

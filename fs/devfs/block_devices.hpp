@@ -16,21 +16,35 @@
 
 namespace kidney::fs {
 
+/// What a disk knows beyond its bytes. Errors of all: permission_denied (the caller's process may
+/// not), invalid_argument (it is a partition, or cannot have any).
+class PartitionedDisk {
+public:
+    /// The partitions become what the table says. Errors besides: busy (one is in use; nothing has
+    /// changed), io_error and corrupted (nothing has changed), no_memory, no_space.
+    [[nodiscard]] virtual Status read_partitions() noexcept = 0;
+    /// The bytes from `start` on become partition `number`. Errors besides: busy (there is one of
+    /// this number, or over these bytes), no_memory, no_space.
+    [[nodiscard]] virtual Status add_partition(std::int32_t number, std::int64_t start,
+                                               std::int64_t length) noexcept = 0;
+    /// Errors besides: no_device (there is none of this number), busy (it is in use).
+    [[nodiscard]] virtual Status remove_partition(std::int32_t number) noexcept = 0;
+
+protected:
+    ~PartitionedDisk() = default;
+};
+
 /// An open block device. `Bytes` is a DeviceBytes, which outlives it; `Lock` guards the position
-/// and ranks as PlainFile's. If `mode` has write, the caller has added a writer to `bytes`, who
-/// leaves with this file.
+/// and ranks as PlainFile's. The caller has added a user to `bytes`, who leaves with this file.
 template <mm::ObjectAllocator Heap, class Bytes, hal::UserMemory UserMemory, BasicLockable Lock>
 class BlockDeviceFile final : public File {
 public:
-    BlockDeviceFile(Heap& heap, Bytes& bytes, Ref<Vnode> node, OpenMode mode) noexcept
-        : File(mode), heap_(heap), bytes_(bytes), node_(std::move(node)) {
+    BlockDeviceFile(Heap& heap, Bytes& bytes, PartitionedDisk* disk, Ref<Vnode> node,
+                    OpenMode mode) noexcept
+        : File(mode), heap_(heap), bytes_(bytes), disk_(disk), node_(std::move(node)) {
         skip_errors(bytes_.write_errors());
     }
-    ~BlockDeviceFile() {
-        if (is_writable()) {
-            bytes_.remove_writer();
-        }
-    }
+    ~BlockDeviceFile() { bytes_.remove_user(is_writable()); }
 
     [[nodiscard]] Result<std::size_t> read(ReadBuffer& to) noexcept override EXCLUDES(lock_) {
         if (!is_readable()) {
@@ -118,6 +132,12 @@ public:
                 TRY(bytes_.flush());
                 bytes_.drop_pages();
                 return 0U;
+            case abi::block_read_partitions:
+                TRY(disk_ == nullptr ? fail(Errc::invalid_argument) : disk_->read_partitions());
+                return 0U;
+            case abi::block_change_partition:
+                TRY(disk_ == nullptr ? fail(Errc::invalid_argument) : change_partition(to));
+                return 0U;
             default:
                 return fail(Errc::not_a_terminal);
         }
@@ -128,6 +148,25 @@ public:
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
+    [[nodiscard]] Status change_partition(VirtAddr from) noexcept {
+        const auto change = TRY(ask<abi::PartitionChange>(from));
+        const auto place = TRY(ask<abi::PartitionPlace>(VirtAddr(change.part)));
+        switch (change.operation) {
+            case abi::PartitionChange::add:
+                return disk_->add_partition(place.number, place.start, place.length);
+            case abi::PartitionChange::remove:
+                return disk_->remove_partition(place.number);
+            default:
+                return fail(Errc::invalid_argument);
+        }
+    }
+    template <class T>
+    [[nodiscard]] static Result<T> ask(VirtAddr from) noexcept {
+        T value{};
+        const auto bytes = std::as_writable_bytes(std::span(&value, 1));
+        return UserMemory::copy_in(bytes, from) == bytes.size() ? Result<T>(value)
+                                                                : fail(Errc::bad_address);
+    }
     template <class T>
     [[nodiscard]] static Result<std::uint32_t> answer(VirtAddr to, T value) noexcept {
         const auto bytes = std::as_bytes(std::span(&value, 1));
@@ -137,29 +176,29 @@ private:
 
     Heap& heap_;
     Bytes& bytes_;
+    PartitionedDisk* const disk_;
     const Ref<Vnode> node_;
     Lock lock_;
     std::uint64_t position_ GUARDED_BY(lock_) = 0;
 };
 
-/// Opens one disk, whatever its number. Register one for each.
+/// Opens one disk, whatever its number.
 template <mm::ObjectAllocator Heap, class Bytes, hal::UserMemory UserMemory, BasicLockable Lock>
 class BlockDeviceOpener final : public DeviceOpener {
 public:
-    BlockDeviceOpener(Heap& heap, Bytes& bytes) noexcept : heap_(heap), bytes_(bytes) {}
+    /// `disk`: null if it has no partitions.
+    BlockDeviceOpener(Heap& heap, Bytes& bytes, PartitionedDisk* disk = nullptr) noexcept
+        : heap_(heap), bytes_(bytes), disk_(disk) {}
 
-    /// Errors: no_memory; for writers busy and read_only.
+    /// Errors: no_memory, no_device (it was taken away); for writers busy and read_only.
     [[nodiscard]] Result<Ref<File>> open_device(DeviceNumber, Vnode& node,
                                                 OpenMode mode) noexcept override {
         using ThisFile = BlockDeviceFile<Heap, Bytes, UserMemory, Lock>;
-        if (mode.write) {
-            TRY(bytes_.add_writer());
-        }
-        auto file = mm::make_ref<ThisFile>(heap_, heap_, bytes_, Ref<Vnode>::share(node), mode);
+        TRY(bytes_.add_user(mode.write));
+        auto file =
+            mm::make_ref<ThisFile>(heap_, heap_, bytes_, disk_, Ref<Vnode>::share(node), mode);
         if (!file) {
-            if (mode.write) {
-                bytes_.remove_writer();
-            }
+            bytes_.remove_user(mode.write);
             return fail(file.error());
         }
         return Ref<File>(std::move(*file));
@@ -168,6 +207,7 @@ public:
 private:
     Heap& heap_;
     Bytes& bytes_;
+    PartitionedDisk* disk_;
 };
 
 }  // namespace kidney::fs

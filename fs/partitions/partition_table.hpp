@@ -80,8 +80,7 @@ struct PartitionTable {
             return;
         }
         for (const Partition& other : partitions.view()) {
-            const std::uint64_t theirs = other.run.first.value();
-            if (first < theirs + other.run.blocks && theirs < first + run.blocks) {
+            if (overlap(run, other.run)) {
                 doubt(Kind::overlaps, number, first);
                 return;
             }

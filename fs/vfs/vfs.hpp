@@ -1,9 +1,8 @@
 /// The virtual file system: the calls that take a path.
 ///
-/// File systems know nodes and single names; this file knows paths, mounts, permissions and the
-/// name cache. Where the whole walk is in `PathWalk`, each function here is what POSIX says about
-/// the last component; who may is in permission_rules.hpp. Calls on an open file go to the `File`
-/// itself.
+/// File systems know nodes and single names; this file knows paths, mounts, permissions and names.
+/// The whole walk is in `PathWalk`, each function here is what POSIX says about the last component;
+/// who may is in permission_rules.hpp. Calls on an open file go to the `File` itself.
 #pragma once
 
 #include "fs/vfs/mounting.hpp"
@@ -26,8 +25,8 @@
 
 namespace kidney::fs {
 
-/// Concurrency: any thread. `FileLock` is the position lock of open files, `Lock` guards the mount
-/// table and the name cache; neither is held while a file system works.
+/// Concurrency: any thread. `FileLock` is that of open files, `Lock` guards mounts and names;
+/// neither is held while a file system works.
 template <mm::ObjectAllocator Heap, BasicLockable FileLock, BasicLockable Lock>
 class Vfs {
 public:
@@ -50,11 +49,13 @@ public:
     [[nodiscard]] MountTable<Lock>& mounts() noexcept { return tree_.mounts; }
     /// The root of the tree. There must be one.
     [[nodiscard]] Place root() noexcept { return tree_.mounts.root(); }
-    /// Lets every file system write back. Returns the first error, after trying all.
+    /// Every file system writes back. Returns the first error, after trying all.
     [[nodiscard]] Status sync() noexcept { return mounting_.sync(); }
     void unmount_all() noexcept { mounting_.unmount_all(); }
-    /// When memory is short: lets go of every node that only the name cache holds.
+    /// Lets go of every node that only the name cache holds.
     void forget_names() noexcept { mounting_.forget_names(); }
+    /// Who gives or takes a name past the calls with a path has it forgotten.
+    [[nodiscard]] NameTree<Lock>& tree() noexcept { return tree_; }
     /// Who opens device nodes and named pipes; without it they are no_device.
     void set_special_files(SpecialFiles& special) noexcept { special_ = &special; }
 
@@ -184,8 +185,7 @@ public:
         return change_node(context.credentials, place.mount.get(), *place.node, change_,
                            times_are_now);
     }
-    /// The same for a node that is known, as is its mount, if it has one. A change of nothing is
-    /// one.
+    /// The same for a known node, and its mount, if it has one. A change of nothing is one.
     [[nodiscard]] Status change_node(const Credentials& who, Mount* mount, Vnode& node,
                                      AttributeChange change_, bool times_are_now) noexcept {
         std::optional<MountWriter> writer;

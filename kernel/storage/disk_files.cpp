@@ -4,50 +4,40 @@
 #include "fs/procfs/standard_files.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/storage/disks.hpp"
+#include "kernel/storage/file_systems.hpp"
+#include "kernel/storage/partitions.hpp"
 #include "kidney/core/log.hpp"
 
-#include <array>
+#include <string_view>
 
 namespace kidney::kernel {
 namespace {
 
-using Bytes = fs::DeviceBytes<Heap, PageCache, Mutex<ranks::file_system>>;
-using Opener = fs::BlockDeviceOpener<Heap, Bytes, UserMemory, Mutex<ranks::file>>;
+using Opener = fs::BlockDeviceOpener<Heap, Disk::Bytes, UserMemory, Mutex<ranks::file>>;
 
-constinit std::array<BootObject<Bytes>, max_disks> whole_disks;
-constinit std::array<BootObject<Opener>, max_disks> openers;
-constinit std::array<fs::DeviceRange, max_disks> ranges{};
+class DiskOpener final : public fs::DeviceOpener {
+public:
+    Result<Ref<fs::File>> open_device(fs::DeviceNumber number, fs::Vnode& node,
+                                      fs::OpenMode mode) noexcept override {
+        LockGuard guard(partition_lock());
+        Disk* const disk = find_disk(number);
+        return disk == nullptr ? fail(Errc::no_device)
+                               : Opener(heap(), *disk->bytes, &disk->partitions)
+                                     .open_device(number, node, mode);
+    }
+};
+constinit DiskOpener opener;
 
 }  // namespace
 
-std::span<const fs::DeviceRange> start_disk_files() noexcept {
-    std::size_t n = 0;
+fs::DeviceOpener& start_disk_files() noexcept {
     for (Disk* const disk : disks()) {
-        Bytes& whole = whole_disks[n].create(heap(), kernel_objects.page_cache.get(), disk->pages);
+        disk->bytes.emplace(heap(), kernel_objects.page_cache.get(), disk->pages);
         if (disk->is_root) {
-            MUST(whole.claim());  // it is new, nobody has it open
+            MUST(disk->bytes->claim());  // it is new, nobody has it open
         }
-        ranges[n] = {fs::NodeType::block, disk->number, 1, &openers[n].create(heap(), whole)};
-        ++n;
     }
-    return std::span(ranges).first(n);
-}
-
-namespace {
-Bytes& bytes_of(const Disk& disk) noexcept {
-    std::size_t n = 0;
-    while (disks()[n] != &disk) {
-        ++n;
-    }
-    return whole_disks[n].get();
-}
-}  // namespace
-
-Status claim_disk(Disk& disk) noexcept {
-    return bytes_of(disk).claim();
-}
-void disclaim_disk(Disk& disk) noexcept {
-    bytes_of(disk).disclaim();
+    return opener;
 }
 
 Status add_disk_nodes(fs::Vnode& dev) noexcept {
@@ -58,11 +48,34 @@ Status add_disk_nodes(fs::Vnode& dev) noexcept {
     return {};
 }
 
+void show_disk_node(Disk& disk) noexcept {
+    if (device_files() == nullptr) {
+        return;
+    }
+    const Ref<fs::Vnode> dev = device_files()->root();
+    const std::string_view name = disk.name.view();
+    Status done;
+    if (disk.is_there()) {
+        done = fs::add_device_node(*dev, name, fs::NodeType::block, disk.number,
+                                   fs::Permissions(0660));
+    } else if (const Result<Ref<fs::Vnode>> node = dev->lookup(name)) {
+        const Result<fs::Attributes> attributes = (*node)->attributes();
+        if (attributes && attributes->type == fs::NodeType::block &&
+            attributes->rdev == disk.number) {
+            done = dev->unlink(name, **node);
+        }
+    }
+    vfs().tree().names.forget(*dev, name);
+    if (!done && done.error() != Errc::exists) {
+        log::warning<"disk">("{}: its node in /dev: {}", name, done.error());
+    }
+}
+
 Status write_back_disks() noexcept {
     Status outcome;
-    for (std::size_t n = 0; n < disks().size(); ++n) {
-        if (BootObject<Bytes>& whole = whole_disks[n]; whole.is_created()) {
-            const Status status = whole.get().write_back();
+    for (Disk* const disk : disks()) {
+        if (disk->bytes) {
+            const Status status = disk->bytes->write_back();
             outcome = outcome ? status : outcome;
         }
     }
@@ -70,10 +83,11 @@ Status write_back_disks() noexcept {
 }
 
 void flush_disks() noexcept {
-    std::size_t n = 0;
     for (Disk* const disk : disks()) {
-        BootObject<Bytes>& whole = whole_disks[n++];
-        const Status status = whole.is_created() ? whole.get().flush() : disk->device.flush();
+        if (!disk->is_there()) {
+            continue;
+        }
+        const Status status = disk->bytes ? disk->bytes->flush() : disk->device.flush();
         if (!status) {
             log::error<"disk">("{}: cannot be flushed: {}", disk->name.view(), status.error());
         }
@@ -83,14 +97,18 @@ void flush_disks() noexcept {
 void write_disk_list(void*, fs::TextOutput& out) noexcept {
     out.write(fs::partitions_heading);
     for (Disk* const disk : disks()) {
-        const std::uint64_t size = disk->device.block_count() * disk->device.block_size();
-        fs::write_partition(disk->number, size, disk->name.view(), out);
+        if (const auto size = disk->bytes->size_if_there()) {
+            fs::write_partition(disk->number, *size, disk->name.view(), out);
+        }
     }
 }
 
 void write_disk_statistics(void*, fs::TextOutput& out) noexcept {
     for (Disk* const disk : disks()) {
-        fs::write_disk_statistics(disk->number, disk->name.view(), disk->counted.statistics(), out);
+        if (disk->is_there()) {
+            fs::write_disk_statistics(disk->number, disk->name.view(), disk->counted.statistics(),
+                                      out);
+        }
     }
 }
 

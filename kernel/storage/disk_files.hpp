@@ -5,23 +5,19 @@
 #include "fs/procfs/text.hpp"
 #include "kidney/core/result.hpp"
 
-#include <span>
-
 namespace kidney::kernel {
 
-struct Disk;
+class Disk;
 
-/// Makes the disks that were found readable and writable by programs; returns their numbers and
-/// who opens them. The disk of the root file system can only be read. Once, after the mounts.
-[[nodiscard]] std::span<const fs::DeviceRange> start_disk_files() noexcept;
-
-/// A file system on a disk begins: nobody else may write it from then on, until disclaim_disk().
-/// Error: busy (somebody writes it, or it is claimed).
-[[nodiscard]] Status claim_disk(Disk& disk) noexcept;
-void disclaim_disk(Disk& disk) noexcept;
+/// Makes the disks that were found readable and writable by programs; returns who opens them. The
+/// disk of the root file system can only be read. Once, after the mounts.
+[[nodiscard]] fs::DeviceOpener& start_disk_files() noexcept;
 
 /// Makes a node for each disk. Errors: as Vnode::create().
 [[nodiscard]] Status add_disk_nodes(fs::Vnode& dev) noexcept;
+/// In /dev there is a node for this disk, or none if it is away. What is there by this name already
+/// stays. Errors are logged.
+void show_disk_node(Disk& disk) noexcept;
 
 /// Brings home what programs have written to disks without a file system. Errors: io_error.
 [[nodiscard]] Status write_back_disks() noexcept;

@@ -20,7 +20,7 @@ void finish(DiskMount& mount) noexcept {
 void give_up(DiskMount& mount) noexcept {
     Disk& disk = mount.disk;
     mount.dispose();
-    disclaim_disk(disk);
+    disk.bytes->disclaim();
 }
 
 class DiskOwner final : public fs::FileSystemOwner {
@@ -38,7 +38,7 @@ public:
         // File data went past the pages of the disk: /dev must not show what was there before. And
         // what could not be written is lost now, not written into the next file system.
         kernel_objects.page_cache.get().forget(disk.pages);
-        disclaim_disk(disk);
+        disk.bytes->disclaim();
     }
     void became_read_only(fs::FileSystem& file_system) noexcept override {
         log_became_read_only(file_system.type_name());

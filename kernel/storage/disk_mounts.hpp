@@ -2,7 +2,6 @@
 #pragma once
 
 #include "kernel/kernel.hpp"
-#include "kernel/storage/disk_files.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/file_systems.hpp"
 #include "kidney/core/bounded.hpp"
@@ -87,11 +86,11 @@ template <class System, class... Arguments>
     if (fs::FileSystem* const there = mounted_on(disk, request.type)) {
         return there;
     }
-    TRY(claim_disk(disk));
+    TRY(disk.bytes->claim());
     const Result<MountedDisk<System>*> fresh =
         mm::make<MountedDisk<System>>(heap(), disk, std::forward<Arguments>(arguments)...);
     if (!fresh) {
-        disclaim_disk(disk);
+        disk.bytes->disclaim();
         return fail(fresh.error());
     }
     return mount_fresh(**fresh, request);

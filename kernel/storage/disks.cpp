@@ -5,17 +5,16 @@
 #include "drivers/block/ram_disk.hpp"
 #include "drivers/block/virtio_blk.hpp"
 #include "drivers/pci.hpp"
-#include "fs/block/immediate_requests.hpp"
-#include "fs/block/partition_slice.hpp"
 #include "fs/block/request_queue.hpp"
 #include "fs/block/waiting_device.hpp"
-#include "fs/partitions/read_partitions.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/storage/partitions.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
 
 #include <array>
+#include <atomic>
 #include <optional>
 
 namespace kidney::kernel {
@@ -26,7 +25,7 @@ constexpr std::uint32_t ram_disk_block = 512;
 
 constinit std::array<BootObject<Disk>, max_disks> storage;
 constinit std::array<Disk*, max_disks> known_disks{};
-constinit std::size_t disk_count = 0;
+constinit std::atomic<std::size_t> disk_count{0};  ///< release: what is counted is all there
 
 constinit std::string_view hint;
 
@@ -45,24 +44,15 @@ constexpr DiskKind virtio_kind{"vd", 'a', 254, 16};
 constexpr DiskKind ata_primary_kind{"hd", 'a', 3, 64};
 constexpr DiskKind ata_secondary_kind{"hd", 'c', 22, 64};
 
-void add_named(const BoundedText<8>& name, fs::DeviceNumber number,
-               fs::AnyBlockDevice device) noexcept {
-    if (disk_count == max_disks) {
-        log::warning<"disk">("more than {} disks; the others are ignored", max_disks);
-        return;
-    }
-    const std::uint64_t kib = device.block_count() * device.block_size() / 1024;
-    log::info<"disk">("{}: {} KiB, blocks of {} bytes", name.view(), kib, device.block_size());
-    known_disks[disk_count] = &storage[disk_count].create(name, number, device);
-    ++disk_count;
-}
-
-void add_disk(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) noexcept {
+void add_whole(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) noexcept {
     BoundedText<8> name;
     const auto letter = static_cast<char>(kind.first + static_cast<char>(n));
     name.assign(kind.prefix);
     name.append(std::string_view(&letter, 1));
-    add_named(name, fs::DeviceNumber{kind.major, n * kind.minors}, device);
+    if (has_room_for(name.view())) {
+        add_disk({.name = name, .number = {kind.major, n * kind.minors}, .minors = kind.minors},
+                 device);
+    }
 }
 
 /// A module lies where the boot loader put it; the frames stay reserved.
@@ -77,7 +67,7 @@ void find_modules(const BootInfo& info) noexcept {
         std::byte* const bytes =
             direct_pointer(FrameNumber::containing(module.start)) + module.start.page_offset();
         auto& disk = ram_disks[n].create(std::span(bytes, module.size), ram_disk_block);
-        add_disk(ram_kind, n, fs::AnyBlockDevice(disk));
+        add_whole(ram_kind, n, fs::AnyBlockDevice(disk));
         ++n;
     }
 }
@@ -141,7 +131,7 @@ void find_virtio() noexcept {
             log::warning<"disk">("a virtio disk without the legacy interface is passed over");
         } else if (function.device == drivers::virtio::transitional_block) {
             if (const Result<VirtioDisk*> disk = start_virtio(pci, function)) {
-                add_disk(virtio_kind, n++, fs::AnyBlockDevice((*disk)->device));
+                add_whole(virtio_kind, n++, fs::AnyBlockDevice((*disk)->device));
             } else {
                 log::warning<"disk">("a virtio disk does not start: {}", disk.error());
             }
@@ -162,90 +152,11 @@ void find_ata() noexcept {
     const auto look = [](const DiskKind& kind, const drivers::ata::Channel& channel) noexcept {
         auto disk = mm::make_box<AtaDisk>(heap(), channel);
         if (disk && (*disk)->driver.start()) {
-            add_disk(kind, 0, fs::AnyBlockDevice(disk->release()->driver));
+            add_whole(kind, 0, fs::AnyBlockDevice(disk->release()->driver));
         }
     };
     look(ata_primary_kind, drivers::ata::primary);
     look(ata_secondary_kind, drivers::ata::secondary);
-}
-
-/// A part of a disk as a device; lives on the heap for ever.
-struct DiskPart {
-    DiskPart(fs::AnyBlockDevice its_disk, const fs::BlockRun& run) noexcept
-        : disk(its_disk), slice(asked, run) {}
-
-    fs::AnyBlockDevice disk;
-    fs::ImmediateRequests<fs::AnyBlockDevice> asked{disk};
-    fs::PartitionSlice<fs::ImmediateRequests<fs::AnyBlockDevice>> slice;
-    // The disk waits, so that there is nothing left to wait for.
-    fs::WaitingDevice<decltype(slice), fs::RunningWait> device{slice};
-};
-
-void report_doubts(const Disk& disk, const fs::PartitionTable& table) noexcept {
-    using Kind = fs::PartitionDoubt::Kind;
-    const std::string_view name = disk.name.view();
-    for (const fs::PartitionDoubt& doubt : table.doubts.view()) {
-        if (doubt.kind == Kind::first_header) {
-            log::warning<"disk">("{}: its first GPT is damaged; the second one is used", name);
-        } else if (doubt.kind == Kind::second_header) {
-            log::warning<"disk">("{}: its second GPT is damaged", name);
-        } else {
-            log::warning<"disk">("{}: partition {} at block {} is ignored: it {}", name,
-                                 doubt.number, doubt.first, fs::to_string(doubt.kind));
-        }
-    }
-}
-
-void add_partition(Disk& disk, const fs::Partition& partition) noexcept {
-    auto part = mm::make_box<DiskPart>(heap(), disk.device, partition.run);
-    if (!part) {
-        log::warning<"disk">("{}: no memory for partition {}", disk.name.view(), partition.number);
-        return;
-    }
-    BoundedText<8> name = disk.name;
-    if (partition.number >= 10) {
-        const auto tens = static_cast<char>('0' + partition.number / 10);
-        name.append(std::string_view(&tens, 1));
-    }
-    const auto ones = static_cast<char>('0' + partition.number % 10);
-    name.append(std::string_view(&ones, 1));
-    add_named(name, {disk.number.major, disk.number.minor + partition.number},
-              fs::AnyBlockDevice(part->release()->device));
-}
-
-/// How many numbers there are for the partitions of a disk, and one more.
-[[nodiscard]] std::uint32_t minors_of(const Disk& disk) noexcept {
-    for (const DiskKind& kind : {virtio_kind, ata_primary_kind, ata_secondary_kind}) {
-        if (kind.major == disk.number.major) {
-            return kind.minors;
-        }
-    }
-    return 1;
-}
-
-void find_partitions() noexcept {
-    struct Work {
-        std::array<std::byte, page_size> block;
-        fs::PartitionTable table;
-    };
-    auto work = mm::make_box<Work>(heap());
-    const std::size_t found = disk_count;
-    for (std::size_t n = 0; work && n < found; ++n) {
-        Disk& disk = *known_disks[n];
-        fs::PartitionTable& table = (*work)->table;
-        const Status read = fs::read_partition_table(disk.device, (*work)->block, table);
-        if (!read) {
-            log::warning<"disk">("{}: its partition table cannot be read: {}", disk.name.view(),
-                                 read.error());
-            continue;
-        }
-        report_doubts(disk, table);
-        for (const fs::Partition& partition : table.partitions.view()) {
-            if (partition.number < minors_of(disk)) {
-                add_partition(disk, partition);
-            }
-        }
-    }
 }
 
 }  // namespace
@@ -257,12 +168,31 @@ void find_disks(const BootInfo& info) noexcept {
     find_partitions();
 }
 
+bool has_room_for(std::string_view name) noexcept {
+    if (disks().size() < max_disks) {
+        return true;
+    }
+    log::warning<"disk">("more than {} disks; {} is ignored", max_disks, name);
+    return false;
+}
+void add_disk(const DiskIdentity& identity, fs::AnyBlockDevice device) noexcept {
+    const std::size_t count = disks().size();
+    Disk& disk = storage[count].create(identity, device);
+    if (BootObject<PageCache>& cache = kernel_objects.page_cache; cache.is_created()) {
+        disk.bytes.emplace(heap(), cache.get(), disk.pages);
+    }
+    const std::uint64_t kib = device.block_count() * device.block_size() / 1024;
+    log::info<"disk">("{}: {} KiB, blocks of {} bytes", disk.name.view(), kib, device.block_size());
+    known_disks[count] = &disk;
+    disk_count.store(count + 1, std::memory_order_release);
+}
+
 std::string_view disk_hint() noexcept {
     return hint;
 }
 
 std::span<Disk* const> disks() noexcept {
-    return {known_disks.data(), disk_count};
+    return {known_disks.data(), disk_count.load(std::memory_order_acquire)};
 }
 
 Disk* find_disk(std::string_view name) noexcept {
@@ -271,7 +201,7 @@ Disk* find_disk(std::string_view name) noexcept {
         name.remove_prefix(directory.size());
     }
     for (Disk* disk : disks()) {
-        if (disk->name.view() == name) {
+        if (disk->name.view() == name && disk->is_there()) {
             return disk;
         }
     }
@@ -279,7 +209,7 @@ Disk* find_disk(std::string_view name) noexcept {
 }
 Disk* find_disk(fs::DeviceNumber number) noexcept {
     for (Disk* disk : disks()) {
-        if (disk->number == number) {
+        if (disk->number == number && disk->is_there()) {
             return disk;
         }
     }

@@ -15,7 +15,7 @@ constinit WallFileClock wall_file_clock;
 constinit BootObject<fs::TmpfsBudget> budget;
 constinit std::atomic<std::uint32_t> last_anonymous_device{0};
 constinit fs::FileSystem* proc_files = nullptr;
-constinit fs::FileSystem* device_files = nullptr;
+constinit fs::FileSystem* the_device_files = nullptr;
 
 struct Type {
     std::string_view name;
@@ -31,8 +31,8 @@ Result<fs::FileSystem*> the_proc(const MountRequest&) noexcept {
                                  : proc_files;
 }
 Result<fs::FileSystem*> the_dev(const MountRequest&) noexcept {
-    return device_files == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
-                                   : device_files;
+    return the_device_files == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
+                                       : the_device_files;
 }
 
 class TmpfsOwner final : public fs::FileSystemOwner {
@@ -159,7 +159,10 @@ void set_proc_files(fs::FileSystem& proc) noexcept {
     proc_files = &proc;
 }
 void set_device_files(fs::FileSystem& dev) noexcept {
-    device_files = &dev;
+    the_device_files = &dev;
+}
+fs::FileSystem* device_files() noexcept {
+    return the_device_files;
 }
 
 void write_file_system_types(void*, fs::TextOutput& out) noexcept {

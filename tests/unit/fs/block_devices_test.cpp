@@ -28,8 +28,11 @@ struct UserBytes {
     static constexpr std::uint32_t base = 0x1000;
     static inline std::array<std::byte, 64> memory{};
 
-    static std::size_t copy_in(std::span<std::byte> to, VirtAddr) noexcept {
-        return to.size() - to.size();  // nobody here reads
+    static std::size_t copy_in(std::span<std::byte> to, VirtAddr from) noexcept {
+        const std::uint32_t at = from.value() - base;
+        const std::size_t count = at < memory.size() ? std::min(to.size(), memory.size() - at) : 0;
+        std::copy_n(memory.begin() + at, count, to.begin());
+        return count;
     }
     static std::size_t copy_out(VirtAddr to, std::span<const std::byte> from) noexcept {
         const std::uint32_t at = to.value() - base;
@@ -383,6 +386,88 @@ TEST_F(BlockDevicesTest, EachOpenFileHearsOnceOfAnErrorBehindItsBack) {
     EXPECT_EQ(one->sync().error(), Errc::io_error);
     EXPECT_TRUE(one->sync());
     EXPECT_EQ(late->sync().error(), Errc::io_error);
+}
+
+TEST_F(BlockDevicesTest, APartitionThatIsTakenAwayIsNotThere) {
+    {
+        const auto reader = *open(reading);
+        EXPECT_TRUE(whole.is_in_use());
+        EXPECT_EQ(whole.take_away().error(), Errc::busy);
+        EXPECT_EQ(whole.size_if_there(), bytes);
+    }
+    ASSERT_TRUE(whole.claim());
+    EXPECT_TRUE(whole.is_in_use());
+    EXPECT_EQ(whole.take_away().error(), Errc::busy);
+    whole.disclaim();
+    EXPECT_FALSE(whole.is_in_use());
+    ASSERT_TRUE(write_at(**open(both), 0, "last words"));
+    ASSERT_TRUE(whole.take_away());
+    EXPECT_EQ(on_disk(0, 10), "last words");
+    EXPECT_EQ(cache.size(), 0U);
+    EXPECT_EQ(open(reading).error(), Errc::no_device);
+    EXPECT_EQ(whole.claim().error(), Errc::no_device);
+    EXPECT_EQ(whole.size_if_there(), std::nullopt);
+    EXPECT_FALSE(whole.is_in_use());
+    whole.put_back([&] { disk.bytes()[0] = std::byte{'L'}; });
+    EXPECT_EQ(*read_at(**open(reading), 0, 10), "Last words");
+    // What cannot be brought home is lost, and does not come back on the next one.
+    ASSERT_TRUE(write_at(**open(both), 0, "lost"));
+    faulty.fail_operation(0, decltype(faulty)::Mode::one_shot);
+    EXPECT_EQ(whole.take_away().error(), Errc::io_error);
+    EXPECT_EQ(open(reading).error(), Errc::no_device);
+    whole.put_back([] {});
+    EXPECT_EQ(*read_at(**open(reading), 0, 4), "Last");
+}
+
+struct RecordingTable final : PartitionedDisk {
+    std::string asked;
+    Status answer;
+    Status read_partitions() noexcept override {
+        asked = "read";
+        return answer;
+    }
+    Status add_partition(std::int32_t number, std::int64_t start,
+                         std::int64_t length) noexcept override {
+        asked = "add " + std::to_string(number) + " " + std::to_string(start) + " " +
+                std::to_string(length);
+        return answer;
+    }
+    Status remove_partition(std::int32_t number) noexcept override {
+        asked = "remove " + std::to_string(number);
+        return answer;
+    }
+};
+
+TEST_F(BlockDevicesTest, PartitionsAreTheDisksAffair) {
+    RecordingTable table;
+    Opener with_table(world.heap, whole, &table);
+    const auto file = *with_table.open_device({}, *root.node, reading);
+    const auto without = *open(reading);
+    const auto change = [&](std::int32_t operation, std::uint32_t part) {
+        const abi::PartitionChange what{operation, 0, 148, part};
+        const std::int64_t start = std::int64_t{1} << 33;
+        const std::int64_t length = 512;
+        const std::int32_t number = 7;
+        std::memcpy(UserBytes::memory.data(), &what, sizeof(what));
+        std::memcpy(UserBytes::memory.data() + 16, &start, 8);
+        std::memcpy(UserBytes::memory.data() + 24, &length, 8);
+        std::memcpy(UserBytes::memory.data() + 32, &number, 4);
+        return file->control(abi::block_change_partition, UserBytes::base);
+    };
+    EXPECT_EQ(file->control(abi::block_read_partitions, 0), 0U);
+    EXPECT_EQ(table.asked, "read");
+    EXPECT_EQ(change(1, UserBytes::base + 16), 0U);
+    EXPECT_EQ(table.asked, "add 7 8589934592 512");
+    EXPECT_EQ(change(2, UserBytes::base + 16), 0U);
+    EXPECT_EQ(table.asked, "remove 7");
+    EXPECT_EQ(change(3, UserBytes::base + 16).error(), Errc::invalid_argument);
+    EXPECT_EQ(change(1, 0).error(), Errc::bad_address);
+    EXPECT_EQ(file->control(abi::block_change_partition, 0).error(), Errc::bad_address);
+    table.answer = fail(Errc::busy);
+    EXPECT_EQ(file->control(abi::block_read_partitions, 0).error(), Errc::busy);
+    EXPECT_EQ(change(2, UserBytes::base + 16).error(), Errc::busy);
+    EXPECT_EQ(without->control(abi::block_read_partitions, 0).error(), Errc::invalid_argument);
+    EXPECT_EQ(without->control(abi::block_change_partition, 0).error(), Errc::invalid_argument);
 }
 
 /// A disk that says it cannot be written.

@@ -27,8 +27,19 @@ struct PciFunction {
     std::uint16_t device = 0;
     std::uint8_t class_code = 0;
     std::uint8_t subclass = 0;
+    std::uint8_t interface = 0;  ///< of the subclass
+    std::uint8_t revision = 0;
     std::uint8_t header_type = 0;  ///< 0 device, 1 bridge
     hal::IrqLine line;             ///< as the firmware routed it
+};
+
+/// What a base address register says: ports or memory.
+struct PciRange {
+    std::uint64_t first = 0;
+    std::uint64_t size = 0;  ///< 0: the register is not used
+    bool is_ports = false;
+    bool is_wide = false;  ///< 64-bit memory: the next register is its upper half
+    bool is_prefetched = false;
 };
 
 /// Address and data port belong together, so `Lock` is held over the pair.
@@ -63,6 +74,21 @@ public:
             return std::nullopt;
         }
         return static_cast<std::uint16_t>(port);
+    }
+
+    /// How much each base address register decodes, found by writing ones and looking what sticks
+    /// (section 6.2.5.1); the function decodes nothing meanwhile, so nobody may use it yet.
+    [[nodiscard]] std::array<PciRange, 6> ranges(const PciFunction& function) noexcept {
+        std::array<PciRange, 6> found{};
+        const PciAddress at = function.address;
+        const std::uint32_t command = read32(at, 0x04) & 0xFFFFU;
+        write32(at, 0x04, command & ~3U);
+        for (std::size_t n = 0, count = function.header_type == 0 ? 6U : 2U; n < count; ++n) {
+            found[n] = range(at, static_cast<std::uint8_t>(0x10 + 4 * n));
+            n += found[n].is_wide ? 1 : 0;
+        }
+        write32(at, 0x04, command);
+        return found;
     }
 
     /// Calls `visit(function)` for every function, bus 0 and what bridges lead to, until it returns
@@ -114,6 +140,41 @@ public:
     }
 
 private:
+    [[nodiscard]] std::uint32_t sticking_ones(PciAddress at, std::uint8_t offset) noexcept {
+        const std::uint32_t before = read32(at, offset);
+        write32(at, offset, ~0U);
+        const std::uint32_t ones = read32(at, offset);
+        write32(at, offset, before);
+        return ones;
+    }
+    [[nodiscard]] PciRange range(PciAddress at, std::uint8_t offset) noexcept {
+        const std::uint32_t value = read32(at, offset);
+        const std::uint32_t ones = sticking_ones(at, offset);
+        PciRange r;
+        r.is_ports = (value & 1U) != 0;
+        if (ones == 0 || ones == ~0U) {
+            return {};
+        }
+        if (r.is_ports) {
+            r.first = value & ~3U;
+            r.size = ~((ones & ~3U) | 0xFFFF'0000U) + 1U;  // the upper half may be wired to 0
+            return r;
+        }
+        r.is_wide = (value & 6U) == 4;
+        r.is_prefetched = (value & 8U) != 0;
+        r.first = value & ~15U;
+        std::uint64_t mask = ones & ~15U;
+        if (r.is_wide && offset < 0x24) {
+            const auto upper = static_cast<std::uint8_t>(offset + 4);
+            r.first |= std::uint64_t{read32(at, upper)} << 32;
+            mask |= std::uint64_t{sticking_ones(at, upper)} << 32;
+        } else {
+            mask |= std::uint64_t{~0U} << 32;
+        }
+        r.size = ~mask + 1;
+        return r;
+    }
+
     static constexpr std::uint16_t address_port = 0xCF8;
     static constexpr std::uint16_t data_port = 0xCFC;
 
@@ -137,6 +198,8 @@ private:
         f.device = static_cast<std::uint16_t>(id >> 16);
         f.class_code = static_cast<std::uint8_t>(type >> 24);
         f.subclass = static_cast<std::uint8_t>(type >> 16);
+        f.interface = static_cast<std::uint8_t>(type >> 8);
+        f.revision = static_cast<std::uint8_t>(type);
         f.header_type = static_cast<std::uint8_t>(read32(at, 0x0C) >> 16 & 0x7FU);
         f.line = hal::IrqLine(static_cast<std::uint8_t>(read32(at, 0x3C)));
         return f;

@@ -33,7 +33,7 @@ public:
     }
 };
 
-constinit WallFileClock file_clock;
+constinit WallFileClock pipe_clock;
 constinit BootObject<RandomPool> random_pool;
 constinit BootObject<Registry> registry;
 constinit BootObject<MemoryDevices> memory_devices;
@@ -52,7 +52,7 @@ void seed_random() noexcept {
 void start_devices() noexcept {
     random_pool.create();
     seed_random();
-    pipes.create(heap(), reclaiming_frames(), phys_map(), file_clock, pipe_limits());
+    pipes.create(heap(), reclaiming_frames(), phys_map(), pipe_clock, pipe_limits());
     memory_devices.create(heap(), random_pool.get());
     start_file_locks();
     terminal_devices.create();

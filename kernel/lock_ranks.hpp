@@ -53,6 +53,7 @@ inline constexpr LockRank random{89, "random"};              // takes nothing
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty
 inline constexpr LockRank mappings{91, "mappings"};      // who maps a file; takes nothing
 inline constexpr LockRank kernel_map{94, "kernel map"};  // kernel stacks and device windows
+inline constexpr LockRank pci{95, "pci"};  // an address port and a data port; takes nothing
 inline constexpr LockRank frame_references{96, "frame references"};  // takes a frame to count with
 inline constexpr LockRank frames{98, "frames"};                      // takes nothing
 inline constexpr LockRank console{110, "console"};                   // anyone may log at any time

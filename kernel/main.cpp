@@ -12,6 +12,7 @@
 #include "kernel/console.hpp"
 #include "kernel/decision_trace.hpp"
 #include "kernel/event_trace.hpp"
+#include "kernel/hardware/pci.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
@@ -118,6 +119,7 @@ void first_thread(void* /*argument*/) noexcept {
     watch_system_calls();
     start_load_average();
     read_time_of_day();
+    find_pci_devices();
     find_disks(boot_info);
     find_shares();
     mount_file_systems(boot_options);

@@ -93,17 +93,21 @@ inline void write_partition(DeviceNumber number, std::uint64_t bytes, std::strin
                             TextOutput& out) noexcept {
     format_to(out, "{:4} {:8} {:10} {}\n", number.major, number.minor, bytes / 1024, name);
 }
-/// A line of /proc/diskstats: requests, merged ones, sectors and milliseconds for reading, the same
-/// for writing; what is under way, and how long something was; nothing is discarded; flushes.
-inline void write_disk_statistics(DeviceNumber number, std::string_view name,
-                                  const BlockStatistics& s, TextOutput& out) noexcept {
+/// The numbers of one disk, as /sys/block has them, too.
+inline void write_disk_numbers(const BlockStatistics& s, TextOutput& out) noexcept {
     const auto milliseconds = [](Duration d) noexcept { return d.count() / 1'000'000; };
-    format_to(out, "{:4} {:7} {}", number.major, number.minor, name);
     for (const RequestCount& c : {s.read, s.written}) {
         format_to(out, " {} 0 {} {}", c.requests, c.bytes / 512, milliseconds(c.time));
     }
     const std::int64_t busy = milliseconds(s.read.time + s.written.time);
     format_to(out, " {} {} {} 0 0 0 0 {} 0\n", s.in_flight, busy, busy, s.flushes);
+}
+/// A line of /proc/diskstats: requests, merged ones, sectors and milliseconds for reading, the same
+/// for writing; what is under way, and how long something was; nothing is discarded; flushes.
+inline void write_disk_statistics(DeviceNumber number, std::string_view name,
+                                  const BlockStatistics& s, TextOutput& out) noexcept {
+    format_to(out, "{:4} {:7} {}", number.major, number.minor, name);
+    write_disk_numbers(s, out);
 }
 /// A random UUID (version 4) made of these bytes, as /proc/sys/kernel/random has it.
 inline void write_uuid(std::span<const std::byte, 16> bytes, TextOutput& out) noexcept {

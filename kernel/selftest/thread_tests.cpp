@@ -172,9 +172,10 @@ constexpr std::array thread_test_list{
 }  // namespace
 
 std::span<const SelfTest> thread_self_tests() noexcept {
-    constexpr std::span<const SelfTest> all(thread_test_list);
+    constexpr std::span<const SelfTest> tests(thread_test_list);
     // The last one would wait for ever under a policy that lets everybody finish.
-    return sched::traits_of<SchedulerPolicy>().run_to_completion ? all.first(all.size() - 1) : all;
+    return sched::traits_of<SchedulerPolicy>().run_to_completion ? tests.first(tests.size() - 1)
+                                                                 : tests;
 }
 
 }  // namespace kidney::kernel

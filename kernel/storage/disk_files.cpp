@@ -2,6 +2,7 @@
 
 #include "fs/devfs/block_devices.hpp"
 #include "fs/procfs/standard_files.hpp"
+#include "kernel/hardware/sys_files.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/file_systems.hpp"
@@ -48,7 +49,8 @@ Status add_disk_nodes(fs::Vnode& dev) noexcept {
     return {};
 }
 
-void show_disk_node(Disk& disk) noexcept {
+void show_disk(Disk& disk) noexcept {
+    show_disk_in_sys(disk);
     if (device_files() == nullptr) {
         return;
     }

@@ -15,9 +15,9 @@ class Disk;
 
 /// Makes a node for each disk. Errors: as Vnode::create().
 [[nodiscard]] Status add_disk_nodes(fs::Vnode& dev) noexcept;
-/// In /dev there is a node for this disk, or none if it is away. What is there by this name already
-/// stays. Errors are logged.
-void show_disk_node(Disk& disk) noexcept;
+/// In /dev and /sys there is this disk, or nothing if it is away. A node that is there by this name
+/// already stays. Errors are logged.
+void show_disk(Disk& disk) noexcept;
 
 /// Brings home what programs have written to disks without a file system. Errors: io_error.
 [[nodiscard]] Status write_back_disks() noexcept;

@@ -4,9 +4,9 @@
 #include "drivers/block/ata_pio.hpp"
 #include "drivers/block/ram_disk.hpp"
 #include "drivers/block/virtio_blk.hpp"
-#include "drivers/pci.hpp"
 #include "fs/block/request_queue.hpp"
 #include "fs/block/waiting_device.hpp"
+#include "kernel/hardware/pci.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/storage/partitions.hpp"
@@ -81,7 +81,6 @@ struct DirectDma {
     }
 };
 using DiskLock = Mutex<ranks::block_device>;
-using Pci = drivers::Pci<arch::PortIo, NullLock>;  // only this thread looks at PCI
 
 /// A virtio disk with all it needs; lives on the heap for ever.
 struct VirtioDisk {
@@ -96,8 +95,9 @@ struct VirtioDisk {
     fs::WaitingDevice<Queue, fs::SleepingWait<Event, Clock>> device{queue};
 };
 
-Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function) noexcept {
-    const auto port = pci.port_base(function.address, 0);
+Result<VirtioDisk*> start_virtio(PciDevice& found) noexcept {
+    const drivers::PciFunction& function = found.function;
+    const auto port = pci().port_base(function.address, 0);
     if (!port) {
         return fail(Errc::no_device);
     }
@@ -106,38 +106,36 @@ Result<VirtioDisk*> start_virtio(Pci& pci, const drivers::PciFunction& function)
         TRY(frames().allocate_range(mm::FrameZone::direct, count, FrameOrder(0)));
     const std::span bytes(direct_pointer(first), count * std::size_t{page_size});
     auto disk = TRY(mm::make_box<VirtioDisk>(heap(), drivers::DmaMemory{bytes, first.address()}));
-    pci.enable(function.address);
+    pci().enable(function.address);
     TRY(disk->driver.start(*port));
     const auto on_interrupt = [](void* d) noexcept {
         return static_cast<VirtioDisk*>(d)->driver.on_interrupt();
     };
     TRY(handle_interrupts(function.line, hal::Trigger::level, on_interrupt, disk.get(),
                           "virtio_blk"));
+    found.driver = "virtio_blk";
     return disk.release();
 }
 
 void find_virtio() noexcept {
-    arch::PortIo io;
-    Pci pci(io);
     std::uint32_t n = 0;
-    pci.for_each([&](const drivers::PciFunction& function) noexcept {
-        if (function.vendor != drivers::virtio::vendor) {
-            return true;
+    for (PciDevice& found : pci_devices()) {
+        if (found.function.vendor != drivers::virtio::vendor) {
+            continue;
         }
-        if (function.device == drivers::virtio::modern_only_block) {
+        if (found.function.device == drivers::virtio::modern_only_block) {
             hint =
                 "; a virtio disk without the legacy interface was passed over (QEMU: "
                 "disable-legacy=off)";
             log::warning<"disk">("a virtio disk without the legacy interface is passed over");
-        } else if (function.device == drivers::virtio::transitional_block) {
-            if (const Result<VirtioDisk*> disk = start_virtio(pci, function)) {
+        } else if (found.function.device == drivers::virtio::transitional_block) {
+            if (const Result<VirtioDisk*> disk = start_virtio(found)) {
                 add_whole(virtio_kind, n++, fs::AnyBlockDevice((*disk)->device));
             } else {
                 log::warning<"disk">("a virtio disk does not start: {}", disk.error());
             }
         }
-        return true;
-    });
+    }
 }
 
 struct AtaDisk {

@@ -1,6 +1,7 @@
 #include "kernel/storage/file_systems.hpp"
 
 #include "fs/tmpfs/options.hpp"
+#include "kernel/hardware/sys_files.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
@@ -33,6 +34,11 @@ Result<fs::FileSystem*> the_proc(const MountRequest&) noexcept {
 Result<fs::FileSystem*> the_dev(const MountRequest&) noexcept {
     return the_device_files == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
                                        : the_device_files;
+}
+
+Result<fs::FileSystem*> the_sys(const MountRequest&) noexcept {
+    return sys_files() == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
+                                  : sys_files();
 }
 
 class TmpfsOwner final : public fs::FileSystemOwner {
@@ -84,10 +90,11 @@ Result<fs::FileSystem*> vsfs(const MountRequest& request) noexcept {
                             next_anonymous_device());
 }
 
-constexpr Type types[] = {
-    {"proc", false, &the_proc}, {"tmpfs", false, &tmpfs}, {"devtmpfs", false, &the_dev},
-    {"ext2", true, &ext2},      {"vfat", true, &vfat},    {"msdos", true, &vfat},
-    {"vsfs", true, &vsfs},      {"kfs", true, &kfs},      {"9p", false, &share_files}};
+constexpr Type types[] = {{"proc", false, &the_proc},    {"tmpfs", false, &tmpfs},
+                          {"devtmpfs", false, &the_dev}, {"sysfs", false, &the_sys},
+                          {"ext2", true, &ext2},         {"vfat", true, &vfat},
+                          {"msdos", true, &vfat},        {"vsfs", true, &vsfs},
+                          {"kfs", true, &kfs},           {"9p", false, &share_files}};
 
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept {
     for (const Type& type : types) {

@@ -1,6 +1,7 @@
 #include "kernel/storage/mounts.hpp"
 
 #include "kernel/devices.hpp"
+#include "kernel/hardware/sys_files.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
 #include "kernel/process/proc_files.hpp"
@@ -129,6 +130,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
     mount_or_warn("/tmp", make_tmpfs(""), "tmpfs");
     mount_or_warn("/dev", make_device_files(), "devtmpfs");
     start_devices();
+    mount_or_warn("/sys", create_sys_files(next_anonymous_device()), "sysfs");
     // Where shm_open and sem_open keep their files.
     mount_or_warn("/dev/shm", make_tmpfs(""), "tmpfs");
     create_tmpfs(unnamed_file_system, {});

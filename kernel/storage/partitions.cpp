@@ -164,6 +164,10 @@ Mutex<ranks::devices>& partition_lock() noexcept {
     return changes.get();
 }
 
+std::uint64_t partition_start(const Disk& disk) noexcept {
+    return disk.part->run().first.value() * disk.device.block_size();
+}
+
 void find_partitions() noexcept {
     changes.create();
     const auto reading = mm::make_box<TableReading>(heap());
@@ -194,7 +198,7 @@ Status Disk::Partitions::read_partitions() noexcept {
     });
     const Status placed = place_parts(disk_, reading->table);
     for_each_part(disk_, [](Disk& each) noexcept {
-        show_disk_node(each);
+        show_disk(each);
         return true;
     });
     return placed;
@@ -229,7 +233,7 @@ Status Disk::Partitions::add_partition(std::int32_t number, std::int64_t start,
     }
     TRY(disk_.bytes->write_back());
     TRY(place_part(disk_, {its_number, run}));
-    show_disk_node(*find_part(disk_, its_number));
+    show_disk(*find_part(disk_, its_number));
     return {};
 }
 
@@ -243,7 +247,7 @@ Status Disk::Partitions::remove_partition(std::int32_t number) noexcept {
     }
     TRY(check_unused(disk_, there->bytes->is_in_use(), *there));
     take_away(*there);
-    show_disk_node(*there);
+    show_disk(*there);
     return {};
 }
 

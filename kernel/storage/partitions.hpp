@@ -3,7 +3,14 @@
 
 #include "kernel/config.hpp"
 
+#include <cstdint>
+
 namespace kidney::kernel {
+
+class Disk;
+
+/// Where a partition begins on its disk, in bytes.
+[[nodiscard]] std::uint64_t partition_start(const Disk& disk) noexcept;
 
 /// Reads the tables of all disks that there are. Once, on a thread; what is wrong is logged.
 void find_partitions() noexcept;

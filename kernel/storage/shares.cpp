@@ -1,11 +1,11 @@
 #include "kernel/storage/shares.hpp"
 
 #include "arch/i686/cpu/port_io.hpp"
-#include "drivers/pci.hpp"
 #include "drivers/virtio/virtio_9p.hpp"
 #include "fs/block/waiting_device.hpp"
 #include "fs/p9/options.hpp"
 #include "fs/p9/p9.hpp"
+#include "kernel/hardware/pci.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kidney/core/log.hpp"
@@ -22,7 +22,6 @@ constexpr std::size_t max_shares = 4;
 using Channel =
     drivers::Virtio9p<arch::PortIo, Clock, SpinLock<ranks::disk>, fs::SleepingWait<Event, Clock>>;
 using ShareFiles = fs::P9<Heap, Channel, PageCache, Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
-using Pci = drivers::Pci<arch::PortIo, NullLock>;  // only this thread looks at PCI
 
 /// A device with all it needs; lives on the heap for ever.
 struct Share {
@@ -43,8 +42,9 @@ Share* find_share(std::string_view tag) noexcept {
     return nullptr;
 }
 
-Result<Share*> start_share(Pci& pci, const drivers::PciFunction& function) noexcept {
-    const auto port = pci.port_base(function.address, 0);
+Result<Share*> start_share(PciDevice& found) noexcept {
+    const drivers::PciFunction& function = found.function;
+    const auto port = pci().port_base(function.address, 0);
     if (!port) {
         return fail(Errc::no_device);
     }
@@ -53,13 +53,14 @@ Result<Share*> start_share(Pci& pci, const drivers::PciFunction& function) noexc
         TRY(frames().allocate_range(mm::FrameZone::direct, count, FrameOrder(0)));
     const std::span bytes(direct_pointer(first), count * std::size_t{page_size});
     auto share = TRY(mm::make_box<Share>(heap(), drivers::DmaMemory{bytes, first.address()}));
-    pci.enable(function.address);
+    pci().enable(function.address);
     TRY(share->channel.start(*port));
     const auto on_interrupt = [](void* s) noexcept {
         return static_cast<Share*>(s)->channel.on_interrupt();
     };
     TRY(handle_interrupts(function.line, hal::Trigger::level, on_interrupt, share.get(),
                           "virtio_9p"));
+    found.driver = "virtio_9p";
     return share.release();
 }
 
@@ -78,25 +79,23 @@ constinit ShareOwner share_owner;
 }  // namespace
 
 void find_shares() noexcept {
-    arch::PortIo io;
-    Pci pci(io);
     std::size_t count = 0;
-    pci.for_each([&](const drivers::PciFunction& function) noexcept {
-        if (function.vendor != drivers::virtio::vendor) {
-            return true;
+    for (PciDevice& found : pci_devices()) {
+        if (found.function.vendor != drivers::virtio::vendor) {
+            continue;
         }
-        if (function.device == drivers::virtio::modern_only_9p) {
+        if (found.function.device == drivers::virtio::modern_only_9p) {
             log::warning<"share">("a shared folder without the legacy interface is passed over");
-        } else if (function.device == drivers::virtio::transitional_9p && count < max_shares) {
-            if (const Result<Share*> share = start_share(pci, function)) {
+        } else if (found.function.device == drivers::virtio::transitional_9p &&
+                   count < max_shares) {
+            if (const Result<Share*> share = start_share(found)) {
                 log::info<"share">("the host shares a folder as {}", (*share)->channel.tag());
                 shares[count++] = *share;
             } else {
                 log::warning<"share">("a shared folder cannot be had: {}", share.error());
             }
         }
-        return true;
-    });
+    }
 }
 
 bool has_share(std::string_view tag) noexcept {

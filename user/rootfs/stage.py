@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DIRECTORIES = ["bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "tmp", "root", "home", "host", "mnt", "var/log"]
+DIRECTORIES = ["bin", "sbin", "usr/bin", "usr/sbin", "etc", "dev", "proc", "sys", "tmp", "root", "home", "host", "mnt", "var/log"]
 # `./kidney setup` leaves it in the last place when another busybox belongs to the machine.
 BUILD = Path(os.environ.get("KIDNEY_BUILD") or Path(__file__).resolve().parents[2] / "build")
 BUSYBOX_PLACES = ["/bin/busybox", "/usr/bin/busybox", "/usr/lib/i386-linux-gnu/busybox",

@@ -325,5 +325,68 @@ TEST(Pci, FindsFunctionsBehindBridges) {
     EXPECT_EQ(buses.command, 0x0000'0107U);  // status bits are not written back
 }
 
+/// One function with registers of each kind, of which only the upper bits can be written.
+struct FakeRegisters {
+    std::uint32_t address = 0;
+    std::array<std::uint32_t, 16> words{0x0001'8086, 0x0290'0107};
+    std::array<std::uint32_t, 16> wired{};  ///< bits that writing does not change
+    std::uint32_t commands = 0;             ///< writes to the command register
+    bool moved_while_decoding = false;
+    FakeRegisters() {
+        wired.fill(~0U);
+        words[4] = 0x0000'C101;  // 16 ports
+        wired[4] = 0xFFFF'000F;
+        words[5] = 0xFE00'0008;  // 1 MiB of memory that may be prefetched
+        wired[5] = 0x000F'FFFF;
+        words[6] = 0xD000'000C;  // 64-bit memory of 8 GiB
+        wired[6] = 0xFFFF'FFFF;
+        words[7] = 0x0000'0004;
+        wired[7] = 0x0000'0001;
+    }
+    std::uint8_t read8(std::uint16_t) noexcept { return 0xFF; }
+    std::uint16_t read16(std::uint16_t) noexcept { return 0xFFFF; }
+    std::uint32_t read32(std::uint16_t) noexcept { return words[address >> 2 & 15U]; }
+    void write8(std::uint16_t, std::uint8_t) noexcept {}
+    void write16(std::uint16_t, std::uint16_t) noexcept {}
+    void write32(std::uint16_t port, std::uint32_t value) noexcept {
+        if (port == 0xCF8) {
+            address = value;
+            return;
+        }
+        const std::size_t n = address >> 2 & 15U;
+        if (n == 1) {
+            ++commands;
+            words[1] = value;
+            return;
+        }
+        moved_while_decoding = moved_while_decoding || (words[1] & 3U) != 0;
+        words[n] = (words[n] & wired[n]) | (value & ~wired[n]);
+    }
+};
+
+TEST(Pci, FindsHowMuchIsDecodedAndLeavesItAsItWas) {
+    FakeRegisters registers;
+    registers.words[6] = 0x0000'000C;  // what a 64-bit range of 8 GiB can keep in its lower half
+    const FakeRegisters before = registers;
+    Pci<FakeRegisters, NullLock> pci(registers);
+    const auto found = pci.ranges({});
+    EXPECT_TRUE(found[0].is_ports);
+    EXPECT_EQ(found[0].first, 0xC100U);
+    EXPECT_EQ(found[0].size, 16U);
+    EXPECT_EQ(found[1].first, 0xFE00'0000U);
+    EXPECT_EQ(found[1].size, 1U << 20);
+    EXPECT_TRUE(found[1].is_prefetched && !found[1].is_wide);
+    EXPECT_TRUE(found[2].is_wide);
+    EXPECT_EQ(found[2].first, std::uint64_t{4} << 32);
+    EXPECT_EQ(found[2].size, std::uint64_t{2} << 32);
+    EXPECT_EQ(found[3].size, 0U);  // the upper half of the one before
+    EXPECT_EQ(found[4].size, 0U);
+    EXPECT_EQ(registers.words[1], before.words[1] & 0xFFFFU);  // status bits are not written back
+    EXPECT_TRUE(std::ranges::equal(std::span(registers.words).subspan(2),
+                                   std::span(before.words).subspan(2)));
+    EXPECT_FALSE(registers.moved_while_decoding);
+    EXPECT_EQ(registers.commands, 2U);
+}
+
 }  // namespace
 }  // namespace kidney::drivers

@@ -174,13 +174,11 @@ using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu
 // Files.
 using PageCache =
     fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue, CachePolicy>;
-using Ext2Locks = fs::Ext2Locks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
+using DiskLocks = fs::DiskLocks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
                                 Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
-using RootFileSystem = fs::Ext2<Heap, PageCache, Ext2Locks, WallFileClock>;
-using KfsLocks = fs::KfsLocks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
-                              Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
-using Kfs = fs::Kfs<Heap, PageCache, KfsLocks, WallFileClock>;
-using Fat = fs::Fat<Heap, PageCache, Ext2Locks, WallFileClock>;
+using RootFileSystem = fs::Ext2<Heap, PageCache, DiskLocks, WallFileClock>;
+using Kfs = fs::Kfs<Heap, PageCache, DiskLocks, WallFileClock>;
+using Fat = fs::Fat<Heap, PageCache, DiskLocks, WallFileClock>;
 using Vsfs = fs::Vsfs<Heap, fs::AnyBlockDevice, Mutex<ranks::file_system>, Mutex<ranks::nodes>,
                       WallFileClock>;
 using Tmpfs = fs::Tmpfs<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;

@@ -97,7 +97,7 @@ struct Kfs {
     static constexpr std::uint32_t mib = 256;
     template <class Heap, class Cache, class Clock>
     using System =
-        fs::Kfs<Heap, Cache, fs::KfsLocks<NullLock, NullLock, NullLock, NullLock>, Clock>;
+        fs::Kfs<Heap, Cache, fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>, Clock>;
     static Status make(CountingDisk& disk) {
         fs::kfs::Block scratch;
         return fs::kfs::make(disk, {.uuid = {1}, .inodes = 16'384}, scratch);
@@ -109,7 +109,7 @@ struct Ext2 {
     static constexpr std::uint32_t mib = 256;
     template <class Heap, class Cache, class Clock>
     using System =
-        fs::Ext2<Heap, Cache, fs::Ext2Locks<NullLock, NullLock, NullLock, NullLock>, Clock>;
+        fs::Ext2<Heap, Cache, fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>, Clock>;
     static Status make(CountingDisk& disk) {
         static const Result<DiskImage> empty =
             DiskImage::make("mke2fs -q -t ext2 -b " + std::to_string(block_size) +
@@ -131,7 +131,7 @@ struct Fat {
     static constexpr std::uint32_t mib = bits == 32 ? 288 : 64;
     template <class Heap, class Cache, class Clock>
     using System =
-        fs::Fat<Heap, Cache, fs::Ext2Locks<NullLock, NullLock, NullLock, NullLock>, Clock>;
+        fs::Fat<Heap, Cache, fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>, Clock>;
     static Status make(CountingDisk& disk) {
         static const Result<DiskImage> empty =
             DiskImage::make("mkfs.fat --invariant -F " + std::to_string(bits) + " -s " +

@@ -12,8 +12,8 @@
 
 namespace kidney::fs {
 
-/// Owns none but the changed ones, of which it holds a reference. Needs no memory. Concurrency: any
-/// thread; it may be called with any of the file system's locks held.
+/// Owns none but the changed and the logged ones, of which it holds a reference. Needs no memory.
+/// Concurrency: any thread; it may be called with any of the file system's locks held.
 template <class Node, BasicLockable Lock>
 class NodeTable {
 public:
@@ -88,6 +88,32 @@ public:
         LockGuard guard(lock_);
         return changed_ != nullptr;
     }
+    /// Some of its bytes are in a log only. For nodes with is_logged_ and next_logged_.
+    void note_logged(Node& node) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        if (!std::exchange(node.is_logged_, true)) {
+            node.retain();
+            node.next_logged_ = std::exchange(logged_, &node);
+        }
+    }
+    [[nodiscard]] Ref<Node> take_logged() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        Node* const node = logged_;
+        if (node != nullptr) {
+            logged_ = std::exchange(node->next_logged_, nullptr);
+            node->is_logged_ = false;
+        }
+        return Ref<Node>::adopt(node);
+    }
+    /// For each of them, with the lock held.
+    template <class Use>
+    void for_each_logged(Use&& use) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        for (Node* node = logged_; node != nullptr; node = node->next_logged_) {
+            use(*node);
+        }
+    }
+
     /// A name went that was the last one of its node: some sync will bring free space.
     void note_removal() noexcept { has_removed_.store(true, std::memory_order_relaxed); }
     void forget_removals() noexcept { has_removed_.store(false, std::memory_order_relaxed); }
@@ -106,6 +132,15 @@ public:
     [[nodiscard]] Node* take_orphans() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         return std::exchange(orphans_, nullptr);
+    }
+    /// One of them; null: there are no more.
+    [[nodiscard]] Node* take_orphan() noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        Node* const node = orphans_;
+        if (node != nullptr) {
+            orphans_ = std::exchange(node->next_orphan_, nullptr);
+        }
+        return node;
     }
     [[nodiscard]] bool has_orphans() const noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -131,6 +166,9 @@ public:
             for (const Node* n = bucket; n != nullptr; n = n->next_in_bucket_) {
                 foreign += n->references();
                 foreign -= n->is_changed_ ? 1 : 0;
+                if constexpr (requires { n->is_logged_; }) {
+                    foreign -= n->is_logged_ ? 1 : 0;
+                }
             }
         }
         return foreign;
@@ -152,6 +190,7 @@ private:
     mutable Lock lock_;
     std::array<Node*, buckets> buckets_ GUARDED_BY(lock_){};
     Node* changed_ GUARDED_BY(lock_) = nullptr;
+    Node* logged_ GUARDED_BY(lock_) = nullptr;
     Node* orphans_ GUARDED_BY(lock_) = nullptr;
     std::atomic<std::uint32_t> promised_blocks_ = 0, promised_inodes_ = 0;
     std::atomic<bool> has_removed_ = false;

@@ -1,6 +1,7 @@
 /// The way to the disk: everything that has changed, in an order that a crash may interrupt.
 #pragma once
 
+#include "fs/disk/disk_sync.hpp"
 #include "fs/ext2/geometry.hpp"
 #include "fs/ext2/inode.hpp"
 #include "fs/ext2/write_order.hpp"
@@ -19,38 +20,17 @@ namespace kidney::fs::ext2 {
 ///   2. under it, the phases of write_order.hpp, each with a flush behind it;
 ///   3. inodes without a name, as deleted; only then do their blocks, and what was cut off other
 ///      files, become free in the bitmaps. They are free on the disk with the next sync.
-/// Concurrency: any thread; `Lock` lets one sync run at a time. So bytes are on their way to a
-/// block only while nobody can free it.
+/// Concurrency: as DiskSync.
 template <class Fs, BasicLockable Lock>
-class Commit {
+class Commit : public DiskSync<Commit<Fs, Lock>, Fs, Lock> {
+    using Base = DiskSync<Commit, Fs, Lock>;
+    friend Base;
+
 public:
     using Node = typename Fs::Node;
 
-    explicit Commit(Fs& fs) noexcept : fs_(fs) {}
+    explicit Commit(Fs& fs) noexcept : Base(fs) {}
 
-    /// Errors: io_error, no_memory; what could not go home stays in memory.
-    [[nodiscard]] Status sync() noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        Node* leaving = nullptr;
-        Status bytes;
-        Status metadata;
-        for (unsigned round = 0;; ++round) {
-            const Status stored = store_bytes(leaving);
-            bytes = bytes ? stored : bytes;
-            LockGuard metadata_guard(fs_.lock());
-            // Who has got new blocks meanwhile must store their bytes before an inode that points
-            // to them. If they are too fast for us, a crash may show what was in these blocks.
-            if (fs_.table().has_changed() && round < most_rounds) {
-                continue;
-            }
-            collect(leaving);
-            metadata = write(leaving);
-            settle(leaving, metadata.has_value());
-            break;
-        }
-        release(leaving);
-        return bytes ? metadata : bytes;
-    }
     /// Something is still to be written. Under the metadata lock.
     [[nodiscard]] bool has_work() noexcept {
         return fs_.table().has_changed() || fs_.table().has_orphans() ||
@@ -58,58 +38,18 @@ public:
     }
     /// Under the metadata lock.
     [[nodiscard]] Status mark_clean() noexcept { return checked(fs_.volume().mark_clean()); }
-    /// At the end: forgets what has not gone home.
-    void discard() noexcept {
-        while (const Ref<Node> node = fs_.table().take_changed()) {
-        }
-        for (Node* node = fs_.table().take_orphans(); node != nullptr;) {
-            fs_.destroy(*std::exchange(node, node->next_orphan_));
-        }
-    }
 
 private:
-    static constexpr unsigned most_rounds = 3;
+    using Base::checked;
+    using Base::fs_;
 
-    /// Adds the changed nodes to the list, with the table's references.
-    void collect(Node*& leaving) noexcept {
-        while (Ref<Node> node = fs_.table().take_changed()) {
-            if (node->is_leaving_) {
-                continue;
-            }
-            node->is_leaving_ = true;
-            node->next_leaving_ = leaving;
-            leaving = node.detach();
-        }
-    }
-    /// The bytes of files that have changed; what fails stays in memory, and the rest goes on.
-    [[nodiscard]] Status store_bytes(Node*& leaving) noexcept {
-        const Node* const known = leaving;
-        collect(leaving);
-        Status status;
-        for (Node* node = leaving; node != known; node = node->next_leaving_) {
-            if (node->type() != NodeType::regular || node->inode().links == 0) {
-                continue;
-            }
+    [[nodiscard]] Status store(LeavingNodes<Node>& leaving, Node* known) noexcept {
+        return this->store_files(leaving.first(), known, [this](Node& file) noexcept {
             has_bytes_ = true;
-            const Status stored = fs_.cache().write_back(node->bytes());
-            node->must_come_again_ = !stored;
-            status = status ? stored : status;
-        }
-        return status;
+            return fs_.cache().write_back(file.bytes());
+        });
     }
-    /// A disk that fails here must not be made worse.
-    [[nodiscard]] Status checked(Status written) noexcept {
-        if (!written && written.error() != Errc::no_memory) {
-            const bool is_news = !fs_.is_read_only();
-            fs_.become_read_only();
-            if (is_news && fs_.owner != nullptr) {
-                fs_.owner->became_read_only(fs_);
-            }
-        }
-        return written;
-    }
-
-    [[nodiscard]] Status write(Node* leaving) noexcept {
+    [[nodiscard]] Status write(Node* leaving, const Status&, bool) noexcept {
         if (leaving == nullptr && !has_work()) {
             return {};
         }
@@ -216,27 +156,13 @@ private:
         fs_.note_pending();
         return freed;
     }
-    /// The nodes of the list are on the disk, or must come again.
-    void settle(Node* leaving, bool done) noexcept {
-        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
-            node->is_leaving_ = false;
-            if (done) {
-                node->is_new_ = node->has_new_name_ = node->gave_name_away_ = false;
-                node->links_until_synced_ = node->inode().links;
-            }
-            if (!done || std::exchange(node->must_come_again_, false)) {
-                fs_.note_change(*node);
-            }
-        }
-    }
-    void release(Node* leaving) noexcept {
-        while (leaving != nullptr) {
-            const Ref<Node> last = Ref<Node>::adopt(std::exchange(leaving, leaving->next_leaving_));
+    void settle(Node& node, bool done) noexcept {
+        if (done) {
+            node.is_new_ = node.has_new_name_ = node.gave_name_away_ = false;
+            node.links_until_synced_ = node.inode().links;
         }
     }
 
-    Fs& fs_;
-    Lock lock_;
     bool has_bytes_ = false;  ///< bytes are on the device, but not behind a flush
 };
 

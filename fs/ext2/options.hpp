@@ -1,26 +1,9 @@
-/// What an ext2 is made with: its locks, and how it is mounted.
+/// How an ext2 is mounted.
 #pragma once
-
-#include "kidney/core/lock.hpp"
 
 #include <cstdint>
 
 namespace kidney::fs {
-
-/// The locks of an ext2, in the order in which they are taken; between the second and the third
-/// come those of the mappings.
-///   Writing   one file's writers: held while user memory is copied
-///   Commit    one sync at a time: held while files' bytes go home, with what that unmaps
-///   Metadata  everything on the disk but files' bytes: held while the disk works
-///   Nodes     tables and attributes: held for a moment, also by the cache (CachedObject)
-template <BasicLockable WritingLock, BasicLockable CommitLock, BasicLockable MetadataLock,
-          BasicLockable NodesLock>
-struct Ext2Locks {
-    using Writing = WritingLock;
-    using Commit = CommitLock;
-    using Metadata = MetadataLock;
-    using Nodes = NodesLock;
-};
 
 struct Ext2Options {
     std::uint32_t device_number = 0;  ///< st_dev

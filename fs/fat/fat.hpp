@@ -9,7 +9,7 @@
 /// file.
 #pragma once
 
-#include "fs/disk/node_table.hpp"
+#include "fs/disk/disk_file_system.hpp"
 #include "fs/fat/clusters.hpp"
 #include "fs/fat/commit.hpp"
 #include "fs/fat/directory.hpp"
@@ -35,28 +35,28 @@
 
 namespace kidney::fs {
 
-/// `Cache` is a PageCache, `Locks` as Ext2Locks. Concurrency: any thread.
+/// `Cache` is a PageCache, `Locks` a DiskLocks. Concurrency: any thread.
 template <mm::ObjectAllocator Heap, class Cache, class Locks, FileClock Clock>
-class Fat final : public FileSystem {
+class Fat final : public DiskFileSystem<Fat<Heap, Cache, Locks, Clock>,
+                                        fat::Node<Fat<Heap, Cache, Locks, Clock>>, Heap, Cache,
+                                        Locks, Clock, FatOptions> {
+    using Base = DiskFileSystem<Fat, fat::Node<Fat>, Heap, Cache, Locks, Clock, FatOptions>;
+    friend Base;
+
 public:
     using Node = fat::Node<Fat>;
     using Inode = fat::BasicInode<fat::Chain<Heap>>;
-    using CacheType = Cache;
-    using HeapType = Heap;
-    using WritingLock = typename Locks::Writing;
-    using MetadataLock = typename Locks::Metadata;
-    using NodeLock = typename Locks::Nodes;
-    using Nodes = NodeTable<Node, NodeLock>;
+    using Nodes = typename Base::Table;
     static constexpr bool has_holes = false;
     static constexpr std::string_view checker = "fsck.fat";  ///< who mends it after a crash
 
     /// Call mount() before use, and unmount() after it if it can be written.
     Fat(Heap& heap, Cache& cache, CachedDevice& disk, Clock& clock, FatOptions options) noexcept
-        : heap_(heap), clock_(clock), options_(options), volume_(cache, disk) {}
+        : Base(heap, clock, options), volume_(cache, disk) {}
     /// Of a disk that belongs to nobody else.
     Fat(Heap& heap, Cache& cache, AnyBlockDevice device, Clock& clock, FatOptions options) noexcept
-        : heap_(heap), clock_(clock), options_(options), volume_(cache, device) {}
-    ~Fat() { discard(); }
+        : Base(heap, clock, options), volume_(cache, device) {}
+    ~Fat() { this->discard(); }
     Fat(const Fat&) = delete;
     Fat& operator=(const Fat&) = delete;
 
@@ -82,26 +82,9 @@ public:
         root_ = std::move(node);
         return {};
     }
-    /// Everything goes to the disk, which is marked as clean then. What is still open may be used
-    /// further, and marks it as in use again. Errors: io_error, no_memory, busy (programs write
-    /// faster than it can).
-    [[nodiscard]] Status unmount() noexcept EXCLUDES(lock_) {
-        constexpr unsigned most = 8;  // see Ext2
-        for (unsigned round = 0; round < most; ++round) {
-            TRY(sync());
-            LockGuard guard(lock_);
-            if (!commit_.has_work()) {
-                return commit_.mark_clean();
-            }
-        }
-        return fail(Errc::busy);
-    }
     /// Forgets what has not gone home.
     void discard() noexcept {
-        commit_.discard();
-        root_.reset();
-        commit_.discard();
-        KIDNEY_ASSERT(table_.is_unused());  // somebody still has a file of ours open
+        Base::discard();
         clusters_.clear();
     }
 
@@ -110,7 +93,6 @@ public:
     /// It was in use when the machine lost its power, or has errors: fsck should look at it.
     [[nodiscard]] bool was_clean() const noexcept { return volume_.was_clean(); }
 
-    [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
     [[nodiscard]] FileSystemStatus status() noexcept override {
         constexpr std::uint32_t magic = 0x4d44;
         const fat::Geometry& g = volume_.geometry();
@@ -119,35 +101,15 @@ public:
                 .blocks = g.clusters,
                 .free_blocks = std::min(
                     g.clusters, volume_.free_clusters() + table_.promised_blocks() + excess()),
-                .read_only = is_read_only()};
+                .read_only = this->is_read_only()};
     }
-    /// Errors: io_error (and the file system is read-only from then on, if metadata could not be
-    /// written), no_memory.
-    [[nodiscard]] Status sync() noexcept override EXCLUDES(lock_) { return commit_.sync(); }
     [[nodiscard]] const char* type_name() const noexcept override { return "vfat"; }
-    [[nodiscard]] bool is_read_only() const noexcept override {
-        // relaxed: who changes something looks again under the lock
-        return is_read_only_.load(std::memory_order_relaxed);
-    }
     [[nodiscard]] std::uint64_t max_file_size() const noexcept override { return 0xFFFF'FFFF; }
     [[nodiscard]] bool names_are_exact() const noexcept override { return false; }
-    /// Error also: busy (programs write faster than it can be stored).
-    [[nodiscard]] Status remount(bool read_only) noexcept override EXCLUDES(lock_) {
-        if (read_only) {
-            TRY(unmount());
-            become_read_only();
-            return {};
-        }
-        if (!volume_.can_be_written()) {
-            return fail(Errc::read_only);
-        }
-        is_read_only_.store(false, std::memory_order_relaxed);
-        return {};
-    }
     [[nodiscard]] bool is_in_use() noexcept override {
         // Ours are that to the root, and those of directories to their parents.
         return table_.foreign_references() - 1 - parents_.load(std::memory_order_relaxed) !=
-               mount_count();
+               this->mount_count();
     }
 
     // Names. Each does one thing under the lock.
@@ -160,24 +122,6 @@ public:
         const auto found = TRY(entries_.find(directory, name));
         return found ? node_of(directory, found->raw, found->place)
                      : Result<Ref<Node>>(fail(Errc::not_found));
-    }
-    [[nodiscard]] Result<Ref<Node>> parent_of(Node& directory) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        return directory.parent_ ? directory.parent_ : Ref<Node>::share(directory);
-    }
-    [[nodiscard]] Result<Ref<Node>> create(Node& directory, std::string_view name,
-                                           const NewNode& what) noexcept EXCLUDES(lock_) {
-        return change([&] { return names_.create(directory, name, what); });
-    }
-    [[nodiscard]] Status unlink(Node& directory, std::string_view name, Node& node) noexcept
-        EXCLUDES(lock_) {
-        return change([&] { return names_.unlink(directory, name, node); });
-    }
-    [[nodiscard]] Status rename(Node& from, const NameMove& move) noexcept EXCLUDES(lock_) {
-        return change([&] { return renames_.rename(from, move); });
-    }
-    [[nodiscard]] Status exchange(Node& from, const NameMove& move) noexcept EXCLUDES(lock_) {
-        return change([&] { return renames_.exchange(from, move); });
     }
     /// Cookies are 1 behind ".", 2 behind "..", and n + 3 behind slot n.
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
@@ -209,29 +153,14 @@ public:
     }
 
     // For the nodes. Those that work on the disk's metadata want the lock.
-    [[nodiscard]] Heap& heap() noexcept { return heap_; }
-    [[nodiscard]] Cache& cache() noexcept { return volume_.cache(); }
-    [[nodiscard]] AnyBlockDevice& device() noexcept { return volume_.device(); }
     [[nodiscard]] fat::Volume<Cache>& volume() noexcept { return volume_; }
     [[nodiscard]] fat::Clusters<Heap, Cache, Nodes>& clusters() noexcept { return clusters_; }
     [[nodiscard]] fat::FileClusters<Fat>& tree() noexcept { return tree_; }
     [[nodiscard]] fat::Directory<Fat>& entries() noexcept { return entries_; }
-    [[nodiscard]] Nodes& table() noexcept { return table_; }
-    [[nodiscard]] MetadataLock& lock() noexcept RETURN_CAPABILITY(lock_) { return lock_; }
-    [[nodiscard]] std::uint32_t device_number() const noexcept { return options_.device_number; }
     [[nodiscard]] std::uint32_t block_size() const noexcept {
         return volume_.geometry().block_size;
     }
     [[nodiscard]] static FileTime kept(const FileTime& time) noexcept { return fat::kept(time); }
-    [[nodiscard]] FileTime now() noexcept { return kept(clock_()); }
-    /// Error: read_only.
-    [[nodiscard]] Status check_writable() const noexcept {
-        return is_read_only() ? Status(fail(Errc::read_only)) : Status();
-    }
-    /// Metadata could not be written: what is on the disk stays as it is.
-    void become_read_only() noexcept { is_read_only_.store(true, std::memory_order_relaxed); }
-    [[nodiscard]] static Status check_size(std::uint64_t) noexcept { return {}; }
-    void note_change(Node& node) noexcept { table_.note_change(node); }
     void touch(Node& node) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         names_.touch(node);
@@ -287,37 +216,16 @@ public:
         table_.leave(node, [&]() noexcept { clusters_.give_up(node.chain()); });
         mm::destroy(heap_, &node);
     }
-    /// Does something until it succeeds or a sync does not help it.
-    template <class Attempt>
-    [[nodiscard]] std::invoke_result_t<Attempt&> repeat(Attempt&& attempt) noexcept
-        EXCLUDES(lock_) {
-        constexpr unsigned most = 3;
-        for (unsigned full = 0;;) {
-            auto result = attempt();
-            if (result) {
-                return result;
-            }
-            if (result.error() != Errc::restart &&
-                (result.error() != Errc::no_space || !is_more_to_come() || full++ == most)) {
-                return result;
-            }
-            TRY(sync());
-        }
-    }
 
 private:
+    using Base::heap_;
+    using Base::is_read_only_;
+    using Base::lock_;
+    using Base::options_;
+    using Base::root_;
+    using Base::table_;
     static constexpr std::uint64_t removed_key = std::uint64_t{1} << 62;
 
-    template <class Attempt>
-    [[nodiscard]] std::invoke_result_t<Attempt&> change(Attempt&& attempt) noexcept
-        EXCLUDES(lock_) {
-        cache().throttle();
-        return repeat([&]() noexcept -> decltype(attempt()) {
-            LockGuard guard(lock_);
-            TRY(check_writable());
-            return attempt();
-        });
-    }
     [[nodiscard]] std::uint32_t excess() const noexcept {
         return excess_.load(std::memory_order_relaxed);
     }
@@ -325,6 +233,16 @@ private:
         const std::uint32_t needed = volume_.geometry().clusters_for(size);
         const std::uint32_t now = chain.size() > needed ? chain.size() - needed : 0;
         excess_.fetch_add(now - std::exchange(chain.excess, now), std::memory_order_relaxed);
+    }
+    // For the base.
+    [[nodiscard]] auto& commit() noexcept { return commit_; }
+    [[nodiscard]] auto& names() noexcept { return names_; }
+    [[nodiscard]] auto& renames() noexcept { return renames_; }
+    [[nodiscard]] bool can_be_written() noexcept { return volume_.can_be_written(); }
+    [[nodiscard]] Status store_all() noexcept { return commit_.sync(); }
+    [[nodiscard]] Status finish_unmount() noexcept { return commit_.mark_clean(); }
+    [[nodiscard]] static Result<Ref<Node>> parent_locked(Node& directory) noexcept {
+        return directory.parent_ ? directory.parent_ : Ref<Node>::share(directory);
     }
     [[nodiscard]] bool is_more_to_come() const noexcept {
         return excess() != 0 || table_.has_orphans() || table_.has_removed();
@@ -360,12 +278,7 @@ private:
         moved_.note(node);
     }
 
-    Heap& heap_;
-    Clock& clock_;
-    const FatOptions options_;
-    MetadataLock lock_;  ///< guards all that follows, but for the counts and the tables
-    Nodes table_;
-    fat::MovedNodes<Node, NodeLock> moved_;
+    fat::MovedNodes<Node, typename Base::NodeLock> moved_;
     fat::Volume<Cache> volume_;
     fat::Clusters<Heap, Cache, Nodes> clusters_{heap_, volume_, table_};
     fat::FileClusters<Fat> tree_{*this};
@@ -375,8 +288,6 @@ private:
     fat::Commit<Fat, typename Locks::Commit> commit_{*this};
     std::atomic<std::uint32_t> excess_ = 0;
     std::atomic<std::int32_t> parents_ = 0;  ///< references of directories to their parents
-    std::atomic<bool> is_read_only_ = true;
-    Ref<Node> root_;
 };
 
 }  // namespace kidney::fs

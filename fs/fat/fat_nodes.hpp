@@ -88,7 +88,7 @@ void Fat<Heap, Cache, Locks, Clock>::set_read_only_attribute(Node& node,
     Inode inode = node.inode();
     inode.is_read_only = write == 0;
     node.bytes().publish(inode);
-    note_change(node);
+    this->note_change(node);
 }
 
 /// The last reference to `node` is gone. No disk is needed here: this may be called anywhere. What
@@ -96,16 +96,16 @@ void Fat<Heap, Cache, Locks, Clock>::set_read_only_attribute(Node& node,
 template <mm::ObjectAllocator Heap, class Cache, class Locks, FileClock Clock>
 void Fat<Heap, Cache, Locks, Clock>::node_unused(Node& node) noexcept {
     for (Node* at = &node; at != nullptr;) {
-        cache().forget(at->bytes());
+        this->cache().forget(at->bytes());
         Node* const parent = at->parent_.detach();
         if (parent != nullptr) {
             parents_.fetch_sub(1, std::memory_order_relaxed);
         }
         set_excess(at->chain(), ~std::uint32_t{0});
-        if (at->inode().links == 0 && !is_read_only() && promise_of(*at) != 0) {
+        if (at->inode().links == 0 && !this->is_read_only() && promise_of(*at) != 0) {
             table_.add_orphan(*at, promise_of(*at));
         } else {
-            destroy(*at);
+            this->destroy(*at);
         }
         at = parent != nullptr && parent->release() ? parent : nullptr;
     }

@@ -1,8 +1,7 @@
-/// What `mount -t vfat -o` understands, and what a FAT is made with.
+/// What `mount -t vfat -o` understands.
 #pragma once
 
 #include "fs/vfs/mount_options.hpp"
-#include "kidney/core/lock.hpp"
 #include "kidney/fs/attributes.hpp"
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 /// and then a checkpoint.
 #pragma once
 
+#include "fs/disk/disk_sync.hpp"
 #include "fs/kfs/file_data.hpp"
 #include "fs/kfs/inode.hpp"
 #include "fs/kfs/withheld.hpp"
@@ -20,10 +21,11 @@ namespace kidney::fs::kfs {
 ///   3. when half of the ring is in use, a checkpoint: bytes that are in the log, then metadata, go
 ///      home, a flush, and the log forgets them.
 /// A block goes home in a checkpoint only, and all that is in the cache is in the log then: nothing
-/// goes home before its transaction is durable. Concurrency: any thread; `Lock` lets one sync run
-/// at a time.
+/// goes home before its transaction is durable. Concurrency: as DiskSync.
 template <class Fs, BasicLockable Lock>
-class Commit {
+class Commit : public DiskSync<Commit<Fs, Lock>, Fs, Lock> {
+    using Base = DiskSync<Commit, Fs, Lock>;
+    friend Base;
     using Data = FileData<Fs>;
     using Mode = typename Data::Mode;
     using Step = typename Fs::Step;
@@ -31,31 +33,8 @@ class Commit {
 public:
     using Node = typename Fs::Node;
 
-    explicit Commit(Fs& fs) noexcept : fs_(fs) {}
+    explicit Commit(Fs& fs) noexcept : Base(fs) {}
 
-    /// `home`: with a checkpoint. Errors: io_error, no_memory; what could not go stays in memory.
-    [[nodiscard]] Status sync(bool home) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        Node* leaving = nullptr;
-        Status status;
-        for (unsigned round = 0;; ++round) {
-            const Status stored = store_bytes(leaving);
-            status = status ? stored : status;
-            LockGuard metadata_guard(fs_.lock());
-            // Who has got new blocks meanwhile must store their bytes before an inode that points
-            // to them. If they are too fast for us, a crash may show what was in these blocks.
-            if (fs_.table().has_changed() && round < most_rounds) {
-                continue;
-            }
-            collect(leaving);
-            // What could not be stored must not be reached: then nothing happens at all.
-            status = status ? commit(leaving, home) : status;
-            settle(leaving, status.has_value());
-            break;
-        }
-        release(leaving);
-        return status;
-    }
     /// Something is still to be written. Under the metadata lock.
     [[nodiscard]] bool has_work() noexcept {
         return fs_.table().has_changed() || fs_.table().has_orphans() ||
@@ -63,57 +42,40 @@ public:
     }
     /// At the end: forgets what has not gone home.
     void discard() noexcept {
-        while (const Ref<Node> node = fs_.table().take_changed()) {
-        }
         while (const Ref<Node> node = fs_.table().take_logged()) {
         }
-        while (Node* const node = fs_.table().take_orphan()) {
-            fs_.destroy(*node);
-        }
+        Base::discard();
     }
 
 private:
-    static constexpr unsigned most_rounds = 3;
+    using Base::checked;
+    using Base::fs_;
+
     static constexpr std::uint32_t most_dirty_blocks = 512;
 
-    /// Adds the changed nodes to the list, with the table's references.
-    void collect(Node*& leaving) noexcept {
-        while (Ref<Node> node = fs_.table().take_changed()) {
-            if (node->is_leaving_) {
-                continue;
-            }
-            node->is_leaving_ = true;
-            node->next_leaving_ = leaving;
-            leaving = node.detach();
-        }
-    }
-    /// The bytes of files that have changed; what fails stays in memory, and the rest goes on.
-    [[nodiscard]] Status store_bytes(Node*& leaving) noexcept {
-        Node* const known = leaving;
-        collect(leaving);
-        drop_nameless(leaving, known);
+    [[nodiscard]] Status store(LeavingNodes<Node>& leaving, Node* known) noexcept {
+        drop_nameless(leaving.first(), known);
         const bool few = fs_.data().take_few();
-        Status status;
-        for (Node* node = leaving; node != known; node = node->next_leaving_) {
-            if (node->type() != NodeType::regular || node->inode().links == 0) {
-                continue;
-            }
-            Status stored;
-            if (!few) {
-                fs_.data().set_mode(Mode::home);
-                stored = fs_.cache().write_back(node->bytes(), {}, direct_phase);
-            }
-            fs_.data().set_mode(Mode::log);
-            const Status logged = fs_.cache().write_back(node->bytes(), {}, log_phase);
-            stored = stored ? logged : stored;
-            if (few && stored) {
-                stored = fs_.cache().write_back(node->bytes(), {}, direct_phase);
-            }
-            fs_.data().set_mode(Mode::none);
-            node->must_come_again_ = !stored;
-            status = status ? stored : status;
-        }
-        return status;
+        return this->store_files(leaving.first(), known, [&](Node& file) noexcept {
+            return few ? store_few(file) : store_many(file);
+        });
+    }
+    /// Into the log, with what of it must not wait for the rest.
+    [[nodiscard]] Status store_few(Node& file) noexcept {
+        TRY(store_as(Mode::log, file, log_phase));
+        return store_as(Mode::log, file, direct_phase);
+    }
+    /// Home, and what cannot go there yet into the log, also if the first fails.
+    [[nodiscard]] Status store_many(Node& file) noexcept {
+        const Status home = store_as(Mode::home, file, direct_phase);
+        const Status logged = store_as(Mode::log, file, log_phase);
+        return home ? logged : home;
+    }
+    [[nodiscard]] Status store_as(Mode mode, Node& file, Phase phase) noexcept {
+        fs_.data().set_mode(mode);
+        const Status stored = fs_.cache().write_back(file.bytes(), {}, phase);
+        fs_.data().set_mode(Mode::none);
+        return stored;
     }
     /// Nodes before `known` that have no name and no other reference: they become orphans now, and
     /// not with the next sync.
@@ -131,7 +93,11 @@ private:
         }
     }
 
-    [[nodiscard]] Status commit(Node* leaving, bool home) noexcept {
+    /// What could not be stored must not be reached: then nothing happens at all.
+    [[nodiscard]] Status write(Node* leaving, const Status& bytes, bool home) noexcept {
+        if (!bytes) {
+            return bytes;
+        }
         if (leaving == nullptr && !has_work()) {
             return {};
         }
@@ -147,13 +113,6 @@ private:
                             fs_.volume().changes().dirty_blocks() > most_dirty_blocks ||
                             !fs_.volume().withheld().has_room(Withheld::capacity / 4);
         return (home || is_due) && !fs_.table().has_changed() ? checkpoint() : Status();
-    }
-    /// A disk that fails here must not be made worse.
-    [[nodiscard]] Status checked(Status written) noexcept {
-        if (!written && written.error() != Errc::no_memory) {
-            fs_.become_read_only();
-        }
-        return written;
     }
     /// Heavy ones have been promised room. Others change nothing but themselves, so they may take
     /// one transaction after the other.
@@ -224,29 +183,14 @@ private:
     [[nodiscard]] static std::uint32_t blocks_of(Node& node) noexcept {
         return node.inode().sectors / Inode::sectors_per_block;
     }
-    /// The nodes of the list are on the disk, or must come again.
-    void settle(Node* leaving, bool done) noexcept {
-        for (Node* node = leaving; node != nullptr; node = node->next_leaving_) {
-            node->is_leaving_ = false;
-            if (done) {
-                const Inode inode = node->inode();
-                node->committed_size_ = inode.size;
-                node->stored_revision_ = inode.revision;
-                node->is_heavy_ = false;
-            }
-            if (!done || std::exchange(node->must_come_again_, false)) {
-                fs_.note_change(*node);
-            }
+    void settle(Node& node, bool done) noexcept {
+        if (done) {
+            const Inode inode = node.inode();
+            node.committed_size_ = inode.size;
+            node.stored_revision_ = inode.revision;
+            node.is_heavy_ = false;
         }
     }
-    void release(Node* leaving) noexcept {
-        while (leaving != nullptr) {
-            const Ref<Node> last = Ref<Node>::adopt(std::exchange(leaving, leaving->next_leaving_));
-        }
-    }
-
-    Fs& fs_;
-    Lock lock_;
 };
 
 }  // namespace kidney::fs::kfs

@@ -7,13 +7,13 @@
 /// for the VFS), commit.hpp (the way to the disk), this file.
 #pragma once
 
+#include "fs/disk/disk_file_system.hpp"
 #include "fs/kfs/commit.hpp"
 #include "fs/kfs/directory.hpp"
 #include "fs/kfs/extents.hpp"
 #include "fs/kfs/file_data.hpp"
 #include "fs/kfs/names.hpp"
 #include "fs/kfs/node.hpp"
-#include "fs/kfs/node_table.hpp"
 #include "fs/kfs/options.hpp"
 #include "fs/kfs/orphans.hpp"
 #include "fs/kfs/refusal.hpp"
@@ -34,18 +34,18 @@
 
 namespace kidney::fs {
 
-/// `Cache` is a PageCache, `Locks` a KfsLocks. Concurrency: any thread.
+/// `Cache` is a PageCache, `Locks` a DiskLocks. Concurrency: any thread.
 template <mm::ObjectAllocator Heap, class Cache, class Locks, FileClock Clock>
-class Kfs final : public FileSystem {
+class Kfs final : public DiskFileSystem<Kfs<Heap, Cache, Locks, Clock>,
+                                        kfs::Node<Kfs<Heap, Cache, Locks, Clock>>, Heap, Cache,
+                                        Locks, Clock, KfsOptions> {
+    using Base = DiskFileSystem<Kfs, kfs::Node<Kfs>, Heap, Cache, Locks, Clock, KfsOptions>;
+    friend Base;
+
 public:
     using Node = kfs::Node<Kfs>;
     using Inode = kfs::Inode;
     using Bytes = FileBytes<Kfs>;
-    using CacheType = Cache;
-    using HeapType = Heap;
-    using WritingLock = typename Locks::Writing;
-    using MetadataLock = typename Locks::Metadata;
-    using NodeLock = typename Locks::Nodes;
     using Step = typename kfs::Volume<Cache, Heap>::Step;
     static constexpr bool has_holes = true;
     static constexpr bool tracks_bytes = true;
@@ -53,11 +53,11 @@ public:
 
     /// Call mount() before use, and unmount() after it if it can be written.
     Kfs(Heap& heap, Cache& cache, CachedDevice& disk, Clock& clock, KfsOptions options) noexcept
-        : heap_(heap), clock_(clock), options_(options), volume_(heap, cache, disk) {}
+        : Base(heap, clock, options), volume_(heap, cache, disk) {}
     /// Of a disk that belongs to nobody else.
     Kfs(Heap& heap, Cache& cache, AnyBlockDevice device, Clock& clock, KfsOptions options) noexcept
-        : heap_(heap), clock_(clock), options_(options), volume_(heap, cache, device) {}
-    ~Kfs() { discard(); }
+        : Base(heap, clock, options), volume_(heap, cache, device) {}
+    ~Kfs() { this->discard(); }
     Kfs(const Kfs&) = delete;
     Kfs& operator=(const Kfs&) = delete;
 
@@ -65,17 +65,16 @@ public:
     /// mounted read-only. Errors: io_error, no_memory, corrupted, not_supported; it may be tried
     /// again.
     [[nodiscard]] Status mount() noexcept EXCLUDES(lock_) {
-        {
-            LockGuard guard(lock_);
-            TRY(volume_.load(static_cast<std::uint64_t>(kfs::nanoseconds_of(clock_()))));
-            is_read_only_.store(options_.read_only || !can_be_written());
-            if (can_be_written()) {
-                TRY(orphans_.free_all());
-            }
+        LockGuard guard(lock_);
+        TRY(volume_.load(static_cast<std::uint64_t>(kfs::nanoseconds_of(this->now()))));
+        const bool is_writable =
+            volume_.geometry().can_be_written && !this->device().is_read_only();
+        is_read_only_.store(options_.read_only || !is_writable);
+        if (is_writable) {
+            TRY(orphans_.free_all());
         }
-        Ref<Node> root = TRY(node(kfs::root_inode));
+        Ref<Node> root = TRY(node_locked(kfs::root_inode));
         if (root->type() != NodeType::directory) {
-            LockGuard guard(lock_);
             return volume_.wrong("root.mode", 0);
         }
         root_ = std::move(root);
@@ -84,26 +83,7 @@ public:
     /// Everything goes home; nothing is left to recover. What is still open may be used further.
     /// Errors: io_error, no_memory, busy (programs write faster than it can).
     [[nodiscard]] Status unmount() noexcept EXCLUDES(lock_) {
-        if (is_read_only() && !volume_.log().is_broken()) {
-            return {};
-        }
-        // A file whose last reference was the first sync's own takes one more.
-        constexpr unsigned most = 8;
-        for (unsigned round = 0; round < most; ++round) {
-            TRY(commit_.sync(true));
-            LockGuard guard(lock_);
-            if (!commit_.has_work()) {
-                return {};
-            }
-        }
-        return fail(Errc::busy);
-    }
-    /// Forgets what has not gone home.
-    void discard() noexcept {
-        commit_.discard();
-        root_.reset();
-        commit_.discard();
-        KIDNEY_ASSERT(table_.is_unused());  // somebody still has a file of ours open
+        return this->is_read_only() && !volume_.log().is_broken() ? Status() : Base::unmount();
     }
 
     /// Why mount() failed, in words; empty if the disk cannot be read.
@@ -117,7 +97,6 @@ public:
         return volume_.complaint();
     }
 
-    [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
     [[nodiscard]] FileSystemStatus status() noexcept override {
         const kfs::Geometry& g = volume_.geometry();
         return {.magic = magic,
@@ -126,34 +105,11 @@ public:
                 .free_blocks = volume_.free_blocks() + table_.promised_blocks(),
                 .nodes = g.inode_count - 1,
                 .free_nodes = volume_.free_inodes() + table_.promised_inodes(),
-                .read_only = is_read_only()};
+                .read_only = this->is_read_only()};
     }
-    /// Errors: io_error (and the file system is read-only from then on, if the log could not be
-    /// written), no_memory.
-    [[nodiscard]] Status sync() noexcept override EXCLUDES(lock_) { return commit_.sync(false); }
     [[nodiscard]] const char* type_name() const noexcept override { return "kfs"; }
-    [[nodiscard]] bool is_read_only() const noexcept override {
-        // relaxed: who changes something looks again under the lock
-        return is_read_only_.load(std::memory_order_relaxed);
-    }
     [[nodiscard]] std::uint64_t max_file_size() const noexcept override {
         return kfs::max_file_size;
-    }
-    /// Error also: busy (programs write faster than it can be stored).
-    [[nodiscard]] Status remount(bool read_only) noexcept override EXCLUDES(lock_) {
-        if (read_only) {
-            TRY(unmount());
-            become_read_only();
-            return {};
-        }
-        if (!can_be_written() || volume_.log().is_broken()) {
-            return fail(Errc::read_only);
-        }
-        is_read_only_.store(false, std::memory_order_relaxed);
-        return {};
-    }
-    [[nodiscard]] bool is_in_use() noexcept override {
-        return table_.foreign_references() - 1 != mount_count();  // ours to the root
     }
 
     // Names. Each does one thing under the lock.
@@ -165,32 +121,6 @@ public:
             return fail(Errc::not_found);
         }
         return node_locked(TRY(directories_.find(inode, directory.index_, name)).inode);
-    }
-    [[nodiscard]] Result<Ref<Node>> parent_of(Node& directory) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        return parent_locked(directory);
-    }
-    [[nodiscard]] Result<Ref<Node>> create(Node& directory, std::string_view name,
-                                           const NewNode& what) noexcept EXCLUDES(lock_) {
-        return change([&] { return names_.create(directory, name, what); });
-    }
-    [[nodiscard]] Result<Ref<Node>> create_unnamed(Node& directory, const NewNode& what,
-                                                   bool linkable) noexcept EXCLUDES(lock_) {
-        return change([&] { return names_.create_unnamed(directory, what, linkable); });
-    }
-    [[nodiscard]] Status link(Node& directory, std::string_view name, Node& node) noexcept
-        EXCLUDES(lock_) {
-        return change([&] { return names_.link(directory, name, node); });
-    }
-    [[nodiscard]] Status unlink(Node& directory, std::string_view name, Node& node) noexcept
-        EXCLUDES(lock_) {
-        return change([&] { return names_.unlink(directory, name, node); });
-    }
-    [[nodiscard]] Status rename(Node& from, const NameMove& move) noexcept EXCLUDES(lock_) {
-        return change([&] { return names_.rename(from, move); });
-    }
-    [[nodiscard]] Status exchange(Node& from, const NameMove& move) noexcept EXCLUDES(lock_) {
-        return change([&] { return names_.exchange(from, move); });
     }
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
         EXCLUDES(lock_) {
@@ -204,30 +134,16 @@ public:
     }
 
     // For the nodes and their parts. Those that work on the disk's metadata want the lock.
-    [[nodiscard]] Heap& heap() noexcept { return heap_; }
-    [[nodiscard]] Cache& cache() noexcept { return volume_.cache(); }
-    [[nodiscard]] AnyBlockDevice& device() noexcept { return volume_.device(); }
     [[nodiscard]] kfs::Volume<Cache, Heap>& volume() noexcept { return volume_; }
     [[nodiscard]] kfs::Extents<Cache, Heap>& tree() noexcept { return tree_; }
     [[nodiscard]] kfs::Directories<Cache, Heap>& directories() noexcept { return directories_; }
-    [[nodiscard]] kfs::NodeTable<Node, NodeLock>& table() noexcept { return table_; }
     [[nodiscard]] kfs::Orphans<Cache, Heap>& orphans() noexcept { return orphans_; }
     [[nodiscard]] kfs::FileData<Kfs>& data() noexcept { return data_; }
-    [[nodiscard]] MetadataLock& lock() noexcept RETURN_CAPABILITY(lock_) { return lock_; }
-    [[nodiscard]] std::uint32_t device_number() const noexcept { return options_.device_number; }
     [[nodiscard]] static constexpr std::uint32_t block_size() noexcept { return kfs::block_size; }
     /// The years that 64 bits of nanoseconds reach.
     [[nodiscard]] static FileTime kept(const FileTime& time) noexcept {
         return kfs::time_of(kfs::nanoseconds_of(time));
     }
-    [[nodiscard]] FileTime now() noexcept { return kept(clock_()); }
-    /// Error: read_only.
-    [[nodiscard]] Status check_writable() const noexcept {
-        return is_read_only() ? Status(fail(Errc::read_only)) : Status();
-    }
-    /// The log could not be written, or what is in it could not go home.
-    void become_read_only() noexcept { is_read_only_.store(true, std::memory_order_relaxed); }
-    [[nodiscard]] static Status check_size(std::uint64_t) noexcept { return {}; }
     /// Its inode differs from the one on the disk.
     void note_change(Node& node) noexcept {
         if (!node.is_heavy_ && node.inode().revision != node.stored_revision_ &&
@@ -237,13 +153,6 @@ public:
         table_.note_change(node);
     }
     void note_logged(Node& node) noexcept { table_.note_logged(node); }
-    void touch(Node& node) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        Inode inode = node.inode();
-        inode.modified = inode.changed = now();
-        node.bytes().publish(inode);
-        note_change(node);
-    }
     /// Where block `index` of a file should be: behind the one before it, or behind what was
     /// written last.
     [[nodiscard]] Result<std::uint32_t> goal(const Node& node, const Inode& inode,
@@ -300,35 +209,13 @@ public:
         node.bytes().publish(inode);
         node.stored_revision_ = inode.revision;
     }
-    void enter(Node& node) noexcept { table_.enter(node); }
     /// The last reference to `node` is gone. No disk is needed here: this may be called anywhere.
     void node_unused(Node& node) noexcept {
-        cache().forget(node.bytes());
-        if (node.is_in_table_ && node.inode().links == 0 && !is_read_only()) {
+        this->cache().forget(node.bytes());
+        if (node.is_in_table_ && node.inode().links == 0 && !this->is_read_only()) {
             table_.add_orphan(node, node.inode().sectors / Inode::sectors_per_block);
         } else {
-            destroy(node);
-        }
-    }
-    void destroy(Node& node) noexcept {
-        table_.leave(node);
-        mm::destroy(heap_, &node);
-    }
-    /// Does something until it succeeds or a checkpoint does not help it.
-    template <class Attempt>
-    [[nodiscard]] std::invoke_result_t<Attempt&> repeat(Attempt&& attempt) noexcept
-        EXCLUDES(lock_) {
-        constexpr unsigned most = 3;
-        for (unsigned full = 0;;) {
-            auto result = attempt();
-            if (result) {
-                return result;
-            }
-            if (result.error() != Errc::restart &&
-                (result.error() != Errc::no_space || !is_more_to_come() || full++ == most)) {
-                return result;
-            }
-            TRY(commit_.sync(true));
+            this->destroy(node);
         }
     }
     [[nodiscard]] Result<Ref<Node>> parent_locked(Node& directory) noexcept {
@@ -342,59 +229,48 @@ public:
     }
 
 private:
+    using Base::heap_;
+    using Base::is_read_only_;
+    using Base::lock_;
+    using Base::node_locked;
+    using Base::options_;
+    using Base::root_;
+    using Base::table_;
+
     static constexpr std::uint32_t room_for_inode =
         sizeof(kfs::RawInode) + 4 * sizeof(kfs::RecordHeader);
 
+    // For the base.
+    [[nodiscard]] auto& commit() noexcept { return commit_; }
+    [[nodiscard]] auto& names() noexcept { return names_; }
+    [[nodiscard]] auto& renames() noexcept { return names_; }
     [[nodiscard]] bool can_be_written() noexcept {
-        return volume_.geometry().can_be_written && !device().is_read_only();
+        return volume_.geometry().can_be_written && !this->device().is_read_only() &&
+               !volume_.log().is_broken();
     }
-    template <class Attempt>
-    [[nodiscard]] std::invoke_result_t<Attempt&> change(Attempt&& attempt) noexcept
-        EXCLUDES(lock_) {
-        cache().throttle();
-        return repeat([&]() noexcept -> decltype(attempt()) {
-            LockGuard guard(lock_);
-            TRY(check_writable());
-            TRY(check_room());
-            return attempt();
-        });
-    }
+    [[nodiscard]] Status store_all() noexcept { return commit_.sync(true); }
+    [[nodiscard]] static Status finish_unmount() noexcept { return {}; }
     [[nodiscard]] bool is_more_to_come() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         return !volume_.withheld().is_empty() || table_.has_orphans() || table_.has_changed();
     }
-    [[nodiscard]] Result<Ref<Node>> node(std::uint32_t number) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        return node_locked(number);
-    }
-    /// The one node of inode `number`. Errors: io_error, no_memory, corrupted.
-    [[nodiscard]] Result<Ref<Node>> node_locked(std::uint32_t number) noexcept {
-        if (Ref<Node> known = table_.find(number)) {
-            return known;
-        }
+    [[nodiscard]] Result<Ref<Node>> load_node(std::uint32_t number) noexcept {
         const Inode inode = TRY(volume_.read_inode(number));
         if (inode.links == 0) {
             return volume_.wrong("inode.links", number);
         }
         Ref<Node> fresh = TRY(mm::make_ref<Node>(heap_, *this, number, inode));
-        enter(*fresh);
+        this->enter(*fresh);
         return fresh;
     }
 
-    Heap& heap_;
-    Clock& clock_;
-    const KfsOptions options_;
-    MetadataLock lock_;  ///< guards all that follows, but for the counts and the table
     kfs::Volume<Cache, Heap> volume_;
     kfs::Extents<Cache, Heap> tree_{volume_};
     kfs::Directories<Cache, Heap> directories_{volume_, tree_};
     kfs::Orphans<Cache, Heap> orphans_{volume_, tree_};
     kfs::Names<Kfs> names_{*this};
     kfs::FileData<Kfs> data_{*this, std::min(options_.few_sectors, kfs::most_few_sectors)};
-    kfs::NodeTable<Node, NodeLock> table_;
     kfs::Commit<Kfs, typename Locks::Commit> commit_{*this};
-    std::atomic<bool> is_read_only_ = true;
-    Ref<Node> root_;
 };
 
 }  // namespace kidney::fs

@@ -67,11 +67,10 @@ namespace {
 
 using Heap = crash::PlainHeap;
 using DiskCache = fs::PageCache<Heap, fs_test::Frames, sim::RamArena, NullLock, fs_test::NullQueue>;
-using Locks = fs::Ext2Locks<NullLock, NullLock, NullLock, NullLock>;
-using KfsLocks = fs::KfsLocks<NullLock, NullLock, NullLock, NullLock>;
+using Locks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
 using Ext2 = fs::Ext2<Heap, DiskCache, Locks, WallClock>;
 using Fat = fs::Fat<Heap, DiskCache, Locks, WallClock>;
-using Kfs = fs::Kfs<Heap, DiskCache, KfsLocks, WallClock>;
+using Kfs = fs::Kfs<Heap, DiskCache, Locks, WallClock>;
 using Vsfs = fs::Vsfs<Heap, ImageFile, NullLock, NullLock, WallClock>;
 
 }  // namespace

@@ -53,7 +53,7 @@ public:
     [[nodiscard]] std::string place(std::uint32_t sector) const { return leaks_.place(sector); }
 
 private:
-    using Locks = fs::Ext2Locks<NullLock, NullLock, NullLock, NullLock>;
+    using Locks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
     using System = fs::Ext2<PlainHeap, CachedWorld::Cache, Locks, StillClock>;
     static constexpr std::uint32_t blocks = 192;
 

@@ -69,7 +69,7 @@ private:
     static constexpr std::uint32_t per_block = fs::kfs::block_size / sector_size;
     static constexpr std::uint32_t blocks = log_blocks + 64;
     using Cache = CachedWorld::Cache;
-    using Locks = fs::KfsLocks<NullLock, NullLock, NullLock, NullLock>;
+    using Locks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
     using System = fs::Kfs<PlainHeap, Cache, Locks, StillClock>;
     using Checker = fs::kfs::Checker<PowerDisk, PlainHeap>;
 

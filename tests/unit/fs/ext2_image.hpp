@@ -18,7 +18,7 @@
 namespace kidney::fs_test {
 
 using TestCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena, NullLock, NullQueue>;
-using NullLocks = fs::Ext2Locks<NullLock, NullLock, NullLock, NullLock>;
+using NullLocks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
 using TestExt2 = fs::Ext2<fakes::FakeHeap, TestCache, NullLocks, Clock>;
 inline constexpr fs::Ext2Options read_only{.device_number = 1, .read_only = true};
 inline constexpr fs::Ext2Options writable{.device_number = 1};

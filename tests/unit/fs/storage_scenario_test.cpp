@@ -26,9 +26,9 @@ namespace ranks = kernel::ranks;
 using Sim = test::SimWorld<>;
 using SimCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena,
                                Sim::Mutex<ranks::page_cache>, Sim::WaitQueue>;
-using SimExt2Locks = fs::Ext2Locks<Sim::Mutex<ranks::file_bytes>, Sim::Mutex<ranks::way_home>,
-                                   Sim::Mutex<ranks::file_system>, Sim::Mutex<ranks::nodes>>;
-using SimExt2 = fs::Ext2<fakes::FakeHeap, SimCache, SimExt2Locks, Clock>;
+using SimLocks = fs::DiskLocks<Sim::Mutex<ranks::file_bytes>, Sim::Mutex<ranks::way_home>,
+                               Sim::Mutex<ranks::file_system>, Sim::Mutex<ranks::nodes>>;
+using SimExt2 = fs::Ext2<fakes::FakeHeap, SimCache, SimLocks, Clock>;
 using SimVfs = fs::Vfs<fakes::FakeHeap, Sim::Mutex<ranks::file>, Sim::Mutex<ranks::vfs>>;
 using SimPipes =
     fs::PipeService<fakes::FakeHeap, Frames, sim::RamArena, Sim::Mutex<ranks::pipe>, Sim::WaitQueue,

@@ -57,7 +57,7 @@ private:
 
 using Cache = fs::PageCache<fakes::FakeHeap, fs_test::Frames, sim::RamArena,
                             World::Mutex<page_cache_rank>, World::WaitQueue>;
-using Locks = fs::Ext2Locks<World::Mutex<file_bytes_rank>, World::Mutex<way_home_rank>,
+using Locks = fs::DiskLocks<World::Mutex<file_bytes_rank>, World::Mutex<way_home_rank>,
                             World::Mutex<file_system_rank>, World::Mutex<nodes_rank>>;
 using FileSystem = fs::Ext2<fakes::FakeHeap, Cache, Locks, fs_test::Clock>;
 

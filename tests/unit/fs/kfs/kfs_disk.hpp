@@ -13,8 +13,8 @@
 namespace kidney::fs_test {
 
 using KfsCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena, NullLock, NullQueue>;
-using NullKfsLocks = fs::KfsLocks<NullLock, NullLock, NullLock, NullLock>;
-using TestKfs = fs::Kfs<fakes::FakeHeap, KfsCache, NullKfsLocks, Clock>;
+using NullLocks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
+using TestKfs = fs::Kfs<fakes::FakeHeap, KfsCache, NullLocks, Clock>;
 
 template <fs::BlockDevice Device>
 [[nodiscard]] Status make_kfs(Device& device, fs::kfs::MakeOptions options = {}) {

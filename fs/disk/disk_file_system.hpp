@@ -30,7 +30,7 @@ namespace kidney::fs {
 ///   store_all()                a sync after which free space is free
 ///   finish_unmount()           the last thing, under the lock
 ///   is_more_to_come()          a sync may bring free space
-///   load_node(number)          a node that is not in memory, under the lock
+///   find_locked(directory, name), load_node(number)  what is there, under the lock
 ///   kept(time)                 a time as the format keeps it
 ///   node_unused(node)          the last reference to it is gone
 /// Concurrency: any thread.
@@ -98,6 +98,14 @@ public:
     }
 
     // Names. Each does one thing under the lock.
+    [[nodiscard]] Result<Ref<Node>> find(Node& directory, std::string_view name) noexcept
+        EXCLUDES(lock_) {
+        return repeat([&]() noexcept -> Result<Ref<Node>> {
+            LockGuard guard(lock_);
+            return directory.inode().links == 0 ? Result<Ref<Node>>(fail(Errc::not_found))
+                                                : self().find_locked(directory, name);
+        });
+    }
     [[nodiscard]] Result<Ref<Node>> parent_of(Node& directory) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         return self().parent_locked(directory);
@@ -164,7 +172,8 @@ public:
         table_.leave(node);
         mm::destroy(heap_, &node);
     }
-    /// Does something until it succeeds or a sync does not help it.
+    /// Does something until it succeeds or a sync does not help it: what is restored then is room
+    /// in a log, space that was removed, or memory that only changed pages held.
     template <class Attempt>
     [[nodiscard]] std::invoke_result_t<Attempt&> repeat(Attempt&& attempt) noexcept
         EXCLUDES(lock_) {
@@ -174,8 +183,12 @@ public:
             if (result) {
                 return result;
             }
-            if (result.error() != Errc::restart &&
-                (result.error() != Errc::no_space || !self().is_more_to_come() || full++ == most)) {
+            const Errc error = result.error();
+            const bool is_better_after_sync =
+                error == Errc::restart ||
+                (error == Errc::no_space && self().is_more_to_come() && full++ < most) ||
+                (error == Errc::no_memory && cache().counts().dirty != 0 && full++ < 1);
+            if (!is_better_after_sync) {
                 return result;
             }
             TRY(self().store_all());

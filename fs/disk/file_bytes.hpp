@@ -70,8 +70,10 @@ public:
     [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept {
         const std::size_t wanted = to.remaining();
         while (to.remaining() > 0 && offset < size()) {
-            const Result<Page> page =
-                Page::get(fs_.cache(), *this, static_cast<std::uint32_t>(offset >> page_shift));
+            const Result<Page> page = fs_.repeat([&]() noexcept {
+                return Page::get(fs_.cache(), *this,
+                                 static_cast<std::uint32_t>(offset >> page_shift));
+            });
             const std::uint64_t end = size();  // the page may be one that a truncation left behind
             if (offset >= end) {
                 break;

@@ -40,8 +40,11 @@ public:
         const std::uint64_t pages = bytes_.page_count();
         for (std::size_t n = 0; n < batch_.count; ++n) {
             const std::uint32_t index = batch_.index(n);
-            const Result<FrameNumber> frame = index < pages ? fs_.cache().get(bytes_, index)
-                                                            : fs_.cache().get_fresh(bytes_, index);
+            const auto borrow = [&]() noexcept {
+                return index < pages ? fs_.cache().get(bytes_, index)
+                                     : fs_.cache().get_fresh(bytes_, index);
+            };
+            const Result<FrameNumber> frame = n == 0 ? fs_.repeat(borrow) : borrow();
             if (!frame && n == 0) {
                 return fail(frame.error());
             }

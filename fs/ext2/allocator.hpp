@@ -1,6 +1,7 @@
 /// Which blocks and inodes are in use: the bitmaps of the groups.
 #pragma once
 
+#include "fs/ext2/pending_frees.hpp"
 #include "fs/ext2/volume.hpp"
 
 #include <algorithm>
@@ -32,7 +33,8 @@ namespace kidney::fs::ext2 {
 template <class Cache>
 class Allocator {
 public:
-    explicit Allocator(Volume<Cache>& volume) noexcept : volume_(volume) {}
+    Allocator(Volume<Cache>& volume, PendingFrees& pending) noexcept
+        : volume_(volume), pending_(pending) {}
 
     /// A block at `goal`, or behind it, or anywhere. Error: no_space.
     [[nodiscard]] Result<BlockNumber> take_block(std::uint32_t goal) noexcept {
@@ -68,6 +70,21 @@ public:
         place.put(group);
         volume_.add_free_blocks(1);
         return {};
+    }
+
+    // Of what was just taken. If there is no memory for it now, the next sync does it; what it
+    // cannot remember for that is lost space, which fsck finds.
+    void take_back(BlockNumber block) noexcept {
+        volume_.forget_block(block);
+        if (const Status given = give_block(block); !given && given.error() == Errc::no_memory) {
+            static_cast<void>(pending_.add(block));
+        }
+    }
+    void take_back(std::uint32_t inode, bool is_directory) noexcept {
+        const Status given = give_inode(inode, is_directory);
+        if (!given && given.error() == Errc::no_memory) {
+            static_cast<void>(pending_.add_inode(inode, is_directory));
+        }
     }
 
     /// A file comes into the group of its directory, a directory where there is room. Error:
@@ -184,6 +201,7 @@ private:
     }
 
     Volume<Cache>& volume_;
+    PendingFrees& pending_;
 };
 
 }  // namespace kidney::fs::ext2

@@ -56,8 +56,8 @@ public:
     void take_back(Inode& inode, std::uint64_t index) noexcept {
         ignore_error(remove(inode, index, index + 1,
                             [this](BlockNumber block) noexcept {
-                                volume_.forget_block(block);
-                                return allocator_.give_block(block);
+                                allocator_.take_back(block);
+                                return Status();
                             }),
                      "a leak that fsck finds");
     }
@@ -191,8 +191,7 @@ private:
     }
     void take_back(const Chain& chain) noexcept {
         for (std::size_t n = 0; n < chain.count; ++n) {
-            volume_.forget_block(chain.blocks[n]);
-            ignore_error(allocator_.give_block(chain.blocks[n]), "a leak that fsck finds");
+            allocator_.take_back(chain.blocks[n]);
         }
     }
     /// `pointer` leads to a tree of `level` levels for the blocks from `base` on; 0 if it went.

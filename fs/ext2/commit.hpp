@@ -149,11 +149,15 @@ private:
         inode.attribute_block = 0;
         return {};
     }
-    /// What was cut off files that live on: nothing on the disk points to it any more.
+    /// What was cut off files that live on, and what never had a name: nothing on the disk points
+    /// to it any more.
     [[nodiscard]] Status free_blocks() noexcept {
         const Status freed = fs_.pending().drain(
             [this](BlockNumber block) noexcept { return fs_.allocator().give_block(block); });
         fs_.note_pending();
+        TRY(fs_.pending().drain_inodes([this](std::uint32_t inode, bool is_directory) noexcept {
+            return fs_.allocator().give_inode(inode, is_directory);
+        }));
         return freed;
     }
     void settle(Node& node, bool done) noexcept {

@@ -97,14 +97,6 @@ public:
     }
 
     // Names. Each does one thing under the lock.
-    [[nodiscard]] Result<Ref<Node>> find(Node& directory, std::string_view name) noexcept
-        EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        const ext2::Inode inode = directory.inode();
-        return inode.links == 0
-                   ? Result<Ref<Node>>(fail(Errc::not_found))
-                   : node_locked(TRY(directories_.find(inode, directory.index_, name)));
-    }
     /// A cookie is the byte offset of the next entry.
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
         EXCLUDES(lock_) {
@@ -191,15 +183,16 @@ public:
     }
     /// Undoes the making of an inode that never had a name.
     void give_up(std::uint32_t number, ext2::Inode& inode) noexcept {
-        const Status removed = inode.is_fast_symlink
-                                   ? Status()
-                                   : tree_.remove(inode, 0, ~std::uint64_t{0},
-                                                  [this](ext2::BlockNumber block) noexcept {
-                                                      volume_.forget_block(block);
-                                                      return allocator_.give_block(block);
-                                                  });
-        ignore_error(removed, "a leak that fsck finds");
-        ignore_error(allocator_.give_inode(number, inode.type == NodeType::directory), "likewise");
+        if (!inode.is_fast_symlink) {
+            const Status removed =
+                tree_.remove(inode, 0, ~std::uint64_t{0}, [this](ext2::BlockNumber block) noexcept {
+                    allocator_.take_back(block);
+                    return Status();
+                });
+            ignore_error(removed, "a leak that fsck finds");
+        }
+        allocator_.take_back(number, inode.type == NodeType::directory);
+        note_pending();
     }
     /// The last reference to `node` is gone. No disk is needed here: this may be called anywhere.
     void node_unused(Node& node) noexcept {
@@ -239,6 +232,9 @@ private:
         return pending_blocks_.load(std::memory_order_relaxed) != 0 || table_.has_orphans() ||
                table_.has_removed();
     }
+    [[nodiscard]] Result<Ref<Node>> find_locked(Node& directory, std::string_view name) noexcept {
+        return node_locked(TRY(directories_.find(directory.inode(), directory.index_, name)));
+    }
     [[nodiscard]] Result<Ref<Node>> load_node(std::uint32_t number) noexcept {
         const ext2::Inode inode = TRY(volume_.read_inode(number));
         Ref<Node> fresh = TRY(mm::make_ref<Node>(heap_, *this, number, inode));
@@ -258,10 +254,10 @@ private:
     }
 
     ext2::Volume<Cache> volume_;
-    ext2::Allocator<Cache> allocator_{volume_};
+    ext2::PendingFrees pending_;
+    ext2::Allocator<Cache> allocator_{volume_, pending_};
     ext2::BlockTree<Cache> tree_{volume_, allocator_};
     ext2::DirectoryBlocks<Cache, Heap> directories_{volume_, tree_};
-    ext2::PendingFrees pending_;
     ext2::Names<Ext2> names_{*this};
     ext2::Renames<Ext2> renames_{*this};
     ext2::Commit<Ext2, typename Locks::Commit> commit_{*this};

@@ -1,4 +1,4 @@
-/// Blocks that no file has any more, but that the disk still says some file has.
+/// Blocks and inodes that no file has any more, but that the disk still says some file has.
 #pragma once
 
 #include "fs/ext2/geometry.hpp"
@@ -17,7 +17,7 @@ public:
     static constexpr std::size_t capacity = 256;  ///< runs
 
     [[nodiscard]] std::uint32_t blocks() const noexcept { return blocks_; }
-    [[nodiscard]] bool is_empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] bool is_empty() const noexcept { return count_ == 0 && inode_count_ == 0; }
 
     /// False: there is no room.
     [[nodiscard]] bool add(BlockNumber block) noexcept {
@@ -31,6 +31,22 @@ public:
         runs_[count_++] = {block.value, 1};
         ++blocks_;
         return true;
+    }
+    /// An inode that was taken and could not be given back at once. False: there is no room.
+    [[nodiscard]] bool add_inode(std::uint32_t number, bool is_directory) noexcept {
+        if (inode_count_ == most_inodes) {
+            return false;
+        }
+        inodes_[inode_count_++] = {number, is_directory};
+        return true;
+    }
+    template <class Give>
+    [[nodiscard]] Status drain_inodes(Give&& give) noexcept {
+        for (; inode_count_ > 0; --inode_count_) {
+            const PendingInode& last = inodes_[inode_count_ - 1];
+            TRY(give(last.number, last.is_directory));
+        }
+        return {};
     }
     /// Hands each block to `give`, and keeps those that it fails for and those behind.
     template <class Give>
@@ -62,7 +78,15 @@ private:
         return true;
     }
 
+    struct PendingInode {
+        std::uint32_t number = 0;
+        bool is_directory = false;
+    };
+    static constexpr std::size_t most_inodes = 16;
+
     std::array<Run, capacity> runs_;
+    std::array<PendingInode, most_inodes> inodes_;
+    std::size_t inode_count_ = 0;
     std::size_t count_ = 0;
     std::uint32_t blocks_ = 0;
 };

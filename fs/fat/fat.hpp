@@ -113,16 +113,6 @@ public:
     }
 
     // Names. Each does one thing under the lock.
-    [[nodiscard]] Result<Ref<Node>> find(Node& directory, std::string_view text) noexcept
-        EXCLUDES(lock_) {
-        fat::Name name;
-        TRY(name.find(text));
-        LockGuard guard(lock_);
-        TRY(names_.check_alive(directory));
-        const auto found = TRY(entries_.find(directory, name));
-        return found ? node_of(directory, found->raw, found->place)
-                     : Result<Ref<Node>>(fail(Errc::not_found));
-    }
     /// Cookies are 1 behind ".", 2 behind "..", and n + 3 behind slot n.
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
         EXCLUDES(lock_) {
@@ -241,6 +231,13 @@ private:
     [[nodiscard]] bool can_be_written() noexcept { return volume_.can_be_written(); }
     [[nodiscard]] Status store_all() noexcept { return commit_.sync(); }
     [[nodiscard]] Status finish_unmount() noexcept { return commit_.mark_clean(); }
+    [[nodiscard]] Result<Ref<Node>> find_locked(Node& directory, std::string_view text) noexcept {
+        fat::Name name;
+        TRY(name.find(text));
+        const auto found = TRY(entries_.find(directory, name));
+        return found ? node_of(directory, found->raw, found->place)
+                     : Result<Ref<Node>>(fail(Errc::not_found));
+    }
     [[nodiscard]] static Result<Ref<Node>> parent_locked(Node& directory) noexcept {
         return directory.parent_ ? directory.parent_ : Ref<Node>::share(directory);
     }

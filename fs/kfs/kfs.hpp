@@ -113,15 +113,6 @@ public:
     }
 
     // Names. Each does one thing under the lock.
-    [[nodiscard]] Result<Ref<Node>> find(Node& directory, std::string_view name) noexcept
-        EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        const Inode inode = directory.inode();
-        if (inode.links == 0) {
-            return fail(Errc::not_found);
-        }
-        return node_locked(TRY(directories_.find(inode, directory.index_, name)).inode);
-    }
     [[nodiscard]] Status list(Node& directory, std::uint64_t cookie, DirectorySink& sink) noexcept
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -253,6 +244,9 @@ private:
     [[nodiscard]] bool is_more_to_come() noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         return !volume_.withheld().is_empty() || table_.has_orphans() || table_.has_changed();
+    }
+    [[nodiscard]] Result<Ref<Node>> find_locked(Node& directory, std::string_view name) noexcept {
+        return node_locked(TRY(directories_.find(directory.inode(), directory.index_, name)).inode);
     }
     [[nodiscard]] Result<Ref<Node>> load_node(std::uint32_t number) noexcept {
         const Inode inode = TRY(volume_.read_inode(number));

@@ -17,7 +17,12 @@ public:
     /// Call number n from now (1 is the next) fails, once. 0: none.
     void fail_at(std::size_t n) noexcept {
         remaining_ = n;
-        failed_ = false;
+        failed_ = lasts_ = false;
+    }
+    /// Call number n from now and all behind it fail, until fail_at(0).
+    void fail_from(std::size_t n) noexcept {
+        fail_at(n);
+        lasts_ = true;
     }
     [[nodiscard]] bool has_failed() const noexcept { return failed_; }
     /// Counts a call; true if this one must fail.
@@ -26,12 +31,13 @@ public:
             return false;
         }
         failed_ = true;
+        remaining_ = lasts_ ? 1 : 0;
         return true;
     }
 
 private:
     std::size_t remaining_ = 0;
-    bool failed_ = false;
+    bool failed_ = false, lasts_ = false;
 };
 
 }  // namespace kidney::fakes

@@ -4,7 +4,7 @@
 #include "fs/ext2/ext2.hpp"
 #include "fs/page_cache.hpp"
 #include "tests/fakes/fake_disk.hpp"
-#include "tests/unit/fs/test_world.hpp"
+#include "tests/unit/fs/volume_under_test.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,9 +17,9 @@
 
 namespace kidney::fs_test {
 
-using TestCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena, NullLock, NullQueue>;
-using NullLocks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
 using TestExt2 = fs::Ext2<fakes::FakeHeap, TestCache, NullLocks, Clock>;
+template <class Disk>
+using Ext2UnderTest = VolumeUnderTest<Disk, TestExt2, fs::Ext2Options>;
 inline constexpr fs::Ext2Options read_only{.device_number = 1, .read_only = true};
 inline constexpr fs::Ext2Options writable{.device_number = 1};
 
@@ -154,6 +154,12 @@ inline Status walk(fs::Vnode& node, const std::string& path, Seen& seen, unsigne
             break;
     }
     return {};
+}
+template <class Volume>
+[[nodiscard]] Seen all_seen(Volume& v) {
+    Seen seen;
+    ignore_error(walk(*v.fs().root(), "", seen), "what it saw until then is compared");
+    return seen;
 }
 
 /// The same over the host's own tree.

@@ -1,8 +1,8 @@
 /// ext2 written: whatever is done to an image, e2fsck has nothing to say afterwards, and debugfs
 /// and the next mount read what was written.
 #include "tests/unit/fs/disk/names_by_chance.hpp"
+#include "tests/unit/fs/ext2_image.hpp"
 #include "tests/unit/fs/ext2_referee.hpp"
-#include "tests/unit/fs/ext2_volume_under_test.hpp"
 
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ void expect_sound(World& world, Disk& disk, const Seen& expected) {
     }
     Volume again(world, disk, read_only);
     ASSERT_TRUE(again.fs().mount());
-    EXPECT_EQ(again.seen().files, expected.files);
+    EXPECT_EQ(all_seen(again).files, expected.files);
 }
 
 class Ext2Writing : public testing::TestWithParam<Format> {
@@ -66,7 +66,7 @@ protected:
             Volume volume(world, *disk);
             ASSERT_TRUE(volume.fs().mount());
             work(volume);
-            expected = volume.seen();
+            expected = all_seen(volume);
             ASSERT_TRUE(volume.fs().unmount());
         }
         expect_sound(world, *disk, expected);

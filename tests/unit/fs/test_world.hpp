@@ -81,7 +81,8 @@ static_assert(fs::FileClock<Clock>);
 
 /// The machine of a single-threaded test. What it lends must come back: see is_clean().
 struct World {
-    sim::RamArena arena{4096};
+    explicit World(std::uint32_t pages = 4096) : arena(pages) {}
+    sim::RamArena arena;
     Frames frames{arena};
     fakes::FakeHeap heap;
     Clock clock;

@@ -4,8 +4,8 @@
 
 #include "fs/fat/fat_nodes.hpp"
 #include "tests/laws/files/subject.hpp"
+#include "tests/unit/fs/ext2_image.hpp"
 #include "tests/unit/fs/ext2_referee.hpp"
-#include "tests/unit/fs/ext2_volume_under_test.hpp"
 
 #include <cstddef>
 #include <filesystem>
@@ -21,7 +21,7 @@ namespace kidney::fs_test {
 
 using TestFat = fs::Fat<fakes::FakeHeap, TestCache, NullLocks, Clock>;
 template <class Disk>
-using FatUnderTest = Ext2UnderTest<Disk, TestFat, fs::FatOptions>;
+using FatUnderTest = VolumeUnderTest<Disk, TestFat, fs::FatOptions>;
 inline constexpr fs::FatOptions fat_read_only{.device_number = 1, .read_only = true};
 inline constexpr laws::file_system::Abilities fat_abilities{.hard_links = false,
                                                             .symlinks = false,

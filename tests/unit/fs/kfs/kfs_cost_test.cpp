@@ -1,7 +1,7 @@
 /// What single operations of kfs ask of a disk, exactly; the goals are those of the decision record
 /// (0033). Many of them in a row, and the other file systems: ../costs.
 #include "tests/fakes/counting_disk.hpp"
-#include "tests/unit/fs/kfs/kfs_under_test.hpp"
+#include "tests/unit/fs/kfs/kfs_disk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ protected:
     void SetUp() override {
         ASSERT_TRUE(make_kfs(disk_, {.inodes = 8192}));
         ASSERT_TRUE(k_.fs().mount());
-        ASSERT_TRUE(k_.mkdir("d") && k_.write("d/f", kfs_pattern(512, 1)) && k_.fs().sync());
+        ASSERT_TRUE(k_.mkdir("d") && k_.write("d/f", pattern(512, 1)) && k_.fs().sync());
         directory_ = *k_.at("d");
     }
     /// What `work` costs.
@@ -37,7 +37,7 @@ protected:
 TEST_F(KfsCost, AnAppendOf128BytesAndFsync) {
     const Ref<fs::Vnode> file = *k_.at("d/f");
     const auto append = [&](unsigned n) {
-        ASSERT_TRUE(KfsUnderTest<CountingDisk>::write(*file, kfs_pattern(128, n), 512 + 128 * n));
+        ASSERT_TRUE(KfsUnderTest<CountingDisk>::write(*file, pattern(128, n), 512 + 128 * n));
         ASSERT_TRUE(file->sync());
     };
     EXPECT_EQ(of([&] { append(0); }), (Cost{.writes = 1, .sectors_written = 2, .flushes = 1}));
@@ -45,7 +45,7 @@ TEST_F(KfsCost, AnAppendOf128BytesAndFsync) {
 
 TEST_F(KfsCost, AFileOf64KiB) {
     EXPECT_EQ(of([&] {
-                  ASSERT_TRUE(k_.write("d/large", kfs_pattern(65'536, 1)));
+                  ASSERT_TRUE(k_.write("d/large", pattern(65'536, 1)));
                   ASSERT_TRUE(k_.fs().sync());
               }),
               (Cost{.writes = 2, .sectors_written = 129, .flushes = 2}))

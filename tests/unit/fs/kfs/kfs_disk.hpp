@@ -6,15 +6,15 @@
 #include "fs/kfs/make.hpp"
 #include "fs/page_cache.hpp"
 #include "tests/fakes/fake_disk.hpp"
-#include "tests/unit/fs/test_world.hpp"
+#include "tests/unit/fs/volume_under_test.hpp"
 
 #include <string>
 
 namespace kidney::fs_test {
 
-using KfsCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena, NullLock, NullQueue>;
-using NullLocks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
-using TestKfs = fs::Kfs<fakes::FakeHeap, KfsCache, NullLocks, Clock>;
+using TestKfs = fs::Kfs<fakes::FakeHeap, TestCache, NullLocks, Clock>;
+template <class Disk>
+using KfsUnderTest = VolumeUnderTest<Disk, TestKfs, fs::KfsOptions>;
 
 template <fs::BlockDevice Device>
 [[nodiscard]] Status make_kfs(Device& device, fs::kfs::MakeOptions options = {}) {
@@ -35,15 +35,5 @@ template <fs::BlockDevice Device>
     });
     return checked ? text : text + std::string(to_string(checked.error()));
 }
-
-/// A mounted one, and its cache.
-template <fs::BlockDevice Device>
-struct MountedKfs {
-    MountedKfs(World& world, Device& device, const fs::KfsOptions& options = {.device_number = 1})
-        : cache(world.heap, world.frames, world.arena),
-          fs(world.heap, cache, fs::AnyBlockDevice(device), world.clock, options) {}
-    KfsCache cache;
-    TestKfs fs;
-};
 
 }  // namespace kidney::fs_test

@@ -3,7 +3,7 @@
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
 #include "tests/unit/fs/disk/names_by_chance.hpp"
-#include "tests/unit/fs/kfs/kfs_under_test.hpp"
+#include "tests/unit/fs/kfs/kfs_disk.hpp"
 
 #include <gtest/gtest.h>
 
@@ -46,7 +46,7 @@ TEST(Kfs, RemembersEverything) {
         Kfs k(world, disk);
         ASSERT_TRUE(k.fs().mount());
         world.clock.now = {1'700'000'000, 123'456'789};
-        ASSERT_TRUE(k.mkdir("d") && k.write("d/f", kfs_pattern(300'000, 1)));
+        ASSERT_TRUE(k.mkdir("d") && k.write("d/f", pattern(300'000, 1)));
         ASSERT_TRUE(k.make("short", {.type = fs::NodeType::symlink, .target = "to/somewhere"}));
         ASSERT_TRUE(
             k.make("long", {.type = fs::NodeType::symlink, .target = std::string(3000, 'x')}));
@@ -61,7 +61,7 @@ TEST(Kfs, RemembersEverything) {
     EXPECT_EQ(kfs_complaints(disk), "");
     Kfs k(world, disk);
     ASSERT_TRUE(k.fs().mount());
-    EXPECT_EQ(k.read("d/f").value_or(""), kfs_pattern(300'000, 1));
+    EXPECT_EQ(k.read("d/f").value_or(""), pattern(300'000, 1));
     const fs::Attributes a = *(*k.at("d/f"))->attributes();
     EXPECT_EQ(a.modified, long_ago);
     EXPECT_EQ(a.uid, 70'000U);
@@ -174,13 +174,13 @@ TEST(Kfs, OrphansAreFreed) {
         ASSERT_TRUE(k.mkdir("d") && k.fs().sync());  // the root has its block
         free_blocks = k.fs().status().free_blocks;
         free_nodes = k.fs().status().free_nodes;
-        ASSERT_TRUE(k.write("open", kfs_pattern(100'000, 1)));
+        ASSERT_TRUE(k.write("open", pattern(100'000, 1)));
         const Ref<fs::Vnode> open = *k.at("open");
         ASSERT_TRUE(k.unlink("open"));
         const Ref<fs::Vnode> unnamed = *k.fs().root()->create_unnamed({}, true);
-        ASSERT_TRUE(Kfs::write(*unnamed, kfs_pattern(50'000, 2)));
+        ASSERT_TRUE(Kfs::write(*unnamed, pattern(50'000, 2)));
         ASSERT_TRUE(k.fs().sync());
-        ASSERT_TRUE(Kfs::write(*open, kfs_pattern(5'000, 3), 200'000));
+        ASSERT_TRUE(Kfs::write(*open, pattern(5'000, 3), 200'000));
         ASSERT_TRUE(k.fs().sync());
         EXPECT_LT(k.fs().status().free_blocks, free_blocks - 30);
         disk.crash([](std::size_t) { return false; });
@@ -274,7 +274,7 @@ private:
                 const std::size_t length = pick(4) == 0 ? pick(60'000) : pick(3'000);
                 std::string& text = mirror_[a];
                 const std::size_t offset = pick(3) == 0 ? pick(100'000) : text.size();
-                const std::string bytes = kfs_pattern(length, pick(200));
+                const std::string bytes = pattern(length, pick(200));
                 text.resize(std::max(text.size(), length == 0 ? 0 : offset + length));
                 text.replace(offset > text.size() ? text.size() : offset, length, bytes);
                 ASSERT_TRUE(k.write(a, bytes, offset));

@@ -1,16 +1,22 @@
-/// A kfs on a disk in memory, and the short words of its tests. Paths are "a/b/c" from the root.
+/// A file system on a disk in memory, mounted again and again, and the short words of its tests.
 #pragma once
 
-#include "tests/unit/fs/kfs/kfs_disk.hpp"
+#include "fs/disk/disk_locks.hpp"
+#include "fs/page_cache.hpp"
+#include "tests/unit/fs/test_world.hpp"
 
-#include <map>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace kidney::fs_test {
 
-inline std::string kfs_pattern(std::size_t size, unsigned seed) {
+using TestCache = fs::PageCache<fakes::FakeHeap, Frames, sim::RamArena, NullLock, NullQueue>;
+using NullLocks = fs::DiskLocks<NullLock, NullLock, NullLock, NullLock>;
+
+inline std::string pattern(std::size_t size, unsigned seed) {
     std::string text(size, '\0');
     for (std::size_t i = 0; i < size; ++i) {
         text[i] = static_cast<char>((i * 31 + seed * 7 + i / 977) & 0xFF);
@@ -18,17 +24,20 @@ inline std::string kfs_pattern(std::size_t size, unsigned seed) {
     return text;
 }
 
-template <class Disk>
-class KfsUnderTest {
+/// `System` is a DiskFileSystem of one thread, `Disk` a block device. Paths are "a/b/c" from the
+/// root.
+template <class Disk, class System, class Options>
+class VolumeUnderTest {
 public:
-    KfsUnderTest(World& world, Disk& disk, const fs::KfsOptions& options = {.device_number = 1})
-        : mounted_(world, disk, options) {}
+    VolumeUnderTest(World& world, Disk& disk, const Options& options = Options{.device_number = 1})
+        : cache_(world.heap, world.frames, world.arena),
+          fs_(world.heap, cache_, fs::AnyBlockDevice(disk), world.clock, options) {}
 
-    [[nodiscard]] TestKfs& fs() { return mounted_.fs; }
-    [[nodiscard]] KfsCache& cache() { return mounted_.cache; }
+    [[nodiscard]] System& fs() { return fs_; }
+    [[nodiscard]] TestCache& cache() { return cache_; }
 
     [[nodiscard]] Result<Ref<fs::Vnode>> at(std::string_view path) {
-        Ref<fs::Vnode> node = fs().root();
+        Ref<fs::Vnode> node = fs_.root();
         while (!path.empty()) {
             const std::size_t slash = path.find('/');
             node = TRY(node->lookup(path.substr(0, slash)));
@@ -36,21 +45,23 @@ public:
         }
         return node;
     }
-    [[nodiscard]] Result<Ref<fs::Vnode>> make(std::string_view path, const fs::NewNode& what = {}) {
+    [[nodiscard]] Result<Ref<fs::Vnode>> make(std::string_view path,
+                                              const fs::NewNode& what = {
+                                                  .permissions = fs::Permissions(0644)}) {
         return TRY(parent(path))->create(name(path), what);
     }
     [[nodiscard]] Status mkdir(std::string_view path) {
         TRY(make(path, {.type = fs::NodeType::directory, .permissions = fs::Permissions(0755)}));
         return {};
     }
+    /// Goes on where a short write ended, as a program does.
     [[nodiscard]] static Status write(fs::Vnode& node, std::string_view text,
                                       std::uint64_t offset = 0) {
-        fs::SpanWriteBuffer from(std::as_bytes(std::span(text)));
-        std::size_t done = 0;
-        while (from.remaining() > 0) {
+        for (std::size_t done = 0; done < text.size();) {
+            fs::SpanWriteBuffer from(std::as_bytes(std::span(text.substr(done))));
             done += TRY(node.write(offset + done, from));
         }
-        return done == text.size() ? Status() : Status(fail(Errc::no_space));
+        return {};
     }
     /// Made if it is not there.
     [[nodiscard]] Status write(std::string_view path, std::string_view text,
@@ -93,9 +104,7 @@ public:
                       .exchange = exchange});
     }
     [[nodiscard]] Status resize(std::string_view path, std::uint64_t size) {
-        fs::AttributeChange change;
-        change.size = size;
-        return TRY(at(path))->set_attributes(change);
+        return TRY(at(path))->set_attributes({.size = size});
     }
 
 private:
@@ -108,7 +117,8 @@ private:
         return slash == std::string_view::npos ? path : path.substr(slash + 1);
     }
 
-    MountedKfs<Disk> mounted_;
+    TestCache cache_;
+    System fs_;
 };
 
 }  // namespace kidney::fs_test

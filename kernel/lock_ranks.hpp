@@ -29,7 +29,6 @@ inline constexpr LockRank vfs{28, "vfs"};                  // mount table and na
 inline constexpr LockRank file_system{30, "file system"};  // one mounted file system
 inline constexpr LockRank page_cache{34, "page cache"};    // filled from within a file system
 inline constexpr LockRank nodes{36, "nodes"};  // its files in memory: the cache asks their size
-inline constexpr LockRank block_device{38, "block device"};  // a polled disk
 
 // Spin locks, outermost first.
 inline constexpr LockRank wall_clock{50, "wall clock"};  // setting it moves timers, wakes sleepers

@@ -1,7 +1,7 @@
 #include "kernel/storage/disks.hpp"
 
 #include "arch/i686/cpu/port_io.hpp"
-#include "drivers/block/ata_pio.hpp"
+#include "drivers/block/ata_channel.hpp"
 #include "drivers/block/ram_disk.hpp"
 #include "drivers/block/virtio_blk.hpp"
 #include "fs/block/request_queue.hpp"
@@ -80,7 +80,6 @@ struct DirectDma {
         return offset < layout::direct_map_size ? std::optional(PhysAddr(offset)) : std::nullopt;
     }
 };
-using DiskLock = Mutex<ranks::block_device>;
 
 /// A virtio disk with all it needs; lives on the heap for ever.
 struct VirtioDisk {
@@ -138,23 +137,110 @@ void find_virtio() noexcept {
     }
 }
 
-struct AtaDisk {
-    explicit AtaDisk(drivers::ata::Channel channel) noexcept
-        : driver(io, channel, drivers::ata::Unit::master) {}
+/// A channel with its drives; lives on the heap for ever.
+struct AtaChannelDisks {
+    using Channel = drivers::AtaChannel<arch::PortIo, DirectDma, Clock, SpinLock<ranks::disk>>;
+    using Drive = drivers::AtaDrive<Channel>;
+    using Queue = fs::RequestQueue<Drive, DiskPolicy, Clock, SpinLock<ranks::disk_queue>>;
+    struct Disk {
+        Disk(Channel& channel, drivers::ata::Unit unit) noexcept : drive(channel, unit) {}
+        Drive drive;
+        Queue queue{drive};
+        fs::WaitingDevice<Queue, fs::SleepingWait<Event, Clock>> device{queue};
+    };
+    AtaChannelDisks(const drivers::ata::Ports& ports, drivers::DmaMemory memory) noexcept
+        : channel(io, dma, ports, memory) {}
+
     arch::PortIo io;
-    drivers::AtaPio<arch::PortIo, Clock, DiskLock> driver;
+    DirectDma dma;
+    Channel channel;
+    std::array<std::optional<Disk>, 2> disks;
 };
 
-/// The master of each channel; hdb and hdd would be the slaves.
-void find_ata() noexcept {
-    const auto look = [](const DiskKind& kind, const drivers::ata::Channel& channel) noexcept {
-        auto disk = mm::make_box<AtaDisk>(heap(), channel);
-        if (disk && (*disk)->driver.start()) {
-            add_whole(kind, 0, fs::AnyBlockDevice(disk->release()->driver));
+/// Where a channel is, and which line is its own.
+struct AtaPlace {
+    drivers::ata::Ports ports;
+    hal::IrqLine line;
+    hal::Trigger trigger = hal::Trigger::edge;
+};
+
+/// The places of old, or those that a PCI function names, with its bus master.
+void ask_pci(AtaPlace& place, const PciDevice& found, std::uint8_t channel) noexcept {
+    const drivers::PciAddress at = found.function.address;
+    constexpr std::uint8_t has_master = 0x80;
+    const bool is_native = (found.function.interface >> 2 * channel & 1U) != 0;
+    if (is_native) {
+        const auto command = pci().port_base(at, 2U * channel);
+        const auto control = pci().port_base(at, 2U * channel + 1);
+        if (command && control) {
+            place.ports.command = *command;
+            place.ports.control = static_cast<std::uint16_t>(*control + 2);
+            place.line = found.function.line;
+            place.trigger = hal::Trigger::level;
         }
+    }
+    const auto master = pci().port_base(at, 4);
+    if ((found.function.interface & has_master) != 0 && master) {
+        place.ports.bus_master = static_cast<std::uint16_t>(*master + 8 * channel);
+    }
+}
+
+/// Error: no_memory; without a drive the channel is left alone.
+Status start_ata(const AtaPlace& place, const DiskKind& kind) noexcept {
+    using Channel = AtaChannelDisks::Channel;
+    constexpr std::uint32_t count = Channel::memory_frames;
+    const FrameNumber first =
+        TRY(frames().allocate_range(mm::FrameZone::direct, count, FrameOrder(0)));
+    const std::span bytes(direct_pointer(first), count * std::size_t{page_size});
+    auto made = TRY(mm::make_box<AtaChannelDisks>(heap(), place.ports,
+                                                  drivers::DmaMemory{bytes, first.address()}));
+    made->channel.start();
+    bool has_drive = false;
+    for (const auto unit : {drivers::ata::Unit::master, drivers::ata::Unit::slave}) {
+        if (made->channel.drive(unit).is_working) {
+            has_drive = true;
+            made->disks[static_cast<std::size_t>(unit)].emplace(made->channel, unit);
+        }
+    }
+    if (!has_drive) {
+        frames().free_range({first, count}, FrameOrder(0));
+        return {};
+    }
+    AtaChannelDisks& channel = *made.release();
+    const auto on_interrupt = [](void* c) noexcept {
+        return static_cast<AtaChannelDisks*>(c)->channel.on_interrupt();
     };
-    look(ata_primary_kind, drivers::ata::primary);
-    look(ata_secondary_kind, drivers::ata::secondary);
+    if (const Status heard =
+            handle_interrupts(place.line, place.trigger, on_interrupt, &channel, "ata");
+        !heard) {
+        log::warning<"disk">("no interrupt of an ATA channel: {}; it is polled", heard.error());
+    }
+    for (std::uint32_t n = 0; n < channel.disks.size(); ++n) {
+        if (auto& disk = channel.disks[n]) {
+            add_whole(kind, n, fs::AnyBlockDevice(disk->device));
+        }
+    }
+    return {};
+}
+
+void find_ata() noexcept {
+    constexpr std::array<DiskKind, 2> kinds{ata_primary_kind, ata_secondary_kind};
+    std::array<AtaPlace, 2> places{AtaPlace{drivers::ata::primary, hal::IrqLine(14)},
+                                   AtaPlace{drivers::ata::secondary, hal::IrqLine(15)}};
+    for (PciDevice& found : pci_devices()) {
+        if (found.function.class_code == 1 && found.function.subclass == 1) {
+            ask_pci(places[0], found, 0);
+            ask_pci(places[1], found, 1);
+            pci().enable(found.function.address);
+            found.driver = "ata";
+            break;  // others would need names of their own
+        }
+    }
+    for (std::size_t n = 0; n < places.size(); ++n) {
+        if (const Status started = start_ata(places[n], kinds[n]); !started) {
+            log::warning<"disk">("an ATA channel does not start: {}", started.error());
+        }
+    }
 }
 
 }  // namespace

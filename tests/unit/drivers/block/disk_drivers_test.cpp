@@ -1,11 +1,9 @@
-/// virtio-blk and ATA against fake devices: the laws of BlockDevice, and what real hardware does to
-/// drivers: errors, silence, odd sizes, buffers that a device cannot reach.
-#include "drivers/block/ata_pio.hpp"
+/// virtio-blk against a fake device, and PCI: the laws of BlockDevice, and what real hardware does
+/// to drivers: errors, silence, odd sizes, buffers that a device cannot reach.
 #include "drivers/block/virtio_blk.hpp"
 #include "drivers/pci.hpp"
 #include "fs/block/waiting_device.hpp"
 #include "sim/ram_arena.hpp"
-#include "tests/fakes/fake_ata.hpp"
 #include "tests/fakes/fake_virtio_blk.hpp"
 #include "tests/laws/request_device_laws.hpp"
 #include "tests/support/law_test.hpp"
@@ -202,78 +200,6 @@ TEST(VirtioBlk, KnowsWhatItCannotDrive) {
     EXPECT_EQ(disk.device.write(fs::BlockIndex(0), disk.direct(512)).error(), Errc::read_only);
     EXPECT_TRUE(disk.device.flush());
     EXPECT_EQ(disk.hardware.requests, 0U);
-}
-
-using AtaDisk = AtaPio<fakes::FakeAta, TickingClock, NullLock>;
-
-TEST(AtaPio, KeepsTheLaws) {
-    for (const bool long_addresses : {false, true}) {
-        fakes::FakeAta hardware(700);
-        hardware.has_lba48 = long_addresses;
-        AtaDisk disk(hardware, ata::primary, ata::Unit::master);
-        ASSERT_TRUE(disk.start());
-        EXPECT_EQ(disk.block_count(), 700U);
-        std::vector<std::byte> scratch(4096);
-        expect_laws(disk, std::span<std::byte>(scratch));
-        EXPECT_GT(hardware.flushes, 0U);
-        // More than one command's worth.
-        std::vector<std::byte> many(600 * 512);
-        std::iota(reinterpret_cast<unsigned char*>(many.data()),
-                  reinterpret_cast<unsigned char*>(many.data() + many.size()),
-                  static_cast<unsigned char>(3));
-        ASSERT_TRUE(disk.write(fs::BlockIndex(50), many));
-        std::vector<std::byte> back(600 * 512);
-        hardware.commands = 0;
-        ASSERT_TRUE(disk.read(fs::BlockIndex(50), back));
-        EXPECT_EQ(hardware.commands, 3U);
-        EXPECT_EQ(many, back);
-    }
-}
-
-TEST(AtaPio, WaitsUntilTheStatusIsNew) {
-    fakes::FakeAta hardware(64);
-    hardware.late_looks = 4;  // 400 ns
-    AtaDisk disk(hardware, ata::primary, ata::Unit::master);
-    ASSERT_TRUE(disk.start());
-    std::vector<std::byte> sectors(4 * 512, std::byte{0x5A});
-    ASSERT_TRUE(disk.write(fs::BlockIndex(3), sectors));
-    std::vector<std::byte> back(4 * 512);
-    ASSERT_TRUE(disk.read(fs::BlockIndex(3), back));
-    EXPECT_EQ(sectors, back);
-    hardware.failing_commands = 1;
-    const Status flushed = disk.flush();
-    ASSERT_FALSE(flushed) << "the old status said that all was well";
-    EXPECT_EQ(flushed.error(), Errc::io_error);
-}
-
-TEST(AtaPio, AddressesBeyond28Bits) {
-    fakes::FakeAta hardware(64);
-    hardware.first_sector = 0x12'3456'7890;
-    AtaDisk disk(hardware, ata::primary, ata::Unit::master);
-    ASSERT_TRUE(disk.start());
-    std::vector<std::byte> sector(512, std::byte{0x5A});
-    ASSERT_TRUE(disk.write(fs::BlockIndex(0x12'3456'7890 + 5), sector));
-    std::vector<std::byte> back(512);
-    ASSERT_TRUE(disk.read(fs::BlockIndex(0x12'3456'7890 + 5), back));
-    EXPECT_EQ(sector, back);
-}
-
-TEST(AtaPio, ReportsErrorsAndSilence) {
-    fakes::FakeAta hardware(64);
-    hardware.is_present = false;
-    AtaDisk disk(hardware, ata::primary, ata::Unit::master);
-    EXPECT_EQ(disk.start().error(), Errc::no_device);
-    hardware.is_present = true;
-    AtaDisk slave(hardware, ata::primary, ata::Unit::slave);
-    EXPECT_EQ(slave.start().error(), Errc::no_device);
-    ASSERT_TRUE(disk.start());
-    std::vector<std::byte> sector(512);
-    hardware.failing_commands = 1;
-    EXPECT_EQ(disk.read(fs::BlockIndex(0), sector).error(), Errc::io_error);
-    EXPECT_TRUE(disk.read(fs::BlockIndex(0), sector));
-    hardware.is_stuck = true;
-    EXPECT_EQ(disk.write(fs::BlockIndex(0), sector).error(), Errc::io_error);
-    EXPECT_EQ(disk.flush().error(), Errc::io_error);
 }
 
 /// A configuration space with a bridge, a ring of bridges and a function behind them.

@@ -177,7 +177,7 @@ private:
     void settle(Node& node, bool done) noexcept {
         fs_.note_excess(node);
         if (done) {
-            node.is_new_ = false;
+            node.is_new_ = node.gave_name_away_ = false;
             node.chain().on_disk = node.chain().size();
         }
     }

@@ -92,6 +92,9 @@ public:
         if (!TRY(entries().is_empty(node))) {
             return fail(Errc::not_empty);
         }
+        if (node.gave_name_away_) {
+            return fail(Errc::restart);  // what was moved out of it must have its new name
+        }
         return node.become_removed() ? Status() : Status(fail(Errc::busy));
     }
     /// `node` has lost its name in `directory`.

@@ -81,8 +81,9 @@ public:
     const std::uint64_t inode_number_;
     Node* next_leaving_ = nullptr;  ///< in the list of those that a sync brings home
     bool is_leaving_ = false;
-    bool must_come_again_ = false;              ///< some of its bytes could not be stored
-    bool is_new_ = true;                        ///< its entry is not on the disk yet
+    bool must_come_again_ = false;  ///< some of its bytes could not be stored
+    bool is_new_ = true;            ///< its entry is not on the disk yet
+    bool gave_name_away_ = false;   ///< of a directory: by a rename that is not on the disk yet
     NamePlaces<typename Fs::HeapType> names_;   ///< of a directory
     std::optional<std::uint32_t> directories_;  ///< in it; nothing: nobody has counted them
     Ref<Node> parent_;                          ///< of a directory; null: the root

@@ -150,6 +150,7 @@ private:
     }
     void finish_move(Node& node, Node& from, Node& to, std::optional<Block>& up,
                      Phase phase) noexcept {
+        from.gave_name_away_ = from.gave_name_away_ || (&from != &to && !node.is_new_);
         if (up) {
             names_.entries().set_parent(*up, names_.cluster_of_parent(to), phase);
             fs_.set_parent(node, to);

@@ -14,6 +14,7 @@
 /// Exit status: 0 no failure, 1 a failure, 2 a wrong option or script.
 #include "tests/crash/story.hpp"
 #include "tests/crash/subjects/ext2.hpp"
+#include "tests/crash/subjects/fat.hpp"
 #include "tests/crash/subjects/kfs.hpp"
 #include "tests/crash/subjects/vsfs.hpp"
 
@@ -197,6 +198,11 @@ constexpr std::pair<std::string_view, std::uint32_t> vsfs_logs[] = {
 constexpr std::pair<std::string_view, std::uint32_t> ext2_blocks[] = {
     {"ext2", 1024}, {"ext2-2k", 2048}, {"ext2-4k", 4096}};
 
+const std::pair<std::string_view, fs_test::FatFormat> fat_formats[] = {
+    {"fat12", {12, 1, "256k", "-r 64"}},
+    {"fat16", {16, 1, "2200k", "-r 64"}},
+    {"fat32", {32, 1, "400k"}}};
+
 /// Calls `use` with the file system of that name; -1: there is none.
 template <class Use>
 int with_subject(const std::string& name, Use&& use) {
@@ -209,6 +215,12 @@ int with_subject(const std::string& name, Use&& use) {
     for (const auto& [known, block_size] : ext2_blocks) {
         if (name == known) {
             Ext2Subject subject(block_size);
+            return use(subject);
+        }
+    }
+    for (const auto& [known, format] : fat_formats) {
+        if (name == known) {
+            FatSubject subject(format);
             return use(subject);
         }
     }
@@ -275,7 +287,7 @@ int main(std::span<char*> arguments) {
         std::fprintf(
             stderr,
             "crash: no file system '%s'. There are: kfs, kfs-homeward, vsfs, vsfs-small-log, "
-            "vsfs-without-log, ext2, ext2-2k, ext2-4k\n",
+            "vsfs-without-log, ext2, ext2-2k, ext2-4k, fat12, fat16, fat32\n",
             o.file_system.c_str());
         return 2;
     }

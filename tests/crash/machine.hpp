@@ -135,7 +135,7 @@ private:
         promise_.forget();
         promise_.add(model);
         for (std::uint32_t n = 0; n < workload.size(); ++n) {
-            if (!model.run(workload[n], first_version + n)) {
+            if (!can(workload[n]) || !model.run(workload[n], first_version + n)) {
                 break;
             }
             promise_.add(model);
@@ -143,6 +143,14 @@ private:
         return promise_.size() == workload.size() + 1;
     }
 
+    /// Not every file system has links and permissions.
+    [[nodiscard]] bool can(const Operation& step) const {
+        if constexpr (requires { subject_.can(step); }) {
+            return subject_.can(step);
+        } else {
+            return true;
+        }
+    }
     /// Runs the workload and records what it writes. False: it failed already.
     [[nodiscard]] bool record(const Workload& workload) {
         disk_.reset();

@@ -102,7 +102,7 @@ constexpr auto no_more = [](ImageFile&) { return std::string(); };
 /// As it is, and when e2fsck has mended a copy: with leaks only, all of it is there again.
 std::string judge_ext2(const Run& run, const std::string& path) {
     constexpr std::string_view not_ours = "/lost+found";
-    std::string wrong = judge_tree(run, path, OrderedTrees(true, not_ours), no_more);
+    std::string wrong = judge_tree(run, path, OrderedTrees(false, not_ours), no_more);
     if (!wrong.empty()) {
         return wrong;
     }
@@ -116,7 +116,7 @@ std::string judge_ext2(const Run& run, const std::string& path) {
     if (const fs_test::Said again = fs_test::run_tool("e2fsck -fn " + copy); again.code != 0) {
         return "e2fsck is not content with what it has mended:\n" + again.text;
     }
-    wrong = judge_tree(run, copy, OrderedTrees(true, not_ours), no_more);
+    wrong = judge_tree(run, copy, OrderedTrees(false, not_ours), no_more);
     return wrong.empty() ? wrong : "after e2fsck: " + wrong + mended.text;
 }
 
@@ -150,7 +150,7 @@ std::set<std::string> moving_names(const Run& run) {
 }
 
 std::string judge_fat(const Run& run, const std::string& path) {
-    std::string wrong = judge_tree(run, path, OrderedTrees(false), no_more);
+    std::string wrong = judge_tree(run, path, OrderedTrees(true), no_more);
     if (!wrong.empty()) {
         return wrong;
     }

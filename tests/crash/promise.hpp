@@ -46,12 +46,13 @@ private:
 /// each byte of a file is old or new; what was cut off in between may be zeros. What was renamed
 /// has its old name, its new one or both. Files share nothing, hold no bytes that were never
 /// theirs, and have at least as many links as names.
-class OrderedTrees final : Watcher {
+class OrderedTrees : Watcher {
 public:
-    /// `has_permissions`: the file system keeps them. `not_ours`: a path that is not looked at,
-    /// with all below it.
-    explicit OrderedTrees(bool has_permissions = true, std::string_view not_ours = {})
-        : has_permissions_(has_permissions), not_ours_(not_ours) {}
+    /// `plain`: the file system keeps neither permissions nor links; a directory between two names
+    /// is two, of which each shows its files. `not_ours`: a path that is not looked at, with all
+    /// below it.
+    explicit OrderedTrees(bool plain = false, std::string_view not_ours = {})
+        : plain_(plain), not_ours_(not_ours) {}
     OrderedTrees(const OrderedTrees&) = delete;  // its walk knows where it is
     OrderedTrees& operator=(const OrderedTrees&) = delete;
     void forget() { trees_.clear(); }
@@ -97,7 +98,7 @@ public:
             if (who[found.path].empty()) {
                 return "there is a file that never was like this";
             }
-            if (found.type != fs::NodeType::directory) {
+            if (found.type != fs::NodeType::directory && !plain_) {
                 // A directory that has two names shows each of its files twice.
                 auto& its = names[found.inode];
                 its.emplace(inodes_.at(above), name);
@@ -145,7 +146,7 @@ private:
     /// Its kind, its permissions, its length and each of its bytes are from some state.
     [[nodiscard]] bool is_a_state_of(const Found& found, std::uint32_t id, std::uint32_t low,
                                      std::uint32_t high) const {
-        bool kind = false, permissions = !has_permissions_, length = false;
+        bool kind = false, permissions = plain_, length = false;
         std::vector<const std::string*> versions;
         for_each_state(id, low, high, [&](const Model::Node& node) {
             kind = kind || node.type == found.type;
@@ -195,7 +196,7 @@ private:
         return true;
     }
 
-    const bool has_permissions_;
+    const bool plain_;
     const std::string_view not_ours_;
     std::vector<Tree> trees_;
     std::vector<Found> found_;
@@ -203,6 +204,12 @@ private:
     std::set<Name> reached_names_;
     std::map<std::string, std::uint64_t> inodes_;  ///< of paths
     Walk walk_{this};
+};
+
+/// The same of a plain file system.
+class PlainTrees final : public OrderedTrees {
+public:
+    PlainTrees() : OrderedTrees(true) {}
 };
 
 }  // namespace kidney::crash

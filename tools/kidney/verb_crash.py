@@ -8,7 +8,7 @@ import crash_guest
 from lab_engine import shard
 from project import Arguments, Failure, integer_between, say
 
-FILE_SYSTEMS = ("kfs", "kfs-homeward", "vsfs", "vsfs-small-log", "vsfs-without-log", "ext2", "ext2-2k", "ext2-4k")
+FILE_SYSTEMS = ("kfs", "kfs-homeward", "vsfs", "vsfs-small-log", "vsfs-without-log", "ext2", "ext2-2k", "ext2-4k", "fat12", "fat16", "fat32")
 PLAN = ("file_system", "length", "random", "seed", "nested")
 GUEST_PLAN = ("file_system", "qemu", "seed")
 STATES = {"prefix": "prefixes", "torn": "torn writes", "reordered": "reordered", "recovery": "during recovery"}

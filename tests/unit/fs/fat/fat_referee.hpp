@@ -47,8 +47,9 @@ inline std::string complaints_after_crash(std::span<const std::byte> image,
         if (says("share clusters") && is_moving(before_last) && is_moving(last)) {
             has_two_names = true;
         } else if (!std::regex_match(line, allowed) && !says("Truncating second to 0 bytes") &&
-                   !(has_two_names && (says("Invalid '..' entry in the second slot") ||
-                                       says("cluster chain length is 0 bytes")))) {
+                   !(says("Invalid '..' entry in the second slot") &&
+                     (has_two_names || is_moving(last))) &&
+                   !(has_two_names && says("cluster chain length is 0 bytes"))) {
             left += before_last + "\n" + last + "\n" + line + "\n";
         }
         before_last = last;

@@ -230,7 +230,8 @@ private:
         const std::uint64_t index = position / geometry.block_size;
         const auto number = TRY(tree_.locate(inode, index));
         if (!number) {
-            return {};
+            // Nobody leaves a hole in a directory; and with a wrong size there are millions.
+            return fail(Errc::corrupted);
         }
         const Block block = TRY(volume_.read_block(*number));
         for (std::size_t at = 0; at < geometry.block_size;) {

@@ -289,6 +289,33 @@ TEST(Ext2Sweep, EveryAllocationFailedInTurn) {
     EXPECT_GT(failures, 5U);
 }
 
+TEST(Ext2Damage, DirectoriesHaveNoHoles) {
+    auto image = small_image();
+    if (image.empty()) {
+        GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+    }
+    using namespace fs::ext2;
+    const auto super = load<RawSuperblock>(image, superblock_offset);
+    const std::uint32_t block_size = 1024U << super.log_block_size;
+    const auto group = load<RawGroup>(image, (super.first_data_block + 1) * block_size);
+    const std::size_t root =
+        group.inode_table * block_size + (root_inode - 1) * std::size_t{super.inode_size};
+    // A gigabyte, nearly all of it without blocks.
+    image[root + offsetof(RawInode, size) + 3] = std::byte{0x40};
+    World world;
+    {
+        fakes::FakeDisk disk(image, 512);
+        TestCache cache(world.heap, world.frames, world.arena);
+        TestExt2 ext2(world.heap, cache, fs::AnyBlockDevice(disk), world.clock, read_only);
+        ASSERT_TRUE(ext2.mount());
+        Listing listing;
+        EXPECT_EQ(ext2.root()->read_directory(0, listing).error(), Errc::corrupted);
+        EXPECT_GT(listing.names.size(), 3U) << "what is before the hole is there";
+        EXPECT_EQ(ext2.root()->lookup("no such name").error(), Errc::corrupted);
+    }
+    EXPECT_TRUE(world.is_clean());
+}
+
 TEST(Ext2Damage, RandomBytesAreSurvived) {
     const auto image = small_image();
     if (image.empty()) {

@@ -63,6 +63,11 @@ public:
             TRY(read(first + n, block_));
             for (std::uint32_t bit = 0; bit < bits_per_block; ++bit) {
                 const std::uint64_t number = std::uint64_t{n} * bits_per_block + bit;
+                // On a small disk nearly all bits are behind the end.
+                if (number >= bits && bit % 64 == 0 && load<std::uint64_t>(block_, bit / 8) == 0) {
+                    bit += 63;
+                    continue;
+                }
                 const bool is_set = (block_[bit / 8] >> (bit % 8) & std::byte{1}) != std::byte{};
                 if (number < bits || is_set) {
                     TRY(use(number, is_set));

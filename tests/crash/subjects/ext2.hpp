@@ -49,6 +49,7 @@ public:
         TRY(system.mount());
         return use(static_cast<fs::FileSystem&>(system));
     }
+    [[nodiscard]] std::size_t free_frames() const noexcept { return world_.frames.free_frames(); }
     [[nodiscard]] const char* unsound(PowerDisk& disk) { return leaks_.look(disk); }
     [[nodiscard]] std::string place(std::uint32_t sector) const { return leaks_.place(sector); }
 

@@ -25,11 +25,8 @@ public:
         : block_size_(block_size), blocks_(blocks) {}
 
     /// The first thing that is wrong; nullptr: there are leaks at most.
-    [[nodiscard]] const char* look(PowerDisk& disk) {
-        image_.resize(std::size_t{blocks_} * block_size_);
-        if (!disk.read(fs::BlockIndex(0), image_)) {
-            return "it cannot be read";
-        }
+    [[nodiscard]] const char* look(const PowerDisk& disk) {
+        image_ = disk.bytes();
         const auto super = at<fs::ext2::RawSuperblock>(fs::ext2::superblock_offset);
         group_ = at<fs::ext2::RawGroup>(std::size_t{super.first_data_block + 1} * block_size_);
         first_block_ = super.first_data_block;
@@ -176,7 +173,7 @@ private:
     }
 
     const std::uint32_t block_size_, blocks_;
-    std::vector<std::byte> image_;
+    std::span<const std::byte> image_;  ///< while look() runs
     fs::ext2::RawGroup group_{};
     std::uint32_t first_block_ = 0, inodes_ = 0;
     std::vector<std::uint32_t> owner_;  ///< of each block: an inode

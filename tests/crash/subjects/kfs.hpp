@@ -42,6 +42,7 @@ public:
         }
         return use(static_cast<fs::FileSystem&>(system));
     }
+    [[nodiscard]] std::size_t free_frames() const noexcept { return world_.frames.free_frames(); }
     [[nodiscard]] const char* unsound(PowerDisk& disk) {
         const char* what = nullptr;
         const Status checked = checker_.check(disk, [&](const fs::kfs::Finding& finding) {

@@ -10,17 +10,18 @@
 
 namespace kidney::crash {
 
+using test::PlainFrames;
 using test::PlainHeap;
 using test::StillClock;
 
 /// With a page cache, for those who need one.
 struct CachedWorld {
     using Cache =
-        fs::PageCache<PlainHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::NullQueue>;
+        fs::PageCache<PlainHeap, PlainFrames, sim::RamArena, NullLock, fs_test::NullQueue>;
 
     PlainHeap heap;
     sim::RamArena arena{1024};
-    fs_test::Frames frames{arena};
+    PlainFrames frames{arena};
     StillClock clock;
 };
 

@@ -9,7 +9,7 @@ if(KIDNEY_COVERAGE)
     list(APPEND kidney_host_flags -fprofile-instr-generate -fcoverage-mapping)
 endif()
 if(KIDNEY_FUZZ)
-    list(APPEND kidney_host_flags -fsanitize=fuzzer-no-link)
+    list(APPEND kidney_host_flags -fsanitize=fuzzer-no-link -O2)  # what counts is how much is tried
 endif()
 add_compile_options(${kidney_host_flags})
 add_link_options(${kidney_host_flags} -fuse-ld=lld)

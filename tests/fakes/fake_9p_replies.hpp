@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace kidney::fakes {
@@ -25,7 +26,9 @@ inline void put_attributes(fs::p9::Request& out, const FakeFileTree::File& file)
     std::uint64_t blocks = 0;  // holes take nothing
     for (std::size_t at = 0; at < file.bytes.size(); at += 512) {
         const std::string_view block = std::string_view(file.bytes).substr(at, 512);
-        blocks += block.find_first_not_of('\0') != std::string_view::npos ? 1 : 0;
+        const bool is_hole =
+            block[0] == '\0' && std::memcmp(block.data(), block.data() + 1, block.size() - 1) == 0;
+        blocks += is_hole ? 0 : 1;
     }
     out.number(std::uint64_t{512}).number(blocks);
     for (const std::uint64_t seconds : {file.accessed, file.modified, file.changed}) {

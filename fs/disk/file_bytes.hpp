@@ -243,15 +243,10 @@ private:
     }
     [[nodiscard]] Result<std::size_t> write_alone(std::uint64_t offset, WriteBuffer& from) noexcept
         REQUIRES(writing_) {
-        const std::uint64_t most = fs_.max_file_size();
         if (from.remaining() == 0) {
             return 0U;
         }
-        if (offset >= most) {
-            return fail(Errc::file_too_big);
-        }
-        from.limit(
-            static_cast<std::size_t>(std::min<std::uint64_t>(from.remaining(), most - offset)));
+        TRY(from.fit(offset, fs_.max_file_size()));
         TRY(fs_.check_writable());
         const std::uint64_t old_size = size();
         TRY(reach(offset));

@@ -90,11 +90,13 @@ Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::read(Node& node,
     return wanted;
 }
 
-/// `offset` null: at the end. It becomes the place behind the bytes.
+/// `offset` null: at the end. It becomes the place behind the bytes. The file gets `most` bytes at
+/// most.
 template <mm::ObjectAllocator Heap, MessageChannel Channel, class Cache, BasicLockable Lock,
           BasicLockable TableLock>
 Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::store(
-    Node& node, std::uint64_t* offset, std::span<const std::byte> bytes) noexcept {
+    Node& node, std::uint64_t* offset, std::span<const std::byte> bytes,
+    std::uint64_t most) noexcept {
     std::uint64_t at = 0;
     std::size_t stored = 0;
     {
@@ -110,9 +112,11 @@ Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::store(
             }
             at = node.known_.size;
         }
-        if (at >= max_file_size() || bytes.size() > max_file_size() - at) {
+        if (at >= most) {
             return fail(Errc::file_too_big);
         }
+        bytes =
+            bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), most - at)));
         stored = TRY(session_.write(fid, at, bytes));
         node.known_.size = std::max(node.known_.size, at + stored);
         node.shown().set_size(node.known_.size);
@@ -130,13 +134,14 @@ Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::transfer(
     }
     const auto piece =
         TRY(p9::BytesOnHeap<Heap>::allocate(heap_, std::min(from.remaining(), piece_)));
+    const std::uint64_t most = std::min(max_file_size(), from.size_limit());
     std::size_t done = 0;
     while (from.remaining() > 0) {
         const std::size_t before = from.remaining();
         const Status taken = from.take(piece.bytes().first(std::min(before, piece.bytes().size())));
         std::span<const std::byte> rest = piece.bytes().first(before - from.remaining());
         while (!rest.empty()) {
-            const Result<std::size_t> stored = store(node, offset, rest);
+            const Result<std::size_t> stored = store(node, offset, rest, most);
             if (!stored) {
                 return transferred(done, Status(fail(stored.error())));
             }

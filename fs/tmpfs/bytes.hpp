@@ -59,9 +59,7 @@ public:
     }
     [[nodiscard]] Result<std::size_t> write(std::uint64_t offset, WriteBuffer& from) noexcept
         EXCLUDES(lock) {
-        if (offset > max_size || from.remaining() > max_size - offset) {
-            return fail(Errc::file_too_big);
-        }
+        TRY(from.fit(offset, max_size));
         std::size_t done = 0;
         while (from.remaining() > 0) {
             Batch batch;

@@ -130,14 +130,7 @@ private:
     }
     /// A program without 64-bit offsets writes up to the last that it knows. Error: file_too_big.
     [[nodiscard]] Status check_small(std::uint64_t offset, WriteBuffer& from) const noexcept {
-        if (!is_small() || from.remaining() == 0) {
-            return {};
-        }
-        if (offset >= max_small_file) {
-            return fail(Errc::file_too_big);
-        }
-        from.limit(static_cast<std::size_t>(max_small_file - offset));
-        return {};
+        return is_small() ? from.fit(offset, max_small_file) : Status();
     }
     [[nodiscard]] Status check_readable() const noexcept {
         if (!is_readable()) {

@@ -80,11 +80,13 @@ public:
     [[nodiscard]] Result<std::size_t> write(std::uint64_t offset,
                                             WriteBuffer& from) noexcept override {
         TRY(check_regular());
+        TRY(from.fit(offset, fs_.max_file_size()));
         return fs_.write(*this, &offset, from);
     }
     [[nodiscard]] Result<std::size_t> append(WriteBuffer& from,
                                              std::uint64_t& end) noexcept override {
         TRY(check_regular());
+        TRY(from.fit(TRY(attributes()).size, fs_.max_file_size()));  // others may append meanwhile
         const std::size_t written = TRY(fs_.write(*this, nullptr, from));
         end = TRY(attributes()).size;
         return written;

@@ -75,26 +75,15 @@ public:
         return {};
     }
 
-    /// RLIMIT_FSIZE: how many of `wanted` bytes may be written at `position`. Error: file_too_big,
-    /// when that is none of them.
-    [[nodiscard]] Result<std::uint32_t> writable_bytes(std::uint64_t position,
-                                                       std::uint32_t wanted) const noexcept {
-        const std::uint64_t limit = limits_[abi::limit_file_size].current;
-        if (wanted == 0) {
-            return 0U;
-        }
-        if (position >= limit) {
-            return fail(Errc::file_too_big);
-        }
-        return static_cast<std::uint32_t>(std::min<std::uint64_t>(limit - position, wanted));
+    /// RLIMIT_FSIZE: no write stores a byte of a regular file at this position or behind it.
+    [[nodiscard]] std::uint64_t file_size() const noexcept {
+        return limits_[abi::limit_file_size].current;
     }
-    [[nodiscard]] bool limits_file_size() const noexcept {
-        return limits_[abi::limit_file_size].current != unlimited;
-    }
+    [[nodiscard]] bool limits_file_size() const noexcept { return file_size() != unlimited; }
     /// RLIMIT_FSIZE: may a file of `old_size` bytes get `new_size`? Smaller it may always become.
     [[nodiscard]] bool allows_file_size(std::uint64_t old_size,
                                         std::uint64_t new_size) const noexcept {
-        return new_size <= old_size || new_size <= limits_[abi::limit_file_size].current;
+        return new_size <= old_size || new_size <= file_size();
     }
 
     /// RLIMIT_AS and RLIMIT_DATA: may `more` bytes join the `mapped` ones, of which `data` are

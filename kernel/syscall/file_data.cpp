@@ -79,8 +79,8 @@ Reply write_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count,
         return fail(Errc::not_supported);
     }
     const std::uint32_t wanted = from.total();
-    from.shorten(TRY(prepare_write(self, *file, wanted, at)));
     UserVectorsWriteBuffer buffer(from);
+    TRY(prepare_write(self, *file, buffer));
     const bool appends = (flags & rwf_append) != 0;
     const std::uint32_t moved = TRY(written(self, *file, wanted,
                                             appends ? file->append(buffer)
@@ -101,7 +101,11 @@ Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
     if (is_broken) {
         send_signal_to_self(self, abi::sig_pipe);
     }
-    const fs::Vnode* const node = file.vnode();
+    fs::Vnode* const node = file.vnode();
+    if (!moved && moved.error() == Errc::file_too_big && node != nullptr &&
+        self.limits.file_size() < node->file_system().max_file_size()) {
+        send_signal_to_self(self, abi::sig_xfsz);
+    }
     if (moved && *moved > 0 && file.is_synchronous() && node != nullptr &&
         (node->type() == fs::NodeType::regular || node->type() == fs::NodeType::block)) {
         TRY(file.sync());
@@ -109,28 +113,18 @@ Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
     return restartable(moved);
 }
 
-Result<std::uint32_t> detail::prepare_unprivileged_write(
-    Process& self, fs::File& file, std::uint32_t size,
-    std::optional<std::uint64_t> position) noexcept {
-    if (size == 0 || file.vnode() == nullptr || file.vnode()->type() != fs::NodeType::regular) {
-        return size;
+Status detail::prepare_unprivileged_write(Process& self, fs::File& file,
+                                          fs::WriteBuffer& from) noexcept {
+    fs::Vnode* const node = file.vnode();
+    if (from.remaining() == 0 || node == nullptr || node->type() != fs::NodeType::regular) {
+        return {};
     }
+    from.limit_size(self.limits.file_size());
     const fs::Attributes now = TRY(file.attributes());
     if (const auto left = fs::permissions_after_write(self.identity.effective(), now)) {
-        TRY(file.vnode()->set_attributes({.permissions = left}));
+        TRY(node->set_attributes({.permissions = left}));
     }
-    if (!self.limits.limits_file_size()) {
-        return size;
-    }
-    std::uint64_t at = now.size;
-    if (!file.is_appending()) {
-        at = position ? *position : TRY(file.seek(0, fs::Whence::current));
-    }
-    const Result<std::uint32_t> count = self.limits.writable_bytes(at, size);
-    if (!count) {
-        send_signal_to_self(self, abi::sig_xfsz);
-    }
-    return count;
+    return {};
 }
 
 Status check_new_size(Process& self, fs::Vnode& node, std::uint64_t size) noexcept {
@@ -154,9 +148,10 @@ Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
 Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {
     fs::File* const file = TRY(self.files.get(fd));
     TRY(check_transfer(file->is_writable(), from, size));
-    const std::uint32_t allowed = TRY(prepare_write(self, *file, size));
-    UserWriteBuffer buffer(from, allowed);
-    return written(self, *file, std::min(allowed, max_transfer), file->write(buffer));
+    UserWriteBuffer buffer(from, size);
+    TRY(prepare_write(self, *file, buffer));
+    const std::size_t wanted = buffer.remaining();
+    return written(self, *file, wanted, file->write(buffer));
 }
 
 Reply pread64(Process& self, Fd fd, VirtAddr to, std::uint32_t size, std::uint32_t low,
@@ -180,9 +175,10 @@ Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uin
     TRY(check_seekable(*file));
     TRY(check_transfer(file->is_writable(), from, size));
     const std::uint64_t at = wide(low, high);
-    const std::uint32_t allowed = TRY(prepare_write(self, *file, size, at));
-    UserWriteBuffer buffer(from, allowed);
-    return written(self, *file, std::min(allowed, max_transfer), file->write_at(at, buffer));
+    UserWriteBuffer buffer(from, size);
+    TRY(prepare_write(self, *file, buffer));
+    const std::size_t wanted = buffer.remaining();
+    return written(self, *file, wanted, file->write_at(at, buffer));
 }
 
 Reply readv(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count) noexcept {

@@ -29,13 +29,13 @@ namespace detail {
 // The rare parts of what follows.
 [[nodiscard]] Result<std::size_t> written_partly(Process& self, fs::File& file,
                                                  Result<std::size_t> moved) noexcept;
-[[nodiscard]] Result<std::uint32_t> prepare_unprivileged_write(
-    Process& self, fs::File& file, std::uint32_t size,
-    std::optional<std::uint64_t> position) noexcept;
+[[nodiscard]] Status prepare_unprivileged_write(Process& self, fs::File& file,
+                                                fs::WriteBuffer& from) noexcept;
 }  // namespace detail
 
 /// The same for `wanted` bytes that were to be written to `file`; a reader that has gone also costs
-/// the writer a SIGPIPE, even where it had read some of them. With O_SYNC they are stored.
+/// the writer a SIGPIPE, even where it had read some of them, and one behind RLIMIT_FSIZE a
+/// SIGXFSZ. With O_SYNC they are stored.
 [[nodiscard]] inline Result<std::size_t> written(Process& self, fs::File& file, std::size_t wanted,
                                                  Result<std::size_t> moved) noexcept {
     return moved && *moved >= wanted && !file.is_synchronous()
@@ -43,17 +43,14 @@ namespace detail {
                : detail::written_partly(self, file, moved);
 }
 
-/// Before `size` bytes are written to `file`, at `position` or where the file stands: how many of
-/// them the process may write (RLIMIT_FSIZE), and the end of set-id bits. Others that move the same
-/// file at this moment may get a write past the limit. Error: file_too_big, and the process is told
-/// by a SIGXFSZ.
-[[nodiscard]] inline Result<std::uint32_t> prepare_write(
-    Process& self, fs::File& file, std::uint32_t size,
-    std::optional<std::uint64_t> position = {}) noexcept {
+/// Before `from` is written to `file`: the end of set-id bits, and how large the process may make
+/// files (RLIMIT_FSIZE), which the file minds.
+[[nodiscard]] inline Status prepare_write(Process& self, fs::File& file,
+                                          fs::WriteBuffer& from) noexcept {
     if (self.identity.is_privileged() && !self.limits.limits_file_size()) [[likely]] {
-        return size;
+        return {};
     }
-    return detail::prepare_unprivileged_write(self, file, size, position);
+    return detail::prepare_unprivileged_write(self, file, from);
 }
 
 }  // namespace kidney::kernel::calls

@@ -46,9 +46,8 @@ private:
 /// Writes what `from` holds to `to`, at a position or where it stands.
 Result<std::size_t> write_to(Process& self, fs::File& to, const Position& at,
                              std::span<const std::byte> from) noexcept {
-    const std::uint32_t allowed =
-        TRY(prepare_write(self, to, static_cast<std::uint32_t>(from.size()), at));
-    fs::SpanWriteBuffer out(from.first(allowed));
+    fs::SpanWriteBuffer out(from);
+    TRY(prepare_write(self, to, out));
     return written(self, to, from.size(), at ? to.write_at(*at, out) : to.write(out));
 }
 

@@ -62,8 +62,6 @@ public:
         return {};
     }
     [[nodiscard]] std::uint32_t total() const noexcept { return total_; }
-    /// No more than `size` bytes move. Before the first transfer.
-    void shorten(std::uint32_t size) noexcept { total_ = std::min(total_, size); }
 
     /// Calls f(address, bytes) for the next `size` bytes, piece by piece. It returns how many it
     /// moved; a piece that is cut short is the last. Returns the sum.

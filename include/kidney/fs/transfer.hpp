@@ -59,6 +59,25 @@ public:
     [[nodiscard]] std::size_t remaining() const noexcept { return remaining_; }
     /// No more than `most` bytes from now on.
     void limit(std::size_t most) noexcept { remaining_ = remaining_ < most ? remaining_ : most; }
+    /// Who writes may store no byte of a regular file at this position or behind it (RLIMIT_FSIZE).
+    void limit_size(std::uint64_t most) noexcept { size_limit_ = most; }
+    [[nodiscard]] std::uint64_t size_limit() const noexcept { return size_limit_; }
+    /// For a file that holds `most` bytes at most: what is to go behind that, or behind the
+    /// writer's limit, is left out. The file says so under the lock under which it grows. Error:
+    /// file_too_big, if nothing is left.
+    [[nodiscard]] Status fit(std::uint64_t offset, std::uint64_t most) noexcept {
+        const std::uint64_t end = most < size_limit_ ? most : size_limit_;
+        if (remaining_ == 0) {
+            return {};
+        }
+        if (offset >= end) {
+            return fail(Errc::file_too_big);
+        }
+        if (end - offset < remaining_) {
+            remaining_ = static_cast<std::size_t>(end - offset);
+        }
+        return {};
+    }
     /// Takes the next bytes.size() bytes (at most remaining()). Error: bad_address if not all of
     /// them can be had.
     [[nodiscard]] Status take(std::span<std::byte> bytes) noexcept {
@@ -75,6 +94,7 @@ private:
     /// Loads the longest prefix that it can, and returns its length.
     virtual std::size_t load(std::span<std::byte> bytes) noexcept = 0;
     std::size_t remaining_;
+    std::uint64_t size_limit_ = ~std::uint64_t{0};
 };
 
 /// A ReadBuffer over kernel memory.

@@ -3,6 +3,10 @@
 
 #include "tests/laws/files/names.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
 namespace kidney::laws::file_system {
 
 struct V7 {
@@ -54,7 +58,29 @@ struct V8 {
         LAW_CHECK(report, ends_at(**made, 5240) && holds(**made, 0, 5240, 11));
         LAW_CHECK(report, put(**made, 6000, 1, 12) == 1U && put_at_end(**made, 5, 13) == 6006U);
         LAW_CHECK(report, holds(**made, 5240, 760, 0) && holds(**made, 6001, 5, 13));
+        check_limit(report, **made);
         LAW_CHECK(report, remove(*s.home, "a").has_value());
+    }
+
+private:
+    /// The file has 6006 bytes, and may get 6010.
+    static void check_limit(Report& report, fs::Vnode& file) noexcept {
+        constexpr std::uint64_t most = 6010;
+        const auto bytes = std::as_bytes(std::span("0123456789", 10));
+        std::uint64_t end = 0;
+        fs::SpanWriteBuffer some(bytes);
+        some.limit_size(most);
+        LAW_CHECK(report, file.append(some, end) == 4U && end == most && ends_at(file, most));
+        fs::SpanWriteBuffer none(bytes);
+        none.limit_size(most);
+        LAW_CHECK(report, file.append(none, end).error() == Errc::file_too_big);
+        fs::SpanWriteBuffer last(bytes);
+        last.limit_size(most);
+        LAW_CHECK(report, file.write(most - 1, last) == 1U);
+        fs::SpanWriteBuffer behind(bytes);
+        behind.limit_size(most);
+        LAW_CHECK(report, file.write(most, behind).error() == Errc::file_too_big);
+        LAW_CHECK(report, ends_at(file, most));
     }
 };
 

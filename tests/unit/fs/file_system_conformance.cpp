@@ -165,6 +165,7 @@ enum class Mistake {
     none,
     forgets_to_count,     ///< read() answers one byte less
     writes_beside,        ///< write() stores one byte further on
+    forgets_the_limit,    ///< write() goes past what the writer may
     keeps_the_end,        ///< truncation does nothing
     repeats_an_entry,     ///< read_directory() feeds its last entry again
     unlinks_anything,     ///< unlink() does not look which node it is
@@ -244,6 +245,9 @@ struct MistakenVnode final : Vnode {
         return has(Mistake::forgets_to_count) && count > 0 ? count - 1 : count;
     }
     [[nodiscard]] Result<std::size_t> write(std::uint64_t at, WriteBuffer& from) noexcept override {
+        if (has(Mistake::forgets_the_limit)) {
+            from.limit_size(~std::uint64_t{0});
+        }
         return real->write(at + (has(Mistake::writes_beside) ? 1 : 0), from);
     }
     [[nodiscard]] Result<std::size_t> append(WriteBuffer& from,
@@ -284,6 +288,7 @@ TEST(FileSystemLaws, EveryMistakeBreaksOne) {
     EXPECT_EQ(broken_law(Mistake::none), "");
     EXPECT_EQ(broken_law(Mistake::forgets_to_count), "V3 ");
     EXPECT_EQ(broken_law(Mistake::writes_beside), "V3 ");
+    EXPECT_EQ(broken_law(Mistake::forgets_the_limit), "V8 ");
     EXPECT_EQ(broken_law(Mistake::keeps_the_end), "V9 ");
     EXPECT_EQ(broken_law(Mistake::repeats_an_entry), "V6 ");
     EXPECT_EQ(broken_law(Mistake::unlinks_anything), "V3 ");

@@ -33,17 +33,6 @@ TEST(Limits, TheNumberOfProcessesFollowsTheMemory) {
     EXPECT_EQ(limits.get(abi::limit_pending_signals)->maximum, 256U);
 }
 
-TEST(Limits, AWriteEndsAtTheFileSize) {
-    const Limits limits = with(abi::limit_file_size, 1000);
-    EXPECT_EQ(limits.writable_bytes(0, 1000).value(), 1000U);
-    EXPECT_EQ(limits.writable_bytes(0, 1001).value(), 1000U);
-    EXPECT_EQ(limits.writable_bytes(999, 7).value(), 1U);
-    EXPECT_EQ(limits.writable_bytes(1000, 1).error(), Errc::file_too_big);
-    EXPECT_EQ(limits.writable_bytes(~std::uint64_t{0}, 1).error(), Errc::file_too_big);
-    EXPECT_EQ(limits.writable_bytes(1000, 0).value(), 0U);  // nothing is always allowed
-    EXPECT_EQ(Limits().writable_bytes(std::uint64_t{1} << 40, ~0U).value(), ~0U);
-}
-
 TEST(Limits, AFileMayShrinkBeyondItsLimit) {
     const Limits limits = with(abi::limit_file_size, 1000);
     EXPECT_TRUE(limits.allows_file_size(0, 1000));

@@ -2,6 +2,7 @@
 
 #include "kernel/kernel.hpp"
 #include "kernel/storage/disk_files.hpp"
+#include "kernel/storage/mounts.hpp"
 #include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
 
@@ -16,7 +17,7 @@ public:
             ignore_error(wanted_.wait({.deadline = Clock::now() + interval}), "either will do");
             wanted_.clear();
             const Status disks = write_back_disks();
-            const Status files = vfs().sync();
+            const Status files = sync_file_systems();
             kernel_objects.page_cache.get().end_flush_round();
             note(disks ? files : disks);
         }

@@ -147,6 +147,11 @@ void mount_file_systems(const BootOptions& options) noexcept {
     }
 }
 
+Status sync_file_systems() noexcept {
+    LockGuard no_mounts(mounting_lock());
+    return vfs().sync();
+}
+
 void finish_disks() noexcept {
     if (const Status status = root_file_system.get().unmount(); !status) {
         log::error<"mount">("the root file system cannot be unmounted: {}", status.error());

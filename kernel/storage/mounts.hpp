@@ -31,6 +31,10 @@ void mount_file_systems(const BootOptions& options) noexcept;
 /// Pages with the data of files that are only in memory.
 [[nodiscard]] std::size_t memory_file_pages() noexcept;
 
+/// Every file system writes back. Who mounts or unmounts waits: it must not find one in use that is
+/// only being synced. Returns the first error, after trying all.
+[[nodiscard]] Status sync_file_systems() noexcept;
+
 /// Before the machine stops: the disks get everything, and are marked as clean. Programs that
 /// still run may write on. Errors are logged.
 void finish_disks() noexcept;

@@ -198,7 +198,7 @@ Reply iopl(Process&, std::uint32_t level) noexcept {
 }
 
 Reply sync(Process&) noexcept {
-    ignore_error(vfs().sync(), "sync(2) reports no errors");
+    ignore_error(sync_file_systems(), "sync(2) reports no errors");
     flush_disks();
     return 0U;
 }

@@ -25,8 +25,11 @@ for d in b c d; do
     (sleep 1; echo later) > m/held & mount -o remount,ro m 2>/dev/null && echo "remounted under a writer"
     wait; mount -o remount,ro m || exit 2
     echo x 2>/dev/null > m/no && echo "written although read-only"
-    [ $d = d ] || umount m || exit 3   # the last one is left to the power-off
+    umount m || exit 3
 done
+(while [ ! -e synced ]; do sync; done) & i=0
+while [ $i -lt 100 ]; do mount -t ext2 /dev/vdb m && echo $i > m/x && umount m || exit 4; i=$((i+1)); done; : > synced; wait
+mount -t ext2 /dev/vdd m || exit 5   # the last one is left to the power-off
 md5sum /bin/busybox | cut -d" " -f1; md5sum m/numbers | cut -d" " -f1
 """
 

@@ -1,8 +1,10 @@
-/// One run of the laboratory: a file system, a workload, a seed. Prints what it asked a disk for,
-/// and how long disks would have taken for that, as JSON, the same on every machine. `./kidney lab
-/// fs` runs it many times and makes the tables and pictures.
+/// One run of the laboratory: a file system, a workload, a seed; or `--trace NAME`, a recorded one
+/// on standard input (file_trace.hpp). Prints what it asked a disk for, and how long disks would
+/// have taken for that, as JSON, the same on every machine. `./kidney lab fs` runs it many times
+/// and makes the tables and pictures.
 #include "bench/lab/command.hpp"
 #include "bench/lab/disk/models.hpp"
+#include "bench/lab/files/file_trace.hpp"
 #include "bench/lab/files/modelled_time.hpp"
 #include "bench/workloads/file_systems.hpp"
 #include "bench/workloads/file_workloads.hpp"
@@ -10,6 +12,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <iostream>
 #include <memory>
 #include <span>
 #include <string>
@@ -85,6 +89,15 @@ void print_run(const char* name, const char* workload, std::uint32_t seed, const
     print_pictures(commands, ends);
 }
 
+void print_measured(bench::FileStore& store, const char* workload, std::uint32_t seed,
+                    const Measured& measured, const CommandRecorder& recorder) {
+    const DiskCost& c = measured.cost;
+    print_run(store.name(), workload, seed, measured, store.disk()->block_count(),
+              std::span(recorder.commands())
+                  .subspan(static_cast<std::size_t>(measured.first_command),
+                           static_cast<std::size_t>(c.reads + c.writes + c.flushes)));
+}
+
 /// Those with a disk.
 [[nodiscard]] std::vector<const char*> names() {
     std::vector<const char*> with_disk = bench::file_systems();
@@ -112,12 +125,36 @@ bool run(std::string_view name, std::string_view workload_name, std::uint32_t se
                      error.data());
         std::exit(1);
     }
-    const DiskCost& c = measured->cost;
-    print_run(store->name(), workload->name, seed, *measured, store->disk()->block_count(),
-              std::span(recorder.commands())
-                  .subspan(static_cast<std::size_t>(measured->first_command),
-                           static_cast<std::size_t>(c.reads + c.writes + c.flushes)));
+    print_measured(*store, workload->name, seed, *measured, recorder);
     return true;
+}
+/// The trace is on standard input. What it is called, the caller knows.
+int run_trace(std::string_view name, const char* called) {
+    FileTrace trace;
+    if (const std::string wrong = parse_file_trace(std::cin, trace); !wrong.empty()) {
+        std::fprintf(stderr, "%s\n", wrong.c_str());
+        return 2;
+    }
+    if (called == nullptr) {
+        return 0;
+    }
+    const std::unique_ptr<bench::FileStore> store = bench::make_file_system(name, cache_pages);
+    if (store == nullptr || store->disk() == nullptr) {
+        return 2;
+    }
+    CommandRecorder recorder;
+    store->disk()->listener = &recorder;
+    FileReplay replay(*store);
+    const Result<Measured> measured = replay.run(trace);
+    if (!measured) {
+        std::fprintf(
+            stderr, "%s: %s %s: %s\n", store->name(),
+            std::string(file_call_names[static_cast<std::size_t>(replay.step().call)]).c_str(),
+            replay.step().path.c_str(), std::string(to_string(measured.error())).c_str());
+        return 1;
+    }
+    print_measured(*store, called, 1, *measured, recorder);
+    return 0;
 }
 void print_all_names() {
     const auto print = [](const char* what, const auto& list, const char* end) {
@@ -142,5 +179,13 @@ void print_all_names() {
 
 int main(int count, char** arguments) {
     using namespace kidney::lab;
+    const std::string_view second = count > 1 ? arguments[1] : "",
+                           third = count > 2 ? arguments[2] : "";
+    if (count == 2 && second == "--check-trace") {
+        return run_trace({}, nullptr);
+    }
+    if (count == 4 && third == "--trace") {
+        return run_trace(second, arguments[3]);
+    }
     return one_run("fs_lab", count, arguments, &print_all_names, &run);
 }

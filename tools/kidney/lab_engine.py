@@ -128,6 +128,31 @@ def measure(subject, plan, options, program, texts):
     return dict(plan, shard=options.shard, runs=runs)
 
 
+# --- Recorded traces, of subjects that have a module TRACES for them ---
+
+def traces_of(subject, options):
+    """{name: Trace}: those that can be asked for."""
+    traces = subject.TRACES.recorded()
+    for trace in map(subject.TRACES.load, options.trace):
+        if trace.name in subject.WORKLOADS or trace.name in traces and traces[trace.name].text != trace.text:
+            raise Failure(f"--trace {trace.path}: there is another workload '{trace.name}'; rename the file", 2)
+        traces[trace.name] = trace
+    return traces
+
+
+def check_trace(program, trace):
+    result = subprocess.run([program, "--check-trace"], input=trace.text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                            text=True, errors="replace")
+    if result.returncode != 0:
+        raise Failure(f"{trace.path}: not a trace: {result.stderr.strip()}", 2)
+
+
+def check_traces(path, result):
+    if not (isinstance(result["traces"], dict) and all(isinstance(trace, dict) and isinstance(trace.get("about"), str)
+                                                       for trace in result["traces"].values())):
+        raise Failure(f"{path}: its traces are not those of a plan", 2)
+
+
 # --- Shards ---
 
 def plan_keys(subject):

@@ -1,10 +1,8 @@
 """What ./kidney lab says of frame allocators."""
-import subprocess
 import sys
 
-import frame_trace
-from lab_engine import by_policy, mean, memory_of, percent
-from project import Failure
+import frame_trace as TRACES  # noqa: N812
+from lab_engine import by_policy, check_traces, mean, memory_of, percent
 
 NAME = "frames"
 TITLE = "the frame allocators"
@@ -44,27 +42,8 @@ def arguments(run, plan):
     return [policy, "--trace", workload] if workload in plan["traces"] else [policy, workload, str(seed), str(plan["memory_mib"])]
 
 
-def traces_of(options):
-    """{name: Trace}: those that can be asked for."""
-    traces = frame_trace.recorded()
-    for trace in map(frame_trace.load, options.trace):
-        if trace.name in WORKLOADS or trace.name in traces and traces[trace.name].text != trace.text:
-            raise Failure(f"--trace {trace.path}: there is another workload '{trace.name}'; rename the file", 2)
-        traces[trace.name] = trace
-    return traces
-
-
-def check_trace(program, trace):
-    result = subprocess.run([program, "--check-trace"], input=trace.text, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                            text=True, errors="replace")
-    if result.returncode != 0:
-        raise Failure(f"{trace.path}: not a trace: {result.stderr.strip()}", 2)
-
-
 def check(path, result):
-    if not (isinstance(result["traces"], dict) and all(isinstance(trace, dict) and isinstance(trace.get("about"), str)
-                                                       for trace in result["traces"].values())):
-        raise Failure(f"{path}: its traces are not those of a plan", 2)
+    check_traces(path, result)
 
 
 def figures(run):

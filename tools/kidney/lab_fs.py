@@ -1,18 +1,19 @@
 """What ./kidney lab fs says of file systems."""
 import sys
 
-from lab_engine import by_policy, mean, times_of_best
+import file_trace as TRACES  # noqa: N812
+from lab_engine import by_policy, check_traces, mean, times_of_best
 
 NAME = "fs"
 TITLE = "what file systems ask of a disk"
-VERSION = 1
+VERSION = 2
 SLOT = None
 MORE_POLICIES = ("kfs", "ext2", "ext2_1k", "fat32", "fat16", "vsfs_log", "vsfs")
 VARIANTS = ()
 BY_NAME = ()
 SOURCES = ("include/kidney/core", "include/kidney/fs", "fs", "fs/block", "fs/cache", "fs/disk", "fs/ext2", "fs/fat", "fs/kfs", "fs/replacement",
            "fs/vsfs", "bench/lab", "bench/lab/disk", "bench/lab/files", "bench/workloads", "tests/fakes", "tests/support", "tests/unit/fs")
-PLAN = ()
+PLAN = ("traces",)
 WORKLOADS = {
     "write_4k": "a new file of 8 MiB from its beginning to its end, 4 KiB at a time, and a sync",
     "write_64k": "the same, 64 KiB at a time",
@@ -52,13 +53,13 @@ def most_seconds(_plan):
     return 60
 
 
-def arguments(run, _plan):
+def arguments(run, plan):
     workload, policy, seed = run
-    return [policy, workload, str(seed)]
+    return [policy, "--trace", workload] if workload in plan["traces"] else [policy, workload, str(seed)]
 
 
-def check(_path, _result):
-    """Nothing of its own in the plan."""
+def check(path, result):
+    check_traces(path, result)
 
 
 def figures(run):

@@ -6,6 +6,7 @@ lab_disk.py and lab_fs.py.
 import os
 import random
 
+import file_trace
 import frame_trace
 import lab_cache
 import lab_disk
@@ -38,6 +39,7 @@ def parse(arguments):
                         ("cache --policy lru --policy arc --html cache.html", "which page goes, and how far from the best that is"),
                         ("disk --workload far --html disk.html", "where the head of a disk goes, and who waits for it"),
                         ("fs --policy kfs --policy ext2 --html fs.html", "what two file systems ask of a disk, and where on it"),
+                        ("fs --trace build.strace", "what a program that strace has watched would ask of disks"),
                         ("frames --shard 1/8 --json part1.json", "the first of eight parts of the work")])
     parser.add_argument("subject", choices=list(SUBJECTS), help="; ".join(f"{s.NAME}: {s.TITLE}" for s in SUBJECTS.values()))
     parser.add_argument("--policy", action="append", default=[], metavar="P",
@@ -47,12 +49,13 @@ def parse(arguments):
     parser.add_argument("--workload", action="append", default=[], metavar="W",
                         help="only this workload (may be repeated); of frames: "
                         f"{', '.join([*lab_frames.WORKLOADS, *frame_trace.recorded()])}; of a heap: {', '.join(lab_heap.WORKLOADS)}; of a cache: "
-                        f"{', '.join(lab_cache.WORKLOADS)}; of a disk: {', '.join(lab_disk.WORKLOADS)}; of fs: {', '.join(lab_fs.WORKLOADS)}; of sched: "
+                        f"{', '.join(lab_cache.WORKLOADS)}; of a disk: {', '.join(lab_disk.WORKLOADS)}; of fs: {', '.join([*lab_fs.WORKLOADS, *file_trace.recorded()])}; of sched: "
                         f"{', '.join(lab_sched.catalogue())}, or a file"
                         ).words = lambda: [*lab_frames.WORKLOADS, *frame_trace.recorded(), *lab_heap.WORKLOADS, *lab_cache.WORKLOADS,
-                                           *lab_disk.WORKLOADS, *lab_fs.WORKLOADS, *lab_sched.catalogue()]
+                                           *lab_disk.WORKLOADS, *lab_fs.WORKLOADS, *file_trace.recorded(), *lab_sched.catalogue()]
     parser.add_argument("--trace", action="append", default=[], metavar="FILE",
-                        help="frames: only this trace of ./kidney run --record-frames, as a workload (may be repeated)")
+                        help="only this trace as a workload (may be repeated); frames: of ./kidney run --record-frames; "
+                        "fs: what strace -f -y -s 0 has printed")
     parser.add_argument("--seeds", type=integer_between(1, 1000), default=3, metavar="N", help="seeds 1 to N (3)")
     parser.add_argument("--memory", type=integer_between(4, 16384), metavar="MIB",
                         help="memory that the policies manage (%s)" % ", ".join(f"{s.NAME}: {s.MEMORY}" for s in map(SUBJECTS.get, OF_MEMORY)))
@@ -97,8 +100,8 @@ def parse(arguments):
         raise Failure("--ground-truth goes with sched", 2)
     if (options.cpus or options.balancer) and options.subject != "sched":
         raise Failure("--cpus and --balancer go with sched", 2)
-    if options.trace and options.subject != "frames":
-        raise Failure("--trace goes with frames: that is what is recorded", 2)
+    if options.trace and not hasattr(SUBJECTS[options.subject], "TRACES"):
+        raise Failure("--trace goes with frames and fs: that is what is recorded", 2)
     return options
 
 
@@ -112,17 +115,17 @@ def observe(subject, options):
         for tasks in mine.values():
             lab_sched.check_tasks(program, tasks)
         return lab_engine.measure(subject, plan, options, program, {name: tasks.text for name, tasks in mine.items()})
-    if subject is not lab_frames:
+    if not hasattr(subject, "TRACES"):
         plan = lab_engine.plan_of(subject, options, subject.WORKLOADS)
         return lab_engine.measure(subject, plan, options, lab_engine.program_of(subject, options), {})
-    traces = lab_frames.traces_of(options)
-    options.workload += [frame_trace.load(path).name for path in options.trace]
+    traces = lab_engine.traces_of(subject, options)
+    options.workload += [subject.TRACES.load(path).name for path in options.trace]
     plan = lab_engine.plan_of(subject, options, [*subject.WORKLOADS, *traces])
     mine = {name: traces[name] for name in plan["workloads"] if name in traces}
     plan["traces"] = {name: {"digest": trace.digest, "about": trace.about} for name, trace in mine.items()}
     program = lab_engine.program_of(subject, options)
     for trace in mine.values():
-        lab_frames.check_trace(program, trace)
+        lab_engine.check_trace(program, trace)
     return lab_engine.measure(subject, plan, options, program, {name: trace.text for name, trace in mine.items()})
 
 

@@ -6,6 +6,7 @@
 ///     power_cut judge FORMAT SEED STEPS SYNCED IMAGE    what the guest had said that is synced
 ///
 /// Exit status: 0 done, or kept as promised; 1 not; 2 wrong words.
+#include "fs/ext2/format.hpp"
 #include "fs/kfs/check.hpp"
 #include "tests/crash/plan.hpp"
 #include "tests/crash/promise.hpp"
@@ -15,6 +16,8 @@
 #include "tools/disk/volume.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -116,7 +119,13 @@ std::string judge_ext2(const Run& run, const std::string& path) {
     if (const fs_test::Said again = fs_test::run_tool("e2fsck -fn " + copy); again.code != 0) {
         return "e2fsck is not content with what it has mended:\n" + again.text;
     }
-    wrong = judge_tree(run, copy, OrderedTrees(false, not_ours), no_more);
+    std::ifstream file(copy, std::ios::binary);
+    file.seekg(fs::ext2::superblock_offset);
+    std::array<std::byte, sizeof(fs::ext2::RawSuperblock)> super{};
+    file.read(reinterpret_cast<char*>(super.data()), super.size());
+    const std::size_t block = std::size_t{1024}
+                              << fs::load<fs::ext2::RawSuperblock>(super, 0).log_block_size;
+    wrong = judge_tree(run, copy, OrderedTrees(false, not_ours, block), no_more);
     return wrong.empty() ? wrong : "after e2fsck: " + wrong + mended.text;
 }
 

@@ -51,8 +51,10 @@ public:
     /// `plain`: the file system keeps neither permissions nor links; a directory between two names
     /// is two, of which each shows its files. `not_ours`: a path that is not looked at, with all
     /// below it.
-    explicit OrderedTrees(bool plain = false, std::string_view not_ours = {})
-        : plain_(plain), not_ours_(not_ours) {}
+    /// `block`: files may end with zeros up to the end of such a block, because e2fsck gives a
+    /// file whose last blocks came before its size all of them; 0: they may not.
+    explicit OrderedTrees(bool plain = false, std::string_view not_ours = {}, std::size_t block = 0)
+        : plain_(plain), not_ours_(not_ours), block_(block) {}
     OrderedTrees(const OrderedTrees&) = delete;  // its walk knows where it is
     OrderedTrees& operator=(const OrderedTrees&) = delete;
     void forget() { trees_.clear(); }
@@ -151,7 +153,9 @@ private:
         for_each_state(id, low, high, [&](const Model::Node& node) {
             kind = kind || node.type == found.type;
             permissions = permissions || node.permissions == found.permissions;
-            length = length || node.bytes.size() == found.bytes.size();
+            const std::size_t size = node.bytes.size();
+            length = length || size == found.bytes.size() ||
+                     (block_ != 0 && (size + block_ - 1) / block_ * block_ == found.bytes.size());
             versions.push_back(&node.bytes);
         });
         if (!kind || !permissions || (found.type == fs::NodeType::directory)) {
@@ -198,6 +202,7 @@ private:
 
     const bool plain_;
     const std::string_view not_ours_;
+    const std::size_t block_;
     std::vector<Tree> trees_;
     std::vector<Found> found_;
     Ids reached_;

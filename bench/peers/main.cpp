@@ -71,6 +71,9 @@ void compare(FileStore& ours, FileStore& peer) {
 int main() {
     using namespace kidney::bench;
     compare(*make_file_system("fat32", cache_pages), *make_fatfs());
+    compare(*make_file_system("ext2", cache_pages), *make_lwext4(false));
     compare(*make_file_system("kfs", cache_pages), *make_littlefs());
+    compare(*make_file_system("kfs", cache_pages), *make_lwext4(true));
+    compare(*make_file_system("kfs", cache_pages), *make_xv6());
     return 0;
 }

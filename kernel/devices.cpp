@@ -67,6 +67,7 @@ void start_devices() noexcept {
     fs::DeviceOpener& disks = start_disk_files();
     MUST(r.add({NodeType::block, {1, 0}, 16, &disks, "ramdisk"}));
     MUST(r.add({NodeType::block, {3, 0}, 128, &disks, "ide0"}));
+    MUST(r.add({NodeType::block, {11, 0}, 16, &disks, "sr"}));
     MUST(r.add({NodeType::block, {22, 0}, 128, &disks, "ide1"}));
     MUST(r.add({NodeType::block, {254, 0}, 256, &disks, "virtblk"}));
     r.set_pipes(pipes.get());

@@ -101,7 +101,15 @@ private:
     using Ports = AtaPorts<Io, Clock>;
     static constexpr std::size_t most_bytes = 256 * ata_sector;  // of one 28-bit command
 
-    enum class Phase : std::uint8_t { selecting, to_host, from_host, by_master, no_data };
+    enum class Phase : std::uint8_t {
+        selecting,
+        to_host,
+        from_host,
+        by_master,
+        no_data,
+        packet,
+        answer
+    };
     /// What the channel works on: one command of a request.
     struct Job {
         fs::BlockRequest* request = nullptr;
@@ -167,6 +175,13 @@ private:
             return;
         }
         const bool is_read = job_.request->operation == fs::BlockOperation::read;
+        if (drive.is_packet) {
+            job_.bytes = job_.left = job_.cursor.rest(*job_.request);
+            job_.moved = job_.cursor;
+            job_.phase = Phase::packet;
+            ports_.packet();
+            return;
+        }
         if (drive.uses_master) {
             job_.bytes = list_regions(is_read);
             job_.phase = Phase::by_master;
@@ -251,11 +266,15 @@ private:
         if (job_.phase == Phase::selecting) {
             give_command();
             // What it wants first it does not interrupt for.
-            if (job_.phase != Phase::from_host || ports_.stays_busy()) {
+            if ((job_.phase != Phase::from_host && job_.phase != Phase::packet) ||
+                ports_.stays_busy()) {
                 return false;
             }
         }
         TRY(ports_.check_outcome());
+        if (job_.phase == Phase::packet || job_.phase == Phase::answer) {
+            return exchange_packet();
+        }
         if (job_.phase == Phase::no_data || (job_.phase == Phase::from_host && job_.left == 0)) {
             return true;
         }
@@ -270,6 +289,32 @@ private:
         job_.moved.advance(*job_.request, ata_sector);
         job_.left -= ata_sector;
         return job_.phase == Phase::to_host && job_.left == 0;
+    }
+
+    /// Sends the packet, or takes what the drive has of the answer; it is told that there is no
+    /// more.
+    [[nodiscard]] Result<bool> exchange_packet() noexcept REQUIRES(lock_) {
+        const auto& packet = static_cast<const AtaPacket&>(*job_.request);
+        if (!ports_.has_data()) {
+            return job_.phase == Phase::packet             ? Result<bool>(false)
+                   : job_.left == 0 || packet.may_be_short ? Result<bool>(true)
+                                                           : fail(Errc::io_error);
+        }
+        if (job_.phase == Phase::packet) {
+            job_.phase = Phase::answer;
+            ports_.write_data(packet.command);
+            return false;
+        }
+        std::size_t count = ports_.packet_bytes();
+        while (count > 0 && job_.left > 0) {
+            const auto piece = job_.moved.writable_piece(packet, std::min(count, job_.left));
+            ports_.read_data(piece);
+            job_.moved.advance(packet, piece.size());
+            job_.left -= piece.size();
+            count -= piece.size();
+        }
+        ports_.drop_data(count);
+        return false;
     }
 
     /// Behind a command that went well. False: the request is done.
@@ -342,33 +387,6 @@ private:
     std::array<fs::RequestList, 2> waiting_ GUARDED_BY(lock_);
     std::array<Errc, 2> why_ GUARDED_BY(lock_){Errc::io_error, Errc::io_error};  ///< given up
     Job job_ GUARDED_BY(lock_);
-};
-
-/// One of its drives. Models `RequestDevice`; concurrency: as the channel.
-template <class Channel>
-class AtaDrive {
-public:
-    AtaDrive(Channel& channel, ata::Unit unit) noexcept
-        : channel_(channel), unit_(unit), blocks_(channel.drive(unit).sectors) {}
-
-    void submit(fs::BlockRequest& request) noexcept {
-        const Status allowed = check_request(*this, request);
-        if (!allowed || (request.moves_data() && request.bytes() == 0)) {
-            request.complete(allowed);
-        } else if (request.operation == fs::BlockOperation::discard) {
-            request.complete(fail(Errc::not_supported));
-        } else {
-            channel_.submit(unit_, request);
-        }
-    }
-    void poll() noexcept { channel_.poll(); }
-    [[nodiscard]] std::uint32_t block_size() const noexcept { return ata_sector; }
-    [[nodiscard]] std::uint64_t block_count() const noexcept { return blocks_; }
-
-private:
-    Channel& channel_;
-    const ata::Unit unit_;
-    const std::uint64_t blocks_;
 };
 
 }  // namespace kidney::drivers

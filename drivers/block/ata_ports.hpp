@@ -76,6 +76,27 @@ public:
         command(is_long ? commands.long_form : commands.short_form);
     }
 
+    /// The selected drive wants 12 bytes next, and then tells how many it has at a time.
+    void packet() noexcept {
+        constexpr std::uint32_t at_a_time = 0xF800;
+        ata::Features::write(io_, ports_.command, ata::Byte::from(0));  // the CPU moves the bytes
+        set_address(at_a_time << 8, 0);
+        command(ata::packet);
+    }
+    /// Bytes that a packet drive has now; even.
+    [[nodiscard]] std::size_t packet_bytes() noexcept {
+        const std::size_t bytes = ata::LbaMiddle::read(io_, ports_.command).raw |
+                                  std::size_t{ata::LbaHigh::read(io_, ports_.command).raw} << 8;
+        return bytes + (bytes & 1U);
+    }
+    /// Bytes that nobody wants.
+    void drop_data(std::size_t bytes) noexcept {
+        for (std::size_t n = 0; n < bytes; n += 2) {
+            static_cast<void>(ata::Data::read(io_, ports_.command));
+        }
+        settle();
+    }
+
     [[nodiscard]] bool is_busy() noexcept {
         return ata::AlternateStatus::read(io_, ports_.control)
             .template get<ata::StatusBits::Busy>();
@@ -131,16 +152,22 @@ public:
             !await([this] { return !is_busy(); })) {
             return {};  // nobody there
         }
-        // Others than disks answer with a signature.
-        if (ata::LbaMiddle::read(io_, ports_.command).raw != 0 ||
-            ata::LbaHigh::read(io_, ports_.command).raw != 0 || !check_outcome() ||
-            !await([this] { return has_data(); })) {
+        // Others than disks refuse, and leave a signature.
+        const std::uint8_t middle = ata::LbaMiddle::read(io_, ports_.command).raw;
+        const std::uint8_t high = ata::LbaHigh::read(io_, ports_.command).raw;
+        const bool is_packet = middle == 0x14 && high == 0xEB;
+        if (is_packet) {
+            command(ata::identify_packet);
+        }
+        if ((!is_packet && (middle != 0 || high != 0)) || !await([this] { return !is_busy(); }) ||
+            !check_outcome() || !await([this] { return has_data(); })) {
             return {};
         }
         std::array<std::byte, ata_sector> words;
         read_data(words);
         static_cast<void>(check_outcome());
-        return AtaFacts::of_disk(words, has_master());
+        return is_packet ? AtaFacts::of_packet_drive(words)
+                         : AtaFacts::of_disk(words, has_master());
     }
 
     // The bus master.

@@ -7,6 +7,7 @@
 #include "kidney/fs/block_request.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,7 +23,18 @@ struct AtaFacts {
     bool has_long_addresses = false;
     bool uses_master = false;
     bool is_working = false;
+    bool is_packet = false;  ///< ATAPI: asked by packets, of which each is an AtaPacket
 
+    /// Word 0 of IDENTIFY PACKET DEVICE: which kind it is, and the length of its packets.
+    [[nodiscard]] static AtaFacts of_packet_drive(
+        std::span<const std::byte, ata_sector> words) noexcept {
+        constexpr std::uint8_t cd = 5;
+        AtaFacts facts;
+        facts.is_packet = (std::to_integer<std::uint8_t>(words[1]) & 0x1FU) == cd &&
+                          (std::to_integer<std::uint8_t>(words[0]) & 3U) == 0;
+        facts.is_working = facts.is_packet;
+        return facts;
+    }
     /// The words of IDENTIFY DEVICE: 49 (DMA, LBA), 60 and 61, 83 (48 bits), 100 to 103.
     [[nodiscard]] static AtaFacts of_disk(std::span<const std::byte, ata_sector> words,
                                           bool has_master) noexcept {
@@ -42,6 +54,12 @@ struct AtaFacts {
         facts.is_working = facts.sectors > 0;
         return facts;
     }
+};
+
+/// A request of a packet drive: a read, of whatever the command answers.
+struct AtaPacket : fs::BlockRequest {
+    std::array<std::byte, 12> command{};
+    bool may_be_short = false;  ///< the drive may answer with less
 };
 
 /// A place in the buffers of a request, and the block that belongs there.

@@ -22,9 +22,8 @@ public:
                                       fs::OpenMode mode) noexcept override {
         LockGuard guard(partition_lock());
         Disk* const disk = find_disk(number);
-        return disk == nullptr ? fail(Errc::no_device)
-                               : Opener(heap(), *disk->bytes, &disk->partitions)
-                                     .open_device(number, node, mode);
+        TRY(disk == nullptr ? fail(Errc::no_device) : disk->look_at_medium());
+        return Opener(heap(), *disk->bytes, &disk->partitions).open_device(number, node, mode);
     }
 };
 constinit DiskOpener opener;

@@ -1,5 +1,6 @@
 #include "kernel/storage/disk_mounts.hpp"
 
+#include "kernel/storage/partitions.hpp"
 #include "kidney/core/log.hpp"
 
 #include <utility>
@@ -58,7 +59,12 @@ Result<Disk*> disk_of(const MountRequest& request) noexcept {
         return fail(Errc::not_block_device);
     }
     Disk* const disk = find_disk(source.rdev);
-    return disk == nullptr ? Result<Disk*>(fail(Errc::no_device)) : disk;
+    if (disk == nullptr) {
+        return fail(Errc::no_device);
+    }
+    LockGuard guard(partition_lock());
+    TRY(disk->look_at_medium());
+    return disk;
 }
 
 fs::FileSystem* mounted_on(const Disk& disk, std::string_view type) noexcept {

@@ -2,6 +2,8 @@
 
 #include "arch/i686/cpu/port_io.hpp"
 #include "drivers/block/ata_channel.hpp"
+#include "drivers/block/ata_drive.hpp"
+#include "drivers/block/atapi_drive.hpp"
 #include "drivers/block/ram_disk.hpp"
 #include "drivers/block/virtio_blk.hpp"
 #include "fs/block/request_queue.hpp"
@@ -41,16 +43,22 @@ struct DiskKind {
 };
 constexpr DiskKind ram_kind{"ram", '0', 1, 1};
 constexpr DiskKind virtio_kind{"vd", 'a', 254, 16};
+constexpr DiskKind cd_kind{"sr", '0', 11, 1};
+constinit std::uint32_t cd_count = 0;
 constexpr DiskKind ata_primary_kind{"hd", 'a', 3, 64};
 constexpr DiskKind ata_secondary_kind{"hd", 'c', 22, 64};
 
-void add_whole(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device) noexcept {
+void add_whole(const DiskKind& kind, std::uint32_t n, fs::AnyBlockDevice device,
+               Medium* medium = nullptr) noexcept {
     BoundedText<8> name;
     const auto letter = static_cast<char>(kind.first + static_cast<char>(n));
     name.assign(kind.prefix);
     name.append(std::string_view(&letter, 1));
     if (has_room_for(name.view())) {
-        add_disk({.name = name, .number = {kind.major, n * kind.minors}, .minors = kind.minors},
+        add_disk({.name = name,
+                  .number = {kind.major, n * kind.minors},
+                  .minors = kind.minors,
+                  .medium = medium},
                  device);
     }
 }
@@ -151,10 +159,20 @@ struct AtaChannelDisks {
     AtaChannelDisks(const drivers::ata::Ports& ports, drivers::DmaMemory memory) noexcept
         : channel(io, dma, ports, memory) {}
 
+    struct Cd final : Medium {
+        using Drive =
+            drivers::AtapiDrive<Channel, fs::SleepingWait<Event, Clock>, SpinLock<ranks::disk>>;
+        Cd(Channel& channel, drivers::ata::Unit unit) noexcept : drive(channel, unit) {}
+        Result<bool> look() noexcept override { return drive.look(); }
+        Drive drive;
+        fs::WaitingDevice<Drive, fs::SleepingWait<Event, Clock>> device{drive};
+    };
+
     arch::PortIo io;
     DirectDma dma;
     Channel channel;
     std::array<std::optional<Disk>, 2> disks;
+    std::array<std::optional<Cd>, 2> cds;
 };
 
 /// Where a channel is, and which line is its own.
@@ -199,7 +217,12 @@ Status start_ata(const AtaPlace& place, const DiskKind& kind) noexcept {
     for (const auto unit : {drivers::ata::Unit::master, drivers::ata::Unit::slave}) {
         if (made->channel.drive(unit).is_working) {
             has_drive = true;
-            made->disks[static_cast<std::size_t>(unit)].emplace(made->channel, unit);
+            const auto n = static_cast<std::size_t>(unit);
+            if (made->channel.drive(unit).is_packet) {
+                made->cds[n].emplace(made->channel, unit);
+            } else {
+                made->disks[n].emplace(made->channel, unit);
+            }
         }
     }
     if (!has_drive) {
@@ -218,6 +241,12 @@ Status start_ata(const AtaPlace& place, const DiskKind& kind) noexcept {
     for (std::uint32_t n = 0; n < channel.disks.size(); ++n) {
         if (auto& disk = channel.disks[n]) {
             add_whole(kind, n, fs::AnyBlockDevice(disk->device));
+        }
+    }
+    for (auto& cd : channel.cds) {
+        if (cd) {
+            ignore_error(cd->look(), "who opens it looks again");
+            add_whole(cd_kind, cd_count++, fs::AnyBlockDevice(cd->device), &*cd);
         }
     }
     return {};
@@ -298,6 +327,17 @@ Disk* find_disk(fs::DeviceNumber number) noexcept {
         }
     }
     return nullptr;
+}
+
+Status Disk::look_at_medium() noexcept {
+    if (medium == nullptr || bytes->is_in_use()) {
+        return {};
+    }
+    if (TRY(medium->look())) {
+        TRY(bytes->take_away());
+        bytes->put_back([]() noexcept {});
+    }
+    return {};
 }
 
 void Disk::FailureLog::failed(const fs::BlockFailure& failure) noexcept {

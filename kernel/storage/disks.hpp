@@ -23,6 +23,17 @@ class DiskPart;  // partitions.cpp
 
 class Disk;
 
+/// What can be taken out of a drive.
+class Medium {
+public:
+    /// Nobody uses it. True: it is another one than before. Errors: no_device (there is none),
+    /// io_error, timed_out.
+    [[nodiscard]] virtual Result<bool> look() noexcept = 0;
+
+protected:
+    ~Medium() = default;
+};
+
 /// What a disk is and stays.
 struct DiskIdentity {
     BoundedText<8> name;
@@ -30,6 +41,7 @@ struct DiskIdentity {
     std::uint32_t minors = 1;  ///< device numbers of its own: itself and its partitions
     Disk* whole = nullptr;     ///< of a partition
     DiskPart* part = nullptr;  ///< of a partition: where it lies
+    Medium* medium = nullptr;  ///< of a drive for such
 };
 
 /// A disk as /dev and `root=` know it: `vda` (virtio), `hda` (ATA), `ram0` (a boot module); or a
@@ -65,6 +77,9 @@ public:
         Disk& disk_;
     };
 
+    /// Before it is used, by those who change partitions: what is in the drive now? Errors: as
+    /// Medium::look().
+    [[nodiscard]] Status look_at_medium() noexcept;
     [[nodiscard]] bool is_there() noexcept { return !bytes || bytes->size_if_there().has_value(); }
 
     FailureLog failure_log{*this};

@@ -40,10 +40,12 @@ Disk& root_disk(const BootOptions& options) noexcept {
         }
         panic("there is no disk {} to mount as root", options.root.view());
     }
-    if (disks().empty()) {
-        panic("there is no disk to mount as root{}", disk_hint());
+    for (Disk* const disk : disks()) {
+        if (disk->medium == nullptr) {
+            return *disk;
+        }
     }
-    return *disks().front();
+    panic("there is no disk to mount as root{}", disk_hint());
 }
 
 /// A mount that the system can do without, but should not.

@@ -4,7 +4,9 @@
 #include "kidney/core/assert.hpp"
 #include "kidney/hal/port_io.hpp"
 #include "sim/ram_arena.hpp"
+#include "tests/fakes/fake_cd.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +20,7 @@ namespace kidney::fakes {
 /// would say is in `interrupts`.
 class FakeAta {
 public:
-    struct Drive {
+    struct Drive : FakeCd::Knobs {
         explicit Drive(std::size_t sectors = 0) : disk(sectors * 512) {}
         std::vector<std::byte> disk;  ///< empty: there is none
         bool has_lba48 = true;
@@ -50,8 +52,9 @@ public:
         }
         switch (port) {
             case 0x1F4:
+                return static_cast<std::uint8_t>(signature_);
             case 0x1F5:
-                return 0;
+                return static_cast<std::uint8_t>(signature_ >> 8);
             case 0x1F7:
                 interrupts = 0;
                 [[fallthrough]];
@@ -65,6 +68,9 @@ public:
     }
     [[nodiscard]] std::uint16_t read16(std::uint16_t port) noexcept {
         KIDNEY_INVARIANT(port == 0x1F0 && phase_ == Phase::to_host && busy_ == 0, "ata: no data");
+        if (chunk_ > 0) {
+            return answer_word();
+        }
         const std::uint16_t word = identifying_ ? identify_[at_ / 2] : disk_word(at_);
         advance();
         return word;
@@ -114,6 +120,16 @@ public:
     void write16(std::uint16_t port, std::uint16_t value) noexcept {
         KIDNEY_INVARIANT(port == 0x1F0 && phase_ == Phase::from_host && busy_ == 0,
                          "ata: data not wanted");
+        if (selected().is_packet) {
+            packet_[at_] = static_cast<std::uint8_t>(value);
+            packet_[at_ + 1] = static_cast<std::uint8_t>(value >> 8);
+            at_ += 2;
+            if (at_ == packet_.size()) {
+                become_busy(2);
+                run_packet();
+            }
+            return;
+        }
         std::byte* const to = place(at_);
         to[0] = static_cast<std::byte>(value);
         to[1] = static_cast<std::byte>(value >> 8);
@@ -167,7 +183,17 @@ private:
         become_busy(3);
         at_ = 0;
         error_ = false;
-        identifying_ = command == 0xEC;
+        identifying_ = command == 0xEC || command == 0xA1;
+        signature_ = drive.is_packet ? 0xEB14 : 0;
+        if (drive.is_packet && command == 0xEC) {
+            error_ = true;
+            return;
+        }
+        if (command == 0xA0) {
+            phase_ = Phase::from_host;
+            limit_ = (lba_[1] & 0xFFU) | (lba_[2] & 0xFFU) << 8;
+            return;
+        }
         if (failing_commands > 0 && !identifying_) {
             --failing_commands;
             error_ = true;
@@ -186,6 +212,30 @@ private:
             return;
         }
         start_transfer(command);
+    }
+    void run_packet() noexcept {
+        Drive& drive = selected();
+        error_ = !cd_.answer(packet_, drive, drive.disk, failing_commands);
+        answered_ = 0;
+        next_chunk();
+    }
+    void next_chunk() noexcept {
+        chunk_ = std::min({limit_, selected().at_a_time, cd_.bytes().size() - answered_});
+        signature_ = static_cast<std::uint16_t>(chunk_);
+        phase_ = chunk_ > 0 ? Phase::to_host : Phase::idle;
+        interrupt();
+    }
+    [[nodiscard]] std::uint16_t answer_word() noexcept {
+        const auto word =
+            static_cast<std::uint16_t>(std::to_integer<unsigned>(cd_.bytes()[answered_]) |
+                                       std::to_integer<unsigned>(cd_.bytes()[answered_ + 1]) << 8);
+        answered_ += 2;
+        chunk_ -= 2;
+        if (chunk_ == 0) {
+            become_busy(2);
+            next_chunk();
+        }
+        return word;
     }
     void start_transfer(std::uint8_t command) noexcept {
         Drive& drive = selected();
@@ -283,6 +333,10 @@ private:
         const Drive& drive = selected();
         const std::uint64_t sectors = drive.first_sector + drive.disk.size() / 512;
         identify_ = {};
+        if (drive.is_packet) {
+            identify_[0] = 0x8580;
+            return;
+        }
         identify_[49] = drive.has_dma ? 0x0300 : 0x0200;
         const std::uint64_t small = sectors < 0x0FFF'FFFF ? sectors : 0x0FFF'FFFF;
         identify_[60] = static_cast<std::uint16_t>(small);
@@ -301,6 +355,10 @@ private:
     std::uint16_t count_ = 0;
     std::uint8_t lba_top_ = 0;
     std::size_t selected_ = 0;
+    std::array<std::uint8_t, 12> packet_{};
+    FakeCd cd_;
+    std::size_t answered_ = 0, chunk_ = 0, limit_ = 0;
+    std::uint16_t signature_ = 0;
     bool identifying_ = false;
     bool error_ = false;
     bool to_memory_ = false;

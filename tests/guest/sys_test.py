@@ -9,15 +9,15 @@ from pathlib import Path
 import guest
 
 WORK = """
-cd /sys/block; for d in * vdb/vdb*; do echo $d $(cat $d/dev $d/size $d/ro) $(grep DEVTYPE $d/uevent); done
+cd /sys/block; for d in vd* vdb/vdb*; do echo $d $(cat $d/dev $d/size $d/ro) $(grep DEVTYPE $d/uevent); done
 cat vdb/vdb2/start vdb/vdb2/partition vdb/queue/logical_block_size
 [ $(cat vda/stat | wc -w) = 17 ] && [ $(awk '{ print $1 }' vda/stat) -gt 0 ] && echo statistics
-cd /sys/class/block; ls; cat vdb2/partition; readlink /sys/dev/block/254:18
+cd /sys/class/block; echo $(ls) | grep -o "vda.*"; cat vdb2/partition; readlink /sys/dev/block/254:18
 for d in /sys/bus/pci/devices/*; do
     [ $(cat $d/vendor) = 0x1af4 ] && echo $(grep -h -e DRIVER -e PCI_ID $d/uevent) $(readlink $d/driver) $(cat $d/enable)
 done
 ls /sys/bus/pci/drivers/virtio_blk | wc -l
-cd /sys/block/vdb/vdb2; printf 'd\\n2\\nw\\n' | fdisk /dev/vdb > /dev/null; ls ..; ls /sys/class/block /sys/dev/block; ls | wc -l
+cd /sys/block/vdb/vdb2; printf 'd\\n2\\nw\\n' | fdisk /dev/vdb > /dev/null; ls ..; ls /sys/class/block /sys/dev/block | grep -v -e sr0 -e ^11:; ls | wc -l
 blockdev --rereadpt /dev/vdb; for i in 1 2 3 4 5 6 7 8; do printf 'n\\np\\n2\\n\\n\\nw\\n' | fdisk /dev/vdb > /dev/null
     printf 'd\\n2\\nw\\n' | fdisk /dev/vdb > /dev/null; done; ls /sys/block/vdb
 """
@@ -28,7 +28,7 @@ DRIVER = "DRIVER=virtio_blk PCI_ID=1AF4:1001 ../../../bus/pci/drivers/virtio_blk
 def expected(root: Path) -> list[str]:
     return [f"vda 254:0 {root.stat().st_size // 512} 0 DEVTYPE=disk", "vdb 254:16 16384 0 DEVTYPE=disk",
             "vdb/vdb1 254:17 4096 0 DEVTYPE=partition", "vdb/vdb2 254:18 8192 0 DEVTYPE=partition", "6144", "2", "512",
-            "statistics", "vda", "vdb", "vdb1", "vdb2", "2", "../../block/vdb/vdb2", DRIVER, DRIVER, "2", *FILES,
+            "statistics", "vda vdb vdb1 vdb2", "2", "../../block/vdb/vdb2", DRIVER, DRIVER, "2", *FILES,
             "/sys/class/block:", "vda", "vdb", "vdb1", "", "/sys/dev/block:", "254:0", "254:16", "254:17", "7", *FILES]
 
 

@@ -1,6 +1,8 @@
 /// ATA channels against a fake one: two drives, with a bus master and without, the laws, and what
 /// goes wrong.
 #include "drivers/block/ata_channel.hpp"
+#include "drivers/block/ata_drive.hpp"
+#include "drivers/block/atapi_drive.hpp"
 #include "fs/block/waiting_device.hpp"
 #include "sim/ram_arena.hpp"
 #include "tests/fakes/fake_ata.hpp"
@@ -258,6 +260,89 @@ TEST(Ata, ASilentDriveIsGivenUpAndTheOtherGoesOn) {
         EXPECT_EQ(silent.flush().error(), Errc::io_error);
         EXPECT_TRUE(good.write(fs::BlockIndex(0), sector));
     }
+}
+
+/// A CD drive as slave, beside a disk.
+struct CdMachine {
+    Machine machine{true, 64, 400};  // 100 blocks of the medium
+    fakes::FakeAta::Drive& drive = machine.hardware.drives[1];
+    AtapiDrive<Machine::Channel, fs::RunningWait, NullLock> cd{machine.channel, ata::Unit::slave};
+    fs::WaitingDevice<decltype(cd), fs::RunningWait> device{cd};
+    CdMachine() {
+        drive.is_packet = true;
+        machine.channel.start();
+        std::iota(reinterpret_cast<unsigned char*>(drive.disk.data()),
+                  reinterpret_cast<unsigned char*>(drive.disk.data() + drive.disk.size()),
+                  static_cast<unsigned char>(9));
+        drive.disk[2048] = std::byte{0xAB};
+    }
+    bool reads(std::size_t block, std::size_t blocks) {
+        std::vector<std::byte> bytes(blocks * 2048);
+        return device.read(fs::BlockIndex(block), bytes) &&
+               std::ranges::equal(bytes, std::span(drive.disk).subspan(block * 2048, bytes.size()));
+    }
+};
+static_assert(fs::RequestDevice<AtapiDrive<Machine::Channel, fs::RunningWait, NullLock>>);
+
+TEST(Atapi, ReadsWhatIsOnTheMedium) {
+    CdMachine m;
+    EXPECT_TRUE(m.machine.channel.drive(ata::Unit::slave).is_packet);
+    EXPECT_EQ(m.device.block_count(), 0U);
+    EXPECT_EQ(m.cd.look(), Result<bool>(true));
+    EXPECT_EQ(m.cd.look(), Result<bool>(false));
+    EXPECT_EQ(m.device.block_count(), 100U);
+    EXPECT_EQ(m.device.block_size(), 2048U);
+    for (const std::size_t at_a_time : {0xFFFEU, 2048U, 2U, 1022U}) {
+        m.drive.at_a_time = at_a_time;
+        EXPECT_TRUE(m.reads(1, 3)) << at_a_time;
+    }
+    EXPECT_TRUE(m.reads(0, 100));  // more than the drive has at a time
+    std::vector<std::byte> bytes(4096);
+    const std::array<std::span<std::byte>, 2> parts{std::span(bytes).first(2048),
+                                                    std::span(bytes).subspan(2048)};
+    ASSERT_TRUE(m.device.read_scattered(fs::BlockIndex(1), parts));
+    EXPECT_EQ(bytes[0], std::byte{0xAB});
+    EXPECT_EQ(m.device.read(fs::BlockIndex(99), bytes).error(), Errc::out_of_range);
+    EXPECT_EQ(m.device.write(fs::BlockIndex(0), bytes).error(), Errc::read_only);
+    EXPECT_TRUE(m.device.flush());
+}
+
+TEST(Atapi, TheMediumComesAndGoes) {
+    CdMachine m;
+    m.drive.has_medium = false;
+    EXPECT_EQ(m.cd.look().error(), Errc::no_device);
+    EXPECT_EQ(m.device.block_count(), 0U);
+    m.drive.has_medium = true;
+    m.drive.attention = true;
+    EXPECT_EQ(m.cd.look(), Result<bool>(true));
+    EXPECT_TRUE(m.reads(0, 1));
+    m.drive.attention = true;  // another one of the same size
+    std::vector<std::byte> bytes(2048);
+    EXPECT_EQ(m.device.read(fs::BlockIndex(0), bytes).error(), Errc::io_error);
+    EXPECT_EQ(m.cd.look(), Result<bool>(true));
+    EXPECT_TRUE(m.reads(0, 1));
+    m.drive.has_medium = false;
+    EXPECT_EQ(m.device.read(fs::BlockIndex(0), bytes).error(), Errc::io_error);
+    EXPECT_EQ(m.cd.look().error(), Errc::no_device);
+}
+
+TEST(Atapi, ErrorsShortAnswersAndSilenceAreErrorsOfTheRead) {
+    CdMachine m;
+    ASSERT_TRUE(m.cd.look());
+    std::vector<std::byte> bytes(2048);
+    m.machine.hardware.failing_commands = 1;
+    EXPECT_EQ(m.device.read(fs::BlockIndex(0), bytes).error(), Errc::io_error);
+    EXPECT_TRUE(m.reads(0, 1));
+    m.drive.cut = 2;
+    EXPECT_EQ(m.device.read(fs::BlockIndex(0), bytes).error(), Errc::io_error);
+    m.drive.cut = 0;
+    EXPECT_TRUE(m.reads(0, 1));
+    m.drive.is_stuck = true;
+    EXPECT_EQ(m.device.read(fs::BlockIndex(0), bytes).error(), Errc::timed_out);
+    EXPECT_EQ(m.cd.look().error(), Errc::io_error);
+    Subject disk{m.machine, ata::Unit::master};
+    fs::WaitingDevice<Subject, fs::RunningWait> good(disk);
+    EXPECT_TRUE(good.read(fs::BlockIndex(0), bytes));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include "kidney/core/lock.hpp"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -19,7 +21,7 @@ public:
         LockGuard guard(lock_);
         const bool is_moved = node.key_ != node.inode_number_;
         if (is_moved && !std::exchange(node.is_moved_, true)) {
-            node.next_moved_ = std::exchange(first_, &node);
+            node.next_moved_ = std::exchange(list_of(node.inode_number_), &node);
         } else if (!is_moved) {
             take_out(node);
         }
@@ -35,10 +37,8 @@ public:
         EXCLUDES(lock_) {
         LockGuard guard(lock_);
         std::uint64_t number = key;
-        for (const Node* n = first_; n != nullptr;) {
-            const bool is_taken = n->inode_number_ == number;
-            number += is_taken ? places : 0;
-            n = is_taken ? first_ : n->next_moved_;
+        while (is_taken(number)) {
+            number += places;
         }
         return number;
     }
@@ -48,15 +48,28 @@ private:
         if (!std::exchange(node.is_moved_, false)) {
             return;
         }
-        Node** at = &first_;
+        Node** at = &list_of(node.inode_number_);
         while (*at != &node) {
             at = &(*at)->next_moved_;
         }
         *at = node.next_moved_;
     }
 
+    [[nodiscard]] Node*& list_of(std::uint64_t number) noexcept REQUIRES(lock_) {
+        return lists_[static_cast<std::size_t>(number % lists)];
+    }
+    [[nodiscard]] bool is_taken(std::uint64_t number) const noexcept REQUIRES(lock_) {
+        const Node* n = lists_[static_cast<std::size_t>(number % lists)];
+        while (n != nullptr && n->inode_number_ != number) {
+            n = n->next_moved_;
+        }
+        return n != nullptr;
+    }
+
+    /// By number: between two syncs thousands may be removed.
+    static constexpr std::size_t lists = 256;
     mutable Lock lock_;
-    Node* first_ GUARDED_BY(lock_) = nullptr;
+    std::array<Node*, lists> lists_ GUARDED_BY(lock_){};
 };
 
 }  // namespace kidney::fs::fat

@@ -119,18 +119,15 @@ public:
         const LockGuard guard(lock_);
         return advice().advise(TRY(user_range(range)), what);
     }
-    /// madvise(MADV_REMOVE): sources forget the pages of the range. Errors: as
-    /// RangeAdvice::removable_part() and PageSource::remove(), after what lies before is gone.
-    [[nodiscard]] Status remove_from_sources(VirtRange range) noexcept EXCLUDES(lock_) {
-        range = TRY(user_range(range));
-        while (range.size != 0) {
-            // Not under the lock: the source tells all who map the pages, us among them.
-            const SourcePart part = TRY(removable_part(range));
-            TRY(part.source->remove(part.pages));
-            const std::uint32_t done = part.pages.count << page_shift;
-            range = {range.start + done, range.size - done};
-        }
-        return {};
+    /// For remove_from_sources() and sync_sources().
+    [[nodiscard]] Result<SourcePart> removable_part(VirtRange range) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return advice().removable_part(range);
+    }
+    [[nodiscard]] Ref<PageSource> next_stored_source(VirtRange range, VirtAddr& behind) noexcept
+        EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return advice().next_stored_source(range, behind);
     }
     [[nodiscard]] Status set_locked(VirtRange range, bool locked) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
@@ -294,10 +291,6 @@ private:
     using Regions = RegionMap<Heap, Mappings>;
     using Resolver = FaultResolver<Format, Frames, Phys, Mmu, Regions>;
 
-    [[nodiscard]] Result<SourcePart> removable_part(VirtRange range) noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
-        return advice().removable_part(range);
-    }
     [[nodiscard]] std::optional<VirtRange> range_after(VirtAddr at) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         const Region* const region = regions_.first_after(at);

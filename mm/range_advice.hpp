@@ -34,6 +34,35 @@ struct SourcePart {
     PageSpan pages;
 };
 
+/// madvise(MADV_REMOVE): sources forget the pages of the range. Errors: as
+/// RangeAdvice::removable_part() and PageSource::remove(), after what lies before is gone. No lock
+/// is held meanwhile: the source tells all who map the pages, `space` among them.
+template <class Space>
+[[nodiscard]] Status remove_from_sources(Space& space, VirtRange range) noexcept {
+    range = TRY(user_range(range));
+    while (range.size != 0) {
+        const SourcePart part = TRY(space.removable_part(range));
+        TRY(part.source->remove(part.pages));
+        const std::uint32_t done = part.pages.count << page_shift;
+        range = {range.start + done, range.size - done};
+    }
+    return {};
+}
+
+/// msync(MS_SYNC): what was stored into the range through shared mappings holds. The first error of
+/// a source; the others are synced nevertheless. May sleep.
+template <class Space>
+[[nodiscard]] Status sync_sources(Space& space, VirtRange range) noexcept {
+    range = TRY(user_range(range));
+    Status outcome;
+    for (VirtAddr at = range.start; at < range.end();) {
+        const Ref<PageSource> source = space.next_stored_source({at, range.end() - at}, at);
+        const Status synced = source ? source->sync() : Status();
+        outcome = outcome ? synced : outcome;
+    }
+    return outcome;
+}
+
 /// A view of one address space, made and used under its lock. Ranges are whole pages of user
 /// addresses. Errors of all: no_memory (a hole, or a region would have to be split).
 template <class Regions, class Pages>
@@ -101,6 +130,21 @@ public:
         const VirtAddr end = std::min(range.end(), region->range.end());
         return SourcePart{traits.source,
                           {region->source_page(range.start), (end - range.start) >> page_shift}};
+    }
+
+    /// Of the first shared region in the range that programs may store into; null: there is none.
+    /// `behind` becomes its end.
+    [[nodiscard]] Ref<PageSource> next_stored_source(VirtRange range, VirtAddr& behind) noexcept {
+        const Region* at = regions_.first_after(range.start);
+        while (at != nullptr && at->range.start < range.end()) {
+            behind = at->range.end();
+            if (at->traits.source && at->traits.shared && !at->traits.never_writable) {
+                return at->traits.source;
+            }
+            at = at->next;
+        }
+        behind = range.end();
+        return nullptr;
     }
 
     [[nodiscard]] std::uint32_t locked_bytes(VirtRange range) noexcept {

@@ -106,7 +106,7 @@ Reply madvise(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t
         TRY(populate(self, range,
                      advice == MADV_POPULATE_READ ? hal::Access::read : hal::Access::write));
     } else if (removes) {
-        TRY(self.memory->remove_from_sources(range));
+        TRY(mm::remove_from_sources(*self.memory, range));
     } else {
         TRY(self.memory->advise(range, meant));
     }
@@ -141,14 +141,18 @@ Reply msync(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t f
     if ((size + page_mask & ~page_mask) == 0) {
         return 0U;
     }
-    // Mapped pages are the page cache's pages: read() sees them already.
+    // Mapped pages are the page cache's pages: read() sees them already, and the flusher finds
+    // them.
     const VirtRange range = TRY(mapped_range(address, size));
     const Status status = self.memory->advise(
         range, (flags & MS_INVALIDATE) != 0 ? mm::Advice::unless_locked : mm::Advice::none);
-    if (status) {
-        return 0U;
+    if (!status && status.error() == Errc::invalid_argument) {
+        return fail(Errc::busy);
     }
-    return fail(status.error() == Errc::invalid_argument ? Errc::busy : status.error());
+    if ((flags & MS_SYNC) != 0) {
+        TRY(mm::sync_sources(*self.memory, range));
+    }
+    return status ? Reply(0U) : fail(status.error());
 }
 
 Reply mlock2(Process& self, VirtAddr address, std::uint32_t size, std::uint32_t flags) noexcept {

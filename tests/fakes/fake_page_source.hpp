@@ -47,6 +47,10 @@ public:
         dirty.insert(index);
         return {};
     }
+    [[nodiscard]] Status sync() noexcept override {
+        ++syncs;
+        return broken ? Status(fail(Errc::io_error)) : Status();
+    }
     [[nodiscard]] bool is_memory() const noexcept override { return in_memory; }
     [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
         return index < cached_.size() && cached_[index].has_value();
@@ -79,6 +83,7 @@ public:
     }
 
     bool in_memory = false;
+    unsigned syncs = 0;
     bool broken = false;            ///< every page is an I/O error
     bool full = false;              ///< no page can be changed: there is no space
     std::set<std::uint32_t> dirty;  ///< pages that mark_dirty() named

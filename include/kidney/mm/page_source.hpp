@@ -66,6 +66,9 @@ public:
     [[nodiscard]] virtual Status mark_dirty(std::uint32_t index) noexcept = 0;
     /// Do stores through a shared mapping reach the object? If not, there is no such mapping.
     [[nodiscard]] virtual bool takes_stores() const noexcept { return true; }
+    /// What programs have stored through shared mappings holds from now on, whatever happens to the
+    /// machine. May sleep. Errors: io_error, no_memory.
+    [[nodiscard]] virtual Status sync() noexcept { return {}; }
     /// Makes the pages a hole: the next page() has zeros. Mappings are told. May sleep. Errors:
     /// not_supported.
     [[nodiscard]] virtual Status remove(PageSpan) noexcept { return fail(Errc::not_supported); }

@@ -122,7 +122,7 @@ TEST_F(RangeAdviceTest, OnlySharedWritablePagesOfAFileCanBeRemoved) {
     const VirtAddr seen = must_map(fixed_at(0x2000'6000, of_file(file, 2, true, read_only)));
     const VirtAddr memory = must_map(fixed_at(0x2000'9000, anonymous(1)));
     const auto remove = [&](VirtAddr at) {
-        return space->remove_from_sources({at, page_size}).error();
+        return remove_from_sources(*space, {at, page_size}).error();
     };
     EXPECT_EQ(remove(copied), Errc::permission_denied);
     EXPECT_EQ(remove(seen), Errc::permission_denied);
@@ -135,6 +135,26 @@ TEST_F(RangeAdviceTest, OnlySharedWritablePagesOfAFileCanBeRemoved) {
     EXPECT_EQ(space->advise({shared, page_size}, unless_locked).error(), Errc::invalid_argument);
     EXPECT_TRUE(space->advise({shared + page_size, page_size}, unless_locked));
     EXPECT_TRUE(space->advise({shared, 2 * page_size}, Advice::none));
+}
+
+TEST_F(RangeAdviceTest, SyncReachesWhatIsSharedAndCanBeStoredInto) {
+    auto first = Machine::Source::create(m.frames, m.ram(), 2);
+    auto second = Machine::Source::create(m.frames, m.ram(), 2);
+    auto copied = Machine::Source::create(m.frames, m.ram(), 2);
+    must_map(fixed_at(0x2000'0000, of_file(first, 2, true)));
+    must_map(fixed_at(0x2000'3000, of_file(copied, 2, false)));
+    must_map(fixed_at(0x2000'6000, of_file(second, 2, true)));
+    const auto sync = [&](std::uint32_t begin, std::uint32_t pages) {
+        return sync_sources(*space, {VirtAddr(begin), pages * page_size});
+    };
+    EXPECT_TRUE(sync(0x2000'1000, 1));
+    EXPECT_EQ(first->syncs, 1U);
+    EXPECT_TRUE(sync(0x2000'2000, 4)) << "holes and private pages";
+    EXPECT_EQ(first->syncs + second->syncs + copied->syncs, 1U);
+    first->broken = true;
+    EXPECT_EQ(sync(0x2000'0000, 8).error(), Errc::io_error);
+    EXPECT_EQ(first->syncs, 2U);
+    EXPECT_EQ(second->syncs, 1U) << "also after an error";
 }
 
 TEST_F(RangeAdviceTest, TotalsFollowRights) {

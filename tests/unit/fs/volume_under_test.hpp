@@ -1,6 +1,7 @@
 /// A file system on a disk in memory, mounted again and again, and the short words of its tests.
 #pragma once
 
+#include "fs/block/any_block_device.hpp"
 #include "fs/disk/disk_locks.hpp"
 #include "fs/page_cache.hpp"
 #include "tests/unit/fs/test_world.hpp"

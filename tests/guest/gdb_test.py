@@ -33,6 +33,7 @@ def session(tree, log):
         answer("info symbol $eip", "boot_entry")
         answer("kidney cpus", "CPU 0: boot_entry")
         answer("help kidney pagetable", "translates")
+        answer("print &kidney::kernel::kernel_objects", r"<kidney::kernel::kernel_objects>")  # in a frame of assembly
         answer("break kernel_entry", r"Breakpoint \d+ at .*kernel/main.cpp")
         answer("continue", r"Breakpoint \d+, kernel_entry ")
         answer("backtrace", r"#0 +kernel_entry ")

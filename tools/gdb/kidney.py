@@ -15,5 +15,8 @@ import gdb.printing  # noqa: E402
 import commands  # noqa: E402
 import printers  # noqa: E402
 
+# In a frame of assembly GDB reads expressions as C, and finds nothing that is in a namespace.
+gdb.execute("set language c++")
+
 gdb.printing.register_pretty_printer(None, printers.printers(), replace=True)
 commands.register()

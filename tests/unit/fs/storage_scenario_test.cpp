@@ -9,6 +9,7 @@
 #include "fs/pipe/pipe_service.hpp"
 #include "fs/vfs/vfs.hpp"
 #include "kernel/lock_ranks.hpp"
+#include "tests/fakes/arena_dma.hpp"
 #include "tests/fakes/fake_virtio_blk.hpp"
 #include "tests/support/sim_world.hpp"
 #include "tests/unit/fs/ext2_image.hpp"
@@ -34,18 +35,8 @@ using SimPipes =
     fs::PipeService<fakes::FakeHeap, Frames, sim::RamArena, Sim::Mutex<ranks::pipe>, Sim::WaitQueue,
                     Sim::Mutex<ranks::vfs>, Sim::SpinLock<ranks::signals>, Clock>;
 
-struct ArenaDma {
-    sim::RamArena& arena;
-    std::optional<PhysAddr> physical(const std::byte* p) noexcept {
-        const std::byte* const base = arena.direct(FrameNumber(0)).data();
-        if (p < base || p >= base + std::size_t{arena.frames()} * page_size) {
-            return std::nullopt;
-        }
-        return PhysAddr(static_cast<std::uint32_t>(p - base));
-    }
-};
-using SimDriver =
-    drivers::VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, sim::Clock, Sim::SpinLock<ranks::disk>>;
+using SimDriver = drivers::VirtioBlk<fakes::FakeVirtioBlk, fakes::ArenaDma, sim::Clock,
+                                     Sim::SpinLock<ranks::disk>>;
 using SimDisk = fs::WaitingDevice<SimDriver, fs::SleepingWait<Sim::Event, sim::Clock>>;
 
 /// The storage of the machine, from the disk up.
@@ -73,7 +64,7 @@ struct Storage {
     World& world;
     Sim& sim;
     fakes::FakeVirtioBlk hardware;
-    ArenaDma dma{world.arena};
+    fakes::ArenaDma dma{world.arena};
     std::vector<FrameNumber> dma_frames;
     SimDriver driver{
         hardware,

@@ -4,7 +4,9 @@
 #include "drivers/pci.hpp"
 #include "fs/block/waiting_device.hpp"
 #include "sim/ram_arena.hpp"
+#include "tests/fakes/arena_dma.hpp"
 #include "tests/fakes/fake_virtio_blk.hpp"
+#include "tests/fakes/ticking_clock.hpp"
 #include "tests/laws/request_device_laws.hpp"
 #include "tests/support/law_test.hpp"
 
@@ -16,22 +18,8 @@
 namespace kidney::drivers {
 namespace {
 
-/// Every look at the clock takes a millisecond, so deadlines come by themselves.
-struct TickingClock {
-    static inline std::uint64_t now_ns = 0;
-    static Instant now() noexcept { return Instant(now_ns += 1'000'000); }
-};
-
-struct ArenaDma {
-    sim::RamArena& arena;
-    std::optional<PhysAddr> physical(const std::byte* p) noexcept {
-        const std::byte* const base = arena.direct(FrameNumber(0)).data();
-        if (p < base || p >= base + std::size_t{arena.frames()} * page_size) {
-            return std::nullopt;
-        }
-        return PhysAddr(static_cast<std::uint32_t>(p - base));
-    }
-};
+using fakes::ArenaDma;
+using fakes::TickingClock;
 
 struct VirtioDisk {
     using Disk = VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, TickingClock, NullLock>;

@@ -3,6 +3,7 @@
 #include "drivers/block/virtio_blk.hpp"
 #include "fs/block/waiting_device.hpp"
 #include "sim/ram_arena.hpp"
+#include "tests/fakes/arena_dma.hpp"
 #include "tests/fakes/fake_virtio_blk.hpp"
 #include "tests/laws/request_device_laws.hpp"
 
@@ -17,6 +18,8 @@
 namespace kidney::drivers {
 namespace {
 
+using fakes::ArenaDma;
+
 using laws::request_device::Wish;
 using Operation = fs::BlockOperation;
 
@@ -24,17 +27,6 @@ struct SetClock {
     static inline Instant time;
     static Instant now() noexcept { return time; }
 };
-struct ArenaDma {
-    sim::RamArena& arena;
-    std::optional<PhysAddr> physical(const std::byte* p) noexcept {
-        const std::byte* const base = arena.direct(FrameNumber(0)).data();
-        if (p < base || p >= base + std::size_t{arena.frames()} * page_size) {
-            return std::nullopt;
-        }
-        return PhysAddr(static_cast<std::uint32_t>(p - base));
-    }
-};
-
 class RequestsInFlight : public testing::Test {
 protected:
     using Driver = VirtioBlk<fakes::FakeVirtioBlk, ArenaDma, SetClock, NullLock>;

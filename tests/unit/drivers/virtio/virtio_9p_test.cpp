@@ -3,6 +3,7 @@
 
 #include "fs/block/waiting_device.hpp"
 #include "tests/fakes/fake_virtio_9p.hpp"
+#include "tests/fakes/ticking_clock.hpp"
 #include "tests/laws/message_channel_laws.hpp"
 #include "tests/support/law_test.hpp"
 #include "tests/unit/fs/p9/p9_world.hpp"
@@ -14,11 +15,8 @@
 namespace kidney::drivers {
 namespace {
 
-/// Every look at the clock takes a millisecond, so deadlines come by themselves.
-struct TickingClock {
-    static inline std::uint64_t now_ns = 0;
-    static Instant now() noexcept { return Instant(now_ns += 1'000'000); }
-};
+using fakes::TickingClock;
+
 using Driver = Virtio9p<fakes::FakeVirtio9p, TickingClock, NullLock, fs::RunningWait>;
 static_assert(fs::MessageChannel<Driver>);
 

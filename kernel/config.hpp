@@ -176,7 +176,7 @@ using PageCache =
     fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue, CachePolicy>;
 using DiskLocks = fs::DiskLocks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
                                 Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
-using RootFileSystem = fs::Ext2<Heap, PageCache, DiskLocks, WallFileClock>;
+using Ext2 = fs::Ext2<Heap, PageCache, DiskLocks, WallFileClock>;
 using Kfs = fs::Kfs<Heap, PageCache, DiskLocks, WallFileClock>;
 using Fat = fs::Fat<Heap, PageCache, DiskLocks, WallFileClock>;
 using Vsfs = fs::Vsfs<Heap, fs::AnyBlockDevice, Mutex<ranks::file_system>, Mutex<ranks::nodes>,

@@ -64,7 +64,7 @@ void start_devices() noexcept {
         {NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get(), "mem"}));
     MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get(), "ttyS"}));
     MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get(), "console"}));
-    fs::DeviceOpener& disks = start_disk_files();
+    fs::DeviceOpener& disks = disk_opener();
     MUST(r.add({NodeType::block, {1, 0}, 16, &disks, "ramdisk"}));
     MUST(r.add({NodeType::block, {3, 0}, 128, &disks, "ide0"}));
     MUST(r.add({NodeType::block, {11, 0}, 16, &disks, "sr"}));

@@ -56,6 +56,8 @@ struct BootOptions {
     ConsoleChoice console;          ///< `console=ttyS0`, `console=tty0`, or both words
     ConsoleSize console_size;       ///< `console_size=120x40`
     BoundedText<64> root;           ///< empty: the first disk
+    BoundedText<16> root_type;      ///< `rootfstype=vfat`; empty: as the disk begins
+    BoundedText<64> root_options;   ///< `rootflags=umask=077`: what mount(8) has after -o
     bool root_writable = false;     ///< `rw`; `ro` is the default, as on Linux
     BoundedText<128> init;          ///< empty: /sbin/init
     LogLevel log = LogLevel::info;  ///< least level that is logged
@@ -176,6 +178,10 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         return set_console_size(value, options);
     } else if (name == "root") {
         options.root.assign(value);
+    } else if (name == "rootfstype") {
+        options.root_type.assign(value);
+    } else if (name == "rootflags") {
+        options.root_options.assign(value);
     } else if (name == "init") {
         options.init.assign(value);
     } else if (name == "log") {

@@ -30,13 +30,7 @@ constinit DiskOpener opener;
 
 }  // namespace
 
-fs::DeviceOpener& start_disk_files() noexcept {
-    for (Disk* const disk : disks()) {
-        disk->bytes.emplace(heap(), kernel_objects.page_cache.get(), disk->pages);
-        if (disk->is_root) {
-            MUST(disk->bytes->claim());  // it is new, nobody has it open
-        }
-    }
+fs::DeviceOpener& disk_opener() noexcept {
     return opener;
 }
 

@@ -9,9 +9,8 @@ namespace kidney::kernel {
 
 class Disk;
 
-/// Makes the disks that were found readable and writable by programs; returns who opens them. The
-/// disk of the root file system can only be read. Once, after the mounts.
-[[nodiscard]] fs::DeviceOpener& start_disk_files() noexcept;
+/// Who opens disks for programs. One with a file system that is mounted can only be read.
+[[nodiscard]] fs::DeviceOpener& disk_opener() noexcept;
 
 /// Makes a node for each disk. Errors: as Vnode::create().
 [[nodiscard]] Status add_disk_nodes(fs::Vnode& dev) noexcept;

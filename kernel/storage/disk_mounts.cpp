@@ -42,23 +42,20 @@ public:
         disk.bytes->disclaim();
     }
     void became_read_only(fs::FileSystem& file_system) noexcept override {
-        log_became_read_only(file_system.type_name());
+        log::error<"mount">("a disk fails: its {} is read-only from now on",
+                            file_system.type_name());
     }
 };
 constinit DiskOwner disk_owner;
 
 }  // namespace
 
-void log_became_read_only(std::string_view type) noexcept {
-    log::error<"mount">("a disk fails: its {} is read-only from now on", type);
-}
-
-Result<Disk*> disk_of(const MountRequest& request) noexcept {
-    const fs::Attributes source = TRY(request.source->node->attributes());
-    if (source.type != fs::NodeType::block) {
+Result<Disk*> disk_of(const fs::Place& source) noexcept {
+    const fs::Attributes node = TRY(source.node->attributes());
+    if (node.type != fs::NodeType::block) {
         return fail(Errc::not_block_device);
     }
-    Disk* const disk = find_disk(source.rdev);
+    Disk* const disk = find_disk(node.rdev);
     if (disk == nullptr) {
         return fail(Errc::no_device);
     }
@@ -80,8 +77,12 @@ Result<fs::FileSystem*> mount_fresh(DiskMount& fresh, const MountRequest& reques
     const BoundedText<8> name = fresh.disk.name;
     if (const Status read = fresh.mount(); !read) {
         const DiskMount::Reason why = fresh.explain_refusal();
-        log::error<"mount">("{} cannot be mounted as {} ({}): {}", name.view(), request.type,
-                            read.error(), why.view());
+        if (request.why != nullptr) {
+            *request.why = why;
+        } else {
+            log::error<"mount">("{} cannot be mounted as {} ({}): {}", name.view(), request.type,
+                                read.error(), why.view());
+        }
         give_up(fresh);
         return fail(read.error() == Errc::corrupted ? Errc::invalid_argument : read.error());
     }

@@ -1,4 +1,4 @@
-/// The file systems on disks that programs have mounted.
+/// The file systems on disks that are mounted.
 #pragma once
 
 #include "kernel/kernel.hpp"
@@ -70,7 +70,7 @@ private:
 };
 
 /// The disk that mount(2) names. Errors: not_block_device, no_device.
-[[nodiscard]] Result<Disk*> disk_of(const MountRequest& request) noexcept;
+[[nodiscard]] Result<Disk*> disk_of(const fs::Place& source) noexcept;
 
 /// For mount_disk(): what is mounted of this type on the disk already (null: nothing); whether
 /// a new one could be mounted. It takes `fresh`, in any case.
@@ -96,11 +96,8 @@ template <class System, class... Arguments>
     return mount_fresh(**fresh, request);
 }
 
-/// For owners: a file system of this type has become read-only by itself.
-void log_became_read_only(std::string_view type) noexcept;
-
-/// Before the machine stops: what programs have mounted is stored, and the disks marked as clean.
-/// Errors are logged.
+/// Before the machine stops: everything is stored, and the disks marked as clean. Programs that
+/// still run may write on. Errors are logged.
 void finish_mounted_disks() noexcept;
 
 }  // namespace kidney::kernel

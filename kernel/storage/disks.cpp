@@ -281,6 +281,12 @@ void find_disks(const BootInfo& info) noexcept {
     find_partitions();
 }
 
+void cache_disks() noexcept {
+    for (Disk* const disk : disks()) {
+        disk->bytes.emplace(heap(), kernel_objects.page_cache.get(), disk->pages);
+    }
+}
+
 bool has_room_for(std::string_view name) noexcept {
     if (disks().size() < max_disks) {
         return true;

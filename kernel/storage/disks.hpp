@@ -87,8 +87,7 @@ public:
     fs::CountingBlockDevice<fs::AnyBlockDevice, Clock> counted;
     fs::AnyBlockDevice device;   ///< what everybody uses: it counts
     fs::CachedDevice pages;      ///< of it, in the page cache: one for /dev and its file system
-    std::optional<Bytes> bytes;  ///< of them, once programs can open it
-    bool is_root = false;        ///< the root file system lives there: nobody may write past it
+    std::optional<Bytes> bytes;  ///< of them, once there is a page cache
 };
 
 /// Disks and all partitions that they ever had at one time.
@@ -97,6 +96,9 @@ inline constexpr std::size_t max_disks = 64;
 /// Looks for disks: boot modules, virtio-blk on PCI, ATA. Starts their drivers, and reads their
 /// partition tables. Once, on a thread.
 void find_disks(const BootInfo& info) noexcept;
+
+/// There is a page cache: the disks that were found can be mounted and opened. Once.
+void cache_disks() noexcept;
 
 /// For those who find disks, who take turns. False, told: there are as many as can be.
 [[nodiscard]] bool has_room_for(std::string_view name) noexcept;

@@ -56,15 +56,15 @@ Status check_no_options(const MountRequest& request) noexcept {
     });
 }
 Result<fs::FileSystem*> ext2(const MountRequest& request) noexcept {
-    Disk& disk = *TRY(disk_of(request));
+    Disk& disk = *request.disk;
     TRY(check_no_options(request));
-    return mount_disk<RootFileSystem>(disk, request, heap(), kernel_objects.page_cache.get(),
-                                      disk.pages, wall_file_clock,
-                                      fs::Ext2Options{next_anonymous_device(), request.read_only});
+    return mount_disk<Ext2>(disk, request, heap(), kernel_objects.page_cache.get(), disk.pages,
+                            wall_file_clock,
+                            fs::Ext2Options{next_anonymous_device(), request.read_only});
 }
 
 Result<fs::FileSystem*> kfs(const MountRequest& request) noexcept {
-    Disk& disk = *TRY(disk_of(request));
+    Disk& disk = *request.disk;
     TRY(check_no_options(request));
     return mount_disk<Kfs>(
         disk, request, heap(), kernel_objects.page_cache.get(), disk.pages, wall_file_clock,
@@ -73,7 +73,7 @@ Result<fs::FileSystem*> kfs(const MountRequest& request) noexcept {
 
 /// "msdos" is the same: long names are there in any case.
 Result<fs::FileSystem*> vfat(const MountRequest& request) noexcept {
-    Disk& disk = *TRY(disk_of(request));
+    Disk& disk = *request.disk;
     fs::FatOptions options{.device_number = next_anonymous_device(),
                            .read_only = request.read_only};
     TRY(fs::parse_fat_options(request.options, options));
@@ -84,7 +84,7 @@ Result<fs::FileSystem*> vfat(const MountRequest& request) noexcept {
 }
 
 Result<fs::FileSystem*> vsfs(const MountRequest& request) noexcept {
-    Disk& disk = *TRY(disk_of(request));
+    Disk& disk = *request.disk;
     TRY(check_no_options(request));
     return mount_disk<Vsfs>(disk, request, heap(), disk.device, wall_file_clock,
                             next_anonymous_device());
@@ -170,6 +170,17 @@ void set_device_files(fs::FileSystem& dev) noexcept {
 }
 fs::FileSystem* device_files() noexcept {
     return the_device_files;
+}
+
+BoundedText<64> disk_types() noexcept {
+    BoundedText<64> names;
+    for (const Type& type : types) {
+        if (type.needs_device) {
+            names.append(names.view().empty() ? "" : ", ");
+            names.append(type.name);
+        }
+    }
+    return names;
 }
 
 void write_file_system_types(void*, fs::TextOutput& out) noexcept {

@@ -3,19 +3,23 @@
 
 #include "fs/procfs/text.hpp"
 #include "kernel/config.hpp"
+#include "kidney/core/bounded.hpp"
 #include "kidney/fs/vnode.hpp"
 
 #include <string_view>
 
 namespace kidney::kernel {
 
+class Disk;
+
 /// What mount(2) asks for.
 struct MountRequest {
     std::string_view type;
-    const fs::Place* source = nullptr;  ///< of a type that lives on a device
-    std::string_view source_name{};     ///< what others make of the word in its place
+    Disk* disk = nullptr;            ///< of a type that lives on a device
+    std::string_view source_name{};  ///< what others make of the word in its place
     std::string_view options;
     bool read_only = false;
+    BoundedText<160>* why = nullptr;  ///< gets what is wrong with a disk, for the log otherwise
 };
 
 /// Does the type live on a device? Error: unsuitable_device (there is no such type).
@@ -23,9 +27,8 @@ struct MountRequest {
 
 /// A file system that can be mounted: a new one, or the one that there is of a type that exists
 /// once, or on a disk that is mounted already. Goes back by fs::FileSystemOwner when it is mounted
-/// no more. Errors: unsuitable_device, not_block_device (the source is none), busy (somebody writes
-/// the disk), invalid_argument (an option), corrupted, not_supported, io_error, no_memory. What is
-/// wrong with a disk is in the log.
+/// no more. Errors: unsuitable_device, busy (somebody writes the disk), invalid_argument (an
+/// option), corrupted, not_supported, io_error, no_memory.
 [[nodiscard]] Result<fs::FileSystem*> file_system_for(const MountRequest& request) noexcept;
 /// If it was not mounted after all.
 void give_back(fs::FileSystem& file_system) noexcept;
@@ -47,6 +50,8 @@ void set_device_files(fs::FileSystem& dev) noexcept;
 /// The file system of /dev. Null before there is one.
 [[nodiscard]] fs::FileSystem* device_files() noexcept;
 
+/// The types that live on a device, with commas.
+[[nodiscard]] BoundedText<64> disk_types() noexcept;
 /// /proc/filesystems.
 void write_file_system_types(void*, fs::TextOutput& out) noexcept;
 

@@ -9,6 +9,7 @@
 #include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/file_systems.hpp"
+#include "kernel/storage/root_mount.hpp"
 #include "kernel/storage/shares.hpp"
 #include "kidney/core/log.hpp"
 
@@ -17,36 +18,11 @@
 namespace kidney::kernel {
 namespace {
 
-constinit BootObject<RootFileSystem> root_file_system;
-
-class RootOwner final : public fs::FileSystemOwner {
-public:
-    void unmounted(fs::FileSystem&) noexcept override {}  // it lives until the machine stops
-    void became_read_only(fs::FileSystem& root) noexcept override {
-        log_became_read_only(root.type_name());
-    }
-};
-constinit RootOwner root_owner;
 constinit BootObject<Tmpfs> dev_file_system;
 // Mounted nowhere: what is behind shared memory, and of it that which no process need have mapped.
 constinit BootObject<Tmpfs> unnamed_file_system;
 constinit BootObject<Tmpfs> counted_file_system;
 constinit BootObject<Mutex<ranks::mounting>> turn;
-
-Disk& root_disk(const BootOptions& options) noexcept {
-    if (!options.root.view().empty()) {
-        if (Disk* const disk = find_disk(options.root.view()); disk != nullptr) {
-            return *disk;
-        }
-        panic("there is no disk {} to mount as root", options.root.view());
-    }
-    for (Disk* const disk : disks()) {
-        if (disk->medium == nullptr) {
-            return *disk;
-        }
-    }
-    panic("there is no disk to mount as root{}", disk_hint());
-}
 
 /// A mount that the system can do without, but should not.
 void mount_or_warn(std::string_view path, Result<fs::FileSystem*> made,
@@ -109,26 +85,8 @@ void mount_file_systems(const BootOptions& options) noexcept {
     k.vfs.create(heap());
     turn.create();
 
-    Disk& disk = root_disk(options);
-    RootFileSystem& root =
-        root_file_system.create(heap(), k.page_cache.get(), disk.pages, file_clock(),
-                                fs::Ext2Options{next_anonymous_device(), !options.root_writable});
-    if (const Status status = root.mount(); !status) {
-        const fs::ext2::RefusalText why = root.explain_refusal();
-        panic("cannot mount {} as root ({}): {}", disk.name.view(), status.error(), why.view());
-    }
-    disk.is_root = true;
-    root.owner = &root_owner;
-    MUST(vfs().mount_root(root, "/dev/root"));
-    log::info<"mount">("{} is the root file system, {}ext2", disk.name.view(),
-                       root.is_read_only() ? "read-only " : "");
-    if (options.root_writable && root.is_read_only()) {
-        log::warning<"mount">("{} cannot be written", disk.name.view());
-    } else if (!root.is_read_only() && !root.was_clean()) {
-        log::warning<"mount">("{} was not unmounted; {} should look at it", disk.name.view(),
-                              RootFileSystem::checker);
-    }
-
+    cache_disks();
+    mount_root(options);
     mount_or_warn("/tmp", make_tmpfs(""), "tmpfs");
     mount_or_warn("/dev", make_device_files(), "devtmpfs");
     start_devices();
@@ -155,9 +113,6 @@ Status sync_file_systems() noexcept {
 }
 
 void finish_disks() noexcept {
-    if (const Status status = root_file_system.get().unmount(); !status) {
-        log::error<"mount">("the root file system cannot be unmounted: {}", status.error());
-    }
     finish_mounted_disks();
 }
 

@@ -1,6 +1,7 @@
 /// mount, umount and umount2.
 #include "kernel/syscall/mount_calls.hpp"
 
+#include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/file_systems.hpp"
 #include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/path_argument.hpp"
@@ -29,16 +30,13 @@ Status mount_new(Process& self, const PathArgument& target, const UserPath& sour
                          .source_name = source.view(),
                          .options = options,
                          .read_only = (flags & MS_RDONLY) != 0};
-    fs::Place device;
     if (TRY(type_needs_device(type))) {
-        device = TRY(vfs().place_at(self.path_context(), source.view(), true));
-        request.source = &device;
+        request.disk = TRY(disk_of(TRY(vfs().place_at(self.path_context(), source.view(), true))));
     }
     fs::FileSystem* const file_system = TRY(file_system_for(request));
     const Status mounted =
         vfs().mount(target.context(), target.view(), *file_system,
                     source.view().empty() ? "none" : source.view(), flags_from(flags));
-    device = {};
     if (!mounted) {
         give_back(*file_system);
     }

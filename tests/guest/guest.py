@@ -111,6 +111,14 @@ def run(tree, command, *options, deadline=DEADLINE) -> Result:
         return result._replace(log=log.read_bytes() if log.exists() else b"")
 
 
+def image_program(folder) -> Path:
+    """What is behind ./kidney image, a program of this host, beside a tree whose compiler makes others."""
+    program = Path(folder, "disk")
+    subprocess.run(["clang++-19", "-O1", "-std=c++20", "-Wno-gnu-statement-expression", f"-I{ROOT}", f"-I{ROOT}/include",
+                    *ROOT.glob("tools/disk/*.cpp"), ROOT / "tests/support/host_world.cpp", "-o", program], check=True)
+    return program
+
+
 def run_machine(tree, command, memory=256, smp=1, append="", extra=(), accelerator=None, deadline=DEADLINE) -> Result:
     """QEMU with further arguments. The status is that of init, as the kernel log tells it."""
     with tempfile.TemporaryDirectory(prefix="kidney-test-") as folder:

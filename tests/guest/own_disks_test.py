@@ -8,7 +8,6 @@ from pathlib import Path
 
 import guest
 
-ROOT = Path(__file__).resolve().parents[2]
 WORK = """
 cd /tmp; mkdir m; mount -t kfs /dev/vdb m || exit 1
 cp -a /bin /etc m; i=0
@@ -51,10 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     guest.require_qemu()
     with tempfile.TemporaryDirectory(prefix="kidney-own-") as folder:
-        program, disk, simple = Path(folder, "disk"), Path(folder, "kfs.img"), Path(folder, "vsfs.img")
-        # A program of this host, beside a tree whose compiler makes others.
-        subprocess.run(["clang++-19", "-O1", "-std=c++20", "-Wno-gnu-statement-expression", f"-I{ROOT}", f"-I{ROOT}/include",
-                        *ROOT.glob("tools/disk/*.cpp"), ROOT / "tests/support/host_world.cpp", "-o", program], check=True)
+        program, disk, simple = guest.image_program(folder), Path(folder, "kfs.img"), Path(folder, "vsfs.img")
         subprocess.run([program, "make", f"--size={48 << 20}", "--format=kfs", "--", disk], check=True)
         subprocess.run([program, "make", f"--size={12 << 20}", "--format=vsfs", "--", simple], check=True)
         result = guest.run(options.tree, WORK + VSFS, "--smp", "2", "--disk", str(disk), "--disk", str(simple))

@@ -1,10 +1,7 @@
 #include "tools/disk/contents.hpp"
 
-#include "fs/ext2/format.hpp"
-#include "fs/fat/format.hpp"
-#include "fs/kfs/format.hpp"
+#include "fs/disk_format.hpp"
 #include "fs/partitions/read_partitions.hpp"
-#include "fs/vsfs/format.hpp"
 #include "tools/disk/complaint.hpp"
 
 #include <algorithm>
@@ -30,16 +27,6 @@ std::optional<Head> head_of(ImageFile& image) {
 bool has_text(const Head& head, std::size_t at, std::string_view text) {
     return std::memcmp(head.data() + at, text.data(), text.size()) == 0;
 }
-bool is_fat(const Head& head) {
-    const auto boot = fs::load<fs::fat::RawBoot>(head, 0);
-    const std::uint32_t sector = boot.sector_bytes;
-    const std::uint32_t per_cluster = boot.sectors_per_cluster;
-    return (boot.jump[0] == std::byte{0xEB} || boot.jump[0] == std::byte{0xE9}) &&
-           std::has_single_bit(sector) && sector >= sector_size && sector <= 4096 &&
-           std::has_single_bit(per_cluster) && boot.reserved_sectors != 0 &&
-           (boot.tables == 1 || boot.tables == 2);
-}
-
 }  // namespace
 
 const char* to_string(Format format) noexcept {
@@ -49,21 +36,7 @@ const char* to_string(Format format) noexcept {
 
 Format format_of(ImageFile& image) {
     const auto head = head_of(image);
-    if (!head) {
-        return Format::unknown;
-    }
-    const auto first = fs::number_at<std::uint32_t>(*head, 0);
-    if (first == fs::kfs::Superblock::right_magic) {
-        return Format::kfs;
-    }
-    if (first == fs::vsfs::Superblock::right_magic) {
-        return Format::vsfs;
-    }
-    if (fs::load<fs::ext2::RawSuperblock>(*head, fs::ext2::superblock_offset).magic ==
-        fs::ext2::magic) {
-        return Format::ext2;
-    }
-    return is_fat(*head) ? Format::fat : Format::unknown;
+    return head ? fs::disk_format(*head) : Format::unknown;
 }
 
 Status read_table(ImageFile& image, fs::PartitionTable& table) {

@@ -1,6 +1,7 @@
 /// What is in an image: a partition table, file systems, or nothing.
 #pragma once
 
+#include "fs/disk_format.hpp"
 #include "fs/partitions/partition_table.hpp"
 #include "tools/disk/image_file.hpp"
 
@@ -11,7 +12,7 @@
 
 namespace kidney::image {
 
-enum class Format : std::uint8_t { unknown, kfs, vsfs, ext2, fat };
+using Format = fs::DiskFormat;
 [[nodiscard]] const char* to_string(Format format) noexcept;
 
 /// What begins every identity that we give: a disk's, an ext2's, a kfs'. A FAT has it in capitals
@@ -20,7 +21,7 @@ inline constexpr std::string_view our_mark = "kidneyOS";
 inline constexpr std::string_view our_fat_mark = "KIDNEYOS";
 inline constexpr std::size_t table_mark_at = 432;  ///< the end of the code for a BIOS
 
-/// By the numbers at its beginning; whether it can be mounted is another question.
+/// fs::disk_format(); unknown if it cannot be read.
 [[nodiscard]] Format format_of(ImageFile& image);
 
 /// The table of the whole file. A file system whose first block looks like an empty table is none.

@@ -23,6 +23,15 @@ TEST(CommandLine, ReadsNamesAndValues) {
     EXPECT_EQ(o.unknown.size(), 0U);
 }
 
+TEST(CommandLine, ReadsHowTheRootIsMounted) {
+    const BootOptions o = parsed("rootfstype=vfat rootflags=umask=077,quiet rw");
+    EXPECT_TRUE(o.root.view().empty());
+    EXPECT_EQ(o.root_type.view(), "vfat");
+    EXPECT_EQ(o.root_options.view(), "umask=077,quiet");
+    EXPECT_TRUE(o.root_writable);
+    EXPECT_TRUE(parsed("root=vda").root_type.view().empty());
+}
+
 TEST(CommandLine, ReadsSwitches) {
     const BootOptions o = parsed("noapic selftest");
     EXPECT_TRUE(o.no_apic && o.self_test);

@@ -86,6 +86,44 @@ public:
         return transferred(done, status);
     }
 
+    /// These bytes, whole blocks of the device, are not needed any more; what the cache has of them
+    /// goes, too. Errors: invalid_argument (no whole blocks, or outside of the device),
+    /// not_supported, read_only, io_error.
+    [[nodiscard]] Status discard(std::uint64_t begin, std::uint64_t length, Discarded to) noexcept
+        EXCLUDES(lock_) {
+        const std::uint32_t block = block_size();
+        if (((begin | length) & (block - 1)) != 0 || begin > size() || length > size() - begin) {
+            return fail(Errc::invalid_argument);
+        }
+        LockGuard guard(lock_);
+        // They may share pages with others that were written; and who reads meanwhile must not
+        // leave old bytes behind in the cache.
+        TRY(cache_.write_back(pages_));
+        const Status done = pages_.device().discard(BlockIndex(begin / block), length / block, to);
+        cache_.drop_from(pages_, page_of(begin));
+        return done;
+    }
+    /// They become zeros, by the device's own means or as if they were written. Errors: as those of
+    /// discard(), and no_memory.
+    [[nodiscard]] Status zero(std::uint64_t begin, std::uint64_t length) noexcept EXCLUDES(lock_) {
+        const Status done = discard(begin, length, Discarded::zeros);
+        if (done || done.error() != Errc::not_supported) {
+            return done;
+        }
+        auto* const memory = static_cast<std::byte*>(TRY(heap_.allocate(page_size)));
+        std::memset(memory, 0, page_size);
+        Status status;
+        while (status && length > 0) {
+            cache_.throttle();
+            const Part part = part_at(
+                begin, static_cast<std::size_t>(std::min<std::uint64_t>(length, page_size)));
+            status = store(page_of(begin), Page(memory, page_size), part);
+            begin += part.length;
+            length -= part.length;
+        }
+        heap_.free(memory, page_size);
+        return status;
+    }
     /// What was written survives the loss of power. What a file system has changed is its own to
     /// write, in its order. Error: io_error.
     [[nodiscard]] Status flush() noexcept EXCLUDES(lock_) {

@@ -31,6 +31,14 @@ public:
         return {};
     }
     [[nodiscard]] Status flush() noexcept { return {}; }
+    [[nodiscard]] Status discard(fs::BlockIndex first, std::uint64_t count,
+                                 fs::Discarded to) noexcept {
+        TRY(fs::check_blocks(*this, first, count));
+        if (to == fs::Discarded::zeros) {
+            std::memset(at(first), 0, static_cast<std::size_t>(count) * block_size_);
+        }
+        return {};
+    }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return block_size_; }
     [[nodiscard]] std::uint64_t block_count() const noexcept {
         return memory_.size() / block_size_;
@@ -45,6 +53,6 @@ private:
     std::uint32_t block_size_;
 };
 
-static_assert(fs::BlockDevice<RamDisk>);
+static_assert(fs::DiscardingBlockDevice<RamDisk>);
 
 }  // namespace kidney::drivers

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "drivers/block/virtio_blk_registers.hpp"
+#include "drivers/block/virtio_blk_requests.hpp"
 #include "drivers/virtio/dma.hpp"
 #include "drivers/virtio/handshake.hpp"
 #include "drivers/virtio/virtqueue.hpp"
@@ -56,11 +57,14 @@ public:
         const BlockFeatures offered = BlockFeatures::from(begin(io_, port_));
         has_flush_ = offered.get<BlockFeatures::CanFlush>();
         is_read_only_ = offered.get<BlockFeatures::IsReadOnly>();
-        const auto accepted = BlockFeatures{}
-                                  .with<BlockFeatures::CanFlush>(has_flush_)
-                                  .template with<BlockFeatures::IsReadOnly>(is_read_only_)
-                                  .template with<BlockFeatures::SegmentsLimited>(
-                                      offered.get<BlockFeatures::SegmentsLimited>());
+        const auto accepted =
+            BlockFeatures{}
+                .with<BlockFeatures::CanFlush>(has_flush_)
+                .template with<BlockFeatures::IsReadOnly>(is_read_only_)
+                .template with<BlockFeatures::CanDiscard>(offered.get<BlockFeatures::CanDiscard>())
+                .template with<BlockFeatures::CanZero>(offered.get<BlockFeatures::CanZero>())
+                .template with<BlockFeatures::SegmentsLimited>(
+                    offered.get<BlockFeatures::SegmentsLimited>());
         accept(io_, port_, accepted.raw);
         const std::uint16_t size = TRY(attach_queue(io_, port_, queue_, memory_, min_queue));
         segments_ = std::min<std::uint32_t>(max_segments, size - 2U);
@@ -69,6 +73,7 @@ public:
         }
         sectors_ = CapacityLow::read(io_, port_).raw |
                    std::uint64_t{CapacityHigh::read(io_, port_).raw} << 32;
+        discards_.ask(io_, port_, accepted);
         be_ready(io_, port_);
         is_working_ = true;
         return {};
@@ -86,13 +91,12 @@ public:
     }
 
     void submit(fs::BlockRequest& request) noexcept EXCLUDES(lock_) {
-        const Status allowed = check_request(*this, request);
+        Status allowed = check_request(*this, request);
+        if (allowed) {
+            allowed = discards_.check(request);
+        }
         if (!allowed || is_nothing_to_do(request)) {
             request.complete(allowed);
-            return;
-        }
-        if (request.operation == fs::BlockOperation::discard) {
-            request.complete(fail(Errc::not_supported));
             return;
         }
         {
@@ -125,6 +129,7 @@ private:
     /// What the device reads and writes beside the data: one for each slot, in one page.
     struct Exchange {
         virtio::RequestHeader header;
+        virtio::DiscardedSectors discarded;
         std::uint8_t status;
         std::array<std::uint8_t, 15> unused;
     };
@@ -139,6 +144,7 @@ private:
         std::size_t offset = 0;               ///< ... in this byte of it ...
         fs::BlockIndex block;                 ///< ... and in this block of the disk
         std::size_t moving = 0;               ///< bytes of the chain
+        std::uint32_t discarding = 0;         ///< blocks of the chain
         bool is_bounced = false;
         bool is_flushing = false;  ///< the request is a flush, or a durable write has come so far
         Instant since;
@@ -151,7 +157,8 @@ private:
     [[nodiscard]] bool is_nothing_to_do(const fs::BlockRequest& request) const noexcept {
         return request.operation == fs::BlockOperation::flush
                    ? !has_flush_  // then the device writes through
-                   : request.moves_data() && request.bytes() == 0;
+               : request.moves_data() ? request.bytes() == 0
+                                      : request.discarded == 0;
     }
     [[nodiscard]] std::size_t exchange_at(std::size_t slot) const noexcept {
         return exchange_offset + slot * sizeof(Exchange);
@@ -181,13 +188,14 @@ private:
     }
     /// Offers the next chain of a slot: header, data, status. Three descriptors are free.
     void issue(std::size_t n) noexcept REQUIRES(lock_) {
-        using virtio::RequestType;
         Slot& slot = slots_[n];
-        const auto type = slot.is_flushing ? RequestType::flush
-                          : slot.request->operation == fs::BlockOperation::read
-                              ? RequestType::read
-                              : RequestType::write;
-        const Exchange exchange{{type, 0, slot.is_flushing ? 0 : slot.block.value()},
+        const bool moves = !slot.is_flushing && slot.request->moves_data();
+        const auto type =
+            slot.is_flushing ? virtio::RequestType::flush : virtio::type_of(*slot.request);
+        const auto discarded = discards_.next(*slot.request, slot.block);
+        slot.discarding = discarded.count;
+        const Exchange exchange{{type, 0, moves ? slot.block.value() : 0},
+                                discarded,
                                 static_cast<std::uint8_t>(virtio::RequestStatus::unwritten),
                                 {}};
         std::memcpy(memory_.bytes.data() + exchange_at(n), &exchange, sizeof(exchange));
@@ -195,7 +203,9 @@ private:
         queue_.add(place + offsetof(Exchange, header), sizeof(exchange.header), false);
         slot.moving = 0;
         slot.is_bounced = false;
-        if (!slot.is_flushing) {
+        if (slot.discarding > 0) {
+            queue_.add(place + offsetof(Exchange, discarded), sizeof(exchange.discarded), false);
+        } else if (moves) {
             add_data(n, std::min<std::uint32_t>(segments_, queue_.free() - 1U));
         }
         queue_.add(place + offsetof(Exchange, status), 1, true);
@@ -241,6 +251,10 @@ private:
             return false;
         }
         const fs::BlockRequest& request = *slot.request;
+        if (slot.discarding > 0) {
+            slot.block = slot.block + slot.discarding;
+            return slot.block < request.first + request.discarded;
+        }
         std::size_t moved = slot.moving;
         slot.block = slot.block + moved / sector_size;
         bool copies = slot.is_bounced && request.operation == fs::BlockOperation::read;
@@ -359,6 +373,7 @@ private:
     std::uint64_t sectors_ = 0;
     bool has_flush_ = false;
     bool is_read_only_ = false;
+    virtio::DiscardLimits discards_;
     Lock lock_;
     Virtqueue queue_ GUARDED_BY(lock_);
     std::array<Slot, slots> slots_ GUARDED_BY(lock_){};

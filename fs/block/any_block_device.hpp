@@ -34,6 +34,10 @@ public:
         return calls_->write_scattered(device_, first, from);
     }
     [[nodiscard]] Status flush() noexcept { return calls_->flush(device_); }
+    /// not_supported from a device that cannot.
+    [[nodiscard]] Status discard(BlockIndex first, std::uint64_t count, Discarded to) noexcept {
+        return calls_->discard(device_, first, count, to);
+    }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return calls_->block_size(device_); }
     [[nodiscard]] std::uint64_t block_count() const noexcept {
         return calls_->block_count(device_);
@@ -49,6 +53,7 @@ private:
         Status (*write_scattered)(void*, BlockIndex,
                                   std::span<const std::span<const std::byte>>) noexcept;
         Status (*flush)(void*) noexcept;
+        Status (*discard)(void*, BlockIndex, std::uint64_t, Discarded) noexcept;
         std::uint32_t (*block_size)(const void*) noexcept;
         std::uint64_t (*block_count)(const void*) noexcept;
         bool (*is_read_only)(const void*) noexcept;
@@ -96,6 +101,9 @@ private:
         },
         &gather<Device>,
         [](void* d) noexcept { return static_cast<Device*>(d)->flush(); },
+        [](void* d, BlockIndex first, std::uint64_t count, Discarded to) noexcept {
+            return fs::discard(*static_cast<Device*>(d), first, count, to);
+        },
         [](const void* d) noexcept { return static_cast<const Device*>(d)->block_size(); },
         [](const void* d) noexcept { return static_cast<const Device*>(d)->block_count(); },
         [](const void* d) noexcept {
@@ -111,6 +119,6 @@ private:
     const Calls* calls_;
 };
 
-static_assert(ScatterBlockDevice<AnyBlockDevice>);
+static_assert(ScatterBlockDevice<AnyBlockDevice> && DiscardingBlockDevice<AnyBlockDevice>);
 
 }  // namespace kidney::fs

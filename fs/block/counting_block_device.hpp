@@ -18,17 +18,17 @@ struct RequestCount {
     Duration time;  ///< from the request to its end, of all together
 };
 struct BlockStatistics {
-    RequestCount read, written;
+    RequestCount read, written, discarded;
     std::uint64_t flushes = 0;
     std::uint32_t in_flight = 0;  ///< not ended yet
 };
 
-/// A request that a device has answered with an error.
+/// A request that a device has answered with an error; that it never does such is none.
 struct BlockFailure {
-    enum class Kind : std::uint8_t { read, write, flush };
+    enum class Kind : std::uint8_t { read, write, flush, discard };
     Kind kind = Kind::read;
     BlockIndex first;
-    std::size_t bytes = 0;
+    std::uint64_t bytes = 0;
     Errc error = Errc::io_error;
 };
 /// Hears of each, on the thread that asked for it.
@@ -65,6 +65,10 @@ public:
         return count(written_, {Kind::write, first, total_bytes(from)},
                      [&] { return device_.write_scattered(first, from); });
     }
+    [[nodiscard]] Status discard(BlockIndex first, std::uint64_t blocks, Discarded to) noexcept {
+        return count(discarded_, {Kind::discard, first, blocks * block_size()},
+                     [&] { return fs::discard(device_, first, blocks, to); });
+    }
     [[nodiscard]] Status flush() noexcept {
         flushes_.fetch_add(1, std::memory_order_relaxed);
         return told({Kind::flush, {}, 0}, device_.flush());
@@ -74,7 +78,8 @@ public:
     [[nodiscard]] bool is_read_only() const noexcept { return device_.is_read_only(); }
 
     [[nodiscard]] BlockStatistics statistics() const noexcept {
-        return {read_.get(), written_.get(), flushes_.load(std::memory_order_relaxed),
+        return {read_.get(), written_.get(), discarded_.get(),
+                flushes_.load(std::memory_order_relaxed),
                 in_flight_.load(std::memory_order_relaxed)};
     }
 
@@ -108,7 +113,8 @@ private:
         return told(what, outcome);
     }
     [[nodiscard]] Status told(BlockFailure what, Status outcome) noexcept {
-        if (!outcome && listener_ != nullptr) {
+        const bool is_failure = !outcome && outcome.error() != Errc::not_supported;
+        if (is_failure && listener_ != nullptr) {
             what.error = outcome.error();
             listener_->failed(what);
         }
@@ -117,7 +123,7 @@ private:
 
     Device device_;
     BlockFailureListener* listener_;
-    Counter read_, written_;
+    Counter read_, written_, discarded_;
     std::atomic<std::uint64_t> flushes_{0};
     std::atomic<std::uint32_t> in_flight_{0};
 };

@@ -34,7 +34,7 @@ private:
             case BlockOperation::flush:
                 return device_.flush();
             case BlockOperation::discard:
-                return fail(Errc::not_supported);
+                return fs::discard(device_, request.first, request.discarded, request.discarded_to);
         }
         return fail(Errc::not_supported);
     }

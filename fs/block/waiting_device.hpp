@@ -100,12 +100,12 @@ public:
         request.operation = BlockOperation::flush;
         return run(request);
     }
-    /// The contents of these blocks are not needed any more. Errors: those of law Q4, io_error.
-    [[nodiscard]] Status discard(BlockIndex first, std::uint64_t blocks) noexcept {
+    [[nodiscard]] Status discard(BlockIndex first, std::uint64_t blocks, Discarded to) noexcept {
         BlockRequest request;
         request.operation = BlockOperation::discard;
         request.first = first;
         request.discarded = blocks;
+        request.discarded_to = to;
         return run(request);
     }
     [[nodiscard]] std::uint32_t block_size() const noexcept { return device_.block_size(); }

@@ -7,6 +7,7 @@
 #include "kidney/hal/user_memory.hpp"
 #include "kidney/mm/make.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -95,6 +96,17 @@ public:
         return position_;
     }
     [[nodiscard]] bool is_seekable() const noexcept override { return true; }
+    /// As far as there is a device; only if it can do that at once. Errors: bad_descriptor,
+    /// invalid_argument (it begins behind the end, no whole blocks), not_supported, io_error.
+    [[nodiscard]] Status punch_hole(std::uint64_t begin, std::uint64_t length) noexcept override {
+        if (!is_writable()) {
+            return fail(Errc::bad_descriptor);
+        }
+        if (begin >= bytes_.size()) {
+            return fail(Errc::invalid_argument);
+        }
+        return bytes_.discard(begin, std::min(length, bytes_.size() - begin), Discarded::zeros);
+    }
     [[nodiscard]] Status sync() noexcept override {
         const Status stored = bytes_.flush();
         return tell_errors(stored, bytes_.write_errors());
@@ -138,6 +150,12 @@ public:
             case abi::block_change_partition:
                 TRY(disk_ == nullptr ? fail(Errc::invalid_argument) : change_partition(to));
                 return 0U;
+            case abi::block_discards_to_zeros:
+                return answer<std::uint32_t>(to, 0);
+            case abi::block_discard:
+            case abi::block_zero_out:
+                TRY(forget(request, to));
+                return 0U;
             default:
                 return fail(Errc::not_a_terminal);
         }
@@ -148,6 +166,16 @@ public:
     void dispose() noexcept override { mm::destroy(heap_, this); }
 
 private:
+    /// BLKDISCARD and BLKZEROOUT.
+    [[nodiscard]] Status forget(std::uint32_t request, VirtAddr from) noexcept {
+        if (!is_writable()) {
+            return fail(Errc::bad_descriptor);
+        }
+        const auto range = TRY(ask<abi::DiscardRange>(from));
+        return request == abi::block_zero_out
+                   ? bytes_.zero(range.start, range.length)
+                   : bytes_.discard(range.start, range.length, Discarded::anything);
+    }
     [[nodiscard]] Status change_partition(VirtAddr from) noexcept {
         const auto change = TRY(ask<abi::PartitionChange>(from));
         const auto place = TRY(ask<abi::PartitionPlace>(VirtAddr(change.part)));

@@ -99,11 +99,13 @@ inline void write_disk_numbers(const BlockStatistics& s, TextOutput& out) noexce
     for (const RequestCount& c : {s.read, s.written}) {
         format_to(out, " {} 0 {} {}", c.requests, c.bytes / 512, milliseconds(c.time));
     }
-    const std::int64_t busy = milliseconds(s.read.time + s.written.time);
-    format_to(out, " {} {} {} 0 0 0 0 {} 0\n", s.in_flight, busy, busy, s.flushes);
+    const std::int64_t busy = milliseconds(s.read.time + s.written.time + s.discarded.time);
+    format_to(out, " {} {} {} {} 0 {} {} {} 0\n", s.in_flight, busy, busy, s.discarded.requests,
+              s.discarded.bytes / 512, milliseconds(s.discarded.time), s.flushes);
 }
 /// A line of /proc/diskstats: requests, merged ones, sectors and milliseconds for reading, the same
-/// for writing; what is under way, and how long something was; nothing is discarded; flushes.
+/// for writing; what is under way, and how long something was; the first four again, for
+/// discarding; flushes.
 inline void write_disk_statistics(DeviceNumber number, std::string_view name,
                                   const BlockStatistics& s, TextOutput& out) noexcept {
     format_to(out, "{:4} {:7} {}", number.major, number.minor, name);

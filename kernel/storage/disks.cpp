@@ -348,7 +348,7 @@ Status Disk::look_at_medium() noexcept {
 
 void Disk::FailureLog::failed(const fs::BlockFailure& failure) noexcept {
     constexpr std::uint32_t most = 8;
-    constexpr std::string_view names[] = {"read", "write", "flush"};
+    constexpr std::string_view names[] = {"read", "write", "flush", "discard"};
     const std::uint32_t before =
         failures_.fetch_add(1, std::memory_order_relaxed);  // only a number
     if (before < most) {

@@ -279,9 +279,12 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
     if (node == nullptr || node->type() == fs::NodeType::fifo) {
         return fail(Errc::not_seekable);
     }
+    if (node->type() == fs::NodeType::block) {
+        TRY(mode == hole ? file->punch_hole(offset, length) : fail(Errc::not_supported));
+        return 0U;
+    }
     if (node->type() != fs::NodeType::regular) {
-        return fail(node->type() == fs::NodeType::block ? Errc::not_supported
-                                                        : Errc::unsuitable_device);
+        return fail(Errc::unsuitable_device);
     }
     if (offset + length > node->file_system().max_file_size()) {
         return fail(Errc::file_too_big);

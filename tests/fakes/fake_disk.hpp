@@ -68,6 +68,20 @@ public:
         writes_ = before + 1;
         return {};
     }
+    /// "Anything" is something that nobody expects.
+    [[nodiscard]] Status discard(fs::BlockIndex first, std::uint64_t count,
+                                 fs::Discarded to) noexcept {
+        TRY(fs::check_blocks(*this, first, count));
+        const std::vector<std::byte> block(
+            block_size_, to == fs::Discarded::zeros ? std::byte{0} : std::byte{0xDC});
+        const std::uint64_t before = writes_;
+        for (; count > 0; --count, first = first + 1) {
+            TRY(write(first, block));
+        }
+        writes_ = before;
+        ++discards_;
+        return {};
+    }
     [[nodiscard]] Status flush() noexcept {
         durable_ = current_;
         pending_.clear();
@@ -80,6 +94,7 @@ public:
 
     [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
     [[nodiscard]] std::uint64_t writes() const noexcept { return writes_; }
+    [[nodiscard]] std::uint64_t discards() const noexcept { return discards_; }
     /// Block writes since the last flush.
     [[nodiscard]] std::size_t pending() const noexcept { return pending_.size(); }
     /// Loses power. `survives(n)` says whether unflushed block write n reached the medium.
@@ -111,8 +126,9 @@ private:
     std::vector<Write> pending_;
     std::uint64_t reads_ = 0;
     std::uint64_t writes_ = 0;
+    std::uint64_t discards_ = 0;
 };
 
-static_assert(fs::ScatterBlockDevice<FakeDisk>);
+static_assert(fs::ScatterBlockDevice<FakeDisk> && fs::DiscardingBlockDevice<FakeDisk>);
 
 }  // namespace kidney::fakes

@@ -27,6 +27,9 @@ public:
     std::uint16_t queue_size = 128;
     std::uint32_t features = 1U << 9 | 1U << 2;  ///< flush, limited segments
     std::uint32_t segments_max = 126;
+    static constexpr std::uint32_t can_discard = 1U << 13, can_zero = 1U << 14;  ///< features
+    std::uint32_t most_discarded = 3, most_zeroed = 2;                           ///< sectors
+    bool zeroed_may_be_hole = true;
     bool answers = true;              ///< false: takes requests and never completes them
     unsigned failing_requests = 0;    ///< so many come back with an error
     std::function<void()> interrupt;  ///< called when a request completes
@@ -65,6 +68,7 @@ public:
     std::size_t most_held = 0;
     std::uint64_t requests = 0;
     std::uint64_t flushes = 0;
+    std::uint64_t discards = 0;  ///< and zeroings
     [[nodiscard]] std::vector<std::byte>& disk() noexcept { return disk_; }
     [[nodiscard]] bool is_reset() const noexcept { return status_ == 0; }
 
@@ -77,6 +81,8 @@ public:
                 isr_ = 0;
                 return isr;
             }
+            case 0x4C:
+                return zeroed_may_be_hole ? 1 : 0;
             default:
                 return 0xFF;
         }
@@ -98,6 +104,10 @@ public:
                 return static_cast<std::uint32_t>(sectors >> 32);
             case port_base + 0x20:
                 return segments_max;
+            case port_base + 0x38:
+                return most_discarded;
+            case port_base + 0x44:
+                return most_zeroed;
             default:
                 return 0xFFFF'FFFF;
         }
@@ -210,6 +220,12 @@ private:
             return;
         }
         flushes += type == 4 ? 1 : 0;
+        if (type == 11 || type == 13) {
+            KIDNEY_INVARIANT(chain.size() == 3, "virtio: discard");
+            discard(chain[1], type == 13);
+            *status = 0;
+            return;
+        }
         for (std::size_t i = 1; i + 1 < chain.size(); ++i) {
             const Descriptor& d = chain[i];
             KIDNEY_INVARIANT(d.length % 512 == 0 && offset + d.length <= disk_.size(),
@@ -224,6 +240,20 @@ private:
             offset += d.length;
         }
         *status = 0;
+    }
+
+    void discard(const Descriptor& d, bool zeros) noexcept {
+        ++discards;
+        KIDNEY_INVARIANT((features & (zeros ? can_zero : can_discard)) != 0, "virtio: not offered");
+        KIDNEY_INVARIANT(d.length == 16 && (d.flags & 2U) == 0, "virtio: segment");
+        const std::uint64_t first = *at<std::uint64_t>(d.address);
+        const std::uint64_t count = *at<std::uint32_t>(d.address + 8);
+        const auto flags = *at<std::uint32_t>(d.address + 12);
+        KIDNEY_INVARIANT(flags == (zeros && zeroed_may_be_hole ? 1U : 0U), "virtio: flags");
+        KIDNEY_INVARIANT(count <= (zeros ? most_zeroed : most_discarded), "virtio: too much");
+        KIDNEY_INVARIANT((first + count) * 512 <= disk_.size(), "virtio: outside of the disk");
+        std::memset(disk_.data() + first * 512, zeros ? 0 : 0xDC,
+                    static_cast<std::size_t>(count) * 512);
     }
 
     sim::RamArena& ram_;

@@ -43,6 +43,14 @@ inline void fill(std::span<std::byte> bytes, std::uint32_t seed) noexcept {
     }
     return true;
 }
+[[nodiscard]] inline bool is_zero(std::span<const std::byte> bytes) noexcept {
+    for (const std::byte b : bytes) {
+        if (b != std::byte{0}) {
+            return false;
+        }
+    }
+    return true;
+}
 /// Writes pattern `seed` to one block.
 template <class D>
 [[nodiscard]] bool put(D& device, std::uint64_t block, std::span<std::byte> scratch,
@@ -166,6 +174,32 @@ struct B5 {
     }
 };
 
-using Suite = TypeList<B1, B2, B3, B4, B5>;
+struct B6 {
+    static constexpr const char* text =
+        "B6 a discard changes its own blocks, to what was asked for";
+    template <class D>
+    static void check(Report& report, D& device, std::span<std::byte> scratch) noexcept {
+        const std::size_t size = device.block_size();
+        for (const auto to : {fs::Discarded::anything, fs::Discarded::zeros}) {
+            for (std::uint32_t b = 0; b < blocks_needed; ++b) {
+                LAW_CHECK(report, detail::put(device, b, scratch, 800 + b));
+            }
+            const Status done = fs::discard(device, fs::BlockIndex(5), 4, to);
+            LAW_CHECK(report, done || done.error() == Errc::not_supported);
+            for (std::uint32_t b = 0; b < blocks_needed; ++b) {
+                const bool is_kept = !done || b < 5 || b >= 9;
+                LAW_CHECK(report, !is_kept || detail::has(device, b, scratch, 800 + b));
+                LAW_CHECK(report, device.read(fs::BlockIndex(b), scratch.first(size)).has_value());
+                LAW_CHECK(report, is_kept || to != fs::Discarded::zeros ||
+                                      detail::is_zero(scratch.first(size)));
+            }
+            const std::uint64_t count = device.block_count();
+            const Status outside = fs::discard(device, fs::BlockIndex(count - 1), 2, to);
+            LAW_CHECK(report, !outside && outside.error() == Errc::out_of_range);
+        }
+    }
+};
+
+using Suite = TypeList<B1, B2, B3, B4, B5, B6>;
 
 }  // namespace kidney::laws::block_device

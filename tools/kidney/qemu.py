@@ -62,7 +62,7 @@ def machine(iso, memory, smp, gui=False, may_restart=False):
 
 def disk(number, path, snapshot):
     """A virtio disk. With `snapshot`, what the guest writes is forgotten at power-off."""
-    options = f"file={escape(path)},format=raw,if=none,id=disk{number}"
+    options = f"file={escape(path)},format=raw,if=none,discard=unmap,id=disk{number}"
     if snapshot:
         options += ",snapshot=on"
     return ["-drive", options, "-device", f"virtio-blk-pci,drive=disk{number}"]

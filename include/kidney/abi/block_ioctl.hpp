@@ -17,12 +17,20 @@ enum BlockIoctl : std::uint32_t {
     block_get_read_ahead = 0x1263,       ///< BLKRAGET, unsigned long: units of 512 bytes
     block_get_sector_size = 0x1268,      ///< BLKSSZGET, int: smallest unit the device takes
     block_change_partition = 0x1269,     ///< BLKPG, PartitionChange
+    block_discard = 0x1277,              ///< BLKDISCARD, DiscardRange
     block_get_smallest_io = 0x1278,      ///< BLKIOMIN, unsigned
     block_get_best_io = 0x1279,          ///< BLKIOOPT, unsigned; 0: it does not matter
     block_get_misalignment = 0x127a,     ///< BLKALIGNOFF, int
     block_get_physical_size = 0x127b,    ///< BLKPBSZGET, unsigned
+    block_discards_to_zeros = 0x127c,    ///< BLKDISCARDZEROES, unsigned: no, whatever the disk
+    block_zero_out = 0x127f,             ///< BLKZEROOUT, DiscardRange
     block_get_block_size = 0x8004'1270,  ///< BLKBSZGET, int: what the system moves at once
     block_get_bytes = 0x8004'1272,       ///< BLKGETSIZE64, 64 bits whatever the number says
+};
+
+/// What BLKDISCARD and BLKZEROOUT point to: bytes.
+struct DiscardRange {
+    std::uint64_t start, length;
 };
 
 /// What BLKPG points to (<linux/blkpg.h>), as i386 has it.

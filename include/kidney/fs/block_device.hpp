@@ -68,17 +68,46 @@ template <class Byte>
     return bytes;
 }
 
-/// Law B3 for the models: may `bytes` bytes be moved at `first`? Whole blocks are the caller's
-/// duty.
+/// Law B3 for the models: are there these blocks?
 template <class D>
-[[nodiscard]] constexpr Status check_range(const D& device, BlockIndex first,
-                                           std::size_t bytes) noexcept {
-    KIDNEY_ASSERT(bytes % device.block_size() == 0);
-    const std::uint64_t count = bytes / device.block_size();
+[[nodiscard]] constexpr Status check_blocks(const D& device, BlockIndex first,
+                                            std::uint64_t count) noexcept {
     if (first.value() > device.block_count() || count > device.block_count() - first.value()) {
         return fail(Errc::out_of_range);
     }
     return {};
+}
+/// The same: may `bytes` bytes be moved at `first`? Whole blocks are the caller's duty.
+template <class D>
+[[nodiscard]] constexpr Status check_range(const D& device, BlockIndex first,
+                                           std::size_t bytes) noexcept {
+    KIDNEY_ASSERT(bytes % device.block_size() == 0);
+    return check_blocks(device, first, bytes / device.block_size());
+}
+
+/// What blocks hold that were given away: anything, perhaps something else at each read, or zeros.
+enum class Discarded : std::uint8_t { anything, zeros };
+
+/// A device that can be told which blocks nobody needs: an SSD, an image file with holes.
+///   B6 after discard() returns success the blocks hold what was asked for; others never change. To
+///      a loss of power it is a write
+/// Errors besides: not_supported (this device cannot, or not to zeros), and nothing has changed.
+template <class D>
+concept DiscardingBlockDevice =
+    BlockDevice<D> && requires(D& device, BlockIndex first, std::uint64_t count, Discarded to) {
+        { device.discard(first, count, to) } noexcept -> std::same_as<Status>;
+    };
+
+/// Law B6 for any device: not_supported from those that do not discard. Errors: as theirs.
+template <BlockDevice D>
+[[nodiscard]] Status discard(D& device, BlockIndex first, std::uint64_t count,
+                             Discarded to) noexcept {
+    if constexpr (DiscardingBlockDevice<D>) {
+        return device.discard(first, count, to);
+    } else {
+        TRY(check_blocks(device, first, count));
+        return fail(Errc::not_supported);
+    }
 }
 
 }  // namespace kidney::fs

@@ -38,6 +38,7 @@ public:
     std::span<const std::span<std::byte>> to;
     std::span<const std::span<const std::byte>> from;  ///< of a write, the same
     std::uint64_t discarded = 0;                       ///< blocks, of a discard
+    Discarded discarded_to = Discarded::anything;      ///< what they hold afterwards
 
     /// For whoever has the request at the moment.
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>
@@ -103,15 +104,14 @@ using RequestList = boost::intrusive::list<
 ///      written with read_only, an operation that the device does not have with not_supported:
 ///      nothing is transferred
 ///   Q5 a flush covers every write that had completed before the flush was submitted, a durable
-///   write
-///      itself: they survive loss of power
+///      write itself: they survive loss of power
 ///   Q6 a failed write leaves each of its blocks old or new; other blocks never change
 ///   Q7 nothing is in flight for ever: whoever waits calls poll() now and then; it finds what has
 ///      ended without an interrupt, and ends with timed_out what the device does not answer, after
 ///      which the device does not touch the buffers any more
-/// A discard makes the contents of its blocks anything. block_size() and block_count() as for
-/// `BlockDevice`. Errors besides: io_error. Concurrency: any thread and interrupt handlers; nothing
-/// sleeps.
+///   Q8 after a discard its blocks hold what it asked for, anything or zeros; others never change
+/// block_size() and block_count() as for `BlockDevice`. Errors besides: io_error. Concurrency: any
+/// thread and interrupt handlers; nothing sleeps.
 template <class D>
 concept RequestDevice = requires(D& device, const D& cdevice, BlockRequest& request) {
     { device.submit(request) } noexcept -> std::same_as<void>;
@@ -142,11 +142,8 @@ template <class D>
     const bool is_discard = request.operation == BlockOperation::discard;
     const std::uint64_t bytes = request.bytes();
     KIDNEY_ASSERT(bytes % device.block_size() == 0);
-    const std::uint64_t count = is_discard ? request.discarded : bytes / device.block_size();
-    if (request.first.value() > device.block_count() ||
-        count > device.block_count() - request.first.value()) {
-        return fail(Errc::out_of_range);
-    }
+    TRY(check_blocks(device, request.first,
+                     is_discard ? request.discarded : bytes / device.block_size()));
     if (request.operation != BlockOperation::read && is_read_only(device)) {
         return fail(Errc::read_only);
     }

@@ -71,6 +71,11 @@ public:
     [[nodiscard]] virtual Result<std::uint64_t> seek(std::int64_t, Whence) noexcept {
         return fail(Errc::not_seekable);
     }
+    /// The bytes become zeros, which need no room: of files that are no regular ones, of which the
+    /// node does it. Errors: not_supported, and the file's own.
+    [[nodiscard]] virtual Status punch_hole(std::uint64_t, std::uint64_t /*length*/) noexcept {
+        return fail(Errc::not_supported);
+    }
     /// Has positions: read_at(), write_at() and seek() are there.
     [[nodiscard]] virtual bool is_seekable() const noexcept { return false; }
     [[nodiscard]] virtual Status read_directory(DirectorySink&) noexcept {

@@ -10,8 +10,8 @@
 
 namespace kidney::fakes {
 
-/// Counts read, write and flush calls and answers io_error where it is told to; the device behind
-/// it does not see those. Concurrency: none, callers serialise.
+/// Counts read, write, discard and flush calls and answers io_error where it is told to; the device
+/// behind it does not see those. Concurrency: none, callers serialise.
 template <fs::BlockDevice Device>
 class FaultyBlockDevice {
 public:
@@ -45,6 +45,10 @@ public:
         requires fs::ScatterBlockDevice<Device>
     {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.write_scattered(first, from);
+    }
+    [[nodiscard]] Status discard(fs::BlockIndex first, std::uint64_t count,
+                                 fs::Discarded to) noexcept {
+        return fails_now() ? Status(fail(Errc::io_error)) : fs::discard(device_, first, count, to);
     }
     [[nodiscard]] Status flush() noexcept {
         return fails_now() ? Status(fail(Errc::io_error)) : device_.flush();

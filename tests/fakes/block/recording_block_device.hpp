@@ -11,7 +11,7 @@ namespace kidney::fakes {
 
 /// One request. `blocks` is 0 for a flush.
 struct BlockRecord {
-    enum class Kind : std::uint8_t { read, write, flush };
+    enum class Kind : std::uint8_t { read, write, flush, discard };
     Kind kind = Kind::read;
     fs::BlockIndex first;
     std::uint32_t blocks = 0;
@@ -52,6 +52,12 @@ public:
     {
         return record(BlockRecord::Kind::write, first, fs::total_bytes(from),
                       device_.write_scattered(first, from));
+    }
+    [[nodiscard]] Status discard(fs::BlockIndex first, std::uint64_t count,
+                                 fs::Discarded to) noexcept {
+        return record(BlockRecord::Kind::discard, first,
+                      static_cast<std::size_t>(count) * block_size(),
+                      fs::discard(device_, first, count, to));
     }
     [[nodiscard]] Status flush() noexcept {
         return record(BlockRecord::Kind::flush, fs::BlockIndex{}, 0, device_.flush());

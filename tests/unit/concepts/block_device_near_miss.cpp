@@ -35,7 +35,24 @@ struct BlockSizeNotConst : Archetype {
     std::uint32_t block_size() noexcept;
 };
 
-static_assert(BlockDevice<Archetype>);
+struct Discards : Archetype {
+    Status discard(BlockIndex, std::uint64_t, Discarded) noexcept;
+};
+struct DiscardsToWhatItLikes : Archetype {
+    Status discard(BlockIndex, std::uint64_t) noexcept;
+};
+struct DiscardMayThrow : Archetype {
+    Status discard(BlockIndex, std::uint64_t, Discarded);
+};
+struct DiscardsSilently : Archetype {
+    void discard(BlockIndex, std::uint64_t, Discarded) noexcept;
+};
+
+static_assert(BlockDevice<Archetype> && !DiscardingBlockDevice<Archetype>);
+static_assert(DiscardingBlockDevice<Discards>);
+static_assert(!DiscardingBlockDevice<DiscardsToWhatItLikes>);
+static_assert(!DiscardingBlockDevice<DiscardMayThrow>);
+static_assert(!DiscardingBlockDevice<DiscardsSilently>);
 static_assert(!BlockDevice<NoRead>);
 static_assert(!BlockDevice<ReadMayThrow>);
 static_assert(!BlockDevice<WriteTakesMutableBytes>);

@@ -86,6 +86,38 @@ TEST(BlockDeviceLawsThemselves, CatchAFlushThatLies) {
     EXPECT_FALSE(report.passed());
 }
 
+/// The block before goes, too.
+class ClumsyDisk : public fakes::FakeDisk {
+public:
+    using FakeDisk::FakeDisk;
+    [[nodiscard]] Status discard(fs::BlockIndex first, std::uint64_t count,
+                                 fs::Discarded to) noexcept {
+        return FakeDisk::discard(fs::BlockIndex(first.value() - 1), count + 1, to);
+    }
+};
+/// Says that there are zeros.
+class ForgettingDisk : public fakes::FakeDisk {
+public:
+    using FakeDisk::FakeDisk;
+    [[nodiscard]] Status discard(fs::BlockIndex first, std::uint64_t count,
+                                 fs::Discarded) noexcept {
+        return FakeDisk::discard(first, count, fs::Discarded::anything);
+    }
+};
+template <class Disk>
+bool keeps_b6() {
+    Disk disk(64, 512);
+    std::vector<std::byte> scratch(laws_of::scratch_bytes(512));
+    laws::Report report;
+    laws::run_laws<TypeList<laws_of::B6>>(report, disk, std::span<std::byte>(scratch));
+    return report.passed();
+}
+TEST(BlockDeviceLawsThemselves, CatchDiscardsThatDoOtherwise) {
+    EXPECT_TRUE(keeps_b6<fakes::FakeDisk>());
+    EXPECT_FALSE(keeps_b6<ClumsyDisk>());
+    EXPECT_FALSE(keeps_b6<ForgettingDisk>());
+}
+
 TEST(FaultyBlockDevice, FailsTheChosenOperation) {
     fakes::FakeDisk disk(8, 512);
     fakes::FaultyBlockDevice faulty(disk);
@@ -100,6 +132,10 @@ TEST(FaultyBlockDevice, FailsTheChosenOperation) {
     faulty.heal();
     EXPECT_TRUE(faulty.flush());
     EXPECT_EQ(faulty.operations(), 6U);
+    faulty.fail_operation(0, decltype(faulty)::Mode::one_shot);
+    EXPECT_EQ(faulty.discard(fs::BlockIndex(0), 8, fs::Discarded::zeros).error(), Errc::io_error);
+    EXPECT_TRUE(faulty.discard(fs::BlockIndex(0), 8, fs::Discarded::zeros));
+    EXPECT_EQ(disk.discards(), 1U);
 }
 
 TEST(CountingBlockDevice, CountsWhatSucceeds) {
@@ -112,6 +148,7 @@ TEST(CountingBlockDevice, CountsWhatSucceeds) {
     EXPECT_TRUE(counting.read_scattered(fs::BlockIndex(0), buffers));
     EXPECT_FALSE(counting.write(fs::BlockIndex(7), two));
     EXPECT_TRUE(counting.write(fs::BlockIndex(0), std::span(two).first(512)));
+    EXPECT_TRUE(counting.discard(fs::BlockIndex(1), 3, fs::Discarded::anything));
     EXPECT_TRUE(counting.flush());
     const fs::BlockStatistics s = counting.statistics();
     EXPECT_EQ(s.read.requests, 2U);
@@ -119,8 +156,35 @@ TEST(CountingBlockDevice, CountsWhatSucceeds) {
     EXPECT_EQ(s.read.time, Duration::milliseconds(2));
     EXPECT_EQ(s.written.requests, 1U);
     EXPECT_EQ(s.written.bytes, 512U);
+    EXPECT_EQ(s.discarded.requests, 1U);
+    EXPECT_EQ(s.discarded.bytes, 1536U);
     EXPECT_EQ(s.flushes, 1U);
     EXPECT_EQ(s.in_flight, 0U);
+}
+
+TEST(CountingBlockDevice, WhatADeviceNeverDoesIsNoFailure) {
+    struct Listener final : fs::BlockFailureListener {
+        unsigned count = 0;
+        void failed(const fs::BlockFailure& failure) noexcept override {
+            EXPECT_EQ(failure.kind, fs::BlockFailure::Kind::discard);
+            EXPECT_EQ(failure.bytes, 1024U);
+            ++count;
+        }
+    } listener;
+    struct WithoutDiscard : fakes::FakeDisk {
+        using FakeDisk::FakeDisk;
+        Status discard(fs::BlockIndex, std::uint64_t, fs::Discarded to) noexcept {
+            return fail(to == fs::Discarded::zeros ? Errc::not_supported : Errc::io_error);
+        }
+    } disk(8, 512);
+    Counting counting(fs::AnyBlockDevice(disk), &listener);
+    EXPECT_EQ(counting.discard(fs::BlockIndex(0), 2, fs::Discarded::zeros).error(),
+              Errc::not_supported);
+    EXPECT_EQ(listener.count, 0U);
+    EXPECT_EQ(counting.discard(fs::BlockIndex(0), 2, fs::Discarded::anything).error(),
+              Errc::io_error);
+    EXPECT_EQ(listener.count, 1U);
+    EXPECT_EQ(counting.statistics().discarded.requests, 0U);
 }
 
 TEST(RecordingBlockDevice, KeepsWhatFits) {

@@ -90,6 +90,7 @@ TEST(VirtioBlk, KeepsTheLaws) {
         // The same as a device that is asked by requests, which it ends last come, first served.
         for (const bool reaches : {true, false}) {
             VirtioDisk asked;
+            asked.hardware.features |= fakes::FakeVirtioBlk::can_discard;
             asked.hardware.queue_size = static_cast<std::uint16_t>(size);
             ASSERT_TRUE(asked.start());
             BackwardsDisk subject{asked};
@@ -101,6 +102,42 @@ TEST(VirtioBlk, KeepsTheLaws) {
             EXPECT_GE(asked.hardware.most_held, size == 4 ? 1U : 16U);
         }
     }
+}
+
+TEST(VirtioBlk, DiscardsAsMuchAtOnceAsTheDeviceTakes) {
+    using fs::Discarded;
+    constexpr auto all = fakes::FakeVirtioBlk::can_discard | fakes::FakeVirtioBlk::can_zero;
+    for (const bool may_be_hole : {true, false}) {
+        VirtioDisk disk;
+        disk.hardware.features |= all;
+        disk.hardware.queue_size = 4;
+        disk.hardware.zeroed_may_be_hole = may_be_hole;
+        ASSERT_TRUE(disk.start());
+        expect_laws(disk.device, disk.direct(4096));
+        disk.hardware.discards = 0;
+        EXPECT_TRUE(disk.device.discard(fs::BlockIndex(10), 7, Discarded::anything));
+        EXPECT_EQ(disk.hardware.discards, 3U);  // 3 + 3 + 1
+        EXPECT_TRUE(disk.device.discard(fs::BlockIndex(10), 4, Discarded::zeros));
+        EXPECT_EQ(disk.hardware.discards, 5U);
+        EXPECT_TRUE(disk.device.discard(fs::BlockIndex(1000), 0, Discarded::zeros));
+        EXPECT_EQ(disk.device.discard(fs::BlockIndex(999), 2, Discarded::zeros).error(),
+                  Errc::out_of_range);
+        EXPECT_EQ(disk.hardware.discards, 5U);
+        disk.hardware.failing_requests = 1;
+        EXPECT_EQ(disk.device.discard(fs::BlockIndex(0), 1, Discarded::zeros).error(),
+                  Errc::io_error);
+        EXPECT_TRUE(disk.device.flush());  // and it goes on
+    }
+    VirtioDisk one;
+    one.hardware.features |= fakes::FakeVirtioBlk::can_discard;
+    ASSERT_TRUE(one.start());
+    EXPECT_TRUE(one.device.discard(fs::BlockIndex(1), 1, Discarded::anything));
+    EXPECT_EQ(one.device.discard(fs::BlockIndex(1), 1, Discarded::zeros).error(),
+              Errc::not_supported);
+    VirtioDisk none;
+    ASSERT_TRUE(none.start());
+    EXPECT_EQ(none.device.discard(fs::BlockIndex(1), 1, Discarded::anything).error(),
+              Errc::not_supported);
 }
 
 TEST(VirtioBlk, ReadsManyBlocksAndBuffersInOneRequest) {

@@ -169,6 +169,20 @@ struct CompletesAgain : FakeRequestDisk {
         }
     }
 };
+struct DiscardsTooMuch : FakeRequestDisk {
+    using FakeRequestDisk::FakeRequestDisk;
+    void submit(fs::BlockRequest& request) noexcept {
+        request.discarded += request.operation == fs::BlockOperation::discard ? 1 : 0;
+        FakeRequestDisk::submit(request);
+    }
+};
+struct DiscardsToAnything : FakeRequestDisk {
+    using FakeRequestDisk::FakeRequestDisk;
+    void submit(fs::BlockRequest& request) noexcept {
+        request.discarded_to = fs::Discarded::anything;
+        FakeRequestDisk::submit(request);
+    }
+};
 struct WaitsForEver : FakeRequestDisk {
     using FakeRequestDisk::FakeRequestDisk;
     void fall_silent() noexcept {
@@ -185,7 +199,10 @@ TEST(RequestDeviceLawsThemselves, CatchWrongDevices) {
     EXPECT_TRUE((is_caught<ForgetsFlushes, Q5>()));
     EXPECT_TRUE((is_caught<ForgetsDurability, Q5>()));
     EXPECT_TRUE((is_caught<WaitsForEver, Q7>()));
+    EXPECT_TRUE((is_caught<DiscardsTooMuch, Q8>()));
+    EXPECT_TRUE((is_caught<DiscardsToAnything, Q8>()));
     EXPECT_FALSE((is_caught<FakeRequestDisk, Q5>()));
+    EXPECT_FALSE((is_caught<FakeRequestDisk, Q8>()));
 }
 
 TEST(FaultyRequests, FailsTheChosenRequest) {
@@ -213,13 +230,14 @@ TEST(RecordingRequests, KeepsWhatWasAskedAndWhatBecameOfIt) {
     EXPECT_TRUE(device.read(fs::BlockIndex(3), two));
     EXPECT_FALSE(device.write(fs::BlockIndex(7), two));
     EXPECT_TRUE(device.flush());
-    EXPECT_EQ(device.discard(fs::BlockIndex(1), 2).error(), Errc::not_supported);
+    EXPECT_TRUE(device.discard(fs::BlockIndex(1), 2, fs::Discarded::zeros));
     ASSERT_EQ(recording.records().size(), 4U);
     EXPECT_EQ(recording.records()[0].first, fs::BlockIndex(3));
     EXPECT_EQ(recording.records()[0].bytes, 1024U);
     EXPECT_TRUE(recording.records()[0].succeeded);
     EXPECT_FALSE(recording.records()[1].succeeded);
     EXPECT_EQ(recording.count(fs::BlockOperation::flush), 1U);
+    EXPECT_EQ(recording.count(fs::BlockOperation::discard), 1U);
 }
 
 TEST(TearingRequests, KeepsTheFirstBuffers) {
@@ -250,6 +268,14 @@ TEST(PartitionSlice, ReachesItsOwnBlocksOnly) {
     EXPECT_TRUE(device.write(fs::BlockIndex(3), block));
     EXPECT_EQ(disk.disk().bytes()[13 * 512], std::byte{9});
     EXPECT_EQ(device.write(fs::BlockIndex(4), block).error(), Errc::out_of_range);
+    disk.disk().bytes()[9 * 512] = disk.disk().bytes()[14 * 512] = std::byte{9};
+    EXPECT_EQ(device.discard(fs::BlockIndex(3), 2, fs::Discarded::zeros).error(),
+              Errc::out_of_range);
+    EXPECT_EQ(disk.disk().bytes()[14 * 512], std::byte{9});
+    EXPECT_TRUE(device.discard(fs::BlockIndex(0), 4, fs::Discarded::zeros));
+    EXPECT_EQ(disk.disk().bytes()[9 * 512], std::byte{9});
+    EXPECT_EQ(disk.disk().bytes()[13 * 512], std::byte{0});
+    EXPECT_EQ(disk.disk().bytes()[14 * 512], std::byte{9});
     EXPECT_EQ(device.read(fs::BlockIndex(~std::uint64_t{9}), block).error(), Errc::out_of_range);
 }
 

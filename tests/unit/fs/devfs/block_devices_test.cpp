@@ -327,6 +327,85 @@ TEST_F(BlockDevicesTest, AnswersWhatToolsAsk) {
     EXPECT_EQ(*read_at(*file, 600, 1), "y");
 }
 
+TEST_F(BlockDevicesTest, DiscardsWholeBlocks) {
+    const auto file = *open(both);
+    const auto say = [&](std::uint32_t request, std::uint64_t start, std::uint64_t length) {
+        const abi::DiscardRange range{start, length};
+        std::memcpy(UserBytes::memory.data(), &range, sizeof(range));
+        const auto done = file->control(request, UserBytes::base);
+        return done ? Status() : Status(fail(done.error()));
+    };
+    const std::string zeros(1024, '\0');
+    const std::string before = *read_at(*file, 0, bytes);
+    ASSERT_TRUE(write_at(*file, 1000, "kept"));
+    ASSERT_TRUE(write_at(*file, 1536, "goes"));
+    for (const auto request : {abi::block_discard, abi::block_zero_out}) {
+        EXPECT_EQ(say(request, 1, 512).error(), Errc::invalid_argument);
+        EXPECT_EQ(say(request, 512, 511).error(), Errc::invalid_argument);
+        EXPECT_EQ(say(request, bytes - 512, 1024).error(), Errc::invalid_argument);
+        EXPECT_EQ(say(request, bytes + 512, 0).error(), Errc::invalid_argument);
+        EXPECT_EQ(say(request, 512, ~std::uint64_t{511}).error(), Errc::invalid_argument);
+        EXPECT_EQ(file->control(request, 0).error(), Errc::bad_address);
+    }
+    EXPECT_EQ(disk.discards(), 0U);
+    ASSERT_TRUE(say(abi::block_discard, 1536, 1024));
+    EXPECT_EQ(disk.discards(), 1U);
+    EXPECT_EQ(*read_at(*file, 1536, 1024), on_disk(1536, 1024));  // nothing old in the cache
+    EXPECT_NE(*read_at(*file, 1536, 4), "goes");
+    EXPECT_EQ(*read_at(*file, 1000, 4), "kept");
+    EXPECT_EQ(*read_at(*file, 2560, 512), before.substr(2560, 512));
+    ASSERT_TRUE(say(abi::block_zero_out, 1536, 1024));
+    EXPECT_EQ(*read_at(*file, 1536, 1024), zeros);
+    EXPECT_EQ(*read_at(*file, 2560, 512), before.substr(2560, 512));
+    // The end of the device is that of the hole.
+    ASSERT_TRUE(file->punch_hole(bytes - 1024, 1 << 20));
+    EXPECT_EQ(*read_at(*file, bytes - 1024, 1024), zeros);
+    EXPECT_EQ(*read_at(*file, bytes - 1536, 512), before.substr(bytes - 1536, 512));
+    EXPECT_EQ(file->punch_hole(bytes, 512).error(), Errc::invalid_argument);
+    EXPECT_EQ(file->punch_hole(0, 100).error(), Errc::invalid_argument);
+    std::uint32_t answer = 1;
+    ASSERT_TRUE(file->control(abi::block_discards_to_zeros, UserBytes::base));
+    std::memcpy(&answer, UserBytes::memory.data(), sizeof(answer));
+    EXPECT_EQ(answer, 0U);
+    const auto reader = *open(reading);
+    EXPECT_EQ(reader->punch_hole(0, 512).error(), Errc::bad_descriptor);
+    EXPECT_EQ(reader->control(abi::block_discard, UserBytes::base).error(), Errc::bad_descriptor);
+    faulty.fail_operation(0, decltype(faulty)::Mode::one_shot);
+    EXPECT_EQ(say(abi::block_zero_out, 0, 512).error(), Errc::io_error);
+}
+
+/// A device that cannot discard.
+struct Stubborn {
+    fakes::FakeDisk& disk;
+    Status read(BlockIndex first, std::span<std::byte> to) noexcept { return disk.read(first, to); }
+    Status write(BlockIndex first, std::span<const std::byte> from) noexcept {
+        return disk.write(first, from);
+    }
+    Status flush() noexcept { return disk.flush(); }
+    std::uint32_t block_size() const noexcept { return disk.block_size(); }
+    std::uint64_t block_count() const noexcept { return disk.block_count(); }
+};
+static_assert(!DiscardingBlockDevice<Stubborn>);
+
+TEST_F(BlockDevicesTest, WithoutADiscardZerosAreWritten) {
+    Stubborn stubborn{disk};
+    CachedDevice its_pages{AnyBlockDevice(stubborn)};
+    Bytes its_bytes{world.heap, cache, its_pages};
+    const std::string before = on_disk(0, bytes);
+    EXPECT_EQ(its_bytes.discard(512, 9 * 1024, Discarded::anything).error(), Errc::not_supported);
+    EXPECT_EQ(its_bytes.discard(512, 9 * 1024, Discarded::zeros).error(), Errc::not_supported);
+    EXPECT_EQ(its_bytes.zero(500, 512).error(), Errc::invalid_argument);
+    EXPECT_EQ(on_disk(0, bytes), before);
+    EXPECT_TRUE(its_bytes.zero(512, 9 * 1024));
+    EXPECT_TRUE(its_bytes.zero(bytes - 512, 512));
+    EXPECT_TRUE(its_bytes.flush());
+    std::string after = before;
+    after.replace(512, 9 * 1024, 9 * 1024, '\0');
+    after.replace(bytes - 512, 512, 512, '\0');
+    EXPECT_EQ(on_disk(0, bytes), after);
+    cache.forget(its_pages);
+}
+
 TEST_F(BlockDevicesTest, AMountedDiskIsNotWritten) {
     {
         const auto writer = *open(both);

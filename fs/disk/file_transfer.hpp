@@ -66,6 +66,7 @@ public:
 
     /// Error: bad_address; what came until then counts.
     [[nodiscard]] Status copy_in(WriteBuffer& from) noexcept {
+        set_id_ = from.set_id();
         for (std::size_t n = 0; n < batch_.count; ++n) {
             const std::size_t begin = batch_.begin(n);
             const std::size_t before = from.remaining();
@@ -128,6 +129,7 @@ private:
             if (may_grow) {
                 inode.size = std::max(inode.size, begin + published_);
             }
+            inode.permissions = with_set_id(inode.permissions, set_id_);
             inode.modified = inode.changed = fs_.now();
         }
         bytes_.publish(inode);
@@ -188,6 +190,7 @@ private:
     Bytes& bytes_;
     PageBatch batch_;
     std::size_t published_ = 0;
+    SetIdBits set_id_ = SetIdBits::stay;  ///< of a write
 };
 
 }  // namespace kidney::fs

@@ -343,8 +343,9 @@ private:
     [[nodiscard]] Result<std::size_t> load(Node& node, p9::Message how, std::uint64_t offset,
                                            std::span<std::byte> to) noexcept EXCLUDES(lock_);
     [[nodiscard]] Result<std::size_t> store(Node& node, std::uint64_t* offset,
-                                            std::span<const std::byte> bytes,
-                                            std::uint64_t most) noexcept EXCLUDES(lock_);
+                                            std::span<const std::byte> bytes, std::uint64_t most,
+                                            SetIdBits set_id) noexcept EXCLUDES(lock_);
+    [[nodiscard]] Status end_set_id(Node& node, SetIdBits how) noexcept REQUIRES(lock_);
     [[nodiscard]] Result<std::size_t> transfer(Node& node, std::uint64_t* offset, WriteBuffer& from,
                                                std::uint64_t* end) noexcept EXCLUDES(lock_);
     [[nodiscard]] Result<std::uint64_t> parent_number(Node& directory) noexcept EXCLUDES(lock_);

@@ -90,13 +90,29 @@ Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::read(Node& node,
     return wanted;
 }
 
+/// The server may do it by itself, but knows only its own user.
+template <mm::ObjectAllocator Heap, MessageChannel Channel, class Cache, BasicLockable Lock,
+          BasicLockable TableLock>
+Status P9<Heap, Channel, Cache, Lock, TableLock>::end_set_id(Node& node, SetIdBits how) noexcept {
+    if (how == SetIdBits::stay) {
+        return {};
+    }
+    const Result<std::uint32_t> found = look(node);
+    if (!found) {
+        return found.error() == Errc::stale ? Status() : Status(fail(found.error()));
+    }
+    const Permissions left = with_set_id(node.known_.permissions, how);
+    return left == node.known_.permissions ? Status()
+                                           : session_.set_attributes(*found, {.permissions = left});
+}
+
 /// `offset` null: at the end. It becomes the place behind the bytes. The file gets `most` bytes at
 /// most.
 template <mm::ObjectAllocator Heap, MessageChannel Channel, class Cache, BasicLockable Lock,
           BasicLockable TableLock>
 Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::store(
-    Node& node, std::uint64_t* offset, std::span<const std::byte> bytes,
-    std::uint64_t most) noexcept {
+    Node& node, std::uint64_t* offset, std::span<const std::byte> bytes, std::uint64_t most,
+    SetIdBits set_id) noexcept {
     std::uint64_t at = 0;
     std::size_t stored = 0;
     {
@@ -117,6 +133,7 @@ Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::store(
         }
         bytes =
             bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), most - at)));
+        TRY(end_set_id(node, set_id));
         stored = TRY(session_.write(fid, at, bytes));
         node.known_.size = std::max(node.known_.size, at + stored);
         node.shown().set_size(node.known_.size);
@@ -141,7 +158,7 @@ Result<std::size_t> P9<Heap, Channel, Cache, Lock, TableLock>::transfer(
         const Status taken = from.take(piece.bytes().first(std::min(before, piece.bytes().size())));
         std::span<const std::byte> rest = piece.bytes().first(before - from.remaining());
         while (!rest.empty()) {
-            const Result<std::size_t> stored = store(node, offset, rest, most);
+            const Result<std::size_t> stored = store(node, offset, rest, most, from.set_id());
             if (!stored) {
                 return transferred(done, Status(fail(stored.error())));
             }

@@ -35,6 +35,7 @@ public:
     /// The node's lock: it keeps its attributes under it as well.
     mutable typename Fs::LockType lock;
     FileTime modified GUARDED_BY(lock);
+    Permissions permissions GUARDED_BY(lock);
     FileTime changed GUARDED_BY(lock);
 
     [[nodiscard]] std::uint64_t size() const noexcept REQUIRES(lock) { return size_; }
@@ -66,7 +67,7 @@ public:
             Status status = borrow_for_write(batch, offset + done, from.remaining());
             if (status) {
                 status = copy_in(batch, from);
-                if (const Status published = publish(batch); !published && status) {
+                if (const Status published = publish(batch, from.set_id()); !published && status) {
                     status = published;
                 }
             }
@@ -294,7 +295,7 @@ private:
         return {};
     }
     /// Makes what copy_in() did part of the file: fresh frames, the size, the times.
-    [[nodiscard]] Status publish(Batch& batch) noexcept EXCLUDES(lock) {
+    [[nodiscard]] Status publish(Batch& batch, SetIdBits set_id) noexcept EXCLUDES(lock) {
         LockGuard guard(lock);
         Status outcome;
         const std::size_t copied = batch.done;
@@ -310,6 +311,7 @@ private:
         }
         if (batch.done > 0) {
             size_ = std::max(size_, batch.offset + batch.done);
+            permissions = with_set_id(permissions, set_id);
             modified = changed = fs_.now();
         }
         if (n < batch.count && batch.pages[n].present && !batch.pages[n].fresh) {

@@ -44,9 +44,9 @@ public:
           rdev_(what.rdev),
           born_(fs.now()),
           bytes_(fs),
-          permissions_(what.permissions),
           uid_(what.uid),
           gid_(what.gid) {
+        bytes_.permissions = what.permissions;
         accessed_ = bytes_.modified = bytes_.changed = born_;
         fs.note(*this, true);
     }
@@ -66,7 +66,7 @@ public:
         return Attributes{.inode = inode_,
                           .device = fs().device(),
                           .type = type(),
-                          .permissions = permissions_,
+                          .permissions = bytes_.permissions,
                           .links = links(),
                           .uid = uid_,
                           .gid = gid_,
@@ -93,7 +93,7 @@ public:
                 bytes_.resize(*change.size);
                 bytes_.modified = now;
             }
-            permissions_ = change.permissions.value_or(permissions_);
+            bytes_.permissions = change.permissions.value_or(bytes_.permissions);
             uid_ = change.uid.value_or(uid_);
             gid_ = change.gid.value_or(gid_);
             accessed_ = change.accessed.value_or(accessed_);
@@ -287,7 +287,6 @@ private:
     std::size_t target_length_ = 0;
 
     TmpfsBytes<Fs> bytes_;  ///< of a regular file; its lock guards all that follows
-    Permissions permissions_ GUARDED_BY(bytes_.lock);
     std::uint32_t uid_ GUARDED_BY(bytes_.lock);
     std::uint32_t gid_ GUARDED_BY(bytes_.lock);
     FileTime accessed_ GUARDED_BY(bytes_.lock);

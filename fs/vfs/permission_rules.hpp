@@ -17,23 +17,27 @@ inline constexpr std::uint32_t sticky = 01000U;
 }  // namespace mode_bits
 
 /// A file whose contents or owner change at the hands of `who` is no longer what its set-id bits
-/// were given to. A set-group-ID bit without execute for the group never was one, as on Linux.
+/// were given to.
 [[nodiscard]] constexpr Permissions without_set_id(const Credentials& who,
                                                    const Attributes& now) noexcept {
-    constexpr std::uint32_t group_execute = 0010;
-    const std::uint32_t bits = now.permissions.bits();
-    const bool keeps_group_bit =
-        (bits & group_execute) == 0 && (who.is_root() || who.is_member(now.gid));
-    return Permissions(static_cast<std::uint16_t>(bits & (keeps_group_bit ? 03777U : 01777U)));
+    const bool of_group = who.is_root() || who.is_member(now.gid);
+    return with_set_id(now.permissions, of_group ? SetIdBits::end_of_group : SetIdBits::end);
+}
+/// What `who` does to those of a file of this group by writing to it.
+[[nodiscard]] constexpr SetIdBits set_id_after_write(const Credentials& who,
+                                                     std::uint32_t gid) noexcept {
+    return who.is_root()        ? SetIdBits::stay
+           : who.is_member(gid) ? SetIdBits::end_of_group
+                                : SetIdBits::end;
 }
 
-/// What becomes of a file's permissions when `who` writes to it or truncates it; nullopt: nothing.
-[[nodiscard]] constexpr std::optional<Permissions> permissions_after_write(
+/// What becomes of a file's permissions when `who` truncates it; nullopt: nothing.
+[[nodiscard]] constexpr std::optional<Permissions> permissions_after_truncation(
     const Credentials& who, const Attributes& now) noexcept {
-    if (who.is_root() || now.type != NodeType::regular) {
+    if (now.type != NodeType::regular) {
         return std::nullopt;
     }
-    const Permissions left = without_set_id(who, now);
+    const Permissions left = with_set_id(now.permissions, set_id_after_write(who, now.gid));
     return left == now.permissions ? std::nullopt : std::optional(left);
 }
 
@@ -81,7 +85,7 @@ inline constexpr std::uint32_t sticky = 01000U;
         }
     }
     if (change.size && !change.permissions) {
-        change.permissions = permissions_after_write(who, now);
+        change.permissions = permissions_after_truncation(who, now);
     }
     if (change.ownership || change.uid || change.gid) {
         TRY(check_new_owner(who, now, change));

@@ -223,7 +223,7 @@ private:
 
     [[nodiscard]] static Status set_size(const Credentials& who, Vnode& node,
                                          std::uint64_t size) noexcept {
-        const auto left = permissions_after_write(who, TRY(node.attributes()));
+        const auto left = permissions_after_truncation(who, TRY(node.attributes()));
         return node.set_attributes({.permissions = left, .size = size});
     }
     /// Types whose bytes live in the file system itself.

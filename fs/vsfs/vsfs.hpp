@@ -256,7 +256,8 @@ public:
             const std::size_t got = before - from.remaining();
             const Result<std::size_t> stored =
                 got == 0 ? Result<std::size_t>(0)
-                         : store(node, offset, std::span<const std::byte>(*piece).first(got));
+                         : store(node, offset, std::span<const std::byte>(*piece).first(got),
+                                 from.set_id());
             if (!stored) {
                 return transferred(done, Status(fail(stored.error())));
             }
@@ -299,14 +300,23 @@ private:
         return operations_.load(node.number(), offset, most, to);
     }
     [[nodiscard]] Result<std::size_t> store(Node& node, const std::uint64_t* offset,
-                                            std::span<const std::byte> bytes) noexcept
-        EXCLUDES(lock_) {
+                                            std::span<const std::byte> bytes,
+                                            SetIdBits set_id) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        return run([&]() KIDNEY_NO_TSA("held") {
-            return operations_.store(node.number(), offset, bytes);
+        return run([&]() KIDNEY_NO_TSA("held") -> Result<std::size_t> {
+            const std::size_t stored = TRY(operations_.store(node.number(), offset, bytes));
+            if (set_id != SetIdBits::stay) {
+                TRY(end_set_id(node.number(), set_id));
+            }
+            return stored;
         });
     }
 
+    [[nodiscard]] Status end_set_id(std::uint32_t number, SetIdBits how) noexcept REQUIRES(lock_) {
+        const Permissions now(TRY(files_.raw_inode(number)).mode & vsfs::mode_permissions);
+        const Permissions left = with_set_id(now, how);
+        return left == now ? Status() : operations_.set_attributes(number, {.permissions = left});
+    }
     static void append_number(BoundedText<96>& text, std::uint64_t value) noexcept {
         std::array<char, 18> digits;
         std::size_t first = digits.size();

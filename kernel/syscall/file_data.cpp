@@ -120,10 +120,7 @@ Status detail::prepare_unprivileged_write(Process& self, fs::File& file,
         return {};
     }
     from.limit_size(self.limits.file_size());
-    const fs::Attributes now = TRY(file.attributes());
-    if (const auto left = fs::permissions_after_write(self.identity.effective(), now)) {
-        TRY(node->set_attributes({.permissions = left}));
-    }
+    from.end_set_id(fs::set_id_after_write(self.identity.effective(), TRY(file.attributes()).gid));
     return {};
 }
 

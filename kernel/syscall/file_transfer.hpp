@@ -43,8 +43,8 @@ namespace detail {
                : detail::written_partly(self, file, moved);
 }
 
-/// Before `from` is written to `file`: the end of set-id bits, and how large the process may make
-/// files (RLIMIT_FSIZE), which the file minds.
+/// Before `from` is written to `file`: what the file minds, the end of set-id bits, and how large
+/// the process may make files (RLIMIT_FSIZE).
 [[nodiscard]] inline Status prepare_write(Process& self, fs::File& file,
                                           fs::WriteBuffer& from) noexcept {
     if (self.identity.is_privileged() && !self.limits.limits_file_size()) [[likely]] {

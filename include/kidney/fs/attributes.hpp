@@ -25,6 +25,23 @@ private:
     std::uint16_t bits_ = 0;
 };
 
+/// What becomes of a regular file's set-id bits at the hands of somebody.
+enum class SetIdBits : std::uint8_t {
+    stay,         ///< root's
+    end,          ///< the file is no longer what they were given to
+    end_of_group  ///< the same of a member of its group, on whom a set-group-ID bit without execute
+                  ///< for the group has no effect: it never was one, as on Linux
+};
+[[nodiscard]] constexpr Permissions with_set_id(Permissions now, SetIdBits how) noexcept {
+    constexpr std::uint16_t group_execute = 0010;
+    if (how == SetIdBits::stay) {
+        return now;
+    }
+    const bool keeps_group_bit =
+        how == SetIdBits::end_of_group && (now.bits() & group_execute) == 0;
+    return Permissions(now.bits() & (keeps_group_bit ? 03777U : 01777U));
+}
+
 /// Major and minor number of a device file.
 struct DeviceNumber {
     std::uint32_t major = 0;

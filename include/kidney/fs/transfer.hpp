@@ -10,6 +10,7 @@
 #pragma once
 
 #include "kidney/core/result.hpp"
+#include "kidney/fs/attributes.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -62,6 +63,10 @@ public:
     /// Who writes may store no byte of a regular file at this position or behind it (RLIMIT_FSIZE).
     void limit_size(std::uint64_t most) noexcept { size_limit_ = most; }
     [[nodiscard]] std::uint64_t size_limit() const noexcept { return size_limit_; }
+    /// A regular file that takes bytes does this to its permissions (with_set_id()), in the step
+    /// in which it takes them.
+    void end_set_id(SetIdBits how) noexcept { set_id_ = how; }
+    [[nodiscard]] SetIdBits set_id() const noexcept { return set_id_; }
     /// For a file that holds `most` bytes at most: what is to go behind that, or behind the
     /// writer's limit, is left out. The file says so under the lock under which it grows. Error:
     /// file_too_big, if nothing is left.
@@ -95,6 +100,7 @@ private:
     virtual std::size_t load(std::span<std::byte> bytes) noexcept = 0;
     std::size_t remaining_;
     std::uint64_t size_limit_ = ~std::uint64_t{0};
+    SetIdBits set_id_ = SetIdBits::stay;
 };
 
 /// A ReadBuffer over kernel memory.

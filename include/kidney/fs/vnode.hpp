@@ -73,7 +73,8 @@ struct NameMove {
 ///       zeros; only the end of the file makes it short, and behind the end there are 0 bytes
 ///   V8  write() and append() make the file as long as their last byte, and no longer; append()
 ///       begins at the end of that moment. Neither stores a byte at or behind the writer's limit
-///       (WriteBuffer::limit_size); file_too_big, if that leaves none
+///       (WriteBuffer::limit_size); file_too_big, if that leaves none. Set-id bits that the writer
+///       does not leave (end_set_id) end with the step in which bytes are stored, not before it
 ///   V9  a file that is cut forgets: when it grows again the bytes are zeros
 ///   V10 attributes are what set_attributes() made them; the inode number never changes, and no
 ///       other node of the file system has it

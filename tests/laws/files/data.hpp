@@ -59,10 +59,59 @@ struct V8 {
         LAW_CHECK(report, put(**made, 6000, 1, 12) == 1U && put_at_end(**made, 5, 13) == 6006U);
         LAW_CHECK(report, holds(**made, 5240, 760, 0) && holds(**made, 6001, 5, 13));
         check_limit(report, **made);
+        check_set_id(report, **made);
         LAW_CHECK(report, remove(*s.home, "a").has_value());
     }
 
 private:
+    /// Somebody gives the file set-id bits while the bytes are on their way.
+    class LateBits final : public fs::WriteBuffer {
+    public:
+        explicit LateBits(fs::Vnode& file) noexcept : WriteBuffer(10), file_(file) {}
+
+    private:
+        std::size_t load(std::span<std::byte> bytes) noexcept override {
+            static_cast<void>(file_.set_attributes({.permissions = fs::Permissions(06755)}));
+            for (std::byte& byte : bytes) {
+                byte = std::byte{1};
+            }
+            return bytes.size();
+        }
+        fs::Vnode& file_;
+    };
+    [[nodiscard]] static bool has(fs::Vnode& file, std::uint16_t bits) noexcept {
+        const auto now = file.attributes();
+        return now && now->permissions == fs::Permissions(bits);
+    }
+    [[nodiscard]] static bool give(fs::Vnode& file, std::uint16_t bits) noexcept {
+        return file.set_attributes({.permissions = fs::Permissions(bits)}).has_value() &&
+               has(file, bits);
+    }
+    /// Of a file of 6010 bytes, where there are such bits.
+    static void check_set_id(Report& report, fs::Vnode& file) noexcept {
+        if (!give(file, 06755)) {
+            return;
+        }
+        const auto bytes = std::as_bytes(std::span("0123456789", 10));
+        fs::SpanWriteBuffer none(bytes);
+        none.limit_size(6010);
+        none.end_set_id(fs::SetIdBits::end);
+        LAW_CHECK(report, file.write(6010, none).error() == Errc::file_too_big && has(file, 06755));
+        fs::SpanWriteBuffer by_root(bytes);
+        LAW_CHECK(report, file.write(0, by_root) == 10U && has(file, 06755));
+        fs::SpanWriteBuffer first(bytes);
+        first.end_set_id(fs::SetIdBits::end);
+        LAW_CHECK(report, file.write(0, first) == 10U && has(file, 0755));
+        LAW_CHECK(report, give(file, 06644));
+        fs::SpanWriteBuffer of_group(bytes);
+        of_group.end_set_id(fs::SetIdBits::end_of_group);
+        std::uint64_t end = 0;
+        LAW_CHECK(report, file.append(of_group, end) == 10U && has(file, 02644));
+        LateBits late(file);
+        late.end_set_id(fs::SetIdBits::end);
+        LAW_CHECK(report, file.write(0, late) == 10U && has(file, 0755));
+        LAW_CHECK(report, give(file, 0644));
+    }
     /// The file has 6006 bytes, and may get 6010.
     static void check_limit(Report& report, fs::Vnode& file) noexcept {
         constexpr std::uint64_t most = 6010;

@@ -166,6 +166,7 @@ enum class Mistake {
     forgets_to_count,     ///< read() answers one byte less
     writes_beside,        ///< write() stores one byte further on
     forgets_the_limit,    ///< write() goes past what the writer may
+    ends_set_id_before,   ///< write() looks at set-id bits before the bytes come
     keeps_the_end,        ///< truncation does nothing
     repeats_an_entry,     ///< read_directory() feeds its last entry again
     unlinks_anything,     ///< unlink() does not look which node it is
@@ -248,6 +249,11 @@ struct MistakenVnode final : Vnode {
         if (has(Mistake::forgets_the_limit)) {
             from.limit_size(~std::uint64_t{0});
         }
+        if (has(Mistake::ends_set_id_before)) {
+            const Permissions now = TRY(real->attributes()).permissions;
+            TRY(real->set_attributes({.permissions = with_set_id(now, from.set_id())}));
+            from.end_set_id(SetIdBits::stay);
+        }
         return real->write(at + (has(Mistake::writes_beside) ? 1 : 0), from);
     }
     [[nodiscard]] Result<std::size_t> append(WriteBuffer& from,
@@ -289,6 +295,7 @@ TEST(FileSystemLaws, EveryMistakeBreaksOne) {
     EXPECT_EQ(broken_law(Mistake::forgets_to_count), "V3 ");
     EXPECT_EQ(broken_law(Mistake::writes_beside), "V3 ");
     EXPECT_EQ(broken_law(Mistake::forgets_the_limit), "V8 ");
+    EXPECT_EQ(broken_law(Mistake::ends_set_id_before), "V8 ");
     EXPECT_EQ(broken_law(Mistake::keeps_the_end), "V9 ");
     EXPECT_EQ(broken_law(Mistake::repeats_an_entry), "V6 ");
     EXPECT_EQ(broken_law(Mistake::unlinks_anything), "V3 ");

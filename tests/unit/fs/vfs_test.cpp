@@ -576,14 +576,14 @@ TEST_F(VfsTest, ChangedContentsLoseSetIdBits) {
 
     Attributes now;
     now.permissions = Permissions(02767);  // no execute for the group: a mark
-    EXPECT_EQ(permissions_after_write({1000, 0, {}}, now), std::nullopt);
-    EXPECT_EQ(permissions_after_write({1000, 1000, {}}, now), Permissions(0767));
-    EXPECT_EQ(permissions_after_write({0, 1000, {}}, now), std::nullopt);
+    EXPECT_EQ(permissions_after_truncation({1000, 0, {}}, now), std::nullopt);
+    EXPECT_EQ(permissions_after_truncation({1000, 1000, {}}, now), Permissions(0767));
+    EXPECT_EQ(permissions_after_truncation({0, 1000, {}}, now), std::nullopt);
     now.permissions = Permissions(0777);
-    EXPECT_EQ(permissions_after_write({1000, 1000, {}}, now), std::nullopt);
+    EXPECT_EQ(permissions_after_truncation({1000, 1000, {}}, now), std::nullopt);
     now.type = NodeType::directory;
     now.permissions = Permissions(02777);
-    EXPECT_EQ(permissions_after_write({1000, 1000, {}}, now), std::nullopt);
+    EXPECT_EQ(permissions_after_truncation({1000, 1000, {}}, now), std::nullopt);
 }
 
 TEST_F(VfsTest, CrossesMounts) {

@@ -12,12 +12,11 @@
 #include "fs/vsfs/node.hpp"
 #include "fs/vsfs/node_table.hpp"
 #include "fs/vsfs/operations.hpp"
-#include "kidney/core/bounded.hpp"
+#include "fs/vsfs/refusal.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/file_clock.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -77,18 +76,8 @@ public:
     }
 
     /// The same in words, after a mount() that was refused; empty: the disk cannot be read.
-    [[nodiscard]] BoundedText<96> explain_refusal() noexcept EXCLUDES(lock_) {
-        const vsfs::Complaint found = complaint();
-        BoundedText<96> text;
-        if (const std::string_view field = found.field; field == "superblock.magic") {
-            text.append("it holds no vsfs");
-        } else if (!field.empty()) {
-            text.append("its ");
-            text.append(field);
-            text.append(" is ");
-            append_number(text, found.value);
-        }
-        return text;
+    [[nodiscard]] vsfs::RefusalText explain_refusal() noexcept EXCLUDES(lock_) {
+        return vsfs::explain_refusal(complaint());
     }
 
     [[nodiscard]] Ref<Vnode> root() noexcept override { return Ref<Vnode>(root_); }
@@ -316,17 +305,6 @@ private:
         const Permissions now(TRY(files_.raw_inode(number)).mode & vsfs::mode_permissions);
         const Permissions left = with_set_id(now, how);
         return left == now ? Status() : operations_.set_attributes(number, {.permissions = left});
-    }
-    static void append_number(BoundedText<96>& text, std::uint64_t value) noexcept {
-        std::array<char, 18> digits;
-        std::size_t first = digits.size();
-        do {  // hexadecimal: the kernel has no division of 64 bits
-            digits[--first] = "0123456789abcdef"[value & 0xF];
-            value >>= 4;
-        } while (value != 0);
-        digits[--first] = 'x';
-        digits[--first] = '0';
-        text.append({digits.data() + first, digits.size() - first});
     }
     /// What a crash has left: inodes that were open without a name.
     [[nodiscard]] Status free_nameless() noexcept REQUIRES(lock_) {

@@ -30,6 +30,7 @@ LAYERS = {
     "sched": VOCABULARY | CONTRACTS,
     "fs": VOCABULARY | CONTRACTS,
     "ipc": VOCABULARY | CONTRACTS,
+    "proc": VOCABULARY | CONTRACTS | {"fs", "sched"},  # processes stand on files and threads: docs/decisions/0041
     "drivers": VOCABULARY | CONTRACTS,
     "sim": VOCABULARY | CONTRACTS,
     "kernel": EVERYTHING,
@@ -40,8 +41,8 @@ LAYERS = {
     "tools": EVERYTHING,
 }
 
-PORTABLE = ("include/", "mm/", "sched/", "fs/", "ipc/", "drivers/", "sim/")
-IN_THE_KERNEL = ("include/", "arch/", "mm/", "sched/", "fs/", "ipc/", "drivers/", "kernel/", "tests/laws/")
+PORTABLE = ("include/", "mm/", "sched/", "fs/", "ipc/", "proc/", "drivers/", "sim/")
+IN_THE_KERNEL = ("include/", "arch/", "mm/", "sched/", "fs/", "ipc/", "proc/", "drivers/", "kernel/", "tests/laws/")
 ASSEMBLY_ALLOWED = ("arch/", "user/")
 
 # What of the standard library, of Boost and of the Linux headers may run in ring 0.
@@ -56,7 +57,7 @@ LIBRARIES = ("tl/expected.hpp", "boost/intrusive/", "linux/", "asm/", "asm-gener
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 ASSEMBLY = re.compile(r"(?<![\w.])(__asm__|__asm|asm)\s*(volatile|goto|inline|__volatile__)?\s*\(")
 STATIC_DATA = re.compile(r"^\s*(inline\s+)?(static|thread_local)\s+(?!constexpr|const\b|consteval|_)[\w:<>,*&\s]+?\b\w+\s*(=[^=]|\{\}|;)")
-FOLDERS = ("include", "arch", "mm", "sched", "fs", "ipc", "drivers", "kernel", "sim", "tests", "bench", "tools", "user")
+FOLDERS = ("include", "arch", "mm", "sched", "fs", "ipc", "proc", "drivers", "kernel", "sim", "tests", "bench", "tools", "user")
 
 
 def sources(root):

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "fs/vfs/execution.hpp"
-#include "kernel/exec/elf.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/names.hpp"
 #include "kidney/fs/vnode.hpp"
+#include "proc/exec/elf.hpp"
 
 #include <array>
 #include <cstddef>

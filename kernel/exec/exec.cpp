@@ -6,14 +6,15 @@
 #include "kernel/event_trace.hpp"
 #include "kernel/exec/elf_file.hpp"
 #include "kernel/exec/loader.hpp"
-#include "kernel/exec/script.hpp"
-#include "kernel/exec/stack_image.hpp"
 #include "kernel/memory/layout.hpp"
+#include "kernel/names.hpp"
 #include "kernel/process/address_spaces.hpp"
 #include "kernel/process/exit.hpp"
 #include "kernel/signal/frame.hpp"
 #include "kernel/syscall/path_buffer.hpp"
 #include "kidney/core/text.hpp"
+#include "proc/exec/script.hpp"
+#include "proc/exec/stack_image.hpp"
 
 #include <array>
 

@@ -1,8 +1,9 @@
 /// The first process: how it starts, and what its end means.
 #pragma once
 
-#include "kernel/process/exit_status.hpp"
+#include "kernel/names.hpp"
 #include "kidney/core/result.hpp"
+#include "proc/exit_status.hpp"
 
 #include <string_view>
 

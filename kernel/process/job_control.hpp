@@ -1,8 +1,9 @@
 /// Stopping, continuing, process groups, sessions and the terminal's foreground.
 #pragma once
 
-#include "kernel/process/family_rules.hpp"
+#include "kernel/names.hpp"
 #include "kernel/process/process.hpp"
+#include "proc/family_rules.hpp"
 
 #include <cstdint>
 

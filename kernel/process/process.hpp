@@ -11,13 +11,7 @@
 #include "arch/i686/trap/trap_frame.hpp"
 #include "fs/vfs/execution.hpp"
 #include "kernel/kernel.hpp"
-#include "kernel/process/exit_status.hpp"
-#include "kernel/process/fd_table.hpp"
-#include "kernel/process/identity.hpp"
-#include "kernel/process/limits.hpp"
-#include "kernel/process/pid.hpp"
-#include "kernel/process/priorities.hpp"
-#include "kernel/signal/signal_state.hpp"
+#include "kernel/names.hpp"
 #include "kernel/time/posix_timer.hpp"
 #include "kernel/time/process_timer.hpp"
 #include "kidney/core/bounded.hpp"
@@ -25,6 +19,14 @@
 #include "kidney/core/time.hpp"
 #include "kidney/core/user_account.hpp"
 #include "mm/victim.hpp"
+#include "proc/exit_status.hpp"
+#include "proc/files/fd_table.hpp"
+#include "proc/identity/identity.hpp"
+#include "proc/limits.hpp"
+#include "proc/pid.hpp"
+#include "proc/priorities.hpp"
+#include "proc/signal/signal_state.hpp"
+#include "proc/usage.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -39,29 +41,6 @@ class WatchedCall;
 /// Guards the process table, the relations between processes, and all signal states.
 using ProcessLock = SpinLock<ranks::signals>;
 extern ProcessLock process_lock;
-
-/// CPU time in user and kernel mode; of a process, or of the children it has waited for.
-struct CpuTimes {
-    Duration user, system;
-    [[nodiscard]] constexpr Duration total() const noexcept { return user + system; }
-    friend constexpr CpuTimes operator+(CpuTimes a, CpuTimes b) noexcept {
-        return {a.user + b.user, a.system + b.system};
-    }
-};
-
-/// What getrusage(2) tells of a process, or of the children it has waited for.
-struct Usage {
-    CpuTimes times;
-    std::uint32_t peak_pages = 0;   ///< the most that were ever present at once
-    std::uint32_t faults = 0;       ///< pages that it touched and that were not there
-    std::uint32_t switches = 0;     ///< how often it was given a CPU
-    std::uint32_t preemptions = 0;  ///< how often it left one against its will
-
-    friend constexpr Usage operator+(const Usage& a, const Usage& b) noexcept {
-        return {a.times + b.times, a.peak_pages > b.peak_pages ? a.peak_pages : b.peak_pages,
-                a.faults + b.faults, a.switches + b.switches, a.preemptions + b.preemptions};
-    }
-};
 
 /// What the interrupted system call wants (Errc::restart) once the signals are dealt with.
 enum class RestartMode : std::uint8_t {

@@ -1,8 +1,9 @@
 /// What parents learn about their children: SIGCHLD and wait4(2).
 #pragma once
 
-#include "kernel/process/family_rules.hpp"
+#include "kernel/names.hpp"
 #include "kernel/process/process.hpp"
+#include "proc/family_rules.hpp"
 
 #include <cstdint>
 

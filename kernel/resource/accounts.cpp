@@ -1,7 +1,8 @@
 #include "kernel/resource/accounts.hpp"
 
+#include "kernel/names.hpp"
 #include "kernel/process/process.hpp"
-#include "kernel/resource/user_accounts.hpp"
+#include "proc/identity/user_accounts.hpp"
 
 #include <utility>
 

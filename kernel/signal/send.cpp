@@ -86,8 +86,8 @@ void settle(QueuedSignal* queued, SignalCause& cause) noexcept {
     if (queued == nullptr) {
         return;
     }
-    if (queued->timer != nullptr) {
-        cause.uid = queued->timer->signal_taken();
+    if (queued->source != nullptr) {
+        cause.uid = queued->source->signal_taken();
     } else {
         SpareSignal::destroy(*queued);
     }

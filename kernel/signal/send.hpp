@@ -1,8 +1,9 @@
 /// Sending signals: from system calls, from faults, from terminals (interrupts included).
 #pragma once
 
+#include "kernel/names.hpp"
 #include "kernel/process/process.hpp"
-#include "kernel/signal/signal_state.hpp"
+#include "proc/signal/signal_state.hpp"
 
 #include <cstdint>
 

@@ -7,11 +7,12 @@
 #pragma once
 
 #include "arch/i686/trap/trap_frame.hpp"
-#include "kernel/process/fd_table.hpp"
-#include "kernel/process/pid.hpp"
+#include "kernel/names.hpp"
 #include "kernel/syscall/errno_map.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/result.hpp"
+#include "proc/files/fd_table.hpp"
+#include "proc/pid.hpp"
 
 #include <concepts>
 #include <cstdint>

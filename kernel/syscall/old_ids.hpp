@@ -2,7 +2,8 @@
 /// them so.
 #pragma once
 
-#include "kernel/process/identity.hpp"
+#include "kernel/names.hpp"
+#include "proc/identity/identity.hpp"
 
 #include <concepts>
 #include <cstdint>

@@ -1,10 +1,11 @@
 /// Who gets the processors: priorities, scheduling classes, affinity.
 #include "arch/i686/smp/online.hpp"
-#include "kernel/process/priorities.hpp"
+#include "kernel/names.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/syscall/process_calls.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/priorities.hpp"
 
 #include <algorithm>
 #include <array>

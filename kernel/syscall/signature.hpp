@@ -1,10 +1,11 @@
 /// What a system call's handler says about its arguments by their types, for those who show them.
 #pragma once
 
-#include "kernel/process/fd_table.hpp"
-#include "kernel/process/pid.hpp"
+#include "kernel/names.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/result.hpp"
+#include "proc/files/fd_table.hpp"
+#include "proc/pid.hpp"
 
 #include <array>
 #include <concepts>

@@ -5,10 +5,6 @@
 
 namespace kidney::kernel {
 
-Duration CpuClock::of(const CpuTimes& times) const noexcept {
-    return kind == Kind::user ? times.user : times.total();
-}
-
 Result<Duration> read_cpu_clock(Process& self, const CpuClock& clock) noexcept {
     if (clock.pid.value() == 0 || clock.pid == self.pid) {
         return clock.of(cpu_times(self));

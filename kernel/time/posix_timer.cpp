@@ -13,7 +13,7 @@ namespace kidney::kernel {
 PosixTimer::PosixTimer(Process& owner, TimerClock clock, const abi::SigEvent& event,
                        std::uint32_t id, QueuedSignal& queued) noexcept
     : ProcessTimer(owner, clock), event_(event), id_(id), queued_(&queued) {
-    queued.timer = this;
+    queued.source = this;
 }
 
 bool PosixTimer::ring() noexcept KIDNEY_NO_TSA("called with process_lock held")
@@ -56,7 +56,7 @@ std::uint32_t PosixTimer::signal_taken() noexcept {
 QueuedSignal* PosixTimer::give_up_signal() noexcept {
     LockGuard guard(process_lock);
     if (queued_->is_queued) {
-        queued_->timer = nullptr;
+        queued_->source = nullptr;
         return nullptr;
     }
     return queued_;

@@ -1,9 +1,10 @@
 /// timer_create(2) and its kin: timers by number, which tell by a signal of their own.
 #pragma once
 
-#include "kernel/signal/signal_queue.hpp"
+#include "kernel/names.hpp"
 #include "kernel/time/process_timer.hpp"
 #include "kidney/core/result.hpp"
+#include "proc/signal/signal_queue.hpp"
 
 #include <cstdint>
 
@@ -11,7 +12,7 @@ namespace kidney::kernel {
 
 /// Its signal is queued once: while it is on its way the timer rests, and what it misses meanwhile
 /// are the overruns that the signal tells.
-class PosixTimer final : public ProcessTimer {
+class PosixTimer final : public ProcessTimer, public SignalSource {
 public:
     PosixTimer(Process& owner, TimerClock clock, const abi::SigEvent& event, std::uint32_t id,
                QueuedSignal& queued) noexcept;
@@ -21,7 +22,7 @@ public:
     Setting set_time(Setting when, bool is_absolute) noexcept;
 
     /// The owner has taken the signal out of its queue. Returns the overruns.
-    std::uint32_t signal_taken() noexcept;
+    std::uint32_t signal_taken() noexcept override;
     /// Gives the place in the queue up: null if the signal is still on its way, and then belongs to
     /// the queue alone.
     [[nodiscard]] QueuedSignal* give_up_signal() noexcept;

@@ -1,10 +1,11 @@
 /// Timers that processes own: a schedule on some clock, kept on the dispatcher's timer queue.
 #pragma once
 
+#include "kernel/names.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/time/cpu_clock.hpp"
-#include "kernel/time/timer_schedule.hpp"
 #include "kidney/abi/signal.hpp"
+#include "proc/time/timer_schedule.hpp"
 #include "sched/timer_queue.hpp"
 
 #include <cstdint>

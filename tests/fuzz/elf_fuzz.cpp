@@ -1,5 +1,5 @@
 /// Any bytes as an executable: the load plan is refused, or lies inside user space.
-#include "kernel/exec/elf.hpp"
+#include "proc/exec/elf.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,21 +20,21 @@ void require(bool holds) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::span file{reinterpret_cast<const std::byte*>(data), size};
-    const auto table = kernel::ElfHeaders::locate(file);
+    const auto table = proc::ElfHeaders::locate(file);
     if (!table || std::uint64_t{table->offset} + table->size > size) {
         return 0;
     }
-    const kernel::ElfHeaders headers(file, file.subspan(table->offset, table->size));
+    const proc::ElfHeaders headers(file, file.subspan(table->offset, table->size));
     (void)headers.interpreter();
     (void)headers.stack();
-    const auto plan = kernel::LoadPlan::of(headers);
+    const auto plan = proc::LoadPlan::of(headers);
     if (!plan) {
         return 0;
     }
     require(plan->extent.size != 0 && plan->extent.start.is_page_aligned());
     require(plan->extent.start < plan->extent.end() && plan->extent.end() <= hal::user_end);
     require(plan->alignment >= page_size && (plan->alignment & (plan->alignment - 1)) == 0);
-    const Status status = plan->for_each_segment([&](const kernel::LoadSegment& segment) {
+    const Status status = plan->for_each_segment([&](const proc::LoadSegment& segment) {
         require(segment.start >= plan->extent.start && segment.end <= plan->extent.end());
         require(segment.start <= segment.zero_from && segment.zero_from <= segment.file_end);
         require(segment.file_end <= segment.end);

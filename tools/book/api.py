@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-FOLDERS = ("include", "mm", "sched", "fs", "ipc", "drivers", "sim", "arch", "kernel")
+FOLDERS = ("include", "mm", "sched", "fs", "ipc", "proc", "drivers", "sim", "arch", "kernel")
 
 
 def sources(root, project_files):

@@ -9,7 +9,7 @@
 #include "bench/lab/sched/simulated_cpus.hpp"
 #include "bench/lab/sched/sleepers.hpp"
 #include "bench/lab/sched/workload.hpp"
-#include "kernel/process/priorities.hpp"
+#include "proc/priorities.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@
 namespace kidney::lab {
 
 [[nodiscard]] constexpr std::uint32_t weight_of_nice(std::uint64_t nice_plus_20) noexcept {
-    return kernel::weight_of({}, static_cast<std::int32_t>(nice_plus_20) - 20);
+    return proc::weight_of({}, static_cast<std::int32_t>(nice_plus_20) - 20);
 }
 
 template <sched::SchedulerPolicy P>

@@ -2,8 +2,8 @@
 #include "bench/lab/sched/workload_text.hpp"
 
 #include "bench/lab/sched/scanner.hpp"
-#include "kernel/process/priorities.hpp"
 #include "kidney/core/cpu_id.hpp"
+#include "proc/priorities.hpp"
 
 #include <algorithm>
 #include <string>
@@ -257,7 +257,7 @@ private:
     }
     static void set_nice(sched::SchedulingParameters& p, int nice) {
         p.nice = static_cast<std::int8_t>(nice);
-        p.weight = kernel::weight_of({}, nice);
+        p.weight = proc::weight_of({}, nice);
     }
     [[nodiscard]] sched::Reservation read_reservation() {
         sched::Reservation r;

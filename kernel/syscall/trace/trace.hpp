@@ -4,9 +4,10 @@
 /// it sees and calls the real one. A call that is not watched costs nothing.
 #pragma once
 
-#include "kernel/process/exit_status.hpp"
+#include "kernel/names.hpp"
 #include "kernel/process/process.hpp"
 #include "kidney/core/result.hpp"
+#include "proc/exit_status.hpp"
 
 #include <string_view>
 

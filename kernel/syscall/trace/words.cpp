@@ -1,8 +1,9 @@
 #include "kernel/syscall/trace/words.hpp"
 
-#include "kernel/process/exit_status.hpp"
+#include "kernel/names.hpp"
 #include "kernel/syscall/trace/names.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/exit_status.hpp"
 
 #include <algorithm>
 #include <optional>

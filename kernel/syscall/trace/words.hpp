@@ -1,9 +1,10 @@
 /// One argument of a system call as text, in the manner of strace(1).
 #pragma once
 
-#include "kernel/signal/signal_queue.hpp"
+#include "kernel/names.hpp"
 #include "kernel/syscall/signature.hpp"
 #include "kidney/core/format.hpp"
+#include "proc/signal/signal_queue.hpp"
 
 #include <array>
 #include <cstddef>

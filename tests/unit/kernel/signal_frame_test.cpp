@@ -1,5 +1,7 @@
-/// The x87 registers of a signal frame, in both layouts.
+/// Signal frames: where they stand, and their x87 registers in both layouts; errors by number.
 #include "kernel/signal/fpu_frame.hpp"
+#include "kernel/signal/frame.hpp"
+#include "kernel/syscall/errno_map.hpp"
 
 #include <gtest/gtest.h>
 
@@ -80,6 +82,22 @@ TEST(FpuFrame, ThereAndBackIsTheSame) {
     Image after{};
     take_x87(after, state);
     EXPECT_EQ(before, after);
+}
+
+TEST(SignalFrame, HandlerIsEnteredWithAnAlignedStack) {
+    for (std::uint32_t sp = 0xbfff'f000; sp < 0xbfff'f020; ++sp) {
+        const std::uint32_t frame = place_frame(sp, sizeof(SignalFrame));
+        EXPECT_EQ((frame + 4) % 16, 0U);
+        EXPECT_LE(frame + sizeof(SignalFrame), sp);
+        EXPECT_EQ((place_fpstate(sp) + sizeof(X87State)) % 16, 0U);
+    }
+}
+
+TEST(ErrnoMap, KnowsTheNumbersOfLinux) {
+    EXPECT_EQ(errno_of(Errc::not_permitted), 1);
+    EXPECT_EQ(errno_of(Errc::not_implemented), 38);
+    EXPECT_EQ(errno_of(Errc::not_a_terminal), 25);
+    EXPECT_EQ(errno_of(Errc::too_many_symlinks), 40);
 }
 
 }  // namespace

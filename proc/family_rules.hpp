@@ -2,12 +2,12 @@
 /// numbers, without a process in sight.
 #pragma once
 
-#include "kernel/process/pid.hpp"
 #include "kidney/abi/signal.hpp"
+#include "proc/pid.hpp"
 
 #include <cstdint>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// Children that send something else than SIGCHLD when they end ("clones") are waited for on
 /// request only.
@@ -52,4 +52,4 @@ struct GroupPlace {
     return parent.group != member.group && parent.session == member.session;
 }
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

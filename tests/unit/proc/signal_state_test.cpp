@@ -1,12 +1,9 @@
 /// The rules of POSIX signals, without a process around them.
-#include "kernel/signal/signal_state.hpp"
-
-#include "kernel/signal/frame.hpp"
-#include "kernel/syscall/errno_map.hpp"
+#include "proc/signal/signal_state.hpp"
 
 #include <gtest/gtest.h>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 using namespace abi;
@@ -256,22 +253,6 @@ TEST(SignalState, AwaitedSignalWakesAndIsKept) {
     }
 }
 
-TEST(SignalFrame, HandlerIsEnteredWithAnAlignedStack) {
-    for (std::uint32_t sp = 0xbfff'f000; sp < 0xbfff'f020; ++sp) {
-        const std::uint32_t frame = place_frame(sp, sizeof(SignalFrame));
-        EXPECT_EQ((frame + 4) % 16, 0U);
-        EXPECT_LE(frame + sizeof(SignalFrame), sp);
-        EXPECT_EQ((place_fpstate(sp) + sizeof(X87State)) % 16, 0U);
-    }
-}
-
-TEST(ErrnoMap, KnowsTheNumbersOfLinux) {
-    EXPECT_EQ(errno_of(Errc::not_permitted), 1);
-    EXPECT_EQ(errno_of(Errc::not_implemented), 38);
-    EXPECT_EQ(errno_of(Errc::not_a_terminal), 25);
-    EXPECT_EQ(errno_of(Errc::too_many_symlinks), 40);
-}
-
 SignalCause with_value(std::int32_t value) {
     return {.code = si_queue, .status = value};
 }
@@ -355,4 +336,4 @@ TEST(SignalState, TheAlternateStackKnowsWhoIsOnIt) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

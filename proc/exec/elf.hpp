@@ -19,7 +19,7 @@
 #include <optional>
 #include <span>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// Bytes [offset, offset + size) of a file.
 struct FileExtent {
@@ -207,4 +207,4 @@ inline constexpr VirtAddr position_independent_base{0x0040'0000};
     return VirtAddr((place.value() + (alignment - 1)) & ~(alignment - 1));
 }
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

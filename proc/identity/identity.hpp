@@ -10,7 +10,7 @@
 #include <span>
 #include <utility>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// The number that names nobody: a set*id call that passes it leaves things as they are, or is
 /// wrong.
@@ -161,4 +161,4 @@ private:
     std::size_t group_count_ = 0;
 };
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

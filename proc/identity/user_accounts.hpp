@@ -7,7 +7,7 @@
 #include "kidney/core/user_account.hpp"
 #include "kidney/mm/make.hpp"
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// One list: few users are there at the same time. Concurrency: any thread; `Lock` may be a spin
 /// lock.
@@ -69,4 +69,4 @@ private:
     UserAccount* first_ GUARDED_BY(lock_) = nullptr;
 };
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -1,11 +1,11 @@
 /// When a periodic timer rings again.
-#include "kernel/time/timer_schedule.hpp"
+#include "proc/time/timer_schedule.hpp"
 
-#include "kernel/time/cpu_clock.hpp"
+#include "proc/time/cpu_clock.hpp"
 
 #include <gtest/gtest.h>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 constexpr Duration ms(std::int64_t n) {
@@ -64,4 +64,4 @@ TEST(CpuClock, IdsAreThoseOfTheLibrary) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -4,9 +4,9 @@
 /// Pure functions; kernel/syscall/resource_calls.cpp asks them.
 #pragma once
 
-#include "kernel/process/identity.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/sched/policy.hpp"
+#include "proc/identity/identity.hpp"
 #include "sched/policies/virtual_time.hpp"
 
 #include <array>
@@ -15,7 +15,7 @@
 #include <linux/sched.h>
 #include <optional>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 inline constexpr std::int32_t lowest_nice = -20;
 inline constexpr std::int32_t highest_nice = 19;
@@ -195,4 +195,4 @@ inline constexpr std::array<std::uint32_t, 40> weights{
             .runs_on = what.policy == SCHED_FIFO};
 }
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -1,8 +1,8 @@
-#include "kernel/process/fd_table.hpp"
+#include "proc/files/fd_table.hpp"
 
 #include <gtest/gtest.h>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 int live_files = 0;
@@ -169,4 +169,4 @@ TEST_F(FdTableTest, LimitIsKept) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -1,11 +1,11 @@
 /// What users hold.
-#include "kernel/resource/user_accounts.hpp"
+#include "proc/identity/user_accounts.hpp"
 
 #include "tests/fakes/fake_heap.hpp"
 
 #include <gtest/gtest.h>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 struct UserAccountsTest : testing::Test {
@@ -46,4 +46,4 @@ TEST_F(UserAccountsTest, WithoutMemoryThereIsNoNewAccount) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

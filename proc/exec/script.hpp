@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 struct ScriptLine {
     std::string_view interpreter;
@@ -61,4 +61,4 @@ inline constexpr std::size_t max_script_line = 256;
     return std::optional<ScriptLine>(script);
 }
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

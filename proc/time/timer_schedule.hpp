@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 struct TimerSchedule {
     Duration expiry;    ///< when it rings next, on its clock
@@ -36,4 +36,4 @@ struct TimerSchedule {
     }
 };
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// A set of signals 1..64, in the layout that programs pass: bit n-1 stands for signal n.
 class SignalSet {
@@ -65,4 +65,4 @@ enum class DefaultAction : std::uint8_t { terminate, core, ignore, stop, resume 
     return signal == sig_cont ? DefaultAction::resume : DefaultAction::terminate;
 }
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

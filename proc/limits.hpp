@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-namespace kidney::kernel {
+namespace kidney::proc {
 
 inline constexpr std::uint64_t unlimited = ~std::uint64_t{0};
 
@@ -127,4 +127,4 @@ private:
     std::array<Limit, count> limits_;
 };
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

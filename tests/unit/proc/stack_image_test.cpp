@@ -1,5 +1,5 @@
 /// The first stack: addresses resolved as a program's start-up code would.
-#include "kernel/exec/stack_image.hpp"
+#include "proc/exec/stack_image.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 struct Fixture {
@@ -92,4 +92,4 @@ TEST(StackImage, TooMuchIsAnError) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -1,13 +1,13 @@
 /// Who may do what to which process: rules about numbers.
-#include "kernel/process/family_rules.hpp"
-#include "kernel/process/identity.hpp"
-#include "kernel/process/priorities.hpp"
+#include "proc/family_rules.hpp"
+#include "proc/identity/identity.hpp"
+#include "proc/priorities.hpp"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 constexpr IdTriple root{};
@@ -234,4 +234,4 @@ TEST(Family, AParentInAnotherGroupOfTheSessionKeepsAGroupAlive) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

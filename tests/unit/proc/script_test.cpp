@@ -1,10 +1,10 @@
-#include "kernel/exec/script.hpp"
+#include "proc/exec/script.hpp"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 TEST(Script, SplitsInterpreterAndOneArgument) {
@@ -77,4 +77,4 @@ TEST(Script, AnInterpreterMayFillTheLine) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

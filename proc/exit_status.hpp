@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 class ExitStatus {
 public:
@@ -33,4 +33,4 @@ private:
     std::uint32_t word_ = 0;
 };
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -5,17 +5,17 @@
 /// to happen; kernel/signal/delivery.cpp does it on the way back to user mode.
 #pragma once
 
-#include "kernel/signal/signal_queue.hpp"
-#include "kernel/signal/signal_set.hpp"
 #include "kidney/abi/signal.hpp"
 #include "kidney/core/result.hpp"
+#include "proc/signal/signal_queue.hpp"
+#include "proc/signal/signal_set.hpp"
 
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// What sigaction(2) sets.
 struct Disposition {
@@ -377,4 +377,4 @@ private:
     bool is_init_ = false;
 };
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

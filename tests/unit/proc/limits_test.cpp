@@ -1,9 +1,9 @@
 /// What the limits of a process allow.
-#include "kernel/process/limits.hpp"
+#include "proc/limits.hpp"
 
 #include <gtest/gtest.h>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 Limits with(std::uint32_t resource, std::uint64_t current, std::uint64_t maximum = unlimited) {
@@ -85,4 +85,4 @@ TEST(Limits, OfFilesThereIsAnEndForRootToo) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -1,16 +1,24 @@
 /// Causes of signals, and the queue of those that come as often as they were sent.
 #pragma once
 
-#include "kernel/signal/signal_set.hpp"
 #include "kidney/abi/signal.hpp"
 #include "kidney/core/user_account.hpp"
+#include "proc/signal/signal_set.hpp"
 
 #include <cstdint>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
-// The definition (kernel/time/posix_timer.hpp) is final, which the check cannot see here.
-class PosixTimer;  // NOLINT(cppcoreguidelines-virtual-class-destructor)
+/// Who sent a queued signal and wants it back: a timer, which sends no second one before the first
+/// has been taken.
+class SignalSource {
+public:
+    /// Its signal has been taken out of the queue, and is its own again. Returns the overruns.
+    virtual std::uint32_t signal_taken() noexcept = 0;
+
+protected:
+    ~SignalSource() = default;
+};
 
 /// Why a signal was sent; becomes siginfo_t.
 struct SignalCause {
@@ -42,7 +50,7 @@ struct SignalCause {
 /// disposes of it.
 struct QueuedSignal {
     SignalCause cause;
-    PosixTimer* timer = nullptr;  ///< which waits for the delivery
+    SignalSource* source = nullptr;  ///< which waits for the delivery; null: nobody does
     std::uint32_t signal = 0;
     bool is_queued = false;
     QueuedSignal* next = nullptr;
@@ -94,4 +102,4 @@ private:
     QueuedSignal** end_ = &first_;
 };
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

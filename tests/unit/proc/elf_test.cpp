@@ -1,5 +1,5 @@
 /// The ELF parser: one good image, then every way in which a file can lie.
-#include "kernel/exec/elf.hpp"
+#include "proc/exec/elf.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 namespace {
 
 /// A file of headers: text at 0x08048000, data + bss behind it, as GNU ld lays them out.
@@ -221,4 +221,4 @@ TEST(Elf, RandomHeadersNeverPlanOutsideUserSpace) {
 }
 
 }  // namespace
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -4,7 +4,7 @@
 #include <compare>
 #include <cstdint>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// Names a process, a process group or a session; positive when it names one. As an argument of
 /// kill or wait4 also 0 and negative, with the meanings of POSIX.
@@ -25,4 +25,4 @@ private:
 inline constexpr Pid init_pid{1};
 inline constexpr std::int32_t max_pid = 32768;
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -15,7 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// A file descriptor that a program passed or is given; never negative.
 class Fd {
@@ -267,4 +267,4 @@ private:
 /// Nobody looks on.
 using FdTable = FdTableWith<NullLock>;
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

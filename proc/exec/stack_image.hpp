@@ -19,7 +19,7 @@
 #include <span>
 #include <string_view>
 
-namespace kidney::kernel {
+namespace kidney::proc {
 
 /// What exec knows about the program when it builds the stack.
 struct StackImageInput {
@@ -132,4 +132,4 @@ void write_stack_words(const StackImageInput& in, const StackLayout& at, Put&& p
     }
 }
 
-}  // namespace kidney::kernel
+}  // namespace kidney::proc

@@ -9,12 +9,12 @@
 #include "kernel/memory/layout.hpp"
 #include "kernel/names.hpp"
 #include "kernel/process/address_spaces.hpp"
-#include "kernel/process/exit.hpp"
 #include "kernel/signal/frame.hpp"
 #include "kernel/syscall/path_buffer.hpp"
 #include "kidney/core/text.hpp"
 #include "proc/exec/script.hpp"
 #include "proc/exec/stack_image.hpp"
+#include "proc/life/exit.hpp"
 
 #include <array>
 
@@ -183,7 +183,7 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
         trace_name();
     }
     self.thread->user_state.reset_current();
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     self.dumpable = true;
     self.keeps_capabilities = false;
     if (is_somebody_else(self.identity)) {
@@ -216,7 +216,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     enter_address_space(self, std::move(loaded.memory));
     return_borrowed_memory(self, sched::WakeHint::none);
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         self.identity = identity;
     }
     forget_old_program(self, program.file.node(), last_component(target.name), arguments, stack);

@@ -50,7 +50,7 @@ void start_leak_watch(bool with_a_leak) noexcept {
 void report_leaks() noexcept {
 #ifdef KIDNEY_DEBUG
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         if (const std::size_t others = processes().count() - 1; others != 0) {
             log::info<"leaks">("{} programs still run: nobody looks for leaks", others);
             return;

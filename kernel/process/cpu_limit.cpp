@@ -1,7 +1,7 @@
 #include "kernel/process/cpu_limit.hpp"
 
 #include "kernel/process/cpu_times.hpp"
-#include "kernel/signal/send.hpp"
+#include "proc/signal/send.hpp"
 
 namespace kidney::kernel {
 
@@ -11,7 +11,7 @@ void enforce_cpu_limit() noexcept {
         return;
     }
     const Duration used = cpu_times(*self).total();
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     const CpuVerdict verdict = self->limits.judge_cpu_time(used);
     if (verdict != CpuVerdict::go_on) {
         send_signal(*self, verdict == CpuVerdict::warn ? abi::sig_xcpu : abi::sig_kill, {});

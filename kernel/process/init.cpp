@@ -8,7 +8,6 @@
 #include "kernel/exec/exec.hpp"
 #include "kernel/memory/frame_trace.hpp"
 #include "kernel/memory/leak_report.hpp"
-#include "kernel/process/exit.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/resource/accounts.hpp"
 #include "kernel/storage/disk_files.hpp"
@@ -16,6 +15,7 @@
 #include "kernel/threads.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
+#include "proc/life/exit.hpp"
 
 #include <algorithm>
 #include <array>
@@ -116,7 +116,7 @@ Status start_first_process(const FirstProgram& program) noexcept {
     self.thread->process = &self;
     self.root = self.directory = vfs().root();
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         self.pid = self.group = self.session = processes().allocate_pid();
         KIDNEY_INVARIANT(self.pid == init_pid, "the first process must be number 1");
         self.signals.become_init();

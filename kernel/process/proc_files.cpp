@@ -55,7 +55,7 @@ void write_statistics(void*, fs::TextOutput& out) noexcept {
     }
     std::uint64_t forks = 0;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         forks = processes().added();
     }
     const Duration since_boot = Clock::now() - Instant();
@@ -89,7 +89,7 @@ void write_load(void*, fs::TextOutput& out) noexcept {
     }
     numbers.runnable = runnable_threads();
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         numbers.threads = processes().count();
         numbers.last_pid = processes().last_pid().word();
     }

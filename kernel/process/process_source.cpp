@@ -23,7 +23,7 @@ namespace {
 
 /// A process by number, kept until the caller lets go of it.
 [[nodiscard]] Result<Ref<Process>> find_process(std::uint32_t pid) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
     return p == nullptr ? Result<Ref<Process>>(fail(Errc::not_found)) : Ref<Process>::share(*p);
 }
@@ -32,7 +32,7 @@ namespace {
 [[nodiscard]] Result<Ref<Process>> find_open_process(std::uint32_t pid) noexcept {
     Ref<Process> p = TRY(find_process(pid));
     const Process& self = current_process();
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (p.get() != &self && !self.identity.may_inspect(p->identity, p->dumpable)) {
         return fail(Errc::permission_denied);
     }
@@ -171,7 +171,7 @@ void write_regions(AddressSpace& memory, bool with_usage, std::uint64_t& cursor,
     memory.for_each_region(write, next);
 }
 
-[[nodiscard]] char state_letter(const Process& p) noexcept REQUIRES(process_lock) {
+[[nodiscard]] char state_letter(const Process& p) noexcept REQUIRES(World::process_lock) {
     switch (p.state) {
         case Process::State::zombie:
             return 'Z';
@@ -183,7 +183,8 @@ void write_regions(AddressSpace& memory, bool with_usage, std::uint64_t& cursor,
     return p.thread != nullptr && is_runnable(*p.thread) ? 'R' : 'S';
 }
 
-void add_signal_facts(const Process& p, fs::ProcessFacts& f) noexcept REQUIRES(process_lock) {
+void add_signal_facts(const Process& p, fs::ProcessFacts& f) noexcept
+    REQUIRES(World::process_lock) {
     f.pending = p.signals.pending().bits();
     f.blocked = p.signals.blocked().bits();
     for (std::uint32_t s = 1; s <= abi::signal_count; ++s) {
@@ -209,7 +210,7 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     std::ranges::copy(who.groups(), f.groups.begin());
 }
 
-[[nodiscard]] fs::ProcessFacts facts_of(Process& p) noexcept REQUIRES(process_lock) {
+[[nodiscard]] fs::ProcessFacts facts_of(Process& p) noexcept REQUIRES(World::process_lock) {
     fs::ProcessFacts f;
     f.pid = p.pid.word();
     f.parent = p.parent == nullptr ? 0 : p.parent->pid.word();
@@ -269,8 +270,8 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
 class Processes final : public fs::ProcessSource {
 public:
     std::uint32_t current() noexcept override { return current_process().pid.word(); }
-    std::uint32_t next(std::uint32_t after) noexcept override EXCLUDES(process_lock) {
-        LockGuard guard(process_lock);
+    std::uint32_t next(std::uint32_t after) noexcept override EXCLUDES(World::process_lock) {
+        LockGuard guard(World::process_lock);
         std::uint32_t found = 0;
         processes().for_each([&](Process& p) {
             const std::uint32_t pid = p.pid.word();
@@ -280,11 +281,12 @@ public:
         });
         return found;
     }
-    Result<fs::ProcessFacts> facts(std::uint32_t pid) noexcept override EXCLUDES(process_lock) {
+    Result<fs::ProcessFacts> facts(std::uint32_t pid) noexcept override
+        EXCLUDES(World::process_lock) {
         const Ref<Process> p = TRY(find_process(pid));
         fs::ProcessFacts f;
         {
-            LockGuard guard(process_lock);
+            LockGuard guard(World::process_lock);
             f = facts_of(*p);
         }
         if (const Ref<AddressSpace> memory = p->look_at(p->memory)) {
@@ -297,9 +299,10 @@ public:
         }
         return f;
     }
-    Result<fs::ProcessOwner> owner(std::uint32_t pid) noexcept override EXCLUDES(process_lock) {
+    Result<fs::ProcessOwner> owner(std::uint32_t pid) noexcept override
+        EXCLUDES(World::process_lock) {
         const Ref<Process> p = TRY(find_process(pid));
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         return fs::ProcessOwner{p->identity.user.effective, p->identity.group.effective,
                                 p->dumpable};
     }
@@ -308,7 +311,7 @@ public:
         return {};
     }
     Status text(std::uint32_t pid, fs::ProcessText which, std::uint64_t& cursor,
-                fs::TextOutput& out) noexcept override EXCLUDES(process_lock) {
+                fs::TextOutput& out) noexcept override EXCLUDES(World::process_lock) {
         using enum fs::ProcessText;
         const bool is_public = which == cmdline || which == mounts || which == mountinfo ||
                                which == limits || which == wchan;
@@ -336,7 +339,7 @@ public:
         return {};
     }
     Status store(std::uint32_t pid, fs::ProcessText which, std::string_view text) noexcept override
-        EXCLUDES(process_lock) {
+        EXCLUDES(World::process_lock) {
         if (which == fs::ProcessText::oom_score_adj) {
             return set_memory_adjustment(pid, TRY(fs::parse_value(text)));
         }
@@ -396,13 +399,13 @@ private:
     /// Who is not root may make a process a better victim, and a worse one only down to where root
     /// has put it. Errors: invalid_argument, permission_denied.
     static Status set_memory_adjustment(std::uint32_t pid, std::int32_t value) noexcept
-        EXCLUDES(process_lock) {
+        EXCLUDES(World::process_lock) {
         constexpr std::int32_t first_victim = 1000;
         if (value < mm::never_a_victim || value > first_victim) {
             return fail(Errc::invalid_argument);
         }
         const bool is_privileged = current_process().identity.is_privileged();
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
         if (p == nullptr || p->thread == nullptr) {
             return fail(Errc::no_process);
@@ -418,7 +421,7 @@ private:
     }
     /// What lies in the program's memory, or is about it.
     static Status write_memory_text(Process& p, fs::ProcessText which, std::uint64_t& cursor,
-                                    fs::TextOutput& out) noexcept EXCLUDES(process_lock) {
+                                    fs::TextOutput& out) noexcept EXCLUDES(World::process_lock) {
         const Ref<AddressSpace> memory = p.look_at(p.memory);
         if (!memory) {  // a zombie
             cursor = fs::end_of_text;
@@ -430,7 +433,7 @@ private:
         }
         VirtRange where;
         {
-            LockGuard guard(process_lock);
+            LockGuard guard(World::process_lock);
             where = which == fs::ProcessText::cmdline   ? p.arguments
                     : which == fs::ProcessText::environ ? p.environment
                                                         : p.auxiliary;
@@ -444,10 +447,10 @@ private:
         return {};
     }
     static void write_limits(const Process& p, fs::TextOutput& out) noexcept
-        EXCLUDES(process_lock) {
+        EXCLUDES(World::process_lock) {
         std::array<fs::ProcessLimit, Limits::count> all;
         {
-            LockGuard guard(process_lock);
+            LockGuard guard(World::process_lock);
             for (std::uint32_t n = 0; n < all.size(); ++n) {
                 const Limit l = p.limits.get(n).value_or(Limit{});
                 all[n] = {l.current, l.maximum};

@@ -4,8 +4,8 @@
 #include "kernel/process/process.hpp"
 #include "kernel/resource/out_of_memory.hpp"
 #include "kernel/signal/delivery.hpp"
-#include "kernel/signal/send.hpp"
 #include "kidney/core/log.hpp"
+#include "proc/signal/send.hpp"
 
 #include <atomic>
 #include <cstdint>

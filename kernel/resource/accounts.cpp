@@ -63,7 +63,7 @@ void move_to_account(Process& self, Ref<UserAccount>& account) noexcept {
     account->take(Holding::processes, 1);
     self.account->give_back(Holding::processes, 1);
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         std::swap(self.account, account);
     }
     self.exceeds_process_limit = has_too_many_processes(self);

@@ -1,8 +1,8 @@
 #include "kernel/resource/out_of_memory.hpp"
 
 #include "kernel/process/process_table.hpp"
-#include "kernel/signal/send.hpp"
 #include "kidney/core/log.hpp"
+#include "proc/signal/send.hpp"
 
 #include <atomic>
 #include <optional>
@@ -24,7 +24,8 @@ constexpr Duration patience = Duration::milliseconds(1000);
 /// `p` ends, whoever wanted it, and will give back what it holds. It has done so once it is a
 /// zombie, and not when its memory is out of sight: from there to the last frame, other CPUs would
 /// kill all the rest of the machine.
-[[nodiscard]] bool is_worth_waiting_for(Process& p, Instant now) noexcept REQUIRES(process_lock) {
+[[nodiscard]] bool is_worth_waiting_for(Process& p, Instant now) noexcept
+    REQUIRES(World::process_lock) {
     if (p.awaited_since == Instant::never()) {
         p.awaited_since = now;
     }
@@ -39,7 +40,7 @@ constexpr Duration patience = Duration::milliseconds(1000);
 }
 
 /// Kills `p` and whoever runs in its memory until an exec.
-void kill_with_borrowers(Process& p) noexcept REQUIRES(process_lock) {
+void kill_with_borrowers(Process& p) noexcept REQUIRES(World::process_lock) {
     processes().for_each([&](Process& other) KIDNEY_NO_TSA("called with the lock held") {
         if (other.lender == &p) {
             send_signal(other, abi::sig_kill, {});
@@ -50,12 +51,12 @@ void kill_with_borrowers(Process& p) noexcept REQUIRES(process_lock) {
 }
 
 /// nullopt: somebody is ending already, or nobody can.
-[[nodiscard]] std::optional<Obituary> end_somebody() noexcept EXCLUDES(process_lock) {
+[[nodiscard]] std::optional<Obituary> end_somebody() noexcept EXCLUDES(World::process_lock) {
     const auto total = static_cast<std::uint32_t>(frames().total_frames());
     mm::VictimChoice<Process*> choice(total);
     bool is_coming = false;
     const Instant now = Clock::now();
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     processes().for_each([&](Process& p) KIDNEY_NO_TSA("called with the lock held") {
         if (p.thread == nullptr || p.lender != nullptr) {
             return;  // a zombie, or the memory is another one's

@@ -12,6 +12,6 @@ namespace kidney::kernel {
 void make_room(Process& self) noexcept;
 
 /// How the process would do in the choice.
-[[nodiscard]] mm::VictimFacts victim_facts(Process& p) noexcept REQUIRES(process_lock);
+[[nodiscard]] mm::VictimFacts victim_facts(Process& p) noexcept REQUIRES(World::process_lock);
 
 }  // namespace kidney::kernel

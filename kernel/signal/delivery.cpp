@@ -1,13 +1,13 @@
 #include "kernel/signal/delivery.hpp"
 
-#include "kernel/process/exit.hpp"
-#include "kernel/process/job_control.hpp"
 #include "kernel/signal/handler_frame.hpp"
-#include "kernel/signal/send.hpp"
 #include "kernel/syscall/errno_map.hpp"
 #include "kernel/syscall/trace/trace.hpp"
 #include "kernel/user_backtrace.hpp"
 #include "kidney/core/log.hpp"
+#include "proc/life/exit.hpp"
+#include "proc/life/job_control.hpp"
+#include "proc/signal/send.hpp"
 
 #include <asm/errno.h>
 #include <optional>
@@ -44,7 +44,7 @@ void end_interrupted_call(Process& self, hal::TrapFrame& frame, RestartMode mode
 std::optional<Delivery> take_next(Process& self) noexcept {
     std::optional<Delivery> next;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         // Cleared before the look: a signal that comes later sets it again.
         self.thread->interrupted.store(0, std::memory_order_seq_cst);
         next = self.signals.choose_next();
@@ -53,7 +53,7 @@ std::optional<Delivery> take_next(Process& self) noexcept {
         }
     }
     if (next) {
-        settle(next->queued, next->cause);
+        settle<World>(next->queued, next->cause);
     }
     return next;
 }
@@ -97,7 +97,7 @@ bool enter_handler(Process& self, hal::TrapFrame& frame, const Delivery& d) noex
         force_signal(self, abi::sig_segv, {.code = abi::si_kernel});
         return false;
     }
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     self.signals.enter_handler(d);
     if (self.signals.has_deliverable()) {
         notify(self);
@@ -135,7 +135,7 @@ void deliver_signals(Process& self, hal::TrapFrame& frame) noexcept {
     }
     bool has_discarded = false;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         self.signals.end_suspend();  // sigsuspend was woken, but no handler ran
         has_discarded = self.signals.has_discarded();
     }

@@ -2,8 +2,8 @@
 
 #include "kernel/signal/fpu_frame.hpp"
 #include "kernel/signal/frame.hpp"
-#include "kernel/signal/send.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/signal/send.hpp"
 
 #include <cstring>
 
@@ -230,7 +230,7 @@ Result<SignalSet> undo_rt_handler_frame(Process& self, hal::TrapFrame& frame) no
 }
 
 void set_blocked_signals(Process& self, SignalSet blocked) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     self.signals.set_blocked(blocked);
     if (self.signals.has_deliverable()) {
         notify(self);

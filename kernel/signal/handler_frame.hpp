@@ -19,6 +19,6 @@ namespace kidney::kernel {
                                                       hal::TrapFrame& frame) noexcept;
 
 /// sigprocmask's effect: a signal that is unblocked now is noticed.
-void set_blocked_signals(Process& self, SignalSet blocked) noexcept EXCLUDES(process_lock);
+void set_blocked_signals(Process& self, SignalSet blocked) noexcept EXCLUDES(World::process_lock);
 
 }  // namespace kidney::kernel

@@ -1,9 +1,9 @@
 /// read, write and their relatives.
 #include "kernel/process/process.hpp"
-#include "kernel/signal/send.hpp"
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/file_transfer.hpp"
 #include "kernel/syscall/user_vectors.hpp"
+#include "proc/signal/send.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,9 +1,9 @@
 /// Numbers of processes, users and groups.
-#include "kernel/process/job_control.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/resource/accounts.hpp"
 #include "kernel/syscall/process_calls.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/life/job_control.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,7 @@ Reply getpid(Process& self) noexcept {
 }
 
 Reply getppid(Process& self) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return self.parent == nullptr ? 0U : self.parent->pid.word();
 }
 
@@ -46,7 +46,7 @@ Reply put_three(const IdTriple& ids, UserPtr<Id> real, UserPtr<Id> effective,
 /// Changes identities under the lock that other processes read them with.
 template <class F>
 Reply change_identity(Process& self, F&& change) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     const Identity before = self.identity;
     TRY(change(self.identity, before.is_privileged()));
     if (!self.identity.acts_as(before)) {
@@ -232,7 +232,7 @@ namespace {
 /// A field of the process `pid` (0: the caller).
 template <class F>
 Reply ask(Process& self, Pid pid, F&& field) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     const Process* const p = pid.value() == 0 ? &self : processes().find(pid);
     if (p == nullptr) {
         return fail(Errc::no_process);

@@ -37,7 +37,7 @@ Reply set_switch(bool Process::* which, Process& self, std::uint32_t value) noex
     if (value > 1) {
         return fail(Errc::invalid_argument);
     }
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     self.*which = value != 0;
     return 0U;
 }
@@ -45,7 +45,7 @@ Reply set_death_signal(Process& self, std::uint32_t signal) noexcept {
     if (signal > abi::signal_count) {
         return fail(Errc::invalid_argument);
     }
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     self.death_signal = signal;
     return 0U;
 }
@@ -207,7 +207,7 @@ Reply capget(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
     }
     CapabilitySets sets{};
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         const Process* const p = header.pid == 0 ? &self : processes().find(Pid(header.pid));
         if (p == nullptr) {
             return fail(Errc::no_process);
@@ -236,7 +236,7 @@ Reply capset(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
     if (TRY(all_or_none(wanted, &CapabilityWords::inheritable)) && !may_be) {
         return fail(Errc::not_permitted);
     }
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     TRY(self.identity.set_rights(may_be, is));
     return 0U;
 }

@@ -1,10 +1,10 @@
 #include "kernel/syscall/poll_calls.hpp"
 
-#include "kernel/signal/send.hpp"
 #include "kernel/syscall/poll_set.hpp"
 #include "kernel/syscall/resumable_wait.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/signal/send.hpp"
 
 #include <array>
 #include <cstddef>
@@ -22,7 +22,7 @@ Status use_mask(Process& self, UserPtr<const std::uint64_t> mask, std::uint32_t 
         return fail(Errc::invalid_argument);
     }
     const SignalSet set(TRY(get_user(mask)));
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     self.signals.suspend(set);
     if (self.signals.has_deliverable()) {
         notify(self);
@@ -31,7 +31,7 @@ Status use_mask(Process& self, UserPtr<const std::uint64_t> mask, std::uint32_t 
 }
 /// The wait ended without a signal: the program's own mask again.
 void restore_mask(Process& self) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     self.signals.end_suspend();
     if (self.signals.has_deliverable()) {
         notify(self);

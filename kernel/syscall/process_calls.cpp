@@ -2,15 +2,15 @@
 #include "kernel/syscall/process_calls.hpp"
 
 #include "kernel/exec/exec.hpp"
-#include "kernel/process/exit.hpp"
-#include "kernel/process/fork.hpp"
 #include "kernel/process/thread_area.hpp"
-#include "kernel/process/wait.hpp"
 #include "kernel/resource/accounts.hpp"
 #include "kernel/syscall/path_argument.hpp"
 #include "kernel/syscall/path_buffer.hpp"
 #include "kernel/syscall/rusage.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/life/exit.hpp"
+#include "proc/life/fork.hpp"
+#include "proc/life/wait.hpp"
 
 #include <limits>
 #include <linux/sched.h>

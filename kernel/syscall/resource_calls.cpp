@@ -26,7 +26,7 @@ constexpr std::uint64_t widen(std::uint32_t limit) noexcept {
 }
 
 Status set_limit(Process& p, std::uint32_t resource, Limit limit, bool privileged) noexcept
-    REQUIRES(process_lock) {
+    REQUIRES(World::process_lock) {
     TRY(p.limits.set(resource, limit, privileged));
     if (resource == abi::limit_open_files) {
         p.files.set_limit(narrow(limit.current));
@@ -44,7 +44,7 @@ Reply getrlimit(Process& self, std::uint32_t resource, VirtAddr to) noexcept {
 
 Reply setrlimit(Process& self, std::uint32_t resource, VirtAddr from) noexcept {
     const OldLimit l = TRY(get_user(UserPtr<const OldLimit>(from)));
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     TRY(set_limit(self, resource, {widen(l.current), widen(l.maximum)},
                   self.identity.is_privileged()));
     return 0U;
@@ -58,7 +58,7 @@ Reply prlimit64(Process& self, Pid pid, std::uint32_t resource, VirtAddr next,
     }
     Limit before;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         Process* const target = pid.value() == 0 ? &self : processes().find(pid);
         if (target == nullptr) {
             return fail(Errc::no_process);

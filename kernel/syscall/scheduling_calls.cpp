@@ -22,7 +22,7 @@ namespace {
 /// Calls f for every process that (which, who) names. False: there is none.
 template <class F>
 bool for_each_named(Process& self, std::uint32_t which, Pid who, F&& f) noexcept
-    REQUIRES(process_lock) {
+    REQUIRES(World::process_lock) {
     bool found = false;
     processes().for_each([&](Process& p) {
         const bool named =
@@ -43,7 +43,7 @@ bool for_each_named(Process& self, std::uint32_t which, Pid who, F&& f) noexcept
 namespace {
 
 /// The process `pid` (0: the caller). Errors: invalid_argument, no_process.
-Result<Process*> named(Process& self, Pid pid) noexcept REQUIRES(process_lock) {
+Result<Process*> named(Process& self, Pid pid) noexcept REQUIRES(World::process_lock) {
     if (pid.value() < 0) {
         return fail(Errc::invalid_argument);
     }
@@ -57,7 +57,7 @@ std::uint64_t limit_of(const Process& p, std::uint32_t resource) noexcept {
 
 /// Tells the dispatcher how much of the processors a process shall have.
 void schedule(Process& p, const SchedulingClass& what, std::int32_t nice) noexcept
-    REQUIRES(process_lock) {
+    REQUIRES(World::process_lock) {
     p.scheduling = what;
     dispatcher().change(*p.thread, [&](sched::SchedulingParameters& parameters) noexcept {
         const CpuSet allowed = parameters.allowed;
@@ -73,7 +73,7 @@ Reply getpriority(Process& self, std::uint32_t which, Pid who) noexcept {
         return fail(Errc::invalid_argument);
     }
     std::int32_t best = highest_nice;
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (!for_each_named(self, which, who,
                         [&](Process& p) { best = std::min(best, std::int32_t{p.thread->nice}); })) {
         return fail(Errc::no_process);
@@ -87,7 +87,7 @@ Reply setpriority(Process& self, std::uint32_t which, Pid who, std::int32_t want
     }
     const std::int32_t nice = std::clamp(wanted, lowest_nice, highest_nice);
     Status failed;
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     const bool found = for_each_named(self, which, who, [&](Process& p) KIDNEY_NO_TSA("lock held") {
         const NiceChange change{p.thread->nice, nice, limit_of(p, abi::limit_nice)};
         if (Status may = may_renice(self.identity.user, p.identity.user, change); !may) {
@@ -123,7 +123,7 @@ namespace {
 using CpuMask = std::array<std::byte, sizeof(std::uint32_t)>;
 
 /// As named(); the calls about CPUs do not mind a negative number.
-Result<Process*> bound(Process& self, Pid pid) noexcept REQUIRES(process_lock) {
+Result<Process*> bound(Process& self, Pid pid) noexcept REQUIRES(World::process_lock) {
     return pid.value() < 0 ? fail(Errc::no_process) : named(self, pid);
 }
 
@@ -135,7 +135,7 @@ Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to)
     }
     CpuSet allowed;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         allowed = TRY(bound(self, pid))->thread->allowed;
     }
     TRY(put_user(UserPtr<std::uint32_t>(to), allowed.in_common_with(arch::online_cpus()).bits()));
@@ -147,7 +147,7 @@ Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to)
 Reply sched_setaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr from) noexcept {
     CpuMask mask{};
     TRY(copy_in(std::span(mask).first(std::min<std::size_t>(size, mask.size())), from));
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     Process* const target = TRY(bound(self, pid));
     if (!may_schedule(self.identity.user, target->identity.user)) {
         return fail(Errc::not_permitted);
@@ -179,7 +179,7 @@ namespace {
 Status reschedule(Process& self, Pid pid, std::optional<SchedulingClass> wanted,
                   std::optional<std::uint32_t> priority,
                   std::optional<std::int32_t> nice) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     Process* const target = TRY(named(self, pid));
     SchedulingClass next = wanted.value_or(target->scheduling);
     if (priority) {
@@ -212,7 +212,7 @@ Status reschedule(Process& self, Pid pid, std::optional<SchedulingClass> wanted,
 }
 
 Result<SchedulingClass> class_of(Process& self, Pid pid) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return TRY(named(self, pid))->scheduling;
 }
 
@@ -239,7 +239,7 @@ Reply sched_setscheduler(Process& self, Pid pid, std::uint32_t policy,
     }
     const std::uint32_t wanted = TRY(get_user(priority));
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         TRY(named(self, pid));
     }
     TRY(reschedule(self, pid, TRY(scheduling_class(policy, wanted)), std::nullopt, std::nullopt));
@@ -347,7 +347,7 @@ Reply sched_getattr(Process& self, Pid pid, VirtAddr to, std::uint32_t size,
     }
     SchedulingAttributes a{};
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         const Process* const p = TRY(named(self, pid));
         a.policy = p->scheduling.policy;
         a.priority = p->scheduling.priority;
@@ -386,7 +386,7 @@ std::uint32_t rank_of(std::uint16_t io_priority) noexcept {
 Reply ioprio_get(Process& self, std::uint32_t which, Pid who) noexcept {
     const std::uint32_t target = TRY(priority_target(which));
     std::optional<std::uint16_t> best;
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     static_cast<void>(for_each_named(self, target, who, [&](Process& p) {
         if (!best || rank_of(p.io_priority) < rank_of(*best)) {
             best = p.io_priority;
@@ -408,7 +408,7 @@ Reply ioprio_set(Process& self, std::uint32_t which, Pid who, std::uint32_t prio
         return fail(Errc::not_permitted);
     }
     bool refused = false;
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     const bool found = for_each_named(self, target, who, [&](Process& p) {
         if (self.identity.user.real != p.identity.user.real &&
             !may_schedule(self.identity.user, {.real = p.identity.user.real, .effective = no_id})) {

@@ -2,9 +2,9 @@
 
 #include "kernel/signal/delivery.hpp"
 #include "kernel/signal/handler_frame.hpp"
-#include "kernel/signal/send.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/signal/send.hpp"
 
 #include <optional>
 
@@ -28,7 +28,7 @@ namespace {
                                                         Disposition& before) noexcept {
     bool has_discarded = false;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         before = self.signals.disposition(signal);
         if (next != nullptr) {
             TRY(self.signals.set_disposition(signal, *next));
@@ -158,7 +158,7 @@ Reply ssetmask(Process& self, std::uint32_t mask) noexcept {
 namespace {
 
 SignalSet pending_and_blocked(Process& self) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return self.signals.pending() & self.signals.blocked();
 }
 
@@ -195,7 +195,7 @@ namespace {
 
 Reply suspend_with(Process& self, SignalSet set) noexcept {
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         self.signals.suspend(set);
         if (self.signals.has_deliverable()) {
             notify(self);
@@ -238,12 +238,12 @@ Reply wait_for_signal(Process& self, UserPtr<const std::uint64_t> set_pointer,
     for (bool in_time = true;;) {
         std::optional<SignalState::Taken> taken;
         {
-            LockGuard guard(process_lock);
+            LockGuard guard(World::process_lock);
             taken = self.signals.take(set);
             self.signals.await(taken || !in_time ? SignalSet() : set);
         }
         if (taken) {
-            settle(taken->queued, taken->cause);
+            settle<World>(taken->queued, taken->cause);
             TRY(put_user_if(info_pointer, info_of(taken->signal, taken->cause)));
             return taken->signal;
         }
@@ -253,7 +253,7 @@ Reply wait_for_signal(Process& self, UserPtr<const std::uint64_t> set_pointer,
         if (self.is_interrupted()) {
             bool still_nothing = false;
             {
-                LockGuard guard(process_lock);
+                LockGuard guard(World::process_lock);
                 still_nothing = (self.signals.pending() & set).is_empty();
                 if (still_nothing) {
                     self.signals.await({});

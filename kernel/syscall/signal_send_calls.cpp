@@ -1,8 +1,8 @@
 /// Sending signals: kill and its kin, with and without a value.
 #include "kernel/process/process_table.hpp"
-#include "kernel/signal/send.hpp"
 #include "kernel/syscall/signal_calls.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/signal/send.hpp"
 
 #include <array>
 #include <cstddef>
@@ -20,7 +20,7 @@ SignalCause from(const Process& self, std::int32_t code) noexcept {
 /// Sends, or only checks (signal 0). Errors: invalid_argument (no such signal), not_permitted,
 /// would_block (no room to queue it).
 Status send_checked(Process& self, Process& target, std::uint32_t signal, const SignalCause& cause,
-                    SpareSignal& spare) noexcept REQUIRES(process_lock) {
+                    SpareSignalOf<World>& spare) noexcept REQUIRES(World::process_lock) {
     if (signal > abi::signal_count) {
         return fail(Errc::invalid_argument);
     }
@@ -37,7 +37,7 @@ Status send_checked(Process& self, Process& target, std::uint32_t signal, const 
 }
 
 /// What can be made for a signal that queues; without it its cause is lost, or the call fails.
-void prepare(SpareSignal& spare, std::uint32_t signal) noexcept {
+void prepare(SpareSignalOf<World>& spare, std::uint32_t signal) noexcept {
     if (signal >= first_real_time && signal <= abi::signal_count) {
         ignore_error(spare.make(), "send_queued_signal() does without, or says so");
     }
@@ -46,9 +46,9 @@ void prepare(SpareSignal& spare, std::uint32_t signal) noexcept {
 /// Errors: no_process, and send_checked()'s.
 Status send_to_one(Process& self, Pid pid, std::uint32_t signal,
                    const SignalCause& cause) noexcept {
-    SpareSignal spare;
+    SpareSignalOf<World> spare;
     prepare(spare, signal);
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     Process* const target = processes().find(pid);
     if (target == nullptr) {
         return fail(Errc::no_process);
@@ -65,7 +65,7 @@ public:
             ++count_;
         }
     }
-    [[nodiscard]] SpareSignal& next() noexcept {
+    [[nodiscard]] SpareSignalOf<World>& next() noexcept {
         while (used_ < count_ && spares_[used_].get() == nullptr) {
             ++used_;
         }
@@ -73,8 +73,8 @@ public:
     }
 
 private:
-    std::array<SpareSignal, 64> spares_;
-    SpareSignal none_;
+    std::array<SpareSignalOf<World>, 64> spares_;
+    SpareSignalOf<World> none_;
     std::size_t count_ = 0;
     std::size_t used_ = 0;
 };
@@ -94,14 +94,14 @@ Status send_to_many(Process& self, Pid pid, std::uint32_t signal) noexcept {
     if (signal >= first_real_time && signal <= abi::signal_count) {
         std::size_t members = 0;
         {
-            LockGuard guard(process_lock);
+            LockGuard guard(World::process_lock);
             processes().for_each([&](Process& p) { members += is_named(p) ? 1U : 0U; });
         }
         spares.make(members);
     }
     Status result = fail(Errc::no_process);
     bool sent = false;
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     processes().for_each([&](Process& p) KIDNEY_NO_TSA("lock held") {
         if (!is_named(p)) {
             return;

@@ -119,7 +119,7 @@ Reply sysinfo(Process&, VirtAddr to) noexcept {
     s.freeram = counts.free;
     s.mem_unit = page_size;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         s.procs = static_cast<std::uint16_t>(processes().count());
     }
     TRY(put_user(UserPtr<struct sysinfo>(to), s));

@@ -9,12 +9,12 @@ Result<Duration> read_cpu_clock(Process& self, const CpuClock& clock) noexcept {
     if (clock.pid.value() == 0 || clock.pid == self.pid) {
         return clock.of(cpu_times(self));
     }
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return read_cpu_clock_locked(self, clock);
 }
 
 Result<Duration> read_cpu_clock_locked(Process& self, const CpuClock& clock) noexcept
-    KIDNEY_NO_TSA("called with process_lock held")
+    KIDNEY_NO_TSA("called with World::process_lock held")
 {
     if (clock.pid.value() == 0 || clock.pid == self.pid) {
         return clock.of(cpu_times(self));

@@ -1,8 +1,8 @@
 #include "kernel/time/posix_timer.hpp"
 
 #include "kernel/process/process.hpp"
-#include "kernel/signal/send.hpp"
 #include "kidney/mm/make.hpp"
+#include "proc/signal/send.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -16,7 +16,7 @@ PosixTimer::PosixTimer(Process& owner, TimerClock clock, const abi::SigEvent& ev
     queued.source = this;
 }
 
-bool PosixTimer::ring() noexcept KIDNEY_NO_TSA("called with process_lock held")
+bool PosixTimer::ring() noexcept KIDNEY_NO_TSA("called with World::process_lock held")
 {
     const SignalCause cause{
         .code = abi::si_timer, .pid = static_cast<std::int32_t>(id_), .status = event_.value};
@@ -33,7 +33,7 @@ PosixTimer::Setting PosixTimer::set_time(Setting when, bool is_absolute) noexcep
     const Setting before = get();
     cancel();
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         rests_ = false;  // a signal on its way is of the old setting
     }
     overruns_ = 0;
@@ -43,7 +43,7 @@ PosixTimer::Setting PosixTimer::set_time(Setting when, bool is_absolute) noexcep
 
 std::uint32_t PosixTimer::signal_taken() noexcept {
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         if (!std::exchange(rests_, false)) {
             return overruns_;
         }
@@ -54,7 +54,7 @@ std::uint32_t PosixTimer::signal_taken() noexcept {
 }
 
 QueuedSignal* PosixTimer::give_up_signal() noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (queued_->is_queued) {
         queued_->source = nullptr;
         return nullptr;
@@ -64,7 +64,7 @@ QueuedSignal* PosixTimer::give_up_signal() noexcept {
 
 Result<PosixTimer*> PosixTimers::create(Process& owner, TimerClock clock,
                                         const abi::SigEvent* event) noexcept {
-    SpareSignal spare;
+    SpareSignalOf<World> spare;
     TRY(spare.make());
     TRY(spare.take_room(owner));
     const std::uint32_t id = next_id_;
@@ -93,7 +93,7 @@ Result<PosixTimer*> PosixTimers::find(std::uint32_t id) noexcept {
 void PosixTimers::destroy(PosixTimer& timer) noexcept {
     timer.cancel();
     if (QueuedSignal* const queued = timer.give_up_signal()) {
-        SpareSignal::destroy(*queued);
+        SpareSignalOf<World>::destroy(*queued);
     }
     mm::destroy(heap(), &timer);
 }

@@ -2,7 +2,7 @@
 
 #include "kernel/process/cpu_times.hpp"
 #include "kernel/process/process_table.hpp"
-#include "kernel/signal/send.hpp"
+#include "proc/signal/send.hpp"
 
 #include <algorithm>
 
@@ -40,7 +40,7 @@ Instant ProcessTimer::instant_in(Duration left) const noexcept {
 }
 
 Instant ProcessTimer::fired(sched::TimerEntry& entry, Instant) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return static_cast<ProcessTimer&>(entry).expire();
 }
 
@@ -67,7 +67,7 @@ void ProcessTimer::arm() noexcept {
     const auto start = [this] {
         Duration left;
         {
-            LockGuard guard(process_lock);
+            LockGuard guard(World::process_lock);
             left = schedule_.expiry - now();
         }
         deadline = clock_.base == TimerClock::Base::cpu ? instant_in(left)
@@ -88,7 +88,7 @@ void ProcessTimer::cancel() noexcept {
 }
 
 ProcessTimer::Setting ProcessTimer::get() noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     TimerSchedule s = schedule_;
     const Duration at = now();
     if ((is_resting() || is_silent()) && s.is_armed && s.expiry <= at) {
@@ -107,7 +107,7 @@ ProcessTimer::Setting ProcessTimer::set(Setting when, bool is_absolute) noexcept
     }
     is_absolute_ = is_absolute;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         const Duration at = is_absolute ? Duration() : now();
         schedule_ = {at + std::min(when.remaining, Duration::longest() - at), when.interval, true};
     }
@@ -120,7 +120,7 @@ ProcessTimer::Setting ProcessTimer::set(Setting when, bool is_absolute) noexcept
 std::uint64_t ProcessTimer::resume() noexcept {
     std::uint64_t steps = 0;
     {
-        LockGuard guard(process_lock);
+        LockGuard guard(World::process_lock);
         steps = schedule_.advance(now());
     }
     if (steps == 0) {
@@ -131,7 +131,7 @@ std::uint64_t ProcessTimer::resume() noexcept {
     return steps - 1;
 }
 
-bool IntervalTimer::ring() noexcept KIDNEY_NO_TSA("called with process_lock held")
+bool IntervalTimer::ring() noexcept KIDNEY_NO_TSA("called with World::process_lock held")
 {
     send_signal(owner(), signal_, {});
     return true;

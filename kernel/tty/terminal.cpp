@@ -1,8 +1,8 @@
 #include "kernel/tty/terminal.hpp"
 
-#include "kernel/process/job_control.hpp"
 #include "kernel/process/process_table.hpp"
-#include "kernel/signal/send.hpp"
+#include "proc/life/job_control.hpp"
+#include "proc/signal/send.hpp"
 
 #include <array>
 
@@ -90,14 +90,14 @@ void Terminal::output_ready() noexcept {
 }
 
 void Terminal::signal_foreground(std::uint32_t signal) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (foreground_ != Pid()) {
-        send_signal_to_group(foreground_, signal, {});
+        send_signal_to_group<World>(foreground_, signal, {});
     }
 }
 
 Status Terminal::check_foreground(Process& self, std::uint32_t signal) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (self.terminal != this || self.group == foreground_ || foreground_ == Pid()) {
         return {};
     }
@@ -105,10 +105,10 @@ Status Terminal::check_foreground(Process& self, std::uint32_t signal) noexcept 
         // A background writer that does not care may write; a reader gets nothing.
         return signal == abi::sig_ttou ? Status() : Status(fail(Errc::io_error));
     }
-    if (is_orphaned(self.group)) {
+    if (is_orphaned<World>(self.group)) {
         return fail(Errc::io_error);
     }
-    send_signal_to_group(self.group, signal, {});
+    send_signal_to_group<World>(self.group, signal, {});
     return fail(Errc::restart);
 }
 
@@ -240,8 +240,8 @@ fs::Readiness Terminal::poll(fs::PollWaiter* waiter) noexcept {
 
 void Terminal::hang_up() noexcept {
     if (foreground_ != Pid()) {
-        send_signal_to_group(foreground_, abi::sig_hup, {});
-        send_signal_to_group(foreground_, abi::sig_cont, {});
+        send_signal_to_group<World>(foreground_, abi::sig_hup, {});
+        send_signal_to_group<World>(foreground_, abi::sig_cont, {});
     }
     const Pid session = session_;
     session_ = foreground_ = Pid();

@@ -32,7 +32,7 @@ public:
     Terminal& operator=(const Terminal&) = delete;
 
     /// A byte from the device; interrupt handlers call this.
-    void receive(std::uint8_t byte) noexcept EXCLUDES(line_lock_, process_lock);
+    void receive(std::uint8_t byte) noexcept EXCLUDES(line_lock_, World::process_lock);
     /// The device has sent something; interrupt handlers call this.
     void output_ready() noexcept EXCLUDES(line_lock_);
 
@@ -50,18 +50,21 @@ public:
 
     /// The window behind the terminal has another size: SIGWINCH to the foreground group. The same
     /// size again is no news.
-    void resize(const abi::WindowSize& size) noexcept EXCLUDES(line_lock_, process_lock);
+    void resize(const abi::WindowSize& size) noexcept EXCLUDES(line_lock_, World::process_lock);
 
-    [[nodiscard]] Pid foreground() const noexcept REQUIRES(process_lock) { return foreground_; }
+    [[nodiscard]] Pid foreground() const noexcept REQUIRES(World::process_lock) {
+        return foreground_;
+    }
 
     /// Its session leader has ended: SIGHUP to the foreground, and nobody's terminal any more.
-    void hang_up() noexcept REQUIRES(process_lock);
+    void hang_up() noexcept REQUIRES(World::process_lock);
 
 private:
     using LineLock = SpinLock<ranks::terminal_line>;
 
     /// Stops a background process. Success: it may go on with what it wanted.
-    Status check_foreground(Process& self, std::uint32_t signal) noexcept EXCLUDES(process_lock);
+    Status check_foreground(Process& self, std::uint32_t signal) noexcept
+        EXCLUDES(World::process_lock);
     /// Waits until read() has an answer: bytes, an end of file, or nothing in time (VTIME). Errors:
     /// would_block, restart.
     Status wait_for_input(std::size_t wanted, bool non_blocking) noexcept REQUIRES(line_lock_);
@@ -74,7 +77,7 @@ private:
     void send(std::string_view cooked) noexcept EXCLUDES(line_lock_);
     /// Waits until the device has sent everything. Error: restart.
     Status drain() noexcept EXCLUDES(line_lock_);
-    void signal_foreground(std::uint32_t signal) noexcept EXCLUDES(process_lock);
+    void signal_foreground(std::uint32_t signal) noexcept EXCLUDES(World::process_lock);
 
     // One per ioctl.
     [[nodiscard]] abi::Termios settings() noexcept EXCLUDES(line_lock_);
@@ -87,8 +90,9 @@ private:
     [[nodiscard]] Result<std::uint32_t> flush(Process& self, std::uint32_t queue) noexcept
         EXCLUDES(line_lock_);
     [[nodiscard]] Result<std::uint32_t> set_window(std::uint32_t argument) noexcept;
-    [[nodiscard]] Result<Pid> foreground(const Process& self) noexcept EXCLUDES(process_lock);
-    [[nodiscard]] Result<Pid> session(const Process& self) noexcept EXCLUDES(process_lock);
+    [[nodiscard]] Result<Pid> foreground(const Process& self) noexcept
+        EXCLUDES(World::process_lock);
+    [[nodiscard]] Result<Pid> session(const Process& self) noexcept EXCLUDES(World::process_lock);
     [[nodiscard]] Result<std::uint32_t> set_settings(Process& self, std::uint32_t argument,
                                                      bool flush) noexcept;
     [[nodiscard]] Result<std::uint32_t> set_foreground(Process& self, Pid group) noexcept;
@@ -104,11 +108,11 @@ private:
     WaitQueue writers_;  ///< for flow control, for room, for an empty device
     fs::PollList<SpinLock<ranks::poll>> pollers_;
 
-    Pid session_ GUARDED_BY(process_lock);     ///< 0: nobody's controlling terminal
-    Pid foreground_ GUARDED_BY(process_lock);  ///< process group
+    Pid session_ GUARDED_BY(World::process_lock);     ///< 0: nobody's controlling terminal
+    Pid foreground_ GUARDED_BY(World::process_lock);  ///< process group
 };
 
 /// A process that leads its terminal's session ends.
-void hang_up_session(Process& leader) noexcept REQUIRES(process_lock);
+void hang_up_session(Process& leader) noexcept REQUIRES(World::process_lock);
 
 }  // namespace kidney::kernel

@@ -1,8 +1,8 @@
 /// The ioctls of a terminal.
 #include "kernel/process/process_table.hpp"
-#include "kernel/signal/send.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/tty/terminal.hpp"
+#include "proc/signal/send.hpp"
 
 #include <asm/ioctls.h>
 
@@ -118,12 +118,12 @@ void Terminal::resize(const abi::WindowSize& size) noexcept {
 }
 
 Result<Pid> Terminal::foreground(const Process& self) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return self.terminal == this ? Result<Pid>(foreground_) : fail(Errc::not_a_terminal);
 }
 
 Result<Pid> Terminal::session(const Process& self) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return self.terminal == this ? Result<Pid>(session_) : fail(Errc::not_a_terminal);
 }
 
@@ -147,7 +147,7 @@ Result<std::uint32_t> Terminal::set_foreground(Process& self, Pid group) noexcep
         return fail(Errc::invalid_argument);
     }
     TRY(check_foreground(self, abi::sig_ttou));
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (self.terminal != this || self.session != session_) {
         return fail(Errc::not_a_terminal);
     }
@@ -159,7 +159,7 @@ Result<std::uint32_t> Terminal::set_foreground(Process& self, Pid group) noexcep
 }
 
 Result<std::uint32_t> Terminal::set_controlling(Process& self, bool steal) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (self.terminal == this && session_ == self.session) {
         return 0U;
     }
@@ -184,7 +184,7 @@ Result<std::uint32_t> Terminal::set_controlling(Process& self, bool steal) noexc
 }
 
 Result<std::uint32_t> Terminal::give_up_controlling(Process& self) noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     if (self.terminal != this) {
         return fail(Errc::not_a_terminal);
     }

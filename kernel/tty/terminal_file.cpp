@@ -121,7 +121,7 @@ Result<Ref<fs::File>> open_line(RawLine& line, fs::Vnode& node, fs::OpenMode mod
 }
 
 Terminal* own_terminal() noexcept {
-    LockGuard guard(process_lock);
+    LockGuard guard(World::process_lock);
     return current_process().terminal;
 }
 

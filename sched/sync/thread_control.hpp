@@ -59,6 +59,8 @@ struct Threads {
         static_cast<void>(Where::dispatcher().wake(thread, hint));
     }
     static void preempt_point() noexcept { Where::dispatcher().preempt_point(); }
+    /// Ends the thread's present or next interruptible sleep (Dispatcher::interrupt).
+    static void interrupt(Thread& thread) noexcept { Where::dispatcher().interrupt(thread); }
 
     [[nodiscard]] static Urgency urgency(Thread& thread) noexcept
         requires LendsUrgency<typename D::Policy>

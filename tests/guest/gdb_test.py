@@ -28,7 +28,8 @@ def session(tree, log):
         def answer(line, pattern):
             console.expect(GDB)
             console.send(line + "\n")
-            console.expect(pattern)
+            found = console.expect(f"(?P<answer>{pattern})|{GDB}")
+            assert found["answer"] is not None, f"`{line}` answered otherwise than {pattern!r}:\n{guest.tail(console.transcript)}"
 
         answer("info symbol $eip", "boot_entry")
         answer("kidney cpus", "CPU 0: boot_entry")
@@ -44,7 +45,7 @@ def session(tree, log):
         answer("backtrace", r"#0 ")  # the kernel, or the shell's own code
         # Of the kernel's own things, each says what only the right one would.
         answer("kidney threads", r" 1 +- waiting .* init ")
-        answer("kidney bt 1", r"#\d+ .*wait_for_child at .*kernel/process/wait.cpp:\d+")
+        answer("kidney bt 1", r"#\d+ .*wait4 at .*kernel/syscall/process_calls.cpp:\d+")
         answer("kidney bt 4711", r"there is no process 4711")
         answer("kidney runqueue", r"CPU 0: runs \S+.* queued, \d+ switches, policy kidney::sched::")
         answer("kidney locks", r"no lock is held|rank \d+")

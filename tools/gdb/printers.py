@@ -140,7 +140,7 @@ def printers():
     collection.add_printer("FrameNumber", r"^kidney::FrameNumber$", Address)
     collection.add_printer("Time", r"^kidney::(Instant|Duration)$", Time)
     collection.add_printer("Ref", r"^kidney::Ref<.*>$", Ref)
-    collection.add_printer("Pid", r"^kidney::kernel::Pid$", Pid)
+    collection.add_printer("Pid", r"^kidney::proc::Pid$", Pid)
     collection.add_printer("Thread", r"^kidney::kernel::Thread$", Thread)
     collection.add_printer("Region", r"^kidney::mm::Region$", Region)
     collection.add_printer("Regions", r"^kidney::mm::RegionMap<.*>$", Regions)

@@ -1,0 +1,61 @@
+/// The world of this kernel's processes: what the engine in proc/ lives on here.
+#pragma once
+
+#include "arch/i686/trap/trap_frame.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/names.hpp"
+#include "proc/world.hpp"
+
+#include <string_view>
+
+namespace kidney::proc {
+template <class W>
+class ProcessTable;
+}
+
+namespace kidney::kernel {
+
+class Process;
+class Terminal;
+
+/// A model of proc::World; world.cpp says what each function does here.
+struct World {
+    using Process = kernel::Process;
+    using Thread = kernel::Thread;
+    using Threads = kernel::Threads;
+    using Heap = kernel::Heap;
+    using AddressSpace = kernel::AddressSpace;
+    using Terminal = kernel::Terminal;
+    using ViewLock = SpinLock<ranks::process_view>;
+    using UserStart = hal::TrapFrame;
+
+    static SpinLock<ranks::signals> process_lock;
+    /// Created by create_process_table(), before the first process.
+    [[nodiscard]] static ProcessTable<World>& processes() noexcept;
+
+    // Threads.
+    [[nodiscard]] static Result<Thread*> create_thread(std::string_view name) noexcept;
+    static void destroy_thread(Thread& thread) noexcept;
+    static void start_child(Process& child) noexcept;
+    [[noreturn]] static void end_thread() noexcept;
+
+    // Memory and registers.
+    [[nodiscard]] static Heap& heap() noexcept { return kernel::heap(); }
+    static void leave_memory(Process& self) noexcept;
+    [[nodiscard]] static Status put_word(UserPtr<std::uint32_t> to, std::uint32_t value) noexcept;
+    [[nodiscard]] static Status begin_child(Process& child, const UserStart& start,
+                                            const ForkRequest& request) noexcept;
+
+    // What else hangs on a process.
+    [[nodiscard]] static Status book_process(Process& self) noexcept;
+    [[nodiscard]] static Status may_join(const Process& parent, const Process& child) noexcept
+        REQUIRES(process_lock);
+    static void inherit(const Process& parent, Process& child) noexcept REQUIRES(process_lock);
+    static void let_go(Process& self) noexcept;
+    static void process_ends(Process& self, ExitStatus status) noexcept;
+    [[noreturn]] static void init_has_exited(ExitStatus status) noexcept;
+    static void hang_up_session(Process& leader) noexcept REQUIRES(process_lock);
+    [[nodiscard]] static Usage usage_of(Process& self) noexcept;
+};
+
+}  // namespace kidney::kernel

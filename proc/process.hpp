@@ -1,0 +1,177 @@
+/// A process: an address space, open files, an identity, relatives, signals, and one thread.
+///
+/// One thread per process for now: the thread's number is the process's, and "the process's own"
+/// below means "touched only by that thread". What other processes and interrupts look at is
+/// guarded by the world's `process_lock`, a spin lock, because Ctrl-C arrives in an interrupt.
+///
+/// Life: made by fork (or as the first one), known to the ProcessTable, a zombie after exit, taken
+/// out of the table by its parent's wait. The table owns it; a vfork parent borrows a reference.
+#pragma once
+
+#include "fs/vfs/execution.hpp"
+#include "fs/vfs/vfs.hpp"
+#include "kidney/core/bounded.hpp"
+#include "kidney/core/lock.hpp"
+#include "kidney/core/ref.hpp"
+#include "kidney/core/time.hpp"
+#include "kidney/core/user_account.hpp"
+#include "proc/exit_status.hpp"
+#include "proc/files/fd_table.hpp"
+#include "proc/identity/identity.hpp"
+#include "proc/limits.hpp"
+#include "proc/pid.hpp"
+#include "proc/signal/signal_state.hpp"
+#include "proc/usage.hpp"
+
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/parent_from_member.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace kidney::proc {
+
+enum class ProcessState : std::uint8_t { running, stopped, zombie };
+
+/// What an interrupted system call wants (Errc::restart) once the signals are dealt with.
+enum class RestartMode : std::uint8_t {
+    none,            ///< the last call was not interrupted
+    always,          ///< run again; it had not begun (fork)
+    by_flag,         ///< run again, unless a handler without SA_RESTART runs: then EINTR
+    unless_handled,  ///< run again, unless any handler runs: then EINTR (sleeps, poll, sigsuspend)
+};
+
+using ListHook =
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+
+/// How lists of a world's processes find the hook, which is a member of their base class.
+template <class Process, auto Member>
+struct ProcessHook;
+template <class Process, class Base, ListHook Base::* Member>
+struct ProcessHook<Process, Member> {
+    using hook_type = ListHook;
+    using hook_ptr = ListHook*;
+    using const_hook_ptr = const ListHook*;
+    using value_type = Process;
+    using pointer = Process*;
+    using const_pointer = const Process*;
+
+    static hook_ptr to_hook_ptr(value_type& p) noexcept { return &(static_cast<Base&>(p).*Member); }
+    static const_hook_ptr to_hook_ptr(const value_type& p) noexcept {
+        return &(static_cast<const Base&>(p).*Member);
+    }
+    static pointer to_value_ptr(hook_ptr hook) noexcept {
+        return static_cast<Process*>(boost::intrusive::get_parent_from_member(hook, Member));
+    }
+    static const_pointer to_value_ptr(const_hook_ptr hook) noexcept {
+        return static_cast<const Process*>(boost::intrusive::get_parent_from_member(hook, Member));
+    }
+};
+template <class Process, auto Member>
+using ProcessList =
+    boost::intrusive::list<Process, boost::intrusive::function_hook<ProcessHook<Process, Member>>,
+                           boost::intrusive::constant_time_size<false>>;
+
+/// `W` is a proc::World, `W::Process` derives from this and adds what only that world knows.
+template <class W>
+class ProcessBase : public RefCounted {
+public:
+    using World = W;
+    using Process = typename W::Process;
+    using Thread = typename W::Thread;
+    using AddressSpace = typename W::AddressSpace;
+    using State = ProcessState;
+
+    ProcessBase() noexcept = default;
+
+    // --- Constant, or the process's own ---
+    // Other processes look at memory, files, root, directory and executable: see replace().
+    Pid pid;                   ///< given when the process is entered in the table
+    Thread* thread = nullptr;  ///< null once it has ended
+    Ref<AddressSpace> memory;  ///< shared with the parent during vfork
+    FdTableWith<typename W::ViewLock> files;
+    fs::Place root, directory;  ///< "/" and the current directory
+    std::uint32_t umask = 022;
+    Usage children_usage;
+    Ref<fs::Vnode> executable;             ///< for /proc/self/exe
+    fs::Execution execution;               ///< of `executable`: nobody writes it meanwhile
+    UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
+    UserPtr<std::uint32_t> clear_on_exit;  ///< CLONE_CHILD_CLEARTID, set_tid_address
+    RestartMode restart_mode = RestartMode::none;
+
+    // --- Guarded by process_lock ---
+    /// Its owner looks without the lock, and may see one half of a number that another one changes.
+    Limits limits;
+    Identity identity;  ///< written by its owner only; other processes read it for permissions
+    Ref<UserAccount> account;  ///< of the real user; changed by its owner only
+    SignalState signals;
+    State state = State::running;
+    Process* parent = nullptr;    ///< null once nobody waits for it any more, and of the first one
+    bool adopts_orphans = false;  ///< its descendants' children become its own, not init's
+    bool dumpable = true;         ///< others of its user may look inside (PR_SET_DUMPABLE, proc(5))
+    bool no_new_rights = false;   ///< exec gives no other identity (PR_SET_NO_NEW_PRIVS)
+    std::uint32_t death_signal = 0;  ///< what it gets when its parent ends (PR_SET_PDEATHSIG)
+    Pid group, session;
+    typename W::Terminal* terminal = nullptr;  ///< controlling terminal
+    ExitStatus status;                         ///< of a zombie, or the stop signal
+    bool stop_reported = true;                 ///< wait() has told the parent about the stop
+    bool continue_pending = false;             ///< wait(WCONTINUED) has something to tell
+    bool has_executed = false;                 ///< setpgid by the parent is over
+    /// vfork: it waits until we let go of its memory; null when it does not (any more), so it is
+    /// there as long as this points to it.
+    Process* lender = nullptr;
+    std::uint32_t exit_signal = abi::sig_chld;
+    Usage final_usage;           ///< of a zombie
+    BoundedText<15> final_name;  ///< likewise
+
+    /// SIGKILL is on its way, or the process exits.
+    std::atomic<bool> is_ending{false};
+
+    ListHook in_table, in_siblings, in_bucket;
+    using Children = ProcessList<Process, &ProcessBase::in_siblings>;
+    Children children;
+
+    /// The owner changes one of the members that others look at.
+    template <class T>
+    void replace(T& member, T next) noexcept EXCLUDES(view_lock_) {
+        {
+            LockGuard guard(view_lock_);
+            std::swap(member, next);
+        }
+        // What was there may end now: not under a spin lock.
+    }
+    /// Others look at such a member, whatever the process does meanwhile; null once it has ended.
+    template <class T>
+    [[nodiscard]] T look_at(const T& member) noexcept EXCLUDES(view_lock_) {
+        LockGuard guard(view_lock_);
+        return member;
+    }
+    /// The same without a reference, for something short: f(pointer, or null) under the view's
+    /// lock.
+    template <class T, class F>
+    [[nodiscard]] auto peek(const Ref<T>& member, F&& f) noexcept EXCLUDES(view_lock_) {
+        LockGuard guard(view_lock_);
+        return f(static_cast<const T*>(member.get()));
+    }
+
+    [[nodiscard]] bool is_zombie() const noexcept { return state == State::zombie; }
+    /// A signal waits to be delivered: interruptible sleeps end with Errc::restart or interrupted.
+    [[nodiscard]] bool is_interrupted() const noexcept {
+        return thread->interrupted.load(std::memory_order_relaxed) != 0;
+    }
+    /// On whose behalf, and from where, paths are walked.
+    [[nodiscard]] fs::PathContext path_context() const noexcept {
+        return {root, directory, identity.effective()};
+    }
+    [[nodiscard]] std::string_view name() const noexcept { return thread->name(); }
+
+protected:
+    ~ProcessBase() = default;
+
+private:
+    typename W::ViewLock view_lock_;
+};
+
+}  // namespace kidney::proc

@@ -1,0 +1,190 @@
+/// Sending signals: from system calls, from faults, from terminals (interrupts included).
+#pragma once
+
+#include "kidney/core/lock.hpp"
+#include "kidney/core/result.hpp"
+#include "kidney/mm/make.hpp"
+#include "proc/process.hpp"
+#include "proc/process_table.hpp"
+#include "proc/signal/signal_state.hpp"
+
+#include <cstdint>
+#include <utility>
+
+namespace kidney::proc {
+
+// In proc/life/job_control.hpp, which sends signals itself.
+template <class P>
+void resume_stopped(P& target, std::uint32_t signal) noexcept REQUIRES(P::World::process_lock);
+
+/// Gets a thread to look at its process's state soon: ends its interruptible sleep or its stay in
+/// user mode.
+template <class P>
+void notify(P& target) noexcept {
+    if (target.thread != nullptr) {
+        P::World::Threads::interrupt(*target.thread);
+    }
+}
+
+/// Makes `signal` pending for `target` and gets its thread to notice: a sleeping one wakes, one
+/// that runs on another CPU is interrupted, a stopped one continues on SIGCONT and SIGKILL.
+/// Any context, also interrupt handlers.
+/// What comes with a `queued` becomes the target's unless it is discarded.
+template <class P>
+PostResult send_signal(P& target, std::uint32_t signal, const SignalCause& cause,
+                       QueuedSignal* queued = nullptr) noexcept REQUIRES(P::World::process_lock) {
+    if (target.is_zombie()) {
+        return PostResult::discarded;
+    }
+    if (signal == abi::sig_cont || signal == abi::sig_kill) {
+        resume_stopped(target, signal);
+    }
+    const PostResult result = target.signals.post(signal, cause, queued);
+    if (result == PostResult::wake) {
+        if (signal == abi::sig_kill) {
+            target.is_ending.store(true, std::memory_order_relaxed);
+        }
+        notify(target);
+    }
+    return result;
+}
+
+/// A place in a process's queue, made before the lock is taken: nothing is allocated under it.
+template <class W>
+class SpareSignalOf {
+public:
+    SpareSignalOf() noexcept = default;
+    ~SpareSignalOf() {
+        if (queued_ != nullptr) {
+            destroy(*queued_);
+        }
+    }
+    SpareSignalOf(const SpareSignalOf&) = delete;
+    SpareSignalOf& operator=(const SpareSignalOf&) = delete;
+
+    /// Error: no_memory.
+    Status make() noexcept {
+        queued_ = TRY(mm::make<QueuedSignal>(W::heap()));
+        return {};
+    }
+    /// Books it on the user of `owner`, whose queue it shall go into. Error: would_block
+    /// (RLIMIT_SIGPENDING).
+    Status take_room(const typename W::Process& owner) noexcept {
+        return queued_->room.take({owner.account}, Holding::pending_signals, 1,
+                                  owner.limits.pending_signals())
+                   ? Status()
+                   : Status(fail(Errc::would_block));
+    }
+    [[nodiscard]] QueuedSignal* get() const noexcept { return queued_; }
+    QueuedSignal* release() noexcept { return std::exchange(queued_, nullptr); }
+
+    /// Gives one back, with its room. Not under a spin lock.
+    static void destroy(QueuedSignal& queued) noexcept { mm::destroy(W::heap(), &queued); }
+    /// Those that were discarded with the process.
+    static void destroy_all(SignalQueue& queue) noexcept {
+        while (QueuedSignal* const queued = queue.take(SignalSet(~std::uint64_t{0}))) {
+            destroy(*queued);
+        }
+    }
+
+private:
+    QueuedSignal* queued_ = nullptr;
+};
+
+/// send_signal() for signals that queue. Error: would_block, if there is no room and the cause is
+/// more than "somebody did".
+template <class P>
+Status send_queued_signal(P& target, std::uint32_t signal, const SignalCause& cause,
+                          SpareSignalOf<typename P::World>& spare) noexcept
+    REQUIRES(P::World::process_lock) {
+    if (spare.get() != nullptr && spare.take_room(target)) {
+        if (send_signal(target, signal, cause, spare.get()) == PostResult::discarded) {
+            spare.get()->room = Share();  // the target still has the account: it does not end here
+        } else {
+            spare.release();
+        }
+        return {};
+    }
+    if (cause.code != abi::si_user) {
+        return fail(Errc::would_block);
+    }
+    send_signal(target, signal, cause);
+    return {};
+}
+
+/// The owner has taken a signal: its sender has it back, or its room is free. Completes the cause.
+template <class W>
+void settle(QueuedSignal* queued, SignalCause& cause) noexcept EXCLUDES(W::process_lock) {
+    if (queued == nullptr) {
+        return;
+    }
+    if (queued->source != nullptr) {
+        cause.uid = queued->source->signal_taken();
+    } else {
+        SpareSignalOf<W>::destroy(*queued);
+    }
+}
+/// Likewise for what was discarded.
+template <class P>
+void settle_discarded(P& self) noexcept EXCLUDES(P::World::process_lock) {
+    using W = typename P::World;
+    for (;;) {
+        QueuedSignal* queued = nullptr;
+        {
+            LockGuard guard(W::process_lock);
+            queued = self.signals.take_discarded();
+        }
+        if (queued == nullptr) {
+            return;
+        }
+        SignalCause nobody_asks;
+        settle<W>(queued, nobody_asks);
+    }
+}
+
+/// To every member of a group. False if there is none.
+template <class W>
+bool send_signal_to_group(Pid group, std::uint32_t signal, const SignalCause& cause) noexcept
+    REQUIRES(W::process_lock) {
+    bool found = false;
+    for (auto& p : W::processes().all()) {
+        if (p.group == group && !p.is_zombie()) {
+            found = true;
+            send_signal(p, signal, cause);
+            p.signals.hand_on(signal);
+        }
+    }
+    return found;
+}
+
+/// A fault of the running program: delivered before it goes on, whatever it blocks or ignores.
+template <class P>
+void force_signal(P& self, std::uint32_t signal, const SignalCause& cause) noexcept
+    EXCLUDES(P::World::process_lock) {
+    LockGuard guard(P::World::process_lock);
+    self.signals.force(signal, cause);
+    notify(self);
+}
+
+/// To the calling process itself (SIGPIPE).
+template <class P>
+void send_signal_to_self(P& self, std::uint32_t signal) noexcept EXCLUDES(P::World::process_lock) {
+    LockGuard guard(P::World::process_lock);
+    send_signal(self, signal,
+                {.code = abi::si_user, .pid = self.pid.value(), .uid = self.identity.user.real});
+}
+
+/// kill(2)'s permission rule.
+template <class P>
+[[nodiscard]] bool may_signal(const P& sender, const P& target, std::uint32_t signal) noexcept
+    REQUIRES(P::World::process_lock) {
+    if (signal == abi::sig_cont && sender.session == target.session) {
+        return true;
+    }
+    const IdTriple& from = sender.identity.user;
+    const IdTriple& to = target.identity.user;
+    return sender.identity.is_privileged() || from.real == to.real || from.real == to.saved ||
+           from.effective == to.real || from.effective == to.saved;
+}
+
+}  // namespace kidney::proc

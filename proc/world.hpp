@@ -1,0 +1,98 @@
+/// What processes live on: the contract between the engine of this folder and whoever composes it.
+///
+/// A world is a struct of types and static functions, "the machine that executes the call". The
+/// kernel's is `kernel::World` (kernel/process/world.hpp), that of the host's tests
+/// `test::ProcWorld` (tests/support/proc_world.hpp): fibers, and programs that are C++ functions.
+/// The requirements stand in groups, so that a message of the compiler says what is missing.
+#pragma once
+
+#include "kidney/core/lock.hpp"
+#include "kidney/core/result.hpp"
+#include "kidney/mm/object_allocator.hpp"
+#include "kidney/sched/waiting.hpp"
+#include "proc/exit_status.hpp"
+#include "proc/usage.hpp"
+#include "sched/sync/thread_control.hpp"
+
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+
+namespace kidney::proc {
+
+struct ForkRequest;
+
+/// Threads: those of the scheduler, and how a process gets one.
+///   W1 interrupt(t) ends t's present or next interruptible sleep, and if t runs a program it comes
+///      into the kernel soon. Any context
+///   W2 a created thread knows its process once the engine has set `thread.process`; it runs
+///      nothing before start_child(), and destroy_thread() takes back one that never ran
+///   W3 end_thread() does not return; the thread's memory goes back by itself
+template <class W>
+concept ThreadServices =
+    sched::ThreadControl<typename W::Threads> &&
+    requires(typename W::Thread& thread, typename W::Process& p, std::string_view name) {
+        { W::Threads::interrupt(thread) } noexcept -> std::same_as<void>;
+        { W::create_thread(name) } noexcept -> std::same_as<Result<typename W::Thread*>>;
+        { W::destroy_thread(thread) } noexcept -> std::same_as<void>;
+        { W::start_child(p) } noexcept -> std::same_as<void>;
+        { W::end_thread() } noexcept -> std::same_as<void>;
+        { thread.process } -> std::convertible_to<typename W::Process*>;
+    };
+
+/// Memory: objects, address spaces, and the words in them that a program names.
+///   W4 fork() of an AddressSpace gives a copy of its own, or nothing is changed
+///   W5 leave_memory() may be called once by the thread that runs in it; others that hold the
+///      space keep it
+///   W6 put_word() writes to the memory of the running program. Error: bad_address
+template <class W>
+concept MemoryServices = mm::ObjectAllocator<typename W::Heap> &&
+                         requires(typename W::Process& p, typename W::AddressSpace& space,
+                                  UserPtr<std::uint32_t> word) {
+                             { W::heap() } noexcept -> std::same_as<typename W::Heap&>;
+                             {
+                                 space.fork()
+                             } -> std::same_as<Result<Ref<typename W::AddressSpace>>>;
+                             { W::leave_memory(p) } noexcept -> std::same_as<void>;
+                             { W::put_word(word, 0U) } noexcept -> std::same_as<Status>;
+                         };
+
+/// User contexts: what a program's registers are is nothing that the engine knows.
+///   W7 begin_child() makes the child's thread start where `start` says, as `request` asks.
+///      Errors: as the request deserves; nothing is left behind
+template <class W>
+concept ContextServices = requires(typename W::Process& child, const typename W::UserStart& start,
+                                   const ForkRequest& request) {
+    { W::begin_child(child, start, request) } noexcept -> std::same_as<Status>;
+};
+
+/// What else hangs on a process, and who watches.
+///   W8 may_join() says, under process_lock, whether there is room for one more process of the
+///      child's user; inherit() copies what of the parent the engine does not know. Errors:
+///      would_block
+///   W9 book_process() and unbook happen in pairs: the table's remove() gives the room back
+///   W10 let_go() takes everything of that kind away, may sleep, and comes before memory and files
+///       go; process_ends() is told before that, init_has_exited() never returns
+template <class W>
+concept OtherServices =
+    requires(typename W::Process& p, const typename W::Process& parent, ExitStatus status) {
+        { W::book_process(p) } noexcept -> std::same_as<Status>;
+        { W::may_join(parent, p) } noexcept -> std::same_as<Status>;
+        { W::inherit(parent, p) } noexcept -> std::same_as<void>;
+        { W::let_go(p) } noexcept -> std::same_as<void>;
+        { W::process_ends(p, status) } noexcept -> std::same_as<void>;
+        { W::init_has_exited(status) } noexcept -> std::same_as<void>;
+        { W::hang_up_session(p) } noexcept -> std::same_as<void>;
+        { W::usage_of(p) } noexcept -> std::same_as<Usage>;
+    };
+
+/// `W::process_lock`, a spin lock, guards the table, the families and all signal states, because
+/// Ctrl-C walks a group from an interrupt.
+template <class W>
+concept World =
+    BasicLockable<std::remove_reference_t<decltype(W::process_lock)>> && ThreadServices<W> &&
+    MemoryServices<W> && ContextServices<W> && OtherServices<W> && requires {
+        { W::processes() } noexcept;
+    };
+
+}  // namespace kidney::proc

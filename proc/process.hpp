@@ -107,31 +107,37 @@ public:
     Identity identity;  ///< written by its owner only; other processes read it for permissions
     Ref<UserAccount> account;  ///< of the real user; changed by its owner only
     SignalState signals;
-    State state = State::running;
-    Process* parent = nullptr;    ///< null once nobody waits for it any more, and of the first one
-    bool adopts_orphans = false;  ///< its descendants' children become its own, not init's
-    bool dumpable = true;         ///< others of its user may look inside (PR_SET_DUMPABLE, proc(5))
-    bool no_new_rights = false;   ///< exec gives no other identity (PR_SET_NO_NEW_PRIVS)
-    std::uint32_t death_signal = 0;  ///< what it gets when its parent ends (PR_SET_PDEATHSIG)
-    Pid group, session;
-    typename W::Terminal* terminal = nullptr;  ///< controlling terminal
-    ExitStatus status;                         ///< of a zombie, or the stop signal
-    bool stop_reported = true;                 ///< wait() has told the parent about the stop
-    bool continue_pending = false;             ///< wait(WCONTINUED) has something to tell
-    bool has_executed = false;                 ///< setpgid by the parent is over
+    State state GUARDED_BY(W::process_lock) = State::running;
+    /// Null once nobody waits for it any more, and of the first one.
+    Process* parent GUARDED_BY(W::process_lock) = nullptr;
+    /// Its descendants' children become its own, not init's (PR_SET_CHILD_SUBREAPER).
+    bool adopts_orphans GUARDED_BY(W::process_lock) = false;
+    bool dumpable = true;        ///< others of its user may look inside (PR_SET_DUMPABLE, proc(5))
+    bool no_new_rights = false;  ///< exec gives no other identity (PR_SET_NO_NEW_PRIVS)
+    /// What it gets when its parent ends (PR_SET_PDEATHSIG); 0: nothing.
+    std::uint32_t death_signal GUARDED_BY(W::process_lock) = 0;
+    Pid group GUARDED_BY(W::process_lock), session GUARDED_BY(W::process_lock);
+    /// Controlling terminal; null: none.
+    typename W::Terminal* terminal GUARDED_BY(W::process_lock) = nullptr;
+    ExitStatus status GUARDED_BY(W::process_lock);  ///< of a zombie, or the stop signal
+    /// wait() has told the parent about the stop.
+    bool stop_reported GUARDED_BY(W::process_lock) = true;
+    /// wait(WCONTINUED) has something to tell.
+    bool continue_pending GUARDED_BY(W::process_lock) = false;
+    bool has_executed GUARDED_BY(W::process_lock) = false;  ///< setpgid by the parent is over
     /// vfork: it waits until we let go of its memory; null when it does not (any more), so it is
     /// there as long as this points to it.
-    Process* lender = nullptr;
-    std::uint32_t exit_signal = abi::sig_chld;
-    Usage final_usage;           ///< of a zombie
-    BoundedText<15> final_name;  ///< likewise
+    Process* lender GUARDED_BY(W::process_lock) = nullptr;
+    std::uint32_t exit_signal GUARDED_BY(W::process_lock) = abi::sig_chld;
+    Usage final_usage GUARDED_BY(W::process_lock);           ///< of a zombie
+    BoundedText<15> final_name GUARDED_BY(W::process_lock);  ///< likewise
 
     /// SIGKILL is on its way, or the process exits.
     std::atomic<bool> is_ending{false};
 
     ListHook in_table, in_siblings, in_bucket;
     using Children = ProcessList<Process, &ProcessBase::in_siblings>;
-    Children children;
+    Children children GUARDED_BY(W::process_lock);
 
     /// The owner changes one of the members that others look at.
     template <class T>
@@ -156,7 +162,9 @@ public:
         return f(static_cast<const T*>(member.get()));
     }
 
-    [[nodiscard]] bool is_zombie() const noexcept { return state == State::zombie; }
+    [[nodiscard]] bool is_zombie() const noexcept REQUIRES(W::process_lock) {
+        return state == State::zombie;
+    }
     /// A signal waits to be delivered: interruptible sleeps end with Errc::restart or interrupted.
     [[nodiscard]] bool is_interrupted() const noexcept {
         return thread->interrupted.load(std::memory_order_relaxed) != 0;

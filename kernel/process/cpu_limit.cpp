@@ -10,7 +10,7 @@ void enforce_cpu_limit() noexcept {
     if (self == nullptr || !self->limits.limits_cpu_time()) [[likely]] {
         return;
     }
-    const Duration used = cpu_times(*self).total();
+    const Duration used = cpu_times(*self->thread).total();
     LockGuard guard(World::process_lock);
     const CpuVerdict verdict = self->limits.judge_cpu_time(used);
     if (verdict != CpuVerdict::go_on) {

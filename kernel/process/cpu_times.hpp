@@ -17,12 +17,12 @@ namespace kidney::kernel {
 [[nodiscard]] CpuTimes cpu_times(Thread& thread) noexcept;
 
 /// What the process has used so far.
-[[nodiscard]] inline CpuTimes cpu_times(Process& p) noexcept {
+[[nodiscard]] inline CpuTimes cpu_times(Process& p) noexcept REQUIRES(World::process_lock) {
     return p.thread == nullptr ? p.final_usage.times : cpu_times(*p.thread);
 }
 
 /// The same, and what else it took.
-[[nodiscard]] inline Usage usage_of(Process& p) noexcept {
+[[nodiscard]] inline Usage usage_of(Process& p) noexcept REQUIRES(World::process_lock) {
     if (p.thread == nullptr) {
         return p.final_usage;
     }

@@ -55,7 +55,8 @@ struct World {
     static void process_ends(Process& self, ExitStatus status) noexcept;
     [[noreturn]] static void init_has_exited(ExitStatus status) noexcept;
     static void hang_up_session(Process& leader) noexcept REQUIRES(process_lock);
-    [[nodiscard]] static Usage usage_of(Process& self) noexcept;
+    [[nodiscard]] static Usage usage_of(Process& self) noexcept
+        REQUIRES(process_lock);
 };
 
 }  // namespace kidney::kernel

@@ -66,6 +66,14 @@ Reply ambient_rights(std::uint32_t action, std::uint32_t right, bool has_rest) n
             return fail(Errc::invalid_argument);
     }
 }
+std::uint32_t death_signal_of(const Process& self) noexcept {
+    LockGuard guard(World::process_lock);
+    return self.death_signal;
+}
+bool adopts_orphans(const Process& self) noexcept {
+    LockGuard guard(World::process_lock);
+    return self.adopts_orphans;
+}
 Reply set_timer_slack(Process& self, std::uint32_t nanoseconds) noexcept {
     self.timer_slack =
         static_cast<std::int32_t>(nanoseconds) > 0 ? nanoseconds : default_timer_slack;
@@ -87,7 +95,7 @@ Reply prctl(Process& self, std::uint32_t option, std::uint32_t a, std::uint32_t 
         case PR_SET_PDEATHSIG:
             return set_death_signal(self, a);
         case PR_GET_PDEATHSIG:
-            TRY(put_user(to, self.death_signal));
+            TRY(put_user(to, death_signal_of(self)));
             return 0U;
         case PR_SET_DUMPABLE:
             return set_switch(&Process::dumpable, self, a);
@@ -104,7 +112,7 @@ Reply prctl(Process& self, std::uint32_t option, std::uint32_t a, std::uint32_t 
         case PR_SET_CHILD_SUBREAPER:
             return set_switch(&Process::adopts_orphans, self, a != 0 ? 1 : 0);
         case PR_GET_CHILD_SUBREAPER:
-            TRY(put_user(to, self.adopts_orphans ? 1U : 0U));
+            TRY(put_user(to, adopts_orphans(self) ? 1U : 0U));
             return 0U;
         case PR_SET_TIMERSLACK:
             return set_timer_slack(self, a);

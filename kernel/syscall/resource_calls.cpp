@@ -82,7 +82,12 @@ Reply getrusage(Process& self, std::int32_t who, VirtAddr to) noexcept {
     if (who != abi::usage_self && who != abi::usage_children && who != abi::usage_thread) {
         return fail(Errc::invalid_argument);
     }
-    TRY(put_rusage(to, who == abi::usage_children ? self.children_usage : usage_of(self)));
+    Usage usage = self.children_usage;
+    if (who != abi::usage_children) {
+        LockGuard guard(World::process_lock);
+        usage = usage_of(self);
+    }
+    TRY(put_rusage(to, usage));
     return 0U;
 }
 
@@ -93,7 +98,7 @@ Reply times(Process& self, VirtAddr to) noexcept {
         struct Times {
             std::uint32_t user, system, children_user, children_system;
         };
-        const CpuTimes own = cpu_times(self);
+        const CpuTimes own = cpu_times(*self.thread);
         const CpuTimes& children = self.children_usage.times;
         TRY(put_user(UserPtr<Times>(to), {ticks(own.user), ticks(own.system), ticks(children.user),
                                           ticks(children.system)}));

@@ -24,7 +24,7 @@ template <class F>
 bool for_each_named(Process& self, std::uint32_t which, Pid who, F&& f) noexcept
     REQUIRES(World::process_lock) {
     bool found = false;
-    processes().for_each([&](Process& p) {
+    for (Process& p : processes().all()) {
         const bool named =
             which == abi::priority_process ? p.pid == (who.value() == 0 ? self.pid : who)
             : which == abi::priority_group
@@ -34,7 +34,7 @@ bool for_each_named(Process& self, std::uint32_t which, Pid who, F&& f) noexcept
             found = true;
             f(p);
         }
-    });
+    }
     return found;
 }
 

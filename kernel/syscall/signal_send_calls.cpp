@@ -86,9 +86,10 @@ Status send_to_many(Process& self, Pid pid, std::uint32_t signal) noexcept {
     }
     const SignalCause cause = from(self, abi::si_user);
     const bool to_all = pid.value() == -1;
-    const Pid group = pid.value() == 0 ? self.group : Pid(-pid.value());
-    const auto is_named = [&](const Process& p) {
-        return to_all ? p.pid != init_pid && &p != &self : p.group == group;
+    const auto is_named = [&](const Process& p) KIDNEY_NO_TSA("called with the lock held") {
+        return to_all             ? p.pid != init_pid && &p != &self
+               : pid.value() == 0 ? p.group == self.group
+                                  : p.group.value() == -pid.value();
     };
     SpareSignals spares;
     if (signal >= first_real_time && signal <= abi::signal_count) {

@@ -245,11 +245,11 @@ void Terminal::hang_up() noexcept {
     }
     const Pid session = session_;
     session_ = foreground_ = Pid();
-    processes().for_each([&](Process& p) {
+    for (Process& p : processes().all()) {
         if (p.session == session && p.terminal == this) {
             p.terminal = nullptr;
         }
-    });
+    }
 }
 
 void hang_up_session(Process& leader) noexcept {

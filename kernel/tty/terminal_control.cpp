@@ -171,11 +171,11 @@ Result<std::uint32_t> Terminal::set_controlling(Process& self, bool steal) noexc
             return fail(Errc::not_permitted);
         }
         const Pid session = session_;
-        processes().for_each([&](Process& p) {
+        for (Process& p : processes().all()) {
             if (p.session == session && p.terminal == this) {
                 p.terminal = nullptr;
             }
-        });
+        }
     }
     session_ = self.session;
     foreground_ = self.group;

@@ -14,7 +14,7 @@
 namespace kidney::proc {
 
 template <class W>
-[[nodiscard]] GroupPlace place_of(const ProcessBase<W>& p) noexcept {
+[[nodiscard]] GroupPlace place_of(const ProcessBase<W>& p) noexcept REQUIRES(W::process_lock) {
     return {p.group, p.session};
 }
 

@@ -6,17 +6,22 @@
 /// The requirements stand in groups, so that a message of the compiler says what is missing.
 #pragma once
 
+#include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
+#include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/mm/object_allocator.hpp"
 #include "kidney/sched/waiting.hpp"
 #include "proc/exit_status.hpp"
+#include "proc/signal/signal_set.hpp"
+#include "proc/signal/signal_state.hpp"
 #include "proc/usage.hpp"
 #include "sched/sync/thread_control.hpp"
 
 #include <concepts>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace kidney::proc {
 
@@ -46,33 +51,40 @@ concept ThreadServices =
 ///      space keep it
 ///   W6 put_word() writes to the memory of the running program. Error: bad_address
 template <class W>
-concept MemoryServices = mm::ObjectAllocator<typename W::Heap> &&
-                         requires(typename W::Process& p, typename W::AddressSpace& space,
-                                  UserPtr<std::uint32_t> word) {
-                             { W::heap() } noexcept -> std::same_as<typename W::Heap&>;
-                             {
-                                 space.fork()
-                             } -> std::same_as<Result<Ref<typename W::AddressSpace>>>;
-                             { W::leave_memory(p) } noexcept -> std::same_as<void>;
-                             { W::put_word(word, 0U) } noexcept -> std::same_as<Status>;
-                         };
+concept MemoryServices =
+    mm::ObjectAllocator<typename W::Heap> &&
+    requires(typename W::Process& p, typename W::AddressSpace& space, UserPtr<std::uint32_t> word) {
+        { W::heap() } noexcept -> std::same_as<typename W::Heap&>;
+        { space.fork() } -> std::same_as<Result<Ref<typename W::AddressSpace>>>;
+        { W::leave_memory(p) } noexcept -> std::same_as<void>;
+        { W::put_word(word, 0U) } noexcept -> std::same_as<Status>;
+    };
 
 /// User contexts: what a program's registers are is nothing that the engine knows.
 ///   W7 begin_child() makes the child's thread start where `start` says, as `request` asks.
 ///      Errors: as the request deserves; nothing is left behind
+///   W8 restart_call() makes the program repeat the call that it is in, fail_call() ends it with
+///      EINTR
+///   W9 build_handler() makes the program enter a handler whose return restores what is there now
+///      and the mask. On error nothing has changed
 template <class W>
-concept ContextServices = requires(typename W::Process& child, const typename W::UserStart& start,
-                                   const ForkRequest& request) {
-    { W::begin_child(child, start, request) } noexcept -> std::same_as<Status>;
+concept ContextServices = requires(typename W::Process& p, typename W::Registers& registers,
+                                   const typename W::Registers& start, const ForkRequest& request,
+                                   const Delivery& d, SignalSet mask) {
+    { W::begin_child(p, start, request) } noexcept -> std::same_as<Status>;
+    { W::restart_call(registers) } noexcept -> std::same_as<void>;
+    { W::fail_call(p, registers) } noexcept -> std::same_as<void>;
+    { W::build_handler(p, registers, d, mask) } noexcept -> std::same_as<Status>;
 };
 
-/// What else hangs on a process, and who watches.
-///   W8 may_join() says, under process_lock, whether there is room for one more process of the
-///      child's user; inherit() copies what of the parent the engine does not know. Errors:
-///      would_block
-///   W9 book_process() and unbook happen in pairs: the table's remove() gives the room back
-///   W10 let_go() takes everything of that kind away, may sleep, and comes before memory and files
-///       go; process_ends() is told before that, init_has_exited() never returns
+/// What else hangs on a process.
+///   W10 may_join() says, under process_lock, whether there is room for one more process of the
+///       child's user; inherit() copies what of the parent the engine does not know. Error:
+///       would_block
+///   W11 book_process() takes room for one process; the table's remove() gives it back. Error:
+///       would_block
+///   W12 let_go() takes everything of that kind away, may sleep, and comes before the files go;
+///       init_has_exited() never returns
 template <class W>
 concept OtherServices =
     requires(typename W::Process& p, const typename W::Process& parent, ExitStatus status) {
@@ -80,18 +92,26 @@ concept OtherServices =
         { W::may_join(parent, p) } noexcept -> std::same_as<Status>;
         { W::inherit(parent, p) } noexcept -> std::same_as<void>;
         { W::let_go(p) } noexcept -> std::same_as<void>;
-        { W::process_ends(p, status) } noexcept -> std::same_as<void>;
         { W::init_has_exited(status) } noexcept -> std::same_as<void>;
         { W::hang_up_session(p) } noexcept -> std::same_as<void>;
         { W::usage_of(p) } noexcept -> std::same_as<Usage>;
     };
+
+/// Who watches: nothing depends on them.
+template <class W>
+concept Watchers = requires(const typename W::Process& p, ExitStatus status, const Delivery& d,
+                            const typename W::Registers& registers) {
+    { W::process_ends(p, status) } noexcept -> std::same_as<void>;
+    { W::delivers(p, d) } noexcept -> std::same_as<void>;
+    { W::ends_by_signal(p, d, registers) } noexcept -> std::same_as<void>;
+};
 
 /// `W::process_lock`, a spin lock, guards the table, the families and all signal states, because
 /// Ctrl-C walks a group from an interrupt.
 template <class W>
 concept World =
     BasicLockable<std::remove_reference_t<decltype(W::process_lock)>> && ThreadServices<W> &&
-    MemoryServices<W> && ContextServices<W> && OtherServices<W> && requires {
+    MemoryServices<W> && ContextServices<W> && OtherServices<W> && Watchers<W> && requires {
         { W::processes() } noexcept;
     };
 

@@ -3,8 +3,8 @@
 #include "arch/i686/trap/vectors.hpp"
 #include "kernel/process/process.hpp"
 #include "kernel/resource/out_of_memory.hpp"
-#include "kernel/signal/delivery.hpp"
 #include "kidney/core/log.hpp"
+#include "proc/signal/delivery.hpp"
 #include "proc/signal/send.hpp"
 
 #include <atomic>

@@ -126,7 +126,7 @@ void World::let_go(Process& self) noexcept {
     give_up_semaphores(self);
 }
 
-void World::process_ends(Process& self, ExitStatus status) noexcept {
+void World::process_ends(const Process& self, ExitStatus status) noexcept {
     show_end(self, status);
     if (traces_events()) [[unlikely]] {
         trace_name();

@@ -27,7 +27,7 @@ struct World {
     using AddressSpace = kernel::AddressSpace;
     using Terminal = kernel::Terminal;
     using ViewLock = SpinLock<ranks::process_view>;
-    using UserStart = hal::TrapFrame;
+    using Registers = hal::TrapFrame;
 
     static SpinLock<ranks::signals> process_lock;
     /// Created by create_process_table(), before the first process.
@@ -43,8 +43,13 @@ struct World {
     [[nodiscard]] static Heap& heap() noexcept { return kernel::heap(); }
     static void leave_memory(Process& self) noexcept;
     [[nodiscard]] static Status put_word(UserPtr<std::uint32_t> to, std::uint32_t value) noexcept;
-    [[nodiscard]] static Status begin_child(Process& child, const UserStart& start,
+    [[nodiscard]] static Status begin_child(Process& child, const Registers& start,
                                             const ForkRequest& request) noexcept;
+
+    static void restart_call(Registers& frame) noexcept;
+    static void fail_call(Process& self, Registers& frame) noexcept;
+    [[nodiscard]] static Status build_handler(Process& self, Registers& frame, const Delivery& d,
+                                              SignalSet mask) noexcept;
 
     // What else hangs on a process.
     [[nodiscard]] static Status book_process(Process& self) noexcept;
@@ -52,11 +57,15 @@ struct World {
         REQUIRES(process_lock);
     static void inherit(const Process& parent, Process& child) noexcept REQUIRES(process_lock);
     static void let_go(Process& self) noexcept;
-    static void process_ends(Process& self, ExitStatus status) noexcept;
     [[noreturn]] static void init_has_exited(ExitStatus status) noexcept;
     static void hang_up_session(Process& leader) noexcept REQUIRES(process_lock);
-    [[nodiscard]] static Usage usage_of(Process& self) noexcept
-        REQUIRES(process_lock);
+    // Watchers: the call trace, the event trace, the log.
+    static void process_ends(const Process& self, ExitStatus status) noexcept;
+    static void delivers(const Process& self, const Delivery& d) noexcept;
+    static void ends_by_signal(const Process& self, const Delivery& d,
+                               const Registers& frame) noexcept;
+
+    [[nodiscard]] static Usage usage_of(Process& self) noexcept REQUIRES(process_lock);
 };
 
 }  // namespace kidney::kernel

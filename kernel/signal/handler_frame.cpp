@@ -229,12 +229,4 @@ Result<SignalSet> undo_rt_handler_frame(Process& self, hal::TrapFrame& frame) no
     return set_of(user.mask[0], user.mask[1]);
 }
 
-void set_blocked_signals(Process& self, SignalSet blocked) noexcept {
-    LockGuard guard(World::process_lock);
-    self.signals.set_blocked(blocked);
-    if (self.signals.has_deliverable()) {
-        notify(self);
-    }
-}
-
 }  // namespace kidney::kernel

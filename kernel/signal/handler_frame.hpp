@@ -18,7 +18,4 @@ namespace kidney::kernel {
 [[nodiscard]] Result<SignalSet> undo_rt_handler_frame(Process& self,
                                                       hal::TrapFrame& frame) noexcept;
 
-/// sigprocmask's effect: a signal that is unblocked now is noticed.
-void set_blocked_signals(Process& self, SignalSet blocked) noexcept EXCLUDES(World::process_lock);
-
 }  // namespace kidney::kernel

@@ -4,6 +4,7 @@
 #include "kernel/signal/handler_frame.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/signal/delivery.hpp"
 #include "proc/signal/send.hpp"
 
 #include <optional>

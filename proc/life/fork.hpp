@@ -132,7 +132,7 @@ std::uint32_t wait_until_released(P& parent, P& child) noexcept EXCLUDES(P::Worl
 /// A parent that waits until it has its memory back can be killed meanwhile, and does not return
 /// then. A signal that the parent's group is sent meanwhile reaches the child too.
 template <class P>
-[[nodiscard]] Result<Pid> fork_process(P& parent, const typename P::World::UserStart& start,
+[[nodiscard]] Result<Pid> fork_process(P& parent, const typename P::World::Registers& start,
                                        const ForkRequest& request) noexcept
     EXCLUDES(P::World::process_lock) {
     using W = typename P::World;

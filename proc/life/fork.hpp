@@ -23,10 +23,10 @@ struct ForkRequest {
     bool sister = false;               ///< CLONE_PARENT
     std::uint32_t stack = 0;           ///< of the child; 0: as the parent's
     std::uint32_t exit_signal = abi::sig_chld;
-    UserPtr<std::uint32_t> parent_word;       ///< CLONE_PARENT_SETTID
-    UserPtr<std::uint32_t> child_word;        ///< CLONE_CHILD_SETTID
-    UserPtr<std::uint32_t> child_clear_word;  ///< CLONE_CHILD_CLEARTID
-    UserPtr<const std::byte> tls;             ///< CLONE_SETTLS: a struct user_desc
+    UserPtr<std::uint32_t> parent_word{};       ///< CLONE_PARENT_SETTID
+    UserPtr<std::uint32_t> child_word{};        ///< CLONE_CHILD_SETTID
+    UserPtr<std::uint32_t> child_clear_word{};  ///< CLONE_CHILD_CLEARTID
+    UserPtr<const std::byte> tls{};             ///< CLONE_SETTLS: a struct user_desc
 };
 
 /// A half-made child, taken apart again unless it is completed. It is in its user's books already.

@@ -36,11 +36,14 @@ inline constexpr LockRank roster{78, "roster"};
 inline constexpr LockRank run_queue{80, "run queue"};
 }  // namespace ranks
 
+struct NothingElse {};
+
+/// `Extra` is what a test's threads carry besides.
 template <sched::SchedulerPolicy P = policies::scheduler::Selected,
-          sched::LoadBalancer B = policies::load_balancer::Selected>
+          sched::LoadBalancer B = policies::load_balancer::Selected, class Extra = NothingElse>
 class SimWorld {
 public:
-    struct Thread : sched::ThreadBase<sim::Cpu> {
+    struct Thread : sched::ThreadBase<sim::Cpu>, Extra {
         std::function<void()> body;
         std::unique_ptr<std::byte[]> stack;
     };
@@ -121,6 +124,15 @@ public:
     /// Before run(), or from a running thread.
     Thread& spawn(std::string_view name, std::function<void()> body,
                   sched::Priority priority = {}) {
+        Thread& added = create(name, std::move(body), priority);
+        if (running_) {
+            start(added);
+        }
+        return added;
+    }
+    /// The same, but of a running world the caller start()s it, or forget()s it.
+    Thread& create(std::string_view name, std::function<void()> body,
+                   sched::Priority priority = {}) {
         auto thread = std::make_unique<Thread>();
         thread->set_name(name);
         thread->id = static_cast<std::uint32_t>(threads_.size() + 1);
@@ -130,11 +142,18 @@ public:
         EXPECT_TRUE(dispatcher_.admit(*thread, heap_));
         ++live_;
         threads_.push_back(std::move(thread));
-        Thread& added = *threads_.back();
-        if (running_) {
-            start(added);
-        }
-        return added;
+        return *threads_.back();
+    }
+    void start(Thread& thread) noexcept {
+        dispatcher_.start(
+            thread, {thread.stack.get(), stack_bytes},
+            [](void* argument) noexcept { static_cast<Thread*>(argument)->body(); }, &thread);
+    }
+    /// One that was created and will never be started.
+    void forget(Thread& thread) noexcept {
+        dispatcher_.dismiss(thread);
+        thread.state = sched::ThreadState::exited;
+        --live_;
     }
 
     sim::Outcome run() {
@@ -182,12 +201,6 @@ public:
 
 private:
     static constexpr std::size_t stack_bytes = 256 * 1024;
-
-    void start(Thread& thread) noexcept {
-        dispatcher_.start(
-            thread, {thread.stack.get(), stack_bytes},
-            [](void* argument) noexcept { static_cast<Thread*>(argument)->body(); }, &thread);
-    }
 
     void boot(CpuId id) noexcept {
         Thread& idle = idle_[id.value()];

@@ -1,0 +1,7 @@
+// A process's group is changed by others: whoever looks at it or writes it holds process_lock.
+// EXPECT: requires holding spin lock 'process_lock'
+#include "tests/support/proc_world.hpp"
+
+void move(kidney::test::TestProcess<kidney::test::OnSim>& p) {
+    p.group = kidney::proc::Pid(2);
+}

@@ -27,8 +27,8 @@ Disk& root_disk(const BootOptions& options) noexcept {
 }
 
 std::string_view type_of(fs::DiskFormat format) noexcept {
-    constexpr std::array<std::string_view, 5> types{"", "kfs", "vsfs", "ext2", "vfat"};
-    return types[static_cast<std::size_t>(format)];
+    constexpr std::array<std::string_view, 5> by_format{"", "kfs", "vsfs", "ext2", "vfat"};
+    return by_format[static_cast<std::size_t>(format)];
 }
 
 /// As the disk begins.

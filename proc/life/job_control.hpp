@@ -65,21 +65,6 @@ void stop_self(P& self, std::uint32_t signal) noexcept EXCLUDES(P::World::proces
     }
 }
 
-/// SIGCONT and SIGKILL: lets a stopped process go on, the latter without telling its parent.
-template <class P>
-void resume_stopped(P& target, std::uint32_t signal) noexcept REQUIRES(P::World::process_lock) {
-    if (target.state != ProcessState::stopped) {
-        return;
-    }
-    target.state = ProcessState::running;
-    target.stop_reported = true;
-    if (signal == abi::sig_cont) {  // who is killed does not go on
-        target.continue_pending = true;
-        tell_parent_about_stop(target, abi::cld_continued, signal);
-    }
-    P::World::Threads::wake(*target.thread, sched::WakeHint::none);
-}
-
 template <class W>
 [[nodiscard]] bool has_stopped_member(Pid group) noexcept REQUIRES(W::process_lock) {
     for (const auto& p : W::processes().all()) {

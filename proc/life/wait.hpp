@@ -88,43 +88,8 @@ template <class P>
     }
 }
 
-/// Even an ignored SIGCHLD ends a wait4.
-template <class P>
-void wake_parent(P& parent, sched::WakeHint hint) noexcept REQUIRES(P::World::process_lock) {
-    if (parent.thread != nullptr) {
-        P::World::Threads::wake(*parent.thread, hint);
-    }
-}
-
-template <class P>
-void signal_parent(P& child, std::int32_t code, std::int32_t status) noexcept
-    REQUIRES(P::World::process_lock) {
-    P& parent = *child.parent;
-    if (child.exit_signal != 0 && child.exit_signal <= abi::signal_count) {
-        send_signal(parent, child.exit_signal,
-                    {.code = code,
-                     .pid = child.pid.value(),
-                     .uid = child.identity.user.real,
-                     .status = status});
-    }
-    wake_parent(parent, sched::WakeHint::sync);
-}
-
-/// SIGCHLD (unless SA_NOCLDSTOP) and a wake-up for a parent in wait4.
-template <class P>
-void tell_parent_about_stop(P& child, std::int32_t code, std::uint32_t signal) noexcept
-    REQUIRES(P::World::process_lock) {
-    P& parent = *child.parent;
-    const Disposition& d = parent.signals.disposition(abi::sig_chld);
-    if ((d.flags & abi::sa_nocldstop) == 0) {
-        signal_parent(child, code, static_cast<std::int32_t>(signal));
-    } else {
-        wake_parent(parent, sched::WakeHint::none);
-    }
-}
-
-/// The same for a zombie. True if nobody will wait for it (SIGCHLD ignored or SA_NOCLDWAIT): then
-/// the caller reaps it.
+/// SIGCHLD, and a wake-up for a parent in wait4. True if nobody will wait for it (SIGCHLD ignored
+/// or SA_NOCLDWAIT): then the caller reaps it.
 template <class P>
 [[nodiscard]] bool tell_parent_about_exit(P& zombie) noexcept REQUIRES(P::World::process_lock) {
     const Disposition& d = zombie.parent->signals.disposition(abi::sig_chld);

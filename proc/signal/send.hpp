@@ -1,9 +1,13 @@
 /// Sending signals: from system calls, from faults, from terminals (interrupts included).
+///
+/// A signal may continue a stopped process, and its parent is told by a signal: these functions
+/// call each other.
 #pragma once
 
 #include "kidney/core/lock.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/mm/make.hpp"
+#include "kidney/sched/waiting.hpp"
 #include "proc/process.hpp"
 #include "proc/process_table.hpp"
 #include "proc/signal/signal_state.hpp"
@@ -12,10 +16,6 @@
 #include <utility>
 
 namespace kidney::proc {
-
-// In proc/life/job_control.hpp, which sends signals itself.
-template <class P>
-void resume_stopped(P& target, std::uint32_t signal) noexcept REQUIRES(P::World::process_lock);
 
 /// Gets a thread to look at its process's state soon: ends its interruptible sleep or its stay in
 /// user mode.
@@ -32,7 +32,61 @@ void notify(P& target) noexcept {
 /// What comes with a `queued` becomes the target's unless it is discarded.
 template <class P>
 PostResult send_signal(P& target, std::uint32_t signal, const SignalCause& cause,
-                       QueuedSignal* queued = nullptr) noexcept REQUIRES(P::World::process_lock) {
+                       QueuedSignal* queued = nullptr) noexcept REQUIRES(P::World::process_lock);
+
+/// Even an ignored SIGCHLD ends a wait4.
+template <class P>
+void wake_parent(P& parent, sched::WakeHint hint) noexcept REQUIRES(P::World::process_lock) {
+    if (parent.thread != nullptr) {
+        P::World::Threads::wake(*parent.thread, hint);
+    }
+}
+
+template <class P>
+void signal_parent(P& child, std::int32_t code, std::int32_t status) noexcept
+    REQUIRES(P::World::process_lock) {
+    P& parent = *child.parent;
+    if (child.exit_signal != 0 && child.exit_signal <= abi::signal_count) {
+        send_signal(parent, child.exit_signal,
+                    {.code = code,
+                     .pid = child.pid.value(),
+                     .uid = child.identity.user.real,
+                     .status = status});
+    }
+    wake_parent(parent, sched::WakeHint::sync);
+}
+
+/// SIGCHLD (unless SA_NOCLDSTOP) and a wake-up for a parent in wait4.
+template <class P>
+void tell_parent_about_stop(P& child, std::int32_t code, std::uint32_t signal) noexcept
+    REQUIRES(P::World::process_lock) {
+    P& parent = *child.parent;
+    const Disposition& d = parent.signals.disposition(abi::sig_chld);
+    if ((d.flags & abi::sa_nocldstop) == 0) {
+        signal_parent(child, code, static_cast<std::int32_t>(signal));
+    } else {
+        wake_parent(parent, sched::WakeHint::none);
+    }
+}
+
+/// SIGCONT and SIGKILL: lets a stopped process go on, the latter without telling its parent.
+template <class P>
+void resume_stopped(P& target, std::uint32_t signal) noexcept REQUIRES(P::World::process_lock) {
+    if (target.state != ProcessState::stopped) {
+        return;
+    }
+    target.state = ProcessState::running;
+    target.stop_reported = true;
+    if (signal == abi::sig_cont) {  // who is killed does not go on
+        target.continue_pending = true;
+        tell_parent_about_stop(target, abi::cld_continued, signal);
+    }
+    P::World::Threads::wake(*target.thread, sched::WakeHint::none);
+}
+
+template <class P>
+PostResult send_signal(P& target, std::uint32_t signal, const SignalCause& cause,
+                       QueuedSignal* queued) noexcept REQUIRES(P::World::process_lock) {
     if (target.is_zombie()) {
         return PostResult::discarded;
     }

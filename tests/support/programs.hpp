@@ -4,6 +4,8 @@
 
 #include "tests/support/proc_world.hpp"
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <functional>
 #include <utility>

@@ -21,6 +21,8 @@
 #include "sim/machine.hpp"
 #include "tests/fakes/fake_heap.hpp"
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <memory>
 #include <string>

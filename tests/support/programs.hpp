@@ -116,6 +116,9 @@ inline void run_programs(const sim::MachineOptions& options, std::function<void(
     Sim::state->handlers = {[](std::uint32_t) {}, [](std::uint32_t) {}};  // SIG_DFL and SIG_IGN
     Sim::Thread& thread = machine.create("init", [&] {
         init();
+        sleep(Duration::milliseconds(5));  // a thread outlives its process by a few steps
+        EXPECT_EQ(Sim::state->machine->live(), count_processes()) << "zombies or threads were left";
+        EXPECT_EQ(self().account->held(Holding::processes), count_processes()) << "in the books";
         exit(0);
     });
     Sim::make_process(thread, nullptr);

@@ -193,6 +193,8 @@ public:
     std::function<void(const Thread& thread, CpuId cpu, bool is_new)> on_wake;
     std::function<void(const Thread& thread, CpuId from, CpuId to)> on_move;
 
+    /// Threads that have not ended.
+    [[nodiscard]] std::size_t live() const noexcept { return live_; }
     [[nodiscard]] Dispatcher& dispatcher() noexcept { return dispatcher_; }
     [[nodiscard]] sim::Machine& machine() noexcept { return machine_; }
     static void compute(Duration work) noexcept { sim::Machine::active()->compute(work); }

@@ -73,9 +73,10 @@ struct StopMeetsContinue : Family {
     StopMeetsContinue()
         : Family(
               [this] {
-                  LockGuard guard(World::process_lock);
-                  proc::send_signal(*child, abi::sig_stop, {});
-                  proc::send_signal(*child, abi::sig_cont, {});
+                  for (const std::uint32_t signal : {+abi::sig_stop, +abi::sig_cont}) {
+                      LockGuard guard(World::process_lock);
+                      proc::send_signal(*child, signal, {});
+                  }
               },
               [this] {
                   static_cast<void>(call_on<OnExplorer>([](Process&) { return Status(); }));

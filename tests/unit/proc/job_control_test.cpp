@@ -39,6 +39,19 @@ TEST_P(JobControl, AStoppedChildGoesOnWhenItIsTold) {
     });
 }
 
+TEST_P(JobControl, AChildThatBlocksTheSignalGoesOnAllTheSame) {
+    run_programs(cpus(), [] {
+        const Pid child = *fork([] {
+            proc::set_blocked_signals(self(), proc::SignalSet::of(abi::sig_cont));
+            EXPECT_TRUE(kill(self().pid, abi::sig_stop));
+            exit(3);
+        });
+        EXPECT_TRUE(wait({.which = child, .stopped = true}));
+        EXPECT_TRUE(kill(child, abi::sig_cont));
+        EXPECT_EQ(wait({.which = child})->status.code(), 3U);
+    });
+}
+
 TEST_P(JobControl, AStoppedChildCanBeKilled) {
     run_programs(cpus(), [] {
         const Pid child = *fork(compute_for_ever);

@@ -93,6 +93,31 @@ TEST_P(Life, OrphansAreTheFirstProcesssOrThoseOfAnAncestorThatAsked) {
     });
 }
 
+TEST_P(Life, AGuardianThatSleepsLearnsOfAZombieThatItInherits) {
+    run_programs(cpus(), [] {
+        static Pid zombie;
+        const Pid sleeper = *fork([] {
+            EXPECT_TRUE(fork([] {
+                zombie = *fork([] { exit(4); });
+                sleep(Duration::milliseconds(10));
+            }));
+            sleep(Duration::milliseconds(100));
+            EXPECT_TRUE(wait());
+        });
+        EXPECT_EQ(wait(any)->pid, zombie) << "long before its own child ends";
+        EXPECT_EQ(wait(any)->pid, sleeper);
+    });
+}
+
+TEST_P(Life, OrphansEndAsOrdinaryChildren) {
+    run_programs(cpus(), [] {
+        const Pid child =
+            *fork([] { EXPECT_TRUE(fork([] { exit(5); }, {.exit_signal = abi::sig_usr1})); });
+        EXPECT_EQ(wait({.which = child})->pid, child);
+        EXPECT_EQ(wait(any)->status.code(), 5U) << "which only a wait for clones would have found";
+    });
+}
+
 TEST_P(Life, OrphansGetTheSignalTheyAskedFor) {
     run_programs(cpus(), [] {
         static bool has_heard;

@@ -161,6 +161,105 @@ TEST_P(Signals, AChildHasItsParentsHandlersAndNothingPending) {
     });
 }
 
+TEST_P(Signals, AForkLetsASignalGoFirst) {
+    run_programs(cpus(), [] {
+        static int heard;
+        heard = 0;
+        EXPECT_TRUE(set_handler(abi::sig_usr1, [](std::uint32_t) {
+            ++heard;
+            EXPECT_EQ(count_processes(), 1U) << "the child is not there yet";
+        }));
+        bool is_sent = false;
+        const auto child = call([&](SimProcess& p) {
+            if (!std::exchange(is_sent, true)) {
+                LockGuard guard(Sim::process_lock);
+                proc::send_signal(p, abi::sig_usr1, {});
+            }
+            TestRegisters start;
+            start.program = [] { exit(1); };
+            return proc::fork_process(p, start, {});
+        });
+        EXPECT_TRUE(child) << "it has not begun, so it runs again whatever the handler says";
+        EXPECT_EQ(heard, 1);
+        EXPECT_EQ(wait()->pid, *child);
+    });
+}
+
+TEST_P(Signals, WhatTheGroupHeardBeforeIsNotForTheNextChild) {
+    run_programs(cpus(), [] {
+        static int heard;
+        heard = 0;
+        EXPECT_TRUE(set_handler(abi::sig_usr1, [](std::uint32_t) { ++heard; }));
+        static_cast<void>(call([](SimProcess&) {
+            LockGuard guard(Sim::process_lock);
+            EXPECT_TRUE(proc::send_signal_to_group<Sim>(proc::init_pid, abi::sig_usr1, {}));
+            return Status();
+        }));
+        EXPECT_EQ(heard, 1);
+        EXPECT_TRUE(fork([] {}));
+        EXPECT_TRUE(wait());
+        EXPECT_EQ(heard, 1);
+    });
+}
+
+/// The first process would not even notice the SIGCONT.
+TEST_P(Signals, AMaskThatWasBorrowedForASleepIsGivenBack) {
+    run_programs(cpus(), [] {
+        const Pid child = *fork([] {
+            EXPECT_TRUE(set_handler(abi::sig_usr1, [](std::uint32_t) {}));
+            const auto suspend = [](SimProcess& p) -> Status {
+                {
+                    LockGuard guard(Sim::process_lock);
+                    p.signals.suspend(proc::SignalSet::of(abi::sig_usr2));
+                }
+                while (!p.is_interrupted()) {
+                    Sim::Threads::block();
+                }
+                p.restart_mode = proc::RestartMode::unless_handled;
+                return fail(Errc::restart);
+            };
+            EXPECT_EQ(call(suspend).error(), Errc::interrupted);
+            EXPECT_TRUE(self().signals.blocked().is_empty());
+        });
+        sleep(Duration::milliseconds(5));
+        EXPECT_TRUE(kill(child, abi::sig_cont)) << "it wakes for nothing, and sleeps again";
+        sleep(Duration::milliseconds(5));
+        EXPECT_TRUE(kill(child, abi::sig_usr1));
+        EXPECT_TRUE(wait()->status.is_exited());
+    });
+}
+
+TEST_P(Signals, AZombieTakesNone) {
+    run_programs(cpus(), [] {
+        const Pid child = *fork([] { exit(2); });
+        sleep(Duration::milliseconds(5));
+        EXPECT_TRUE(kill(child, abi::sig_kill)) << "it is still there";
+        proc::SpareSignalOf<Sim> spare;
+        ASSERT_TRUE(spare.make());
+        {
+            LockGuard guard(Sim::process_lock);
+            SimProcess& zombie = *Sim::processes().find(child);
+            EXPECT_TRUE(proc::send_queued_signal(zombie, 40, {.code = abi::si_queue}, spare));
+        }
+        EXPECT_NE(spare.get(), nullptr) << "nobody will ever take it";
+        EXPECT_EQ(wait()->status.code(), 2U);
+    });
+}
+
+TEST_P(Signals, RootMaySignalAnybody) {
+    run_programs(cpus(), [] {
+        const Pid stranger = *fork([] {
+            self().identity.set_users({.real = 7, .effective = 7, .saved = 7, .file = 7}, false);
+            for (;;) {
+                compute(Duration::milliseconds(1));
+            }
+        });
+        sleep(Duration::milliseconds(5));
+        EXPECT_TRUE(kill(stranger, abi::sig_term));
+        EXPECT_EQ(wait()->status.signal(), abi::sig_term);
+    });
+}
+
 TEST_P(Signals, WhoMayNotIsToldSo) {
     run_programs(cpus(), [] {
         const Pid target = *fork([] { sleep(Duration::milliseconds(20)); });

@@ -129,6 +129,11 @@ public:
         const LockGuard guard(lock_);
         return advice().next_stored_source(range, behind);
     }
+    [[nodiscard]] bool has_new_errors(VirtRange range, PageSource& source) noexcept
+        EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        return advice().has_new_errors(range, source);
+    }
     [[nodiscard]] Status set_locked(VirtRange range, bool locked) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         return advice().set_locked(TRY(user_range(range)), locked);

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace kidney::mm {
 
@@ -50,14 +51,22 @@ template <class Space>
 }
 
 /// msync(MS_SYNC): what was stored into the range through shared mappings holds. The first error of
-/// a source; the others are synced nevertheless. May sleep.
+/// a source, also one that came earlier and that these mappings have not told of; the others are
+/// synced nevertheless. May sleep.
 template <class Space>
 [[nodiscard]] Status sync_sources(Space& space, VirtRange range) noexcept {
     range = TRY(user_range(range));
     Status outcome;
     for (VirtAddr at = range.start; at < range.end();) {
-        const Ref<PageSource> source = space.next_stored_source({at, range.end() - at}, at);
-        const Status synced = source ? source->sync() : Status();
+        const VirtRange rest{at, range.end() - at};
+        const Ref<PageSource> source = space.next_stored_source(rest, at);
+        if (!source) {
+            break;
+        }
+        Status synced = source->sync();
+        if (space.has_new_errors(rest, *source) && synced) {
+            synced = fail(Errc::io_error);
+        }
         outcome = outcome ? synced : outcome;
     }
     return outcome;
@@ -145,6 +154,19 @@ public:
         }
         behind = range.end();
         return nullptr;
+    }
+
+    /// Could a source not store something since the regions of the range that show it were asked?
+    [[nodiscard]] bool has_new_errors(VirtRange range, PageSource& source) noexcept {
+        const std::uint32_t count = source.write_errors();
+        bool is_news = false;
+        for (Region* at = regions_.first_after(range.start);
+             at != nullptr && at->range.start < range.end(); at = at->next) {
+            if (at->traits.source.get() == &source) {
+                is_news |= std::exchange(at->traits.told_errors, count) != count;
+            }
+        }
+        return is_news;
     }
 
     [[nodiscard]] std::uint32_t locked_bytes(VirtRange range) noexcept {

@@ -27,6 +27,9 @@ struct RegionTraits {
     /// File behind the region, or null: anonymous.
     Ref<PageSource> source;
     std::uint32_t source_page = 0;  ///< that the first page shows; 0 without a source
+    /// PageSource::write_errors() that are no news to the program: it was told, or had not mapped
+    /// it.
+    std::uint32_t told_errors = 0;
 
     bool locked = false;        ///< mlock(): counts against RLIMIT_MEMLOCK
     bool dont_fork = false;     ///< children do not get the region
@@ -78,7 +81,7 @@ struct Region : GapTreeHook<Region>, SourceMapping {
     return first.end() == second.start && a.protection == b.protection && a.shared == b.shared &&
            a.never_writable == b.never_writable && a.kind == b.kind && a.locked == b.locked &&
            a.dont_fork == b.dont_fork && a.wipe_on_fork == b.wipe_on_fork && a.lowest == b.lowest &&
-           a.source == b.source &&
+           a.source == b.source && a.told_errors == b.told_errors &&
            (!a.source || a.source_page + (first.size >> page_shift) == b.source_page);
 }
 

@@ -106,11 +106,16 @@ Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
         self.limits.file_size() < node->file_system().max_file_size()) {
         send_signal_to_self(self, abi::sig_xfsz);
     }
-    if (moved && *moved > 0 && file.is_synchronous() && node != nullptr &&
+    return restartable(moved);
+}
+
+Result<std::size_t> detail::stored_now(fs::File& file, std::size_t moved) noexcept {
+    fs::Vnode* const node = file.vnode();
+    if (moved > 0 && node != nullptr &&
         (node->type() == fs::NodeType::regular || node->type() == fs::NodeType::block)) {
         TRY(file.sync());
     }
-    return restartable(moved);
+    return moved;
 }
 
 Status detail::prepare_unprivileged_write(Process& self, fs::File& file,

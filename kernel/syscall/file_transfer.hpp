@@ -29,18 +29,28 @@ namespace detail {
 // The rare parts of what follows.
 [[nodiscard]] Result<std::size_t> written_partly(Process& self, fs::File& file,
                                                  Result<std::size_t> moved) noexcept;
+[[nodiscard]] Result<std::size_t> stored_now(fs::File& file, std::size_t moved) noexcept;
 [[nodiscard]] Status prepare_unprivileged_write(Process& self, fs::File& file,
                                                 fs::WriteBuffer& from) noexcept;
 }  // namespace detail
 
-/// The same for `wanted` bytes that were to be written to `file`; a reader that has gone also costs
-/// the writer a SIGPIPE, even where it had read some of them, and one behind RLIMIT_FSIZE a
-/// SIGXFSZ. With O_SYNC they are stored.
+/// The same for `wanted` bytes that were to be written to `file`, a part of what the call writes; a
+/// reader that has gone also costs the writer a SIGPIPE, even where it had read some of them, and
+/// one behind RLIMIT_FSIZE a SIGXFSZ.
+[[nodiscard]] inline Result<std::size_t> written_part(Process& self, fs::File& file,
+                                                      std::size_t wanted,
+                                                      Result<std::size_t> moved) noexcept {
+    return moved && *moved >= wanted ? moved : detail::written_partly(self, file, moved);
+}
+/// At the end of a call that has written `moved` bytes: with O_SYNC they are stored.
+[[nodiscard]] inline Result<std::size_t> stored(fs::File& file,
+                                                Result<std::size_t> moved) noexcept {
+    return moved && file.is_synchronous() ? detail::stored_now(file, *moved) : moved;
+}
+/// Both, for all that the call writes.
 [[nodiscard]] inline Result<std::size_t> written(Process& self, fs::File& file, std::size_t wanted,
                                                  Result<std::size_t> moved) noexcept {
-    return moved && *moved >= wanted && !file.is_synchronous()
-               ? moved
-               : detail::written_partly(self, file, moved);
+    return stored(file, written_part(self, file, wanted, moved));
 }
 
 /// Before `from` is written to `file`: what the file minds, the end of set-id bits, and how large

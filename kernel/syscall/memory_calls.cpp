@@ -53,6 +53,7 @@ Status map_file(Process& self, fs::File& file, std::uint32_t size,
         return traits.shared ? map_memory_file(self, size, traits) : Status();
     }
     traits.source = TRY(node->pages());
+    traits.told_errors = traits.source->write_errors();
     if (traits.shared && !traits.source->takes_stores()) {
         traits.never_writable = true;
         return traits.protection.write ? Status(fail(Errc::invalid_argument)) : Status();

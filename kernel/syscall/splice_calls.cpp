@@ -48,7 +48,7 @@ Result<std::size_t> write_to(Process& self, fs::File& to, const Position& at,
                              std::span<const std::byte> from) noexcept {
     fs::SpanWriteBuffer out(from);
     TRY(prepare_write(self, to, out));
-    return written(self, to, from.size(), at ? to.write_at(*at, out) : to.write(out));
+    return written_part(self, to, from.size(), at ? to.write_at(*at, out) : to.write(out));
 }
 
 /// Moves bytes from a position of one file to another file. Both positions move on.
@@ -80,7 +80,7 @@ Reply copy_between(Process& self, fs::File& to, Position& to_at, fs::File& from,
             break;
         }
     }
-    return fs::transferred(total, status);
+    return stored(to, fs::transferred(total, status));
 }
 
 bool is_file_or_disk(fs::File& file) noexcept {
@@ -118,7 +118,7 @@ Result<std::size_t> drain_pipe(Process& self, fs::File& to, Position& at, fs::Sp
         (to.vnode() != nullptr && to.vnode()->type() == fs::NodeType::directory)) {
         return fail(Errc::invalid_argument);
     }
-    return restartable(
+    const auto moved = restartable(
         fs::splice_out(from, count, non_blocking, [&](std::span<const std::byte> bytes) noexcept {
             const auto put = write_to(self, to, at, bytes);
             if (at) {
@@ -126,6 +126,7 @@ Result<std::size_t> drain_pipe(Process& self, fs::File& to, Position& at, fs::Sp
             }
             return put;
         }));
+    return stored(to, moved);
 }
 
 /// The offset that a program passes by pointer, if it does. Error: bad_address.

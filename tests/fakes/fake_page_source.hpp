@@ -51,6 +51,7 @@ public:
         ++syncs;
         return broken ? Status(fail(Errc::io_error)) : Status();
     }
+    [[nodiscard]] std::uint32_t write_errors() noexcept override { return errors; }
     [[nodiscard]] bool is_memory() const noexcept override { return in_memory; }
     [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
         return index < cached_.size() && cached_[index].has_value();
@@ -84,6 +85,7 @@ public:
 
     bool in_memory = false;
     unsigned syncs = 0;
+    std::uint32_t errors = 0;       ///< write_errors()
     bool broken = false;            ///< every page is an I/O error
     bool full = false;              ///< no page can be changed: there is no space
     std::set<std::uint32_t> dirty;  ///< pages that mark_dirty() named

@@ -69,6 +69,9 @@ public:
     /// What programs have stored through shared mappings holds from now on, whatever happens to the
     /// machine. May sleep. Errors: io_error, no_memory.
     [[nodiscard]] virtual Status sync() noexcept { return {}; }
+    /// How often it could not be stored behind the backs of those who have stored it. Each mapping
+    /// tells of it once.
+    [[nodiscard]] virtual std::uint32_t write_errors() noexcept { return 0; }
     /// Makes the pages a hole: the next page() has zeros. Mappings are told. May sleep. Errors:
     /// not_supported.
     [[nodiscard]] virtual Status remove(PageSpan) noexcept { return fail(Errc::not_supported); }

@@ -157,6 +157,39 @@ TEST_F(RangeAdviceTest, SyncReachesWhatIsSharedAndCanBeStoredInto) {
     EXPECT_EQ(second->syncs, 1U) << "also after an error";
 }
 
+TEST_F(RangeAdviceTest, SyncTellsOfEarlierErrorsOnce) {
+    auto file = Machine::Source::create(m.frames, m.ram(), 4);
+    const auto map = [&](std::uint32_t address) {
+        mm::MapRequest request = fixed_at(address, of_file(file, 4, true));
+        request.traits.told_errors = file->errors;
+        must_map(request);
+    };
+    file->errors = 3;  // before it was mapped
+    map(0x2000'0000);
+    const auto sync = [&](std::uint32_t begin, std::uint32_t pages) {
+        return sync_sources(*space, {VirtAddr(begin), pages * page_size});
+    };
+    EXPECT_TRUE(sync(0x2000'0000, 4));
+    file->errors = 4;
+    map(0x2001'0000);
+    EXPECT_EQ(sync(0x2000'1000, 1).error(), Errc::io_error);
+    EXPECT_EQ(file->syncs, 2U);
+    EXPECT_TRUE(sync(0x2000'0000, 4)) << "told";
+    EXPECT_TRUE(sync(0x2001'0000, 4)) << "mapped later";
+    file->errors = 5;
+    const auto child = *space->fork();
+    EXPECT_EQ(sync(0x2001'0000, 1).error(), Errc::io_error);
+    EXPECT_EQ(sync(0x2000'0000, 1).error(), Errc::io_error) << "each mapping";
+    EXPECT_TRUE(sync(0x2000'0000, 4));
+    EXPECT_TRUE(sync(0x2001'0000, 4));
+    EXPECT_EQ(sync_sources(*child, {VirtAddr(0x2000'0000), page_size}).error(), Errc::io_error);
+    file->broken = true;
+    file->errors = 6;
+    EXPECT_EQ(sync(0x2000'0000, 1).error(), Errc::io_error);
+    file->broken = false;
+    EXPECT_TRUE(sync(0x2000'0000, 1)) << "the same error was told as that of the sync";
+}
+
 TEST_F(RangeAdviceTest, TotalsFollowRights) {
     const VirtAddr at = must_map(anonymous(4));
     EXPECT_EQ(space->totals().data, 4 * page_size);

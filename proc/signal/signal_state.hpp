@@ -2,7 +2,7 @@
 ///
 /// Pure logic, no locks and no threads: the process table's lock protects it in the kernel, tests
 /// call it directly. "Deliver" means: choose_next() takes one pending signal out and says what has
-/// to happen; kernel/signal/delivery.cpp does it on the way back to user mode.
+/// to happen; proc/signal/delivery.hpp does it on the way back to user mode.
 #pragma once
 
 #include "kidney/abi/signal.hpp"

@@ -20,7 +20,7 @@ FOLDER_FILES = 25
 EXCEPTIONS = {
     "kernel/syscall/errno_map.hpp: errno_of": "a table, one row per error",
     "kernel/syscall": "one file per family of calls and per type of their arguments",
-    "kernel/process": "one file per step of a process's life",
+    "kernel/process": "what only this kernel knows of its processes, /proc included",
     "kernel": "the composition root and what starts it up",
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace kidney::kernel {
 namespace {
@@ -98,6 +99,18 @@ TEST(ErrnoMap, KnowsTheNumbersOfLinux) {
     EXPECT_EQ(errno_of(Errc::not_implemented), 38);
     EXPECT_EQ(errno_of(Errc::not_a_terminal), 25);
     EXPECT_EQ(errno_of(Errc::too_many_symlinks), 40);
+}
+
+TEST(ErrnoMap, TellsProgramsEachErrorByANumberOfItsOwn) {
+    constexpr std::int32_t last_of_linux = 133;
+    std::map<std::int32_t, Errc> seen;
+    for (auto n = std::uint8_t{0}; n < static_cast<std::uint8_t>(Errc::restart); ++n) {
+        const auto error = static_cast<Errc>(n);
+        const std::int32_t number = errno_of(error);
+        EXPECT_TRUE(number > 0 && number <= last_of_linux) << int{n};
+        EXPECT_TRUE(seen.emplace(number, error).second) << int{n} << " and another are " << number;
+    }
+    EXPECT_GT(errno_of(Errc::restart), last_of_linux) << "which no program ever sees";
 }
 
 }  // namespace

@@ -172,8 +172,10 @@ using AddressSpace = mm::AddressSpace<PageFormat, ReclaimingFrames, PhysMap, Mmu
                                       Mutex<ranks::address_space>, ReverseMap>;
 
 // Files.
-using PageCache =
-    fs::PageCache<Heap, Frames, PhysMap, Mutex<ranks::page_cache>, WaitQueue, CachePolicy>;
+/// One for the machine, held for moments, and not across a disk: about as long as a wake-up on
+/// another CPU takes.
+using PageCacheMutex = sched::Mutex<ranks::page_cache, Threads, 1000>;
+using PageCache = fs::PageCache<Heap, Frames, PhysMap, PageCacheMutex, WaitQueue, CachePolicy>;
 using DiskLocks = fs::DiskLocks<Mutex<ranks::file_bytes>, Mutex<ranks::way_home>,
                                 Mutex<ranks::file_system>, Mutex<ranks::nodes>>;
 using Ext2 = fs::Ext2<Heap, PageCache, DiskLocks, WallFileClock>;

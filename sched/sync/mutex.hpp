@@ -8,13 +8,20 @@
 #include "sched/sync/lock_books.hpp"
 #include "sched/sync/turnstile.hpp"
 
+#include <cstdint>
+
 namespace kidney::sched {
 
 /// Held by a thread, which alone may release it. unlock() hands the mutex to the most urgent waiter
 /// if the policy has urgencies, and of equals to the one that waited longest: so among equals
 /// nobody overtakes and nobody starves. Meanwhile the holder runs with the urgency of whoever waits
 /// (turnstile.hpp). Uncontended: one atomic operation each way. Not in interrupt handlers.
-template <const LockRank& Rank, ThreadControl Threads>
+///
+/// `Tries`: how often lock() looks before it sleeps. A handed-over mutex that several CPUs take
+/// often and hold for moments becomes a convoy: its releaser wants it again before the next holder
+/// has woken up, sleeps too, and from then on every acquisition is a sleep, a wake-up and an
+/// interrupt. Who looks a little longer than a wake-up takes ends the convoy.
+template <const LockRank& Rank, ThreadControl Threads, std::uint32_t Tries = 1>
 class CAPABILITY("mutex") Mutex {
     using Thread = typename Threads::Thread;
 
@@ -28,7 +35,7 @@ public:
     void lock() noexcept ACQUIRE() {
         Thread& self = Threads::current();
         wanted(self);
-        if (!turnstile_.try_enter(self)) {
+        if (!try_to_enter(self)) {
             ignore_error(enter(self, {}), "a wait without limits cannot fail");
             KIDNEY_ASSERT(is_held_by_me());
         }
@@ -39,7 +46,7 @@ public:
     [[nodiscard]] Status lock(WaitLimit limit) noexcept {
         Thread& self = Threads::current();
         wanted(self);
-        Status entered = turnstile_.try_enter(self) ? Status() : enter(self, limit);
+        Status entered = try_to_enter(self) ? Status() : enter(self, limit);
         if (entered) {
             Books::taken(self.held_mutexes);
         } else {
@@ -86,6 +93,14 @@ private:
         Books::wanted(self.held_mutexes, Rank);
     }
 
+    [[nodiscard]] bool try_to_enter(Thread& self) noexcept {
+        bool entered = turnstile_.try_enter(self);
+        for (std::uint32_t n = 1; n < Tries && !entered; ++n) {
+            Threads::Cpu::relax();
+            entered = turnstile_.try_enter(self);
+        }
+        return entered;
+    }
     [[nodiscard, gnu::noinline]] Status enter(Thread& self, WaitLimit limit) noexcept {
         Status entered;
         traced_wait<typename Threads::Cpu>(

@@ -37,10 +37,7 @@ namespace {
 /// First function of every user thread.
 void run_child(void* argument) noexcept {
     Process& self = *static_cast<Process*>(argument);
-    if (!self.set_at_start.is_null()) {
-        ignore_error(put_user(self.set_at_start, self.pid.word()),
-                     "clone(2) does not report a bad address of the child either");
-    }
+    proc::write_own_number(self);
     const hal::TrapFrame frame = self.start_frame;
     arch::enter_user_mode(&frame);
 }

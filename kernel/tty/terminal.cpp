@@ -240,8 +240,7 @@ fs::Readiness Terminal::poll(fs::PollWaiter* waiter) noexcept {
 
 void Terminal::hang_up() noexcept {
     if (foreground_ != Pid()) {
-        send_signal_to_group<World>(foreground_, abi::sig_hup, {});
-        send_signal_to_group<World>(foreground_, abi::sig_cont, {});
+        release_group<World>(foreground_);
     }
     const Pid session = session_;
     session_ = foreground_ = Pid();

@@ -127,6 +127,15 @@ std::uint32_t wait_until_released(P& parent, P& child) noexcept EXCLUDES(P::Worl
     }
 }
 
+/// The child's first step, in its own memory.
+template <class P>
+void write_own_number(P& self) noexcept {
+    if (!self.set_at_start.is_null()) {
+        ignore_error(P::World::put_word(self.set_at_start, self.pid.word()),
+                     "clone(2) does not report a bad address of the child either");
+    }
+}
+
 /// Makes a child that continues at `start` with result 0. Errors: no_memory, would_block (too many
 /// processes), bad_address, restart (a signal comes first). On error nothing is left behind.
 /// A parent that waits until it has its memory back can be killed meanwhile, and does not return

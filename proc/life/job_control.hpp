@@ -75,7 +75,7 @@ template <class W>
     return false;
 }
 
-/// Nobody is left who would continue the group.
+/// Nobody is left who would continue the group, or its terminal has hung up.
 template <class W>
 void release_group(Pid group) noexcept REQUIRES(W::process_lock) {
     send_signal_to_group<W>(group, abi::sig_hup, {});

@@ -1,11 +1,11 @@
 /// The second world of processes: programs are C++ functions on fibers, which make calls as a
 /// program would.
 ///
-///     ProcWorld<OnSim>::Machine machine({.cpus = 2});
-///     EXPECT_EQ(run_programs(machine, [] {
+///     run_programs({.cpus = 2}, [] {                // with the calls of
+///     tests/support/programs.hpp
 ///         const Pid child = *fork([] { exit(3); });
 ///         EXPECT_EQ(wait()->status.code(), 3U);
-///     }), sim::Outcome::stopped);
+///     });
 ///
 /// A program ends when its function returns (with 0) or calls exit(); what it keeps on its stack
 /// is not destroyed then. Signals are delivered at the end of each call, as on a machine.
@@ -212,8 +212,7 @@ struct ProcWorld {
         }
     }
     static void hang_up_session(Process& leader) noexcept REQUIRES(process_lock) {
-        proc::send_signal_to_group<ProcWorld>(leader.terminal->foreground, abi::sig_hup, {});
-        proc::send_signal_to_group<ProcWorld>(leader.terminal->foreground, abi::sig_cont, {});
+        proc::release_group<ProcWorld>(leader.terminal->foreground);
     }
     [[nodiscard]] static proc::Usage usage_of(Process&) noexcept { return {}; }
 
@@ -244,9 +243,7 @@ struct ProcWorld {
 
     static void run_child() noexcept {
         Process& self = *Machine::Dispatcher::current().process;
-        if (!self.set_at_start.is_null()) {
-            static_cast<void>(put_word(self.set_at_start, self.pid.word()));
-        }
+        proc::write_own_number(self);
         return_to_program(self);
         self.registers.program();
         proc::exit_process(self, proc::ExitStatus::exited(0));

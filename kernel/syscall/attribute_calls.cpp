@@ -24,7 +24,7 @@ Reply change_at(Process& self, std::int32_t at, Path path, std::uint32_t flags,
 
 Reply change_open(Process& self, Fd fd, const fs::AttributeChange& change,
                   bool now = false) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     const fs::Credentials who = self.identity.effective();
     if (fs::Vnode* const node = file->vnode()) {
         TRY(vfs().change_node(who, file->mount(), *node, change, now));

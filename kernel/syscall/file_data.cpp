@@ -42,7 +42,7 @@ Result<Position> position_or_own(std::uint32_t low, std::uint32_t high) noexcept
 
 Reply read_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, const Position& at,
                    std::uint32_t flags) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (at) {
         TRY(check_seekable(*file));
     }
@@ -63,7 +63,7 @@ Reply read_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, 
 
 Reply write_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, const Position& at,
                     std::uint32_t flags) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (at) {
         TRY(check_seekable(*file));
     }
@@ -141,14 +141,14 @@ Status check_new_size(Process& self, fs::Vnode& node, std::uint64_t size) noexce
 }
 
 Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     TRY(check_transfer(file->is_readable(), to, size));
     UserReadBuffer buffer(to, size);
     return restartable(file->read(buffer));
 }
 
 Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     TRY(check_transfer(file->is_writable(), from, size));
     UserWriteBuffer buffer(from, size);
     TRY(prepare_write(self, *file, buffer));
@@ -161,7 +161,7 @@ Reply pread64(Process& self, Fd fd, VirtAddr to, std::uint32_t size, std::uint32
     if (static_cast<std::int32_t>(high) < 0) {
         return fail(Errc::invalid_argument);
     }
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     TRY(check_seekable(*file));
     TRY(check_transfer(file->is_readable(), to, size));
     UserReadBuffer buffer(to, size);
@@ -173,7 +173,7 @@ Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uin
     if (static_cast<std::int32_t>(high) < 0) {
         return fail(Errc::invalid_argument);
     }
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     TRY(check_seekable(*file));
     TRY(check_transfer(file->is_writable(), from, size));
     const std::uint64_t at = wide(low, high);
@@ -218,7 +218,7 @@ Reply pwritev2(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, std:
 }
 
 Reply lseek(Process& self, Fd fd, std::int32_t offset, std::uint32_t whence) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (whence > SEEK_HOLE) {
         return fail(Errc::invalid_argument);
     }
@@ -231,7 +231,7 @@ Reply lseek(Process& self, Fd fd, std::int32_t offset, std::uint32_t whence) noe
 
 Reply llseek(Process& self, Fd fd, std::uint32_t high, std::uint32_t low,
              UserPtr<std::uint64_t> result, std::uint32_t whence) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (whence > SEEK_HOLE) {
         return fail(Errc::invalid_argument);
     }
@@ -245,7 +245,7 @@ Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) n
     if (static_cast<std::int32_t>(high) < 0) {
         return fail(Errc::invalid_argument);
     }
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (!file->is_writable() || file->vnode() == nullptr ||
         file->vnode()->type() != fs::NodeType::regular) {
         return fail(Errc::invalid_argument);
@@ -263,7 +263,7 @@ Reply ftruncate(Process& self, Fd fd, std::uint32_t size) noexcept {
 Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_low,
                 std::uint32_t offset_high, std::uint32_t length_low,
                 std::uint32_t length_high) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     const std::uint64_t offset = wide(offset_low, offset_high);
     const std::uint64_t length = wide(length_low, length_high);
     constexpr std::uint64_t negative = std::uint64_t{1} << 63;
@@ -303,7 +303,7 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
 }
 
 Reply fsync(Process& self, Fd fd) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     TRY(file->sync());
     return 0U;
 }
@@ -312,7 +312,7 @@ Reply fsync(Process& self, Fd fd) noexcept {
 Reply fadvise64_64(Process& self, Fd fd, std::uint32_t, std::uint32_t, std::uint32_t low,
                    std::uint32_t high, std::uint32_t advice) noexcept {
     constexpr std::uint32_t last_advice = 5;  // POSIX_FADV_NOREUSE
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (file->pipe() != nullptr) {
         return fail(Errc::not_seekable);
     }
@@ -328,7 +328,7 @@ Reply fadvise64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high, std
 }
 
 Reply readahead(Process& self, Fd fd) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (!file->is_readable()) {
         return fail(Errc::bad_descriptor);
     }
@@ -342,7 +342,7 @@ Reply sync_file_range(Process& self, Fd fd, std::uint32_t offset_low, std::uint3
                       std::uint32_t size_low, std::uint32_t size_high,
                       std::uint32_t flags) noexcept {
     constexpr std::uint32_t known = 7;  // SYNC_FILE_RANGE_*
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     const std::uint64_t offset = wide(offset_low, offset_high);
     const std::uint64_t size = wide(size_low, size_high);
     if ((flags & ~known) != 0 || is_negative(offset) || is_negative(size) ||

@@ -69,13 +69,11 @@ Reply close_range(Process& self, std::uint32_t first, std::uint32_t last,
     if ((flags & ~(unshare | cloexec)) != 0 || first > last) {
         return fail(Errc::invalid_argument);
     }
-    self.files.for_each_open([&](std::uint32_t n) {
-        if (n >= first && n <= last) {
-            ignore_error((flags & cloexec) != 0 ? self.files.set_close_on_exec(Fd(n), true)
-                                                : self.files.close(Fd(n)),
-                         "it is open");
-        }
-    });
+    if ((flags & cloexec) != 0) {
+        self.files.mark_close_on_exec(Fd(first), Fd(last));
+    } else {
+        self.files.close(Fd(first), Fd(last));
+    }
     return 0U;
 }
 
@@ -85,8 +83,7 @@ Reply dup(Process& self, Fd fd) noexcept {
 
 Reply dup2(Process& self, Fd fd, Fd to) noexcept {
     if (fd == to) {
-        TRY(self.files.get(fd));
-        return to.value();
+        return self.files.is_open(fd) ? Reply(fd.value()) : Reply(fail(Errc::bad_descriptor));
     }
     return TRY(self.files.duplicate_to(fd, to, false)).value();
 }
@@ -104,17 +101,14 @@ Reply pipe2(Process& self, UserPtr<std::uint32_t> fds, std::uint32_t flags) noex
     }
     const bool cloexec = (flags & O_CLOEXEC) != 0;
     auto ends = TRY(create_pipe((flags & O_NONBLOCK) != 0, (flags & O_DIRECT) != 0));
-    const Fd reader = TRY(self.files.next_free());
-    const Result<Fd> writer = self.files.next_free(Fd(reader.value() + 1));
-    if (!writer) {
-        return fail(Errc::too_many_files);
-    }
+    auto reader = TRY(self.files.reserve());
+    auto writer = TRY(self.files.reserve());
     struct Pair {
         std::uint32_t reader, writer;
     };
-    TRY(put_user(UserPtr<Pair>(fds.address()), {reader.value(), writer->value()}));
-    self.files.place(reader, std::move(ends.reader), cloexec);
-    self.files.place(*writer, std::move(ends.writer), cloexec);
+    TRY(put_user(UserPtr<Pair>(fds.address()), {reader.fd().value(), writer.fd().value()}));
+    self.files.place(std::move(reader), std::move(ends.reader), cloexec);
+    self.files.place(std::move(writer), std::move(ends.writer), cloexec);
     return 0U;
 }
 
@@ -139,7 +133,7 @@ constexpr bool concerns_descriptor(std::uint32_t command) noexcept {
 }  // namespace
 
 Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argument) noexcept {
-    fs::File* const file = TRY(self.files.get_any(fd));
+    const OpenFile file = TRY(self.files.get_any(fd));
     if (file->is_path_only() && !concerns_descriptor(command)) {
         return fail(Errc::bad_descriptor);
     }
@@ -192,7 +186,7 @@ Reply fcntl64(Process& self, Fd fd, std::uint32_t command, std::uint32_t argumen
                        : Reply(fail(Errc::bad_descriptor));
         default:
             return is_lock_command(command)
-                       ? control_locks(self, *file, command, VirtAddr(argument))
+                       ? control_locks(self, fd, *file, command, VirtAddr(argument))
                        : Reply(fail(Errc::invalid_argument));
     }
 }
@@ -219,7 +213,7 @@ Reply tell_readable_bytes(fs::File& file, std::uint32_t argument) noexcept {
 }  // namespace
 
 Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     switch (request) {
         case FIOCLEX:
         case FIONCLEX:
@@ -257,7 +251,7 @@ namespace {
 
 template <class Record>
 Reply list_directory(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     DirectoryBuffer<Record> buffer(size);
     const std::uint64_t start = file->seek(0, fs::Whence::current).value_or(0);
     TRY(file->read_directory(buffer));
@@ -292,7 +286,7 @@ Reply old_readdir(Process& self, Fd fd, VirtAddr to) noexcept {
         std::uint16_t name_length;
     };
     constexpr std::size_t name_at = 10;
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     const std::uint64_t start = file->seek(0, fs::Whence::current).value_or(0);
     FirstEntry entry;
     TRY(file->read_directory(entry));

@@ -131,7 +131,7 @@ Record answer(const Record& asked, const std::optional<fs::LockRequest>& found) 
     return r;
 }
 
-Reply change(Process& self, fs::File& file, fs::Vnode& node, const Command& command,
+Reply change(Process& self, Fd fd, fs::File& file, fs::Vnode& node, const Command& command,
              const Record& record, const fs::LockRequest& wanted) noexcept {
     if (record.type == F_UNLCK) {
         TRY(record_locks().clear(node, wanted.owner, wanted.range));
@@ -151,6 +151,11 @@ Reply change(Process& self, fs::File& file, fs::Vnode& node, const Command& comm
     if (!set) {
         return fail(set.error() == Errc::interrupted ? Errc::restart : set.error());
     }
+    if (!command.of_the_file && !self.files.names(fd, file)) {
+        // Another thread has closed it, perhaps before there was this lock to end.
+        record_locks().release(wanted.owner, &node);
+        return fail(Errc::bad_descriptor);
+    }
     return 0U;
 }
 
@@ -160,7 +165,7 @@ bool is_lock_command(std::uint32_t command) noexcept {
     return parse(command).has_value();
 }
 
-Reply control_locks(Process& self, fs::File& file, std::uint32_t command,
+Reply control_locks(Process& self, Fd fd, fs::File& file, std::uint32_t command,
                     VirtAddr argument) noexcept {
     const std::optional<Command> meant = parse(command);
     fs::Vnode* const node = file.vnode();
@@ -180,7 +185,7 @@ Reply control_locks(Process& self, fs::File& file, std::uint32_t command,
         .kind = record.type == F_RDLCK ? fs::LockKind::shared : fs::LockKind::exclusive,
         .range = TRY(range_of(record, file))};
     if (!is_get) {
-        return change(self, file, *node, *meant, record, wanted);
+        return change(self, fd, file, *node, *meant, record, wanted);
     }
     const Record found = answer(record, record_locks().find_conflict(*node, wanted));
     TRY(meant->is_wide ? put_record_as<std::int64_t>(argument, found)
@@ -200,12 +205,12 @@ Reply flock(Process& self, Fd fd, std::uint32_t operation) noexcept {
     if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) {
         return fail(Errc::invalid_argument);
     }
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     fs::Vnode* const node = file->vnode();
     if (node == nullptr) {
         return fail(Errc::invalid_argument);
     }
-    const fs::LockOwner owner = fs::LockOwner::open_file(file);
+    const fs::LockOwner owner = fs::LockOwner::open_file(file.get());
     if (kind == LOCK_UN) {
         TRY(whole_file_locks().clear(*node, owner, {}));
         return 0U;

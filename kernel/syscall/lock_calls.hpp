@@ -9,8 +9,8 @@ namespace kidney::kernel {
 
 [[nodiscard]] bool is_lock_command(std::uint32_t command) noexcept;
 
-/// F_GETLK, F_SETLK, F_SETLKW, their 64-bit and their OFD forms.
-[[nodiscard]] Reply control_locks(Process& self, fs::File& file, std::uint32_t command,
+/// F_GETLK, F_SETLK, F_SETLKW, their 64-bit and their OFD forms; `file` is what `fd` led to.
+[[nodiscard]] Reply control_locks(Process& self, Fd fd, fs::File& file, std::uint32_t command,
                                   VirtAddr argument) noexcept;
 
 }  // namespace kidney::kernel

@@ -100,7 +100,7 @@ Status describe(Process& self, std::uint32_t flags, Fd fd, std::uint32_t page,
         return {};
     }
     const bool is_anonymous = (flags & MAP_ANONYMOUS) != 0;
-    fs::File* const file = is_anonymous ? nullptr : TRY(self.files.get(fd));
+    const OpenFile file = is_anonymous ? OpenFile() : TRY(self.files.get(fd));
     const std::uint32_t type = flags & MAP_TYPE;
     mm::RegionTraits& traits = request.traits;
     traits.shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
@@ -120,7 +120,7 @@ Status describe(Process& self, std::uint32_t flags, Fd fd, std::uint32_t page,
     }
     request.fixed = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
     request.replace = (flags & MAP_FIXED_NOREPLACE) == 0;
-    if (file != nullptr) {
+    if (file) {
         if (type == MAP_SHARED_VALIDATE && (flags & MAP_SYNC) != 0) {
             return fail(Errc::not_supported);
         }

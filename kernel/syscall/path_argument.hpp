@@ -26,7 +26,8 @@ public:
             start_ = self.directory;
             return {};
         }
-        start_ = TRY(directory_of(*TRY(file())));
+        const OpenFile directory = TRY(file());
+        start_ = TRY(directory_of(*directory));
         return {};
     }
     [[nodiscard]] bool is_empty() const noexcept { return path_.view().empty(); }
@@ -42,13 +43,14 @@ public:
         return {self_->root, start_, self_->identity.real()};
     }
     /// The file that an empty path means.
-    [[nodiscard]] Result<fs::File*> file() const noexcept {
+    [[nodiscard]] Result<OpenFile> file() const noexcept {
         return self_->files.get_any(Fd(static_cast<std::uint32_t>(at_)));
     }
     /// Of what is meant; pipes have attributes, but no node.
     [[nodiscard]] Result<fs::Attributes> attributes(bool follow) const noexcept {
         if (is_empty() && at_ != AT_FDCWD) {
-            return TRY(file())->attributes();
+            const OpenFile meant = TRY(file());
+            return meant->attributes();
         }
         return TRY(node(follow))->attributes();
     }
@@ -64,13 +66,13 @@ public:
         if (at_ == AT_FDCWD) {
             return self_->directory;
         }
-        fs::File& file = *TRY(this->file());
-        if (file.vnode() == nullptr) {
+        const OpenFile meant = TRY(file());
+        if (meant->vnode() == nullptr) {
             return fail(Errc::bad_descriptor);
         }
         return fs::Place{
-            file.mount() == nullptr ? Ref<fs::Mount>() : Ref<fs::Mount>::share(*file.mount()),
-            Ref<fs::Vnode>::share(*file.vnode())};
+            meant->mount() == nullptr ? Ref<fs::Mount>() : Ref<fs::Mount>::share(*meant->mount()),
+            Ref<fs::Vnode>::share(*meant->vnode())};
     }
 
     /// The place of an open directory. Error: not_directory.

@@ -27,11 +27,10 @@ Reply open_path(Process& self, std::int32_t at, Path path, std::uint32_t flags, 
     PathArgument argument;
     TRY(argument.read(self, at, path));
     // First what can fail without a trace: a file that was created or truncated stays so.
-    const Fd fd = TRY(self.files.next_free());
+    auto number = TRY(self.files.reserve());
     Ref<fs::File> file =
         TRY(vfs().open(argument.context(limits), argument.view(), wanted, masked(self, mode)));
-    self.files.place(fd, std::move(file), (flags & O_CLOEXEC) != 0);
-    return fd.value();
+    return self.files.place(std::move(number), std::move(file), (flags & O_CLOEXEC) != 0).value();
 }
 
 Reply make_node(Process& self, std::int32_t at, Path path, const fs::NewNode& node) noexcept {
@@ -270,7 +269,8 @@ Reply chdir(Process& self, Path path) noexcept {
 }
 
 Reply fchdir(Process& self, Fd fd) noexcept {
-    fs::Place place = TRY(PathArgument::directory_of(*TRY(self.files.get_any(fd))));
+    const OpenFile directory = TRY(self.files.get_any(fd));
+    fs::Place place = TRY(PathArgument::directory_of(*directory));
     TRY(fs::check_access(TRY(place.node->attributes()), self.identity.effective(),
                          fs::Access::execute));
     self.replace(self.directory, std::move(place));

@@ -92,8 +92,8 @@ Reply poll_until(Process& self, VirtAddr fds, std::uint32_t count, Instant deadl
         PolledFile& f = set.files()[i];
         f.wanted = static_cast<std::uint16_t>(p.events) | POLLERR | POLLHUP;
         if (p.fd >= 0) {
-            if (const auto file = self.files.get(Fd(static_cast<std::uint32_t>(p.fd)))) {
-                f.file = Ref<fs::File>::share(**file);
+            if (auto file = self.files.get(Fd(static_cast<std::uint32_t>(p.fd)))) {
+                f.file = std::move(*file).share();
             } else {
                 f.found = POLLNVAL;
                 ++invalid;
@@ -166,7 +166,7 @@ Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAd
     for (std::uint32_t n = 0; n < count; ++n) {
         if (wanted.has(n)) {
             PolledFile& f = set.files()[next++];
-            f.file = Ref<fs::File>::share(*TRY(self.files.get(Fd(n))));
+            f.file = TRY(self.files.get(Fd(n))).share();
             // Nothing here has urgent data, for which `exceptional` would wait.
             f.wanted = (wanted.readable.has(n) ? is_readable : 0) |
                        (wanted.writable.has(n) ? is_writable : 0);

@@ -153,7 +153,7 @@ Reply send_file(Process& self, Fd to_fd, Fd from_fd, UserPtr<Offset> offset,
     if (!offset.is_null()) {
         given = static_cast<std::uint64_t>(std::int64_t{TRY(get_user(offset))});
     }
-    fs::File* const from = TRY(self.files.get(from_fd));
+    const OpenFile from = TRY(self.files.get(from_fd));
     if (!from->is_readable()) {
         return fail(Errc::bad_descriptor);
     }
@@ -161,7 +161,7 @@ Reply send_file(Process& self, Fd to_fd, Fd from_fd, UserPtr<Offset> offset,
     if (static_cast<std::int32_t>(count) < 0) {
         return fail(Errc::invalid_argument);
     }
-    fs::File* const to = TRY(self.files.get(to_fd));
+    const OpenFile to = TRY(self.files.get(to_fd));
     if (!to->is_writable()) {
         return fail(Errc::bad_descriptor);
     }
@@ -218,8 +218,8 @@ Reply splice(Process& self, Fd from_fd, UserPtr<std::int64_t> from_offset, Fd to
     if ((flags & ~splice_flags) != 0) {
         return fail(Errc::invalid_argument);
     }
-    fs::File* const from = TRY(self.files.get(from_fd));
-    fs::File* const to = TRY(self.files.get(to_fd));
+    const OpenFile from = TRY(self.files.get(from_fd));
+    const OpenFile to = TRY(self.files.get(to_fd));
     fs::SplicePipe* const from_pipe = from->pipe();
     fs::SplicePipe* const to_pipe = to->pipe();
     if ((from_pipe != nullptr && !from_offset.is_null()) ||
@@ -262,8 +262,8 @@ Reply tee(Process& self, Fd from_fd, Fd to_fd, std::uint32_t count, std::uint32_
     if (count == 0) {
         return 0U;
     }
-    fs::File* const from = TRY(self.files.get(from_fd));
-    fs::File* const to = TRY(self.files.get(to_fd));
+    const OpenFile from = TRY(self.files.get(from_fd));
+    const OpenFile to = TRY(self.files.get(to_fd));
     if (!from->is_readable() || !to->is_writable()) {
         return fail(Errc::bad_descriptor);
     }
@@ -280,7 +280,7 @@ Reply vmsplice(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count,
     if ((flags & ~splice_flags) != 0) {
         return fail(Errc::invalid_argument);
     }
-    fs::File* const file = TRY(self.files.get(fd));
+    const OpenFile file = TRY(self.files.get(fd));
     if (!file->is_writable() && !file->is_readable()) {
         return fail(Errc::bad_descriptor);
     }
@@ -316,19 +316,19 @@ Reply vmsplice(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count,
 Reply copy_file_range(Process& self, Fd from_fd, UserPtr<std::int64_t> from_offset, Fd to_fd,
                       UserPtr<std::int64_t> to_offset, std::uint32_t count,
                       std::uint32_t flags) noexcept {
-    fs::File* const from = TRY(self.files.get(from_fd));
-    fs::File* const to = TRY(self.files.get(to_fd));
+    const OpenFile from = TRY(self.files.get(from_fd));
+    const OpenFile to = TRY(self.files.get(to_fd));
     const Position from_given = TRY(get_position(from_offset));
     const Position to_given = TRY(get_position(to_offset));
     if (flags != 0) {
         return fail(Errc::invalid_argument);
     }
-    for (fs::File* const file : {from, to}) {
+    for (fs::File* const file : {from.get(), to.get()}) {
         if (file->vnode() != nullptr && file->vnode()->type() == fs::NodeType::directory) {
             return fail(Errc::is_directory);
         }
     }
-    for (fs::File* const file : {from, to}) {
+    for (fs::File* const file : {from.get(), to.get()}) {
         if (file->vnode() == nullptr || file->vnode()->type() != fs::NodeType::regular) {
             return fail(Errc::invalid_argument);
         }

@@ -143,7 +143,8 @@ Result<fs::Attributes> attributes_at(Process& self, std::int32_t at, Path path,
     return argument.attributes((flags & AT_SYMLINK_NOFOLLOW) == 0);
 }
 Result<fs::Attributes> attributes_of(Process& self, Fd fd) noexcept {
-    return TRY(self.files.get_any(fd))->attributes();
+    const OpenFile file = TRY(self.files.get_any(fd));
+    return file->attributes();
 }
 
 constexpr std::uint32_t statfs_flags(const fs::FileSystemStatus& status) noexcept {
@@ -184,7 +185,8 @@ Result<fs::FileSystemStatus> file_system_at(Process& self, Path path) noexcept {
     return TRY(argument.node(true))->file_system().status();
 }
 Result<fs::FileSystemStatus> file_system_of(Process& self, Fd fd) noexcept {
-    return TRY(self.files.get_any(fd))->file_system_status();
+    const OpenFile file = TRY(self.files.get_any(fd));
+    return file->file_system_status();
 }
 
 /// The facts, unless they are an error, as a `Record` at `to`.

@@ -203,8 +203,8 @@ Reply sync(Process&) noexcept {
     return 0U;
 }
 Reply syncfs(Process& self, Fd fd) noexcept {
-    fs::Vnode* const node = TRY(self.files.get(fd))->vnode();
-    if (node != nullptr) {
+    const OpenFile file = TRY(self.files.get(fd));
+    if (fs::Vnode* const node = file->vnode()) {
         TRY(node->file_system().sync());
     }
     return 0U;

@@ -57,7 +57,8 @@ Result<Ref<fs::Vnode>> node_at(Process& self, Path path, bool follow) noexcept {
 }
 /// Null for a file that has no node, and so no attributes either.
 Result<Ref<fs::Vnode>> node_of(Process& self, Fd fd) noexcept {
-    fs::Vnode* const node = TRY(self.files.get(fd))->vnode();
+    const OpenFile file = TRY(self.files.get(fd));
+    fs::Vnode* const node = file->vnode();
     return node == nullptr ? Ref<fs::Vnode>() : Ref<fs::Vnode>::share(*node);
 }
 

@@ -1,26 +1,17 @@
 #include "proc/files/fd_table.hpp"
 
+#include "tests/fakes/fake_file.hpp"
+
 #include <gtest/gtest.h>
 
 namespace kidney::proc {
 namespace {
 
-int live_files = 0;
-
-class FakeFile final : public fs::File {
-public:
-    static Ref<fs::File> create() { return Ref<FakeFile>::adopt(new FakeFile); }
-    Result<fs::Attributes> attributes() noexcept override { return fs::Attributes{}; }
-    void dispose() noexcept override { delete this; }
-
-private:
-    FakeFile() : File({}) { ++live_files; }
-    ~FakeFile() { --live_files; }
-};
+using fakes::FakeFile;
 
 class FdTableTest : public ::testing::Test {
 protected:
-    void SetUp() override { live_files = 0; }
+    void SetUp() override { FakeFile::live = 0; }
     Fd open(bool cloexec = false) { return *table.install(FakeFile::create(), cloexec); }
     FdTable table;
 };
@@ -70,10 +61,106 @@ TEST_F(FdTableTest, OnlookersKeepWhatTheyLookAt) {
     EXPECT_EQ(table.share(Fd(0xffff'ffff)).error(), Errc::bad_descriptor);
     Ref<fs::File> kept = *table.share(Fd(1));
     ASSERT_TRUE(table.close(Fd(1)));
-    EXPECT_EQ(live_files, 2);
+    EXPECT_EQ(FakeFile::live, 2);
     EXPECT_EQ(table.share(Fd(1)).error(), Errc::bad_descriptor);
     kept.reset();
-    EXPECT_EQ(live_files, 1);
+    EXPECT_EQ(FakeFile::live, 1);
+}
+
+TEST_F(FdTableTest, OneThreadOnlyBorrows) {
+    open();
+    const OpenFile lent = *table.get(Fd(0));
+    EXPECT_EQ(lent->references(), 1U);
+    OpenFile again = *table.get(Fd(0));
+    const Ref<fs::File> kept = std::move(again).share();
+    EXPECT_EQ(lent->references(), 2U);
+}
+
+TEST_F(FdTableTest, SeveralThreadsKeepWhatTheyUse) {
+    table.share_among_threads();
+    open();
+    {
+        OpenFile used = *table.get(Fd(0));
+        EXPECT_EQ(used->references(), 2U);
+        ASSERT_TRUE(table.close(Fd(0)));
+        EXPECT_EQ(table.get(Fd(0)).error(), Errc::bad_descriptor);
+        EXPECT_EQ(FakeFile::live, 1);
+        const OpenFile moved = std::move(used);
+        EXPECT_EQ(moved->references(), 1U);
+        EXPECT_FALSE(used);
+    }
+    EXPECT_EQ(FakeFile::live, 0);
+    open();
+    OpenFile used = *table.get(Fd(0));
+    const Ref<fs::File> kept = std::move(used).share();
+    EXPECT_EQ(kept->references(), 2U);
+    used = *table.get(Fd(0));
+    used = OpenFile();
+    EXPECT_EQ(kept->references(), 2U);
+}
+
+TEST_F(FdTableTest, PathOnlyFilesAreForFewCalls) {
+    ASSERT_TRUE(table.install(FakeFile::create({.path = true}), false));
+    for (int threads = 1; threads <= 2; ++threads) {
+        EXPECT_EQ(table.get(Fd(0)).error(), Errc::bad_descriptor);
+        EXPECT_TRUE(table.get_any(Fd(0)));
+        table.share_among_threads();
+    }
+    EXPECT_EQ((*table.share(Fd(0)))->references(), 2U);
+}
+
+TEST_F(FdTableTest, AReservedNumberIsTakenAndNamesNothing) {
+    open();
+    {
+        auto first = *table.reserve();
+        EXPECT_EQ(first.fd(), Fd(1));
+        EXPECT_EQ(open(), Fd(2));
+        EXPECT_EQ(table.get(Fd(1)).error(), Errc::bad_descriptor);
+        EXPECT_EQ(table.share(Fd(1)).error(), Errc::bad_descriptor);
+        EXPECT_EQ(table.close(Fd(1)).error(), Errc::bad_descriptor);
+        EXPECT_EQ(table.close_on_exec(Fd(1)).error(), Errc::bad_descriptor);
+        EXPECT_EQ(table.set_close_on_exec(Fd(1), true).error(), Errc::bad_descriptor);
+        EXPECT_FALSE(table.is_open(Fd(1)));
+        EXPECT_EQ(*table.next_open(Fd(1)), Fd(2));
+        EXPECT_EQ(table.duplicate_to(Fd(0), Fd(1), false).error(), Errc::busy);
+        EXPECT_EQ(table.duplicate_to(Fd(1), Fd(0), false).error(), Errc::bad_descriptor);
+        FdTable child;
+        child.copy_from(table);
+        EXPECT_FALSE(child.is_open(Fd(1)));
+        EXPECT_EQ(child.duplicate(Fd(0), false)->value(), 1U) << "the child may use it";
+        table.close_all();
+        EXPECT_EQ(open(), Fd(0));
+        EXPECT_EQ(table.reserve()->fd(), Fd(2)) << "for a moment";
+        auto moved = std::move(first);
+        EXPECT_EQ(table.place(std::move(moved), FakeFile::create(), true), Fd(1));
+    }
+    EXPECT_TRUE(*table.close_on_exec(Fd(1)));
+    EXPECT_TRUE(table.is_open(Fd(1)));
+    {
+        auto unused = *table.reserve();
+    }
+    EXPECT_EQ(open(), Fd(2));
+}
+
+TEST_F(FdTableTest, RangesAreClosedOrMarked) {
+    for (int n = 0; n < 6; ++n) {
+        open();
+    }
+    EXPECT_EQ(table.duplicate(Fd(0), false, Fd(1023))->value(), 1023U);
+    table.mark_close_on_exec(Fd(1), Fd(2));
+    table.mark_close_on_exec(Fd(1000), Fd(0xffff'ffff));
+    for (const std::uint32_t n : {0U, 1U, 2U, 3U, 1023U}) {
+        EXPECT_EQ(*table.close_on_exec(Fd(n)), n != 0 && n != 3) << n;
+    }
+    table.close(Fd(4), Fd(4));
+    table.close(Fd(1), Fd(2));
+    table.close(Fd(1024), Fd(0xffff'ffff));
+    for (const std::uint32_t n : {0U, 1U, 2U, 3U, 4U, 5U, 1023U}) {
+        EXPECT_EQ(table.is_open(Fd(n)), n == 0 || n == 3 || n > 4) << n;
+    }
+    table.close(Fd(5), Fd(0xffff'ffff));
+    EXPECT_EQ(*table.next_open(Fd(1)), Fd(3));
+    EXPECT_EQ(table.next_open(Fd(4)).error(), Errc::bad_descriptor);
 }
 
 TEST_F(FdTableTest, UnknownNumbersAreBadDescriptors) {
@@ -87,14 +174,14 @@ TEST_F(FdTableTest, UnknownNumbersAreBadDescriptors) {
 TEST_F(FdTableTest, DuplicateToReplacesAndSharesOneFile) {
     open();
     open();
-    fs::File* first = *table.get(Fd(0));
     ASSERT_TRUE(table.duplicate_to(Fd(0), Fd(1), false));
-    EXPECT_EQ(*table.get(Fd(1)), first);
-    EXPECT_EQ(live_files, 1);
+    const OpenFile first = *table.get(Fd(0));
+    EXPECT_TRUE(table.names(Fd(1), *first));
+    EXPECT_EQ(FakeFile::live, 1);
     ASSERT_TRUE(table.close(Fd(0)));
-    EXPECT_EQ(live_files, 1);
+    EXPECT_EQ(FakeFile::live, 1);
     ASSERT_TRUE(table.close(Fd(1)));
-    EXPECT_EQ(live_files, 0);
+    EXPECT_EQ(FakeFile::live, 0);
     open();
     EXPECT_EQ(table.duplicate_to(Fd(0), Fd(FdTable::capacity), false).error(),
               Errc::bad_descriptor);
@@ -116,10 +203,10 @@ TEST_F(FdTableTest, ForkSharesAndTheLastCloseDisposes) {
         FdTable child;
         child.copy_from(table);
         table.close_all();
-        EXPECT_EQ(live_files, 1);
+        EXPECT_EQ(FakeFile::live, 1);
         EXPECT_TRUE(child.is_open(Fd(0)));
     }
-    EXPECT_EQ(live_files, 0);
+    EXPECT_EQ(FakeFile::live, 0);
 }
 
 struct CountingListener final : CloseListener {
@@ -158,7 +245,7 @@ TEST_F(FdTableTest, LimitIsKept) {
     open();
     open();
     EXPECT_EQ(table.install(FakeFile::create(), false).error(), Errc::too_many_files);
-    EXPECT_EQ(live_files, 3);
+    EXPECT_EQ(FakeFile::live, 3);
     EXPECT_EQ(table.duplicate(Fd(0), false, Fd(3)).error(), Errc::invalid_argument);
     table.set_limit(0xffff'ffff);
     EXPECT_EQ(table.limit(), FdTable::capacity);

@@ -103,8 +103,9 @@ private:
         MUST(disk_.write(fs::BlockIndex(sector), bytes));
     }
     /// Reads what there is, as far as it can be read: the beginning and the end of each file.
-    void look_around(const Ref<fs::Vnode>& root) {
+    void look_around(const Ref<fs::Vnode>& root, bool holds = false) {
         left_ = 64;
+        holds_ = holds;
         visit(*root, 0);
     }
     void visit(fs::Vnode& node, unsigned depth) {
@@ -145,25 +146,33 @@ private:
             if (names_[n] != "." && names_[n] != "..") {
                 if (const auto child = node.lookup(names_[n])) {
                     visit(**child, depth + 1);
+                    if (holds_) {
+                        held_.push_back(*child);
+                    }
                 }
             }
         }
         names_.resize(begin);
     }
-    /// Reads everything, and then does up to seven operations: each may fail, and nothing else.
+    /// Does up to seven operations, each of which may fail and nothing else, and reads everything
+    /// behind them. Half of the choices read everything before, too, and hold it open meanwhile:
+    /// what is unlinked then stays until the end.
     void use(fs::FileSystem& system, unsigned choice) {
         const Ref<fs::Vnode> root = system.root();
-        look_around(root);
         const crash::Workload& all = crash::all_operations();
         const unsigned count = choice % 8, first = choice / 8;
-        for (unsigned n = 0; n < count; ++n) {
-            const crash::Operation& step = all[(first * 5 + n * 3) % all.size()];
-            ignore_error(run(system, step, 1), "a damaged tree may refuse anything");
-        }
         if (count > 0) {
-            ignore_error(system.sync(), "or not want to last");
-            look_around(root);
+            if (first % 2 != 0) {
+                look_around(root, true);
+            }
+            for (unsigned n = 0; n < count; ++n) {
+                const crash::Operation& step = all[(first * 5 + n * 3) % all.size()];
+                ignore_error(run(system, step, 1), "a damaged tree may refuse anything");
+            }
+            ignore_error(system.sync(), "it may not want to last");
         }
+        look_around(root);
+        held_.clear();
         static_cast<void>(system.status());
     }
 
@@ -171,6 +180,8 @@ private:
     crash::PowerDisk disk_;
     std::vector<std::byte> bytes_ = std::vector<std::byte>(16 * 1024);
     std::vector<std::string> names_;
+    std::vector<Ref<fs::Vnode>> held_;
+    bool holds_ = false;
     unsigned left_ = 0;                ///< nodes that are still looked at
     std::vector<std::uint32_t> used_;  ///< sectors that are not empty
 };

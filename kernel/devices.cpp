@@ -146,8 +146,8 @@ std::size_t largest_pipe() noexcept {
 }
 
 Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept {
-    const fs::Credentials maker = current_process().identity.effective();
-    return pipes.get().create(non_blocking, packets, {maker.uid, maker.gid});
+    const auto maker = current_process().who();
+    return pipes.get().create(non_blocking, packets, {maker->user.file, maker->group.file});
 }
 
 void fill_random(std::span<std::byte> to) noexcept {

@@ -57,26 +57,26 @@ SharedMemory& shared_memory() noexcept {
     return segments.get();
 }
 
-ipc::Caller ipc_caller(const Process& self) noexcept {
-    return {.pid = self.pid.value(),
-            .uid = self.identity.user.effective,
-            .gid = self.identity.group.effective,
-            .groups = self.identity.groups(),
-            .is_privileged = self.identity.is_privileged(),
-            .now = wall_clock().count() / 1'000'000'000};
-}
+IpcCaller::IpcCaller(const Process& self) noexcept
+    : who_(self.who()),
+      caller_{.pid = self.pid.value(),
+              .uid = who_->user.effective,
+              .gid = who_->group.effective,
+              .groups = who_->groups(),
+              .is_privileged = who_->is_privileged(),
+              .now = wall_clock().count() / 1'000'000'000} {}
 
 void give_up_semaphores(Process& self) noexcept {
     if (self.undoes_semaphores) {
         self.undoes_semaphores = false;
-        semaphores().process_gone(ipc_caller(self));
+        semaphores().process_gone(IpcCaller(self));
     }
 }
 
 void write_semaphores(void*, fs::TextOutput& out) noexcept {
     out.write(
         "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
-    const ipc::Caller caller = ipc_caller(current_process());
+    const IpcCaller caller(current_process());
     for (std::uint32_t n = 0; n < Semaphores::capacity; ++n) {
         if (const auto f = semaphores().facts_at(n, caller, false)) {
             write_start(f->permission, f->id, 0, out);
@@ -91,7 +91,7 @@ void write_message_queues(void*, fs::TextOutput& out) noexcept {
     out.write(
         "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  "
         "cgid      stime      rtime      ctime\n");
-    const ipc::Caller caller = ipc_caller(current_process());
+    const IpcCaller caller(current_process());
     for (std::uint32_t n = 0; n < MessageQueues::capacity; ++n) {
         if (const auto f = message_queues().facts_at(n, caller, false)) {
             write_start(f->permission, f->id, 0, out);
@@ -107,7 +107,7 @@ void write_shared_memory(void*, fs::TextOutput& out) noexcept {
     out.write(
         "       key      shmid perms       size  cpid  lpid nattch   uid   gid  cuid  cgid      "
         "atime      dtime      ctime        rss       swap\n");
-    const ipc::Caller caller = ipc_caller(current_process());
+    const IpcCaller caller(current_process());
     for (std::uint32_t n = 0; n < SharedMemory::capacity; ++n) {
         if (const auto f = shared_memory().facts_at(n, caller, false)) {
             constexpr std::uint32_t removed = 01000, locked = 02000;

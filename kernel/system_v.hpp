@@ -7,6 +7,7 @@
 #include "ipc/semaphores.hpp"
 #include "ipc/shared_memory.hpp"
 #include "kernel/process/process.hpp"
+#include "proc/kept.hpp"
 
 namespace kidney::kernel {
 
@@ -28,7 +29,17 @@ void start_system_v() noexcept;
 [[nodiscard]] MessageQueues& message_queues() noexcept;
 [[nodiscard]] SharedMemory& shared_memory() noexcept;
 
-[[nodiscard]] ipc::Caller ipc_caller(const Process& self) noexcept;
+/// An ipc::Caller for the length of a call: who the process was when it began.
+class [[nodiscard]] IpcCaller {
+public:
+    explicit IpcCaller(const Process& self) noexcept;
+    operator const ipc::Caller&() const noexcept [[clang::lifetimebound]] { return caller_; }
+
+private:
+    Snapshot<Identity> who_;
+    ipc::Caller caller_;
+};
+
 /// The process ends: what it did to semaphores is undone.
 void give_up_semaphores(Process& self) noexcept;
 

@@ -44,7 +44,8 @@ struct Place {
             if (region.range.contains(address) && region.traits.protection.execute &&
                 source != nullptr && source->kind() == mm::SourceKind::file) {
                 auto& node = static_cast<fs::MappableNode&>(*source);
-                found.file = vfs().paths().describe(self.root, node, path).value_or("?");
+                found.file =
+                    vfs().paths().describe(*Snapshot(self, self.root), node, path).value_or("?");
                 found.offset =
                     (region.traits.source_page << page_shift) + (address - region.range.start);
             }

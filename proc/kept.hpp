@@ -1,13 +1,14 @@
 /// Something of a process that stays while a call uses it, whatever its other threads do.
 ///
 /// A process with one thread lends what it has: only that thread could take it away, and it is in
-/// the call. One with several threads gives a reference, which another thread's close(), chdir() or
-/// setuid() cannot end. Nobody holds a loan when a second thread comes: the call that makes it is
-/// the only one that runs, and holds none itself.
+/// the call. One with several threads gives a reference (Kept) or a copy (Snapshot), which another
+/// thread's close(), chdir() or setgroups() cannot change. Nobody holds a loan when a second thread
+/// comes: the call that makes it is the only one that runs, and holds none itself.
 #pragma once
 
 #include "kidney/core/ref.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace kidney::proc {
@@ -56,6 +57,34 @@ private:
 
     T* object_ = nullptr;
     bool is_reference_ = false;
+};
+
+/// A member of a process as it was when the call looked. What leads into it (Credentials, a
+/// PathContext) is no longer than the snapshot: the compiler refuses to keep that of a temporary.
+template <class T>
+class [[nodiscard]] Snapshot {
+public:
+    /// `member` is one that `process` replaces under its view lock.
+    template <class P>
+    Snapshot(const P& process, const T& member) noexcept : seen_(&member) {
+        if (process.is_shared()) [[unlikely]] {
+            copy(process, member);
+        }
+    }
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+    const T& operator*() const noexcept [[clang::lifetimebound]] { return *seen_; }
+    const T* operator->() const noexcept [[clang::lifetimebound]] { return seen_; }
+
+private:
+    template <class P>
+    [[gnu::noinline]] void copy(const P& process, const T& member) noexcept {
+        seen_ = &copy_.emplace(process.look_at(member));
+    }
+
+    const T* seen_;
+    std::optional<T> copy_;
 };
 
 }  // namespace kidney::proc

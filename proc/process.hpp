@@ -9,7 +9,7 @@
 #pragma once
 
 #include "fs/vfs/execution.hpp"
-#include "fs/vfs/vfs.hpp"
+#include "fs/vfs/mount_table.hpp"
 #include "kidney/core/bounded.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/ref.hpp"
@@ -18,6 +18,7 @@
 #include "proc/exit_status.hpp"
 #include "proc/files/fd_table.hpp"
 #include "proc/identity/identity.hpp"
+#include "proc/kept.hpp"
 #include "proc/limits.hpp"
 #include "proc/pid.hpp"
 #include "proc/signal/signal_state.hpp"
@@ -87,13 +88,14 @@ public:
     ProcessBase() noexcept = default;
 
     // --- Constant, or the process's own ---
-    // Other processes look at memory, files, root, directory and executable: see replace().
+    // Others look at memory, files, root, directory and executable: see replace(). Threads of the
+    // process look at root and directory through a Standpoint.
     Pid pid;                   ///< given when the process is entered in the table
     Thread* thread = nullptr;  ///< null once it has ended
     Ref<AddressSpace> memory;  ///< shared with the parent during vfork
     FdTableWith<typename W::ViewLock> files;
     fs::Place root, directory;  ///< "/" and the current directory
-    std::uint32_t umask = 022;
+    std::atomic<std::uint32_t> umask{022};
     Usage children_usage;
     Ref<fs::Vnode> executable;             ///< for /proc/self/exe
     fs::Execution execution;               ///< of `executable`: nobody writes it meanwhile
@@ -102,9 +104,10 @@ public:
     RestartMode restart_mode = RestartMode::none;
 
     // --- Guarded by process_lock ---
-    /// Its owner looks without the lock, and may see one half of a number that another one changes.
-    Limits limits;
-    Identity identity;  ///< written by its owner only; other processes read it for permissions
+    Limits limits;  ///< which anybody reads without the lock
+    /// Written by its owner only, under the view lock as well: amend(). Its threads read one number
+    /// without a lock, and what must fit together through who().
+    Identity identity;
     Ref<UserAccount> account;  ///< of the real user; changed by its owner only
     SignalState signals;
     State state GUARDED_BY(W::process_lock) = State::running;
@@ -139,6 +142,18 @@ public:
     using Children = ProcessList<Process, &ProcessBase::in_siblings>;
     Children children GUARDED_BY(W::process_lock);
 
+    /// A second thread is about to come: from now on its threads keep what they use. Never taken
+    /// back. By the only thread, which holds nothing that it would have to keep.
+    void share_among_threads() noexcept {
+        files.share_among_threads();
+        // relaxed: whoever starts the thread makes it see what was before.
+        is_shared_.store(true, std::memory_order_relaxed);
+    }
+    /// It has several threads, or had.
+    [[nodiscard]] bool is_shared() const noexcept {
+        return is_shared_.load(std::memory_order_relaxed);
+    }
+
     /// The owner changes one of the members that others look at.
     template <class T>
     void replace(T& member, T next) noexcept EXCLUDES(view_lock_) {
@@ -148,16 +163,22 @@ public:
         }
         // What was there may end now: not under a spin lock.
     }
+    /// The same in place: f(member).
+    template <class T, class F>
+    auto amend(T& member, F&& f) noexcept EXCLUDES(view_lock_) {
+        LockGuard guard(view_lock_);
+        return f(member);
+    }
     /// Others look at such a member, whatever the process does meanwhile; null once it has ended.
     template <class T>
-    [[nodiscard]] T look_at(const T& member) noexcept EXCLUDES(view_lock_) {
+    [[nodiscard]] T look_at(const T& member) const noexcept EXCLUDES(view_lock_) {
         LockGuard guard(view_lock_);
         return member;
     }
     /// The same without a reference, for something short: f(pointer, or null) under the view's
     /// lock.
     template <class T, class F>
-    [[nodiscard]] auto peek(const Ref<T>& member, F&& f) noexcept EXCLUDES(view_lock_) {
+    [[nodiscard]] auto peek(const Ref<T>& member, F&& f) const noexcept EXCLUDES(view_lock_) {
         LockGuard guard(view_lock_);
         return f(static_cast<const T*>(member.get()));
     }
@@ -169,17 +190,16 @@ public:
     [[nodiscard]] bool is_interrupted() const noexcept {
         return thread->interrupted.load(std::memory_order_relaxed) != 0;
     }
-    /// On whose behalf, and from where, paths are walked.
-    [[nodiscard]] fs::PathContext path_context() const noexcept {
-        return {root, directory, identity.effective()};
-    }
+    /// For its own threads: who it is at this moment.
+    [[nodiscard]] Snapshot<Identity> who() const noexcept { return {*this, identity}; }
     [[nodiscard]] std::string_view name() const noexcept { return thread->name(); }
 
 protected:
     ~ProcessBase() = default;
 
 private:
-    typename W::ViewLock view_lock_;
+    mutable typename W::ViewLock view_lock_;
+    std::atomic<bool> is_shared_{false};
 };
 
 }  // namespace kidney::proc

@@ -10,7 +10,7 @@
 namespace kidney::fs {
 
 /// A borrowed view of a process's identity (the effective one, or the real one for access()).
-struct Credentials {
+struct [[gsl::Pointer]] Credentials {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     std::span<const std::uint32_t> groups;

@@ -29,7 +29,7 @@ struct WalkLimits {
 };
 
 /// Where a walk starts and on whose behalf. The places must stay alive during the call.
-struct PathContext {
+struct [[gsl::Pointer]] PathContext {
     const Place& root;   ///< of the process: "/" and the end of ".."
     const Place& start;  ///< of relative paths: the current directory, or an open directory
     Credentials credentials;

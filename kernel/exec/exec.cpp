@@ -209,7 +209,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     LoadedProgram loaded =
         TRY(load_program(program.file, program.interpreter, stack_size(self.limits, arguments)));
     const Identity identity =
-        identity_in(attributes, self.identity, self.no_new_rights || !program.file.gives_rights());
+        identity_in(attributes, *self.who(), self.no_new_rights || !program.file.gives_rights());
     const StackLayout stack = TRY(write_stack(identity, loaded, arguments, target.name));
 
     // Behind this line nothing fails: there is no old program to return to.
@@ -217,7 +217,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
     return_borrowed_memory(self, sched::WakeHint::none);
     {
         LockGuard guard(World::process_lock);
-        self.identity = identity;
+        self.replace(self.identity, identity);
     }
     forget_old_program(self, program.file.node(), last_component(target.name), arguments, stack);
     self.execution = program.file.execution();

@@ -16,6 +16,7 @@
 #include "kidney/core/log.hpp"
 #include "kidney/mm/make.hpp"
 #include "proc/life/exit.hpp"
+#include "proc/standpoint.hpp"
 
 #include <algorithm>
 #include <array>
@@ -32,7 +33,7 @@ constexpr std::uint32_t status_without_init = 127;  // as shells report a comman
 void open_console(Process& self) noexcept {
     fs::OpenFlags flags;
     flags.mode.read = flags.mode.write = true;
-    Result<Ref<fs::File>> file = vfs().open(self.path_context(), "/dev/console", flags, {});
+    Result<Ref<fs::File>> file = vfs().open(Standpoint(self), "/dev/console", flags, {});
     if (!file) {
         log::warning<"init">("cannot open /dev/console: {}", file.error());
         return;
@@ -62,7 +63,7 @@ Status add_arguments(std::string_view path, ArgumentBlock& block) noexcept {
 
 Status execute(Process& self, hal::TrapFrame& frame, std::string_view path,
                ArgumentBlock& arguments) noexcept {
-    const fs::PathContext context = self.path_context();
+    const Standpoint context(self);
     const ExecTarget target{TRY(vfs().place_at(context, path, true)), path};
     return kernel::execute(self, frame, context, target, arguments);
 }

@@ -39,6 +39,12 @@ namespace {
     return p;
 }
 
+/// "/" for who looks.
+[[nodiscard]] Snapshot<fs::Place> root_here() noexcept {
+    const Process& self = current_process();
+    return {self, self.root};
+}
+
 constexpr std::uint32_t piece_of_text = 4096;
 
 /// Copies text out of a program's memory, whether it runs or not; what is no longer there ends it.
@@ -96,7 +102,7 @@ struct RegionName {
         auto& node = static_cast<fs::MappableNode&>(*source);
         const auto file = node.attributes().value_or(fs::Attributes{});
         return {file.device, file.inode,
-                vfs().paths().describe(current_process().root, node, path).value_or("?")};
+                vfs().paths().describe(*root_here(), node, path).value_or("?")};
     }
     if (SharedMemory::is_segment(source)) {
         const auto name = SharedMemory::name_of(*source);
@@ -322,10 +328,10 @@ public:
         cursor = fs::end_of_text;
         switch (which) {
             case mounts:
-                fs::write_mounts(vfs(), current_process().root, out);
+                fs::write_mounts(vfs(), *root_here(), out);
                 break;
             case mountinfo:
-                fs::write_mountinfo(vfs(), current_process().root, out);
+                fs::write_mountinfo(vfs(), *root_here(), out);
                 break;
             case limits:
                 write_limits(*p, out);
@@ -392,7 +398,7 @@ public:
         return {};
     }
     Result<std::string_view> path_of(fs::Vnode& node, std::span<char> to) noexcept override {
-        return vfs().paths().describe(current_process().root, node, to);
+        return vfs().paths().describe(*root_here(), node, to);
     }
 
 private:

@@ -18,14 +18,15 @@ Reply change_at(Process& self, std::int32_t at, Path path, std::uint32_t flags,
     if (change.size) {
         TRY(check_new_size(self, *place.node, *change.size));
     }
-    TRY(vfs().change_node(self.identity.effective(), place.mount.get(), *place.node, change, now));
+    TRY(vfs().change_node(self.who()->effective(), place.mount.get(), *place.node, change, now));
     return 0U;
 }
 
 Reply change_open(Process& self, Fd fd, const fs::AttributeChange& change,
                   bool now = false) noexcept {
     const OpenFile file = TRY(self.files.get(fd));
-    const fs::Credentials who = self.identity.effective();
+    const auto self_now = self.who();
+    const fs::Credentials who = self_now->effective();
     if (fs::Vnode* const node = file->vnode()) {
         TRY(vfs().change_node(who, file->mount(), *node, change, now));
         return 0U;
@@ -69,7 +70,7 @@ Reply faccessat2(Process& self, std::int32_t at, Path path, std::uint32_t mode,
     const bool effective = (flags & AT_EACCESS) != 0;
     if (argument.is_empty()) {
         TRY(fs::check_access(TRY(argument.attributes(true)),
-                             effective ? self.identity.effective() : self.identity.real(), wanted));
+                             effective ? self.who()->effective() : self.who()->real(), wanted));
         return 0U;
     }
     const fs::PathContext context = effective ? argument.context() : argument.real_context();

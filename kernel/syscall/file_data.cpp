@@ -125,7 +125,7 @@ Status detail::prepare_unprivileged_write(Process& self, fs::File& file,
         return {};
     }
     from.limit_size(self.limits.file_size());
-    from.end_set_id(fs::set_id_after_write(self.identity.effective(), TRY(file.attributes()).gid));
+    from.end_set_id(fs::set_id_after_write(self.who()->effective(), TRY(file.attributes()).gid));
     return {};
 }
 
@@ -252,7 +252,7 @@ Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) n
     }
     const std::uint64_t size = wide(low, high);
     TRY(check_new_size(self, *file->vnode(), size));
-    TRY(vfs().change_size(self.identity.effective(), *file->vnode(), size));
+    TRY(vfs().change_size(self.who()->effective(), *file->vnode(), size));
     return 0U;
 }
 

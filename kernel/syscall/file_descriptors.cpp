@@ -34,9 +34,9 @@ Reply memfd_create(Process& self, UserPtr<const char> name, std::uint32_t flags)
         return fail(length.error() == Errc::name_too_long ? Errc::invalid_argument
                                                           : length.error());
     }
-    const fs::Credentials owner = self.identity.effective();
+    const auto owner = self.who();
     const fs::NewNode node{
-        .permissions = fs::Permissions(0777), .uid = owner.uid, .gid = owner.gid};
+        .permissions = fs::Permissions(0777), .uid = owner->user.file, .gid = owner->group.file};
     Ref<fs::File> file = TRY(vfs().open_node(TRY(create_counted_file(node, 0)),
                                              {.read = true, .write = true, .noted = O_LARGEFILE}));
     return TRY(self.files.install(std::move(file), (flags & cloexec) != 0)).value();

@@ -43,13 +43,16 @@ Reply put_three(const IdTriple& ids, UserPtr<Id> real, UserPtr<Id> effective,
     return 0U;
 }
 
-/// Changes identities under the lock that other processes read them with.
+/// Changes identities under the locks that others read them with.
 template <class F>
 Reply change_identity(Process& self, F&& change) noexcept {
     LockGuard guard(World::process_lock);
-    const Identity before = self.identity;
-    TRY(change(self.identity, before.is_privileged()));
-    if (!self.identity.acts_as(before)) {
+    const bool acts_as_before = TRY(self.amend(self.identity, [&](Identity& i) -> Result<bool> {
+        const Identity before = i;
+        TRY(change(i, before.is_privileged()));
+        return i.acts_as(before);
+    }));
+    if (!acts_as_before) {
         self.become_opaque();
     }
     return 0U;
@@ -59,8 +62,9 @@ Reply change_identity(Process& self, F&& change) noexcept {
 /// with EAGAIN when there is no memory for a new account.
 template <class F>
 Reply change_user(Process& self, F&& change) noexcept {
-    IdTriple next = self.identity.user;
-    TRY(change(next, self.identity.is_privileged()));
+    const auto before = self.who();
+    IdTriple next = before->user;
+    TRY(change(next, before->is_privileged()));
     Ref<UserAccount> account;
     if (next.real != self.account->uid()) {
         auto found = account_of(next.real);
@@ -80,11 +84,11 @@ Reply change_user(Process& self, F&& change) noexcept {
 
 Reply getresuid(Process& self, UserPtr<std::uint32_t> real, UserPtr<std::uint32_t> effective,
                 UserPtr<std::uint32_t> saved) noexcept {
-    return put_three(self.identity.user, real, effective, saved);
+    return put_three(self.who()->user, real, effective, saved);
 }
 Reply getresgid(Process& self, UserPtr<std::uint32_t> real, UserPtr<std::uint32_t> effective,
                 UserPtr<std::uint32_t> saved) noexcept {
-    return put_three(self.identity.group, real, effective, saved);
+    return put_three(self.who()->group, real, effective, saved);
 }
 
 Reply setuid(Process& self, std::uint32_t uid) noexcept {
@@ -135,7 +139,8 @@ namespace {
 /// A program's list of groups has words of this size.
 template <class Id>
 Reply put_groups(Process& self, std::int32_t room, VirtAddr to) noexcept {
-    const auto groups = self.identity.groups();
+    const auto now = self.who();
+    const auto groups = now->groups();
     if (room < 0 || (room != 0 && static_cast<std::size_t>(room) < groups.size())) {
         return fail(Errc::invalid_argument);
     }
@@ -208,11 +213,11 @@ Reply setresgid16(Process& self, OldId real, OldId effective, OldId saved) noexc
 }
 Reply getresuid16(Process& self, UserPtr<OldId> real, UserPtr<OldId> effective,
                   UserPtr<OldId> saved) noexcept {
-    return put_three(self.identity.user, real, effective, saved);
+    return put_three(self.who()->user, real, effective, saved);
 }
 Reply getresgid16(Process& self, UserPtr<OldId> real, UserPtr<OldId> effective,
                   UserPtr<OldId> saved) noexcept {
-    return put_three(self.identity.group, real, effective, saved);
+    return put_three(self.who()->group, real, effective, saved);
 }
 Reply setfsuid16(Process& self, OldId uid) noexcept {
     return id_as<OldId>(TRY(setfsuid(self, id_from(uid))));

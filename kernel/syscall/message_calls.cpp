@@ -72,7 +72,7 @@ Reply put_message_info(bool of_usage, VirtAddr to) noexcept {
 
 Reply msgget(Process& self, std::int32_t key, std::uint32_t flags) noexcept {
     return static_cast<std::uint32_t>(
-        TRY(message_queues().get(ipc_request(key, flags), ipc_caller(self))));
+        TRY(message_queues().get(ipc_request(key, flags), IpcCaller(self))));
 }
 
 Reply msgsnd(Process& self, std::int32_t id, VirtAddr from, std::uint32_t size,
@@ -89,7 +89,7 @@ Reply msgsnd(Process& self, std::int32_t id, VirtAddr from, std::uint32_t size,
     message->type = type;
     TRY(copy_in(message->bytes(), from + sizeof type));
     const Status sent =
-        message_queues().send(id, *message, (flags & ipc_flags::no_wait) != 0, ipc_caller(self));
+        message_queues().send(id, *message, (flags & ipc_flags::no_wait) != 0, IpcCaller(self));
     if (!sent) {
         return fail(restarted(self, sent.error()));
     }
@@ -110,7 +110,7 @@ Reply msgrcv(Process& self, std::int32_t id, VirtAddr to, std::uint32_t size, st
                                 .copy = copies,
                                 .cut = has(ipc_flags::no_error),
                                 .no_wait = has(ipc_flags::no_wait)};
-    const auto received = message_queues().receive(id, size, wish, ipc_caller(self));
+    const auto received = message_queues().receive(id, size, wish, IpcCaller(self));
     if (!received) {
         return fail(restarted(self, received.error()));
     }
@@ -125,7 +125,7 @@ Reply msgctl(Process& self, std::int32_t id, std::uint32_t command, VirtAddr buf
     if (id < 0) {
         return fail(Errc::invalid_argument);
     }
-    const ipc::Caller caller = ipc_caller(self);
+    const IpcCaller caller(self);
     switch (command) {
         case ipc_info:
         case msg_info:

@@ -31,7 +31,7 @@ Status mount_new(Process& self, const PathArgument& target, const UserPath& sour
                          .options = options,
                          .read_only = (flags & MS_RDONLY) != 0};
     if (TRY(type_needs_device(type))) {
-        request.disk = TRY(disk_of(TRY(vfs().place_at(self.path_context(), source.view(), true))));
+        request.disk = TRY(disk_of(TRY(vfs().place_at(Standpoint(self), source.view(), true))));
     }
     fs::FileSystem* const file_system = TRY(file_system_for(request));
     const Status mounted =

@@ -245,7 +245,7 @@ Reply capset(Process& self, VirtAddr header_at, VirtAddr data) noexcept {
         return fail(Errc::not_permitted);
     }
     LockGuard guard(World::process_lock);
-    TRY(self.identity.set_rights(may_be, is));
+    TRY(self.amend(self.identity, [=](Identity& i) { return i.set_rights(may_be, is); }));
     return 0U;
 }
 

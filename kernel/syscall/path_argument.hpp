@@ -3,13 +3,15 @@
 
 #include "kernel/process/process.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "proc/standpoint.hpp"
 
 #include <cstdint>
 #include <linux/fcntl.h>
+#include <optional>
 
 namespace kidney::kernel {
 
-/// A path and the place it starts from; keeps both alive for the walk.
+/// A path, who walks it and the place it starts from; keeps all for the walk.
 class PathArgument {
 public:
     /// Errors: bad_address, name_too_long, no_memory, bad_descriptor, not_directory, not_found for
@@ -18,12 +20,12 @@ public:
                               bool empty_allowed = false) noexcept {
         TRY(path_.read(path));
         self_ = &self;
+        from_.emplace(self);
         at_ = at;
         if (path_.view().empty()) {
             return empty_allowed ? Status() : Status(fail(Errc::not_found));
         }
         if (path_.view().front() == '/' || at == AT_FDCWD) {
-            start_ = self.directory;
             return {};
         }
         const OpenFile directory = TRY(file());
@@ -32,15 +34,17 @@ public:
     }
     [[nodiscard]] bool is_empty() const noexcept { return path_.view().empty(); }
     [[nodiscard]] std::string_view view() const noexcept { return path_.view(); }
-    [[nodiscard]] fs::PathContext context() const noexcept {
-        return {self_->root, start_, self_->identity.effective()};
+    [[nodiscard]] fs::PathContext context() const noexcept [[clang::lifetimebound]] {
+        return {from_->root(), start(), from_->who().effective()};
     }
-    [[nodiscard]] fs::PathContext context(const fs::WalkLimits& limits) const noexcept {
-        return {limits.in_root ? start_ : self_->root, start_, self_->identity.effective(), limits};
+    [[nodiscard]] fs::PathContext context(const fs::WalkLimits& limits) const noexcept
+        [[clang::lifetimebound]] {
+        return {limits.in_root ? start() : from_->root(), start(), from_->who().effective(),
+                limits};
     }
     /// The same with the real user and group, for access(2).
-    [[nodiscard]] fs::PathContext real_context() const noexcept {
-        return {self_->root, start_, self_->identity.real()};
+    [[nodiscard]] fs::PathContext real_context() const noexcept [[clang::lifetimebound]] {
+        return {from_->root(), start(), from_->who().real()};
     }
     /// The file that an empty path means.
     [[nodiscard]] Result<OpenFile> file() const noexcept {
@@ -64,7 +68,7 @@ public:
             return vfs().place_at(context(), view(), follow);
         }
         if (at_ == AT_FDCWD) {
-            return self_->directory;
+            return from_->directory();
         }
         const OpenFile meant = TRY(file());
         if (meant->vnode() == nullptr) {
@@ -85,10 +89,15 @@ public:
     }
 
 private:
+    [[nodiscard]] const fs::Place& start() const noexcept {
+        return start_ ? start_ : from_->directory();
+    }
+
     UserPath path_;
     Process* self_ = nullptr;
     std::int32_t at_ = AT_FDCWD;
-    fs::Place start_;
+    std::optional<Standpoint> from_;
+    fs::Place start_;  ///< if a descriptor names it
 };
 
 }  // namespace kidney::kernel

@@ -13,7 +13,8 @@ namespace kidney::kernel::calls {
 namespace {
 
 fs::Permissions masked(const Process& self, std::uint32_t mode) noexcept {
-    return fs::Permissions(static_cast<std::uint16_t>(mode & ~self.umask & 07777U));
+    return fs::Permissions(
+        static_cast<std::uint16_t>(mode & ~self.umask.load(std::memory_order_relaxed) & 07777U));
 }
 
 /// st_rdev and mknod's device: 12 bits of major, 20 of minor, interleaved.
@@ -256,7 +257,7 @@ Result<fs::Place> searchable(Process& self, Path path) noexcept {
     if (place.node->type() != fs::NodeType::directory) {
         return fail(Errc::not_directory);
     }
-    TRY(fs::check_access(TRY(place.node->attributes()), self.identity.effective(),
+    TRY(fs::check_access(TRY(place.node->attributes()), self.who()->effective(),
                          fs::Access::execute));
     return place;
 }
@@ -271,7 +272,7 @@ Reply chdir(Process& self, Path path) noexcept {
 Reply fchdir(Process& self, Fd fd) noexcept {
     const OpenFile directory = TRY(self.files.get_any(fd));
     fs::Place place = TRY(PathArgument::directory_of(*directory));
-    TRY(fs::check_access(TRY(place.node->attributes()), self.identity.effective(),
+    TRY(fs::check_access(TRY(place.node->attributes()), self.who()->effective(),
                          fs::Access::execute));
     self.replace(self.directory, std::move(place));
     return 0U;
@@ -290,8 +291,9 @@ Reply getcwd(Process& self, VirtAddr to, std::uint32_t size) noexcept {
     PathBuffer buffer;
     const std::span<char> text = TRY(buffer.allocate());
     text.back() = '\0';
+    const Standpoint at(self);
     const Result<std::string_view> path =
-        vfs().path_of(self.root, self.directory, text.first(text.size() - 1));
+        vfs().path_of(at.root(), at.directory(), text.first(text.size() - 1));
     if (!path) {
         // ERANGE would ask for a larger buffer; no buffer is large enough.
         return fail(path.error() == Errc::out_of_range ? Errc::name_too_long : path.error());
@@ -305,7 +307,7 @@ Reply getcwd(Process& self, VirtAddr to, std::uint32_t size) noexcept {
 }
 
 Reply umask(Process& self, std::uint32_t mask) noexcept {
-    return std::exchange(self.umask, mask & 0777U);
+    return self.umask.exchange(mask & 0777U, std::memory_order_relaxed);
 }
 
 }  // namespace kidney::kernel::calls

@@ -138,7 +138,7 @@ Reply execute_or_end(Process& self, F&& run) noexcept {
 
 Reply execute(Process& self, hal::TrapFrame& frame, const ExecTarget& target, ArgumentBlock& block,
               bool& must_end) noexcept {
-    Status status = kernel::execute(self, frame, self.path_context(), target, block);
+    Status status = kernel::execute(self, frame, Standpoint(self), target, block);
     must_end = !status && status.error() == Errc::invalid_argument;
     TRY(std::move(status));
     return 0U;
@@ -151,8 +151,7 @@ Reply execute_path(Process& self, hal::TrapFrame& frame, UserPtr<const char> pat
     TRY(name.read(path));
     ArgumentBlock block(TRY(self.limits.get(abi::limit_stack)).current);
     TRY(read_arguments(self, block, arguments, environment));
-    const ExecTarget target{TRY(vfs().place_at(self.path_context(), name.view(), true)),
-                            name.view()};
+    const ExecTarget target{TRY(vfs().place_at(Standpoint(self), name.view(), true)), name.view()};
     return execute(self, frame, target, block, must_end);
 }
 

@@ -65,7 +65,7 @@ Reply operate(Process& self, std::int32_t id, VirtAddr from, std::uint32_t count
         undoes |= operations.all()[n].undo;
     }
     self.undoes_semaphores |= undoes;
-    TRY(semaphores().operate(id, operations.all(), ipc_caller(self), *deadline));
+    TRY(semaphores().operate(id, operations.all(), IpcCaller(self), *deadline));
     return 0U;
 }
 
@@ -139,7 +139,7 @@ Reply ask_one(std::int32_t id, std::uint32_t number, std::uint32_t command,
 
 Reply semget(Process& self, std::int32_t key, std::uint32_t count, std::uint32_t flags) noexcept {
     return static_cast<std::uint32_t>(
-        TRY(semaphores().get(ipc_request(key, flags), count, ipc_caller(self))));
+        TRY(semaphores().get(ipc_request(key, flags), count, IpcCaller(self))));
 }
 
 Reply semtimedop(Process& self, std::int32_t id, VirtAddr operations, std::uint32_t count,
@@ -160,7 +160,7 @@ Reply semctl(Process& self, std::int32_t id, std::uint32_t number, std::uint32_t
     if (id < 0) {
         return fail(Errc::invalid_argument);
     }
-    const ipc::Caller caller = ipc_caller(self);
+    const IpcCaller caller(self);
     const VirtAddr buffer(argument);
     switch (command) {
         case ipc_info:

@@ -75,7 +75,7 @@ std::optional<Part> part_at(AddressSpace& memory, VirtAddr address,
 
 Reply shmget(Process& self, std::int32_t key, std::uint32_t size, std::uint32_t flags) noexcept {
     return static_cast<std::uint32_t>(
-        TRY(shared_memory().get(ipc_request(key, flags), size, ipc_caller(self))));
+        TRY(shared_memory().get(ipc_request(key, flags), size, IpcCaller(self))));
 }
 
 Reply shmat(Process& self, std::int32_t id, VirtAddr address, std::uint32_t flags) noexcept {
@@ -92,7 +92,7 @@ Reply shmat(Process& self, std::int32_t id, VirtAddr address, std::uint32_t flag
     const bool writes = !has(ipc_flags::read_only);
     const bool executes = has(ipc_flags::execute);
     const auto wanted = static_cast<ipc::Access>(4U | (writes ? 2U : 0U) | (executes ? 1U : 0U));
-    auto segment = TRY(shared_memory().attach(id, wanted, ipc_caller(self)));
+    auto segment = TRY(shared_memory().attach(id, wanted, IpcCaller(self)));
     mm::MapRequest request;
     request.address = address;
     request.size = segment.size;
@@ -118,7 +118,7 @@ Reply shmdt(Process& self, VirtAddr address) noexcept {
     if (!part) {
         return fail(Errc::invalid_argument);
     }
-    shared_memory().detached(part->pages, ipc_caller(self));
+    shared_memory().detached(part->pages, IpcCaller(self));
     // After an mprotect there are several.
     for (const mm::PageSource* const pages = part->pages; part;
          part = part_at(*self.memory, address, pages)) {
@@ -131,7 +131,7 @@ Reply shmctl(Process& self, std::int32_t id, std::uint32_t command, VirtAddr buf
     if (id < 0) {
         return fail(Errc::invalid_argument);
     }
-    const ipc::Caller caller = ipc_caller(self);
+    const IpcCaller caller(self);
     switch (command) {
         case ipc_info:
             return put_limits(buffer);

@@ -43,7 +43,8 @@ Status check_access(Process& self, fs::Vnode& node, std::string_view name, bool 
         return fail(write ? Errc::not_permitted : Errc::no_data);
     }
     const fs::Attributes attributes = TRY(node.attributes());
-    const fs::Credentials who = self.identity.effective();
+    const auto self_now = self.who();
+    const fs::Credentials who = self_now->effective();
     if (write && type == fs::NodeType::directory) {
         TRY(fs::check_sticky(who, attributes, attributes));  // the directory is what is changed
     }

@@ -116,7 +116,7 @@ public:
         may_be_privileged_ = user.real == 0 || user.effective == 0;
         is_privileged_ = user.effective == 0;
     }
-    [[nodiscard]] std::span<const std::uint32_t> groups() const noexcept {
+    [[nodiscard]] std::span<const std::uint32_t> groups() const noexcept [[clang::lifetimebound]] {
         return {groups_.data(), group_count_};
     }
     /// What it may do with files, or may be looked at by others, is another matter than before.
@@ -147,11 +147,11 @@ public:
         return {};
     }
     /// For everything that acts on files.
-    [[nodiscard]] fs::Credentials effective() const noexcept {
+    [[nodiscard]] fs::Credentials effective() const noexcept [[clang::lifetimebound]] {
         return {user.file, group.file, groups()};
     }
     /// For access(2).
-    [[nodiscard]] fs::Credentials real() const noexcept {
+    [[nodiscard]] fs::Credentials real() const noexcept [[clang::lifetimebound]] {
         return {user.real, group.real, groups()};
     }
 

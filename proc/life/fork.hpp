@@ -11,6 +11,7 @@
 #include "proc/signal/send.hpp"
 #include "proc/world.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -64,17 +65,17 @@ Status copy_memory(const P& parent, P& child, bool share) noexcept {
     return {};
 }
 
-/// What is the parent's own: no lock.
+/// What the parent's threads share.
 template <class P>
 void inherit(const P& parent, P& child) noexcept {
     child.files.copy_from(parent.files);
-    child.root = parent.root;
-    child.directory = parent.directory;
-    child.umask = parent.umask;
+    child.root = *Snapshot(parent, parent.root);
+    child.directory = *Snapshot(parent, parent.directory);
+    child.umask = parent.umask.load(std::memory_order_relaxed);
     child.limits = parent.limits;
     child.executable = parent.executable;
     child.execution = parent.execution;
-    child.identity = parent.identity;
+    child.identity = *parent.who();
 }
 
 /// Enters the child in the table and in the family. Errors: would_block, invalid_argument.

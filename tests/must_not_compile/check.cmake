@@ -6,7 +6,7 @@ if(NOT expectations)
 endif()
 list(TRANSFORM INCLUDES PREPEND -I)
 execute_process(COMMAND ${COMPILER} -std=c++20 -fsyntax-only -Wthread-safety -Werror=thread-safety
-                        -Werror=unused-result -fno-color-diagnostics ${INCLUDES} ${SOURCE}
+                        -Werror=unused-result -Werror=dangling -fno-color-diagnostics ${INCLUDES} ${SOURCE}
                 RESULT_VARIABLE status ERROR_VARIABLE output)
 if(status EQUAL 0)
     message(FATAL_ERROR "${SOURCE} compiles, but must not")

@@ -62,7 +62,6 @@ public:
             FillRun batch;
             TRY(collect(batch, wanted(object, index, neighbours)));
             if (!enter(batch, object, index)) {
-                supply_.free(batch);
                 continue;  // somebody else began to fill it meanwhile
             }
             const Status filled = batch.fill(object, index, map_);
@@ -111,18 +110,21 @@ public:
         return map_.direct(frame);
     }
     void release(FrameNumber frame) noexcept { supply_.frames().release(frame); }
-
     /// The bytes of these sectors have changed, and go home in `phase`. The caller has the page
     /// borrowed since before the change and says so after it: what write_back() takes in between is
     /// marked again. Nothing, if the page was dropped meanwhile: its file was truncated.
     void mark_dirty(CachedObject& object, std::uint32_t index, SectorMask sectors = all_sectors,
                     Phase phase = first_phase) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        if (CachedPage* const page = index_.find(object, index); page != nullptr && page->ready) {
-            index_.soil(*page, sectors, phase);
-            if (limit_.is_exceeded(index_.counts())) {
-                limit_.ask();
-            }
+        soil(object, index, sectors, phase);
+    }
+    /// The same for bytes [begin, end) of the object, with the lock taken once.
+    void mark_dirty_bytes(CachedObject& object, std::uint64_t begin, std::uint64_t end) noexcept
+        EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        while (begin < end) {
+            const PageSectors part = take_page(begin, end);
+            soil(object, part.index, part.sectors, first_phase);
         }
     }
     /// What these sectors hold need not go home any more: the block was freed.
@@ -240,6 +242,13 @@ private:
         bool is_ready = false;
         FrameNumber frame;
     };
+    void soil(CachedObject& object, std::uint32_t index, SectorMask sectors, Phase phase) noexcept
+        REQUIRES(lock_) {
+        if (CachedPage* const page = index_.find(object, index); page != nullptr && page->ready) {
+            index_.soil(*page, sectors, phase);
+            limit_.check(index_.counts());
+        }
+    }
     /// Waits while somebody fills the page. Null: it is not in the cache.
     [[nodiscard]] CachedPage* find_filled(const CachedObject& object, std::uint32_t index) noexcept
         REQUIRES(lock_) {
@@ -307,23 +316,17 @@ private:
         index_.settle(page, Arrival::asked);
         return true;
     }
-    /// Enters the pages as being filled. False if the first is there already; read-ahead stops at
-    /// the first page that is.
+    /// Enters the pages as being filled, up to the first that is there already, and frees the
+    /// others. False: that is all of them.
     [[nodiscard]] bool enter(FillRun& batch, CachedObject& object, std::uint32_t index) noexcept
         EXCLUDES(lock_) {
         FillRun surplus;
         {
             LockGuard guard(lock_);
-            const std::size_t n = index_.begin_filling(batch, object, index);
-            if (n == 0) {
-                return false;
-            }
-            while (batch.count > n) {
-                surplus.pages[surplus.count++] = batch.pages[--batch.count];
-            }
+            surplus = index_.begin_filling(batch, object, index);
         }
         supply_.free(surplus);
-        return true;
+        return batch.count > 0;
     }
     /// The pages are good: wakes those who wait, borrows the first for the caller. Error:
     /// no_memory.
@@ -370,14 +373,12 @@ private:
         bool all = true;
         for (auto at = object.pages_.begin(); at != object.pages_.end();) {
             CachedPage& page = *at++;
-            if (page.index() < first) {
-                continue;
-            }
-            if (page.ready && !page.is_being_written()) {
+            const bool goes = page.index() >= first;
+            const bool is_at_rest = page.ready && !page.is_being_written();
+            if (goes && is_at_rest) {
                 drop(page, Departure::dropped);
-            } else {
-                all = false;
             }
+            all = all && (is_at_rest || !goes);
         }
         return all;
     }

@@ -28,6 +28,11 @@ public:
     [[nodiscard]] bool is_exceeded(const CacheCounts& counts) const noexcept {
         return counts.dirty > most_;
     }
+    void check(const CacheCounts& counts) noexcept {
+        if (is_exceeded(counts)) {
+            ask();
+        }
+    }
     void ask() noexcept {
         if (watcher_ != nullptr) {
             watcher_->flush_soon();

@@ -117,15 +117,19 @@ public:
         page.is_ahead = came == Arrival::ahead;
         policy_.enter(page, came);
     }
-    /// Enters pages that are being filled, as many as are not here yet, from the first on. Returns
-    /// how many.
-    [[nodiscard]] std::size_t begin_filling(const FillRun& run, CachedObject& object,
-                                            std::uint32_t index) noexcept {
+    /// Enters pages that are being filled, up to the first that is here already. Returns the
+    /// others, which `run` has no longer.
+    [[nodiscard]] FillRun begin_filling(FillRun& run, CachedObject& object,
+                                        std::uint32_t index) noexcept {
         std::uint32_t n = 0;
         for (; n < run.count && find(object, index + n) == nullptr; ++n) {
             link(*run.pages[n], object, index + n);
         }
-        return n;
+        FillRun others;
+        while (run.count > n) {
+            others.pages[others.count++] = run.pages[--run.count];
+        }
+        return others;
     }
     void end_filling(const FillRun& run, CachedObject& object) noexcept {
         for (std::size_t n = 0; n < run.count; ++n) {

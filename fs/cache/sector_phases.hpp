@@ -26,6 +26,21 @@ inline constexpr SectorMask all_sectors = 0xFF;
     return static_cast<SectorMask>((1U << behind) - (1U << first));
 }
 
+/// Some sectors of page `index` of an object.
+struct PageSectors {
+    std::uint32_t index = 0;
+    SectorMask sectors = 0;
+};
+/// What bytes [begin, end) of an object touch of their first page; `begin` moves behind it.
+[[nodiscard]] constexpr PageSectors take_page(std::uint64_t& begin, std::uint64_t end) noexcept {
+    const std::uint64_t page = begin >> page_shift << page_shift;
+    const std::uint64_t behind = end < page + page_size ? end : page + page_size;
+    const SectorMask sectors =
+        sectors_of(static_cast<std::size_t>(begin - page), static_cast<std::size_t>(behind - page));
+    begin = behind;
+    return {static_cast<std::uint32_t>(page >> page_shift), sectors};
+}
+
 /// When a change goes home: what has phase 1 before what has phase 2, and so on. Data of files has
 /// no other.
 struct Phase {

@@ -4,6 +4,7 @@
 #include "fs/block/any_block_device.hpp"
 #include "fs/cache/cached_object.hpp"
 #include "fs/cache/page_index.hpp"
+#include "fs/disk/file_run.hpp"
 #include "kidney/core/address.hpp"
 
 #include <algorithm>
@@ -28,13 +29,16 @@ public:
         const std::size_t per_page = page_size / block_size;
         const std::uint64_t from = std::uint64_t{first} * per_page;
         const std::uint64_t end = (inode.size + block_size - 1) / block_size;
-        for (std::size_t n = 0; n < pages * per_page; ++n) {
-            blocks_[n] = 0;
-            if (from + n < end) {
-                const auto block = TRY(tree.locate(inode, from + n));
-                blocks_[n] = block ? block->value : 0;
+        const std::size_t count = pages * per_page;
+        std::size_t n = 0;
+        while (n < count && from + n < end) {
+            const std::uint64_t most = std::min<std::uint64_t>(count - n, end - from - n);
+            const FileRun run = TRY(tree.run(inode, from + n, static_cast<std::uint32_t>(most)));
+            for (std::uint32_t at = 0; at < run.count; ++at) {
+                blocks_[n++] = run.is_hole() ? 0 : run.first + at;
             }
         }
+        std::fill(blocks_.begin() + n, blocks_.begin() + count, 0);
         return {};
     }
     /// Holes become zeros.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/disk/block_map.hpp"
+#include "fs/disk/file_run.hpp"
 #include "fs/disk/tracks_bytes.hpp"
 #include "fs/page_batch.hpp"
 #include "kidney/core/address.hpp"
@@ -116,13 +117,12 @@ private:
             return {};
         }
         Status status = may_grow ? fs_.check_size(end) : Status();
-        const std::uint64_t block = fs_.block_size();
         for (std::uint64_t at = begin; status && at < end;) {
-            const std::uint64_t behind = std::min(end, (at / block + 1) * block);
-            status = place_block(inode, at, behind);
-            if (status) {
-                published_ = static_cast<std::size_t>(behind - begin);
-                at = behind;
+            if (const Result<std::uint64_t> behind = place_run(inode, at, end)) {
+                published_ = static_cast<std::size_t>(*behind - begin);
+                at = *behind;
+            } else {
+                status = fail(behind.error());
             }
         }
         if (published_ > 0) {
@@ -136,29 +136,34 @@ private:
         fs_.note_change(bytes_.owner());
         return status;
     }
-    /// [at, behind) is part of one block. One that had no place yet goes home as a whole.
+    /// Of [at, end), as much as lies in a row on the disk, or can be put there; says how far that
+    /// is. A block that had no place yet goes home as a whole.
     template <class Inode>
-    [[nodiscard]] Status place_block(Inode& inode, std::uint64_t at,
-                                     std::uint64_t behind) noexcept {
+    [[nodiscard]] Result<std::uint64_t> place_run(Inode& inode, std::uint64_t at,
+                                                  std::uint64_t end) noexcept {
         const std::uint64_t block = fs_.block_size();
         const std::uint64_t index = at / block;
-        const auto known = TRY(fs_.tree().locate(inode, index));
-        if (!known) {
+        const auto most = static_cast<std::uint32_t>((end - 1) / block - index + 1);
+        FileRun run = TRY(fs_.tree().run(inode, index, most));
+        const bool is_new = run.is_hole();
+        if (is_new) {
             const std::uint32_t goal = TRY(fs_.goal(bytes_.owner(), inode, index));
-            fs_.note_place(bytes_.owner(), TRY(fs_.tree().add(inode, index, goal)));
+            run = TRY(fs_.tree().add(inode, index, run.count, goal));
+            fs_.note_place(bytes_.owner(), run);
         }
+        const std::uint64_t last = (index + run.count) * block;
+        const std::uint64_t behind = std::min(end, last);
         if constexpr (TracksBytes<Fs>) {
-            fs_.note_bytes(bytes_, inode, {at, behind, !known, batch_.done});
-        } else {
-            if (!known) {
-                at = index * block;
-                behind = at + block;
+            for (std::uint64_t from = at; from < behind;) {
+                const std::uint64_t to = std::min(behind, (from / block + 1) * block);
+                fs_.note_bytes(bytes_, inode, {from, to, is_new, batch_.done});
+                from = to;
             }
-            const auto from = static_cast<std::size_t>(at & page_mask);
-            fs_.cache().mark_dirty(bytes_, static_cast<std::uint32_t>(at >> page_shift),
-                                   sectors_of(from, from + static_cast<std::size_t>(behind - at)));
+        } else {
+            fs_.cache().mark_dirty_bytes(bytes_, is_new ? index * block : at,
+                                         is_new ? last : behind);
         }
-        return {};
+        return behind;
     }
     /// Of what was copied behind published(): a hole is zeros again; other bytes have changed.
     void take_back() noexcept {
@@ -171,8 +176,8 @@ private:
             const auto from = static_cast<std::size_t>(at & page_mask);
             const auto length = static_cast<std::size_t>(behind - at);
             const auto index = static_cast<std::uint32_t>(at >> page_shift);
-            const auto known = fs_.tree().locate(inode, at / block);
-            if (known && *known) {
+            const Result<FileRun> known = fs_.tree().run(inode, at / block, 1);
+            if (known && !known->is_hole()) {
                 if constexpr (TracksBytes<Fs>) {
                     fs_.note_bytes(bytes_, inode, {at, behind, false, batch_.done});
                 } else {

@@ -64,7 +64,7 @@ private:
         const auto inode = bytes_.inode();
         const std::uint64_t block = fs_.block_size();
         for (std::uint64_t at = begin; at < end; at = (at / block + 1) * block) {
-            if (TRY(fs_.tree().locate(inode, at / block))) {
+            if (!TRY(fs_.tree().run(inode, at / block, 1)).is_hole()) {
                 const std::uint64_t behind = std::min(end, (at / block + 1) * block);
                 if constexpr (TracksBytes<Fs>) {
                     fs_.note_bytes(bytes_, inode, {at, behind, false, 0});

@@ -1,6 +1,7 @@
 /// Which blocks and inodes are in use: the bitmaps of the groups.
 #pragma once
 
+#include "fs/disk/file_run.hpp"
 #include "fs/ext2/pending_frees.hpp"
 #include "fs/ext2/volume.hpp"
 
@@ -36,12 +37,13 @@ public:
     Allocator(Volume<Cache>& volume, PendingFrees& pending) noexcept
         : volume_(volume), pending_(pending) {}
 
-    /// A block at `goal`, or behind it, or anywhere. Error: no_space.
-    [[nodiscard]] Result<BlockNumber> take_block(std::uint32_t goal) noexcept {
+    /// Blocks in a row, `most` at most, at `goal`, or behind it, or anywhere. Error: no_space.
+    [[nodiscard]] Result<FileRun> take_run(std::uint32_t goal, std::uint32_t most) noexcept {
         const Geometry& g = volume_.geometry();
         if (volume_.free_blocks() == 0) {
             return fail(Errc::no_space);
         }
+        most = std::min(most, volume_.free_blocks());
         if (goal < g.first_block || goal >= g.block_count) {
             goal = g.first_block;
         }
@@ -50,8 +52,8 @@ public:
         for (std::uint32_t n = 0; n <= g.groups; ++n) {
             const std::uint32_t group = (first + n) % g.groups;
             const std::uint32_t from = n == 0 ? goal - g.first_of_group(group) : 0;
-            if (const auto block = TRY(take_block_in(group, from))) {
-                return *block;
+            if (const FileRun run = TRY(take_run_in(group, from, most)); run.count > 0) {
+                return run;
             }
         }
         return fail(Errc::no_space);
@@ -65,7 +67,7 @@ public:
         if (g.is_system_block(block, group)) {
             return fail(Errc::corrupted);
         }
-        TRY(set_bit(group.block_bitmap, block.value - g.first_of_group(number), false));
+        TRY(set_bits(group.block_bitmap, block.value - g.first_of_group(number), 1, false));
         group.free_blocks = static_cast<std::uint16_t>(group.free_blocks + 1);
         place.put(group);
         volume_.add_free_blocks(1);
@@ -110,7 +112,7 @@ public:
         const std::uint32_t number = g.group_of_inode(inode);
         auto place = TRY(volume_.group(number));
         RawGroup group = place.get();
-        TRY(set_bit(group.inode_bitmap, (inode - 1) % g.inodes_per_group, false));
+        TRY(set_bits(group.inode_bitmap, (inode - 1) % g.inodes_per_group, 1, false));
         group.free_inodes = static_cast<std::uint16_t>(group.free_inodes + 1);
         if (is_directory && group.directories > 0) {
             group.directories = static_cast<std::uint16_t>(group.directories - 1);
@@ -121,28 +123,39 @@ public:
     }
 
 private:
-    [[nodiscard]] Result<std::optional<BlockNumber>> take_block_in(std::uint32_t number,
-                                                                   std::uint32_t from) noexcept {
+    /// No blocks: the group has none.
+    [[nodiscard]] Result<FileRun> take_run_in(std::uint32_t number, std::uint32_t from,
+                                              std::uint32_t most) noexcept {
         const Geometry& g = volume_.geometry();
         auto place = TRY(volume_.group(number));
         RawGroup group = place.get();
         if (group.free_blocks == 0) {
-            return std::optional<BlockNumber>();
+            return FileRun();
         }
-        const auto bitmap = TRY(read_bitmap(group.block_bitmap));
-        const auto bit = find_clear_bit(bitmap.bytes(), from, g.blocks_in_group(number));
-        if (!bit) {
-            return std::optional<BlockNumber>();
+        const std::uint32_t end = g.blocks_in_group(number);
+        FileRun run;
+        {
+            const auto bitmap = TRY(read_bitmap(group.block_bitmap));
+            const auto bit = find_clear_bit(bitmap.bytes(), from, end);
+            if (!bit) {
+                return FileRun();
+            }
+            from = *bit;
+            run.first = g.first_of_group(number) + from;
+            most = std::min({most, std::uint32_t{group.free_blocks}, end - from});
+            while (run.count < most && is_clear(bitmap.bytes(), from + run.count) &&
+                   !g.is_system_block(BlockNumber{run.first + run.count}, group)) {
+                ++run.count;
+            }
         }
-        const BlockNumber block{g.first_of_group(number) + *bit};
-        if (g.is_system_block(block, group)) {
+        if (run.count == 0) {
             return fail(Errc::corrupted);  // the bitmap would have us overwrite metadata
         }
-        TRY(set_bit(group.block_bitmap, *bit, true));
-        group.free_blocks = static_cast<std::uint16_t>(group.free_blocks - 1);
+        TRY(set_bits(group.block_bitmap, from, run.count, true));
+        group.free_blocks = static_cast<std::uint16_t>(group.free_blocks - run.count);
         place.put(group);
-        volume_.add_free_blocks(-1);
-        return std::optional(block);
+        volume_.add_free_blocks(-static_cast<std::int32_t>(run.count));
+        return run;
     }
     [[nodiscard]] Result<std::optional<std::uint32_t>> take_inode_in(std::uint32_t number,
                                                                      bool is_directory) noexcept {
@@ -159,7 +172,7 @@ private:
         if (!bit) {
             return std::optional<std::uint32_t>();
         }
-        TRY(set_bit(group.inode_bitmap, *bit, true));
+        TRY(set_bits(group.inode_bitmap, *bit, 1, true));
         group.free_inodes = static_cast<std::uint16_t>(group.free_inodes - 1);
         if (is_directory) {
             group.directories = static_cast<std::uint16_t>(group.directories + 1);
@@ -188,15 +201,25 @@ private:
     [[nodiscard]] Result<typename Volume<Cache>::Block> read_bitmap(std::uint32_t raw) noexcept {
         return volume_.read_block(TRY(volume_.geometry().block(raw)));
     }
-    /// Error: corrupted (it is so already).
-    [[nodiscard]] Status set_bit(std::uint32_t bitmap, std::uint32_t bit, bool on) noexcept {
+    [[nodiscard]] static bool is_clear(std::span<const std::byte> bits,
+                                       std::uint32_t bit) noexcept {
+        return (bits[bit / 8] >> (bit % 8) & std::byte{1}) == std::byte{0};
+    }
+    /// Error: corrupted (one of them is so already), and nothing has changed.
+    [[nodiscard]] Status set_bits(std::uint32_t bitmap, std::uint32_t first, std::uint32_t count,
+                                  bool on) noexcept {
         auto block = TRY(read_bitmap(bitmap));
-        const std::size_t at = bit / 8;
-        const auto mask = static_cast<std::byte>(1U << (bit % 8));
-        if (((block.bytes()[at] & mask) != std::byte{0}) == on) {
-            return fail(Errc::corrupted);
+        const std::uint32_t end = first + count;
+        for (std::uint32_t bit = first; bit < end; ++bit) {
+            if (is_clear(block.bytes(), bit) != on) {
+                return fail(Errc::corrupted);
+            }
         }
-        block.change(bitmap_phase, at, 1)[at] ^= mask;
+        const std::size_t begin = first / 8;
+        const auto bytes = block.change(bitmap_phase, begin, (end + 7) / 8 - begin);
+        for (std::uint32_t bit = first; bit < end; ++bit) {
+            bytes[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
+        }
         return {};
     }
 

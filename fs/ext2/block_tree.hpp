@@ -2,9 +2,11 @@
 /// levels.
 #pragma once
 
+#include "fs/disk/file_run.hpp"
 #include "fs/ext2/allocator.hpp"
 #include "fs/ext2/volume.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -26,31 +28,57 @@ public:
     /// Where block `index` of a file is; nullopt is a hole.
     [[nodiscard]] Result<std::optional<BlockNumber>> locate(const Inode& inode,
                                                             std::uint64_t index) noexcept {
+        const FileRun found = TRY(run(inode, index, 1));
+        return found.is_hole() ? std::optional<BlockNumber>()
+                               : std::optional(BlockNumber{found.first});
+    }
+    [[nodiscard]] Result<FileRun> run(const Inode& inode, std::uint64_t index,
+                                      std::uint32_t most) noexcept {
         const Path path = TRY(path_to(index));
         const Way way = TRY(follow(inode, path));
-        return way.end == 0 ? std::optional<BlockNumber>()
-                            : std::optional(TRY(volume_.geometry().block(way.end)));
+        if (way.depth < path.levels) {
+            // Everything below the pointer that is missing is a hole.
+            const std::uint64_t span = span_of(path.levels - way.depth);
+            const std::uint64_t left = span - (index - first_of(path.root)) % span;
+            return FileRun{0, static_cast<std::uint32_t>(std::min<std::uint64_t>(most, left))};
+        }
+        std::uint32_t end = ~std::uint32_t{0};
+        if (way.end != 0) {
+            TRY(volume_.geometry().block(way.end));
+            end = volume_.geometry().block_count;
+        }
+        FileRun found{way.end, 1};
+        most = std::min(most, slots_left(path));
+        while (found.count < most && found.first + found.count < end &&
+               pointer_in(inode, path, way, found.count) ==
+                   (found.is_hole() ? 0 : found.first + found.count)) {
+            ++found.count;
+        }
+        return found;
     }
-    /// Gives block `index` a place, at `goal` if possible; it must be a hole. What is on the disk
-    /// there is old. Error: no_space, and nothing has changed.
-    [[nodiscard]] Result<BlockNumber> add(Inode& inode, std::uint64_t index,
-                                          std::uint32_t goal) noexcept {
+    [[nodiscard]] Result<FileRun> add(Inode& inode, std::uint64_t index, std::uint32_t most,
+                                      std::uint32_t goal) noexcept {
         const Path path = TRY(path_to(index));
         Way way = TRY(follow(inode, path));
         KIDNEY_ASSERT(way.end == 0);
-        Chain chain;
-        const Status made = extend(chain, path, way.depth, goal);
-        if (!made) {
-            take_back(chain);
-            return fail(made.error());
+        if (way.depth < path.levels) {
+            return add_chain(inode, path, way, goal);
         }
-        if (way.depth == 0) {
-            inode.blocks[path.root] = chain.blocks[0].value;
+        const FileRun added = TRY(allocator_.take_run(goal, std::min(most, slots_left(path))));
+        if (path.levels > 0) {
+            put_pointers(*way.last, path.slots[path.levels - 1], added);
         } else {
-            put_pointer(*way.last, path.slots[way.depth - 1], chain.blocks[0].value);
+            for (std::uint32_t n = 0; n < added.count; ++n) {
+                inode.blocks[path.root + n] = added.first + n;
+            }
         }
-        inode.sectors += static_cast<std::uint32_t>(chain.count) * volume_.sectors_per_block();
-        return chain.blocks[chain.count - 1];
+        inode.sectors += added.count * volume_.sectors_per_block();
+        return added;
+    }
+    /// One block. Error: no_space, and nothing has changed.
+    [[nodiscard]] Result<BlockNumber> add(Inode& inode, std::uint64_t index,
+                                          std::uint32_t goal) noexcept {
+        return BlockNumber{TRY(add(inode, index, 1, goal)).first};
     }
     /// Undoes add() for the last block, which nobody has used.
     void take_back(Inode& inode, std::uint64_t index) noexcept {
@@ -84,20 +112,14 @@ public:
     /// none.
     [[nodiscard]] Result<std::uint64_t> next(const Inode& inode, std::uint64_t index,
                                              std::uint64_t end, bool present) noexcept {
+        constexpr std::uint64_t most = 1U << 30;
         while (index < end) {
-            const Path path = TRY(path_to(index));
-            const Way way = TRY(follow(inode, path));
-            if ((way.end != 0) == present) {
+            const FileRun found =
+                TRY(run(inode, index, static_cast<std::uint32_t>(std::min(most, end - index))));
+            if (found.is_hole() != present) {
                 return index;
             }
-            if (way.end != 0) {
-                ++index;
-                continue;
-            }
-            // Everything below the pointer that is missing is a hole.
-            const std::uint64_t span = span_of(path.levels - way.depth);
-            const std::uint64_t base = first_of(path.root);
-            index = base + ((index - base) / span + 1) * span;
+            index += found.count;
         }
         return end;
     }
@@ -161,10 +183,27 @@ private:
         return load<Le32>(block.bytes(), std::size_t{slot} * sizeof(Le32));
     }
     static void put_pointer(Block& block, std::uint32_t slot, std::uint32_t value) noexcept {
+        put_pointers(block, slot, {value, 1});
+    }
+    static void put_pointers(Block& block, std::uint32_t slot, FileRun to) noexcept {
         const std::size_t at = std::size_t{slot} * sizeof(Le32);
-        Le32 raw{};
-        raw = value;
-        save(block.change(inode_phase, at, sizeof raw), at, raw);
+        const std::span<std::byte> bytes = block.change(inode_phase, at, to.count * sizeof(Le32));
+        for (std::uint32_t n = 0; n < to.count; ++n) {
+            Le32 raw{};
+            raw = to.first + n;
+            save(bytes, at + n * sizeof raw, raw);
+        }
+    }
+    /// Pointers from the one at the end of `path` to the last one beside it.
+    [[nodiscard]] std::uint32_t slots_left(const Path& path) const noexcept {
+        return path.levels == 0 ? static_cast<std::uint32_t>(direct_blocks - path.root)
+                                : volume_.geometry().pointers() - path.slots[path.levels - 1];
+    }
+    /// The `n`-th of them.
+    [[nodiscard]] static std::uint32_t pointer_in(const Inode& inode, const Path& path,
+                                                  const Way& way, std::uint32_t n) noexcept {
+        return path.levels == 0 ? std::uint32_t{inode.blocks[path.root + n]}
+                                : pointer_at(*way.last, path.slots[path.levels - 1] + n);
     }
     [[nodiscard]] Result<Way> follow(const Inode& inode, const Path& path) noexcept {
         Way way;
@@ -175,12 +214,29 @@ private:
         }
         return way;
     }
+    /// For one block that lacks blocks of pointers before it.
+    [[nodiscard]] Result<FileRun> add_chain(Inode& inode, const Path& path, Way& way,
+                                            std::uint32_t goal) noexcept {
+        Chain chain;
+        const Status made = extend(chain, path, way.depth, goal);
+        if (!made) {
+            take_back(chain);
+            return fail(made.error());
+        }
+        if (way.depth == 0) {
+            inode.blocks[path.root] = chain.blocks[0].value;
+        } else {
+            put_pointer(*way.last, path.slots[way.depth - 1], chain.blocks[0].value);
+        }
+        inode.sectors += static_cast<std::uint32_t>(chain.count) * volume_.sectors_per_block();
+        return FileRun{chain.blocks[chain.count - 1].value, 1};
+    }
     /// Takes what is missing below `depth`, blocks of pointers first, and makes them.
     [[nodiscard]] Status extend(Chain& chain, const Path& path, unsigned depth,
                                 std::uint32_t goal) noexcept {
         const std::size_t missing = path.levels - depth + 1;
         while (chain.count < missing) {
-            chain.blocks[chain.count] = TRY(allocator_.take_block(goal));
+            chain.blocks[chain.count] = BlockNumber{TRY(allocator_.take_run(goal, 1)).first};
             goal = chain.blocks[chain.count++].value + 1;
         }
         for (std::size_t n = 0; n + 1 < missing; ++n) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "fs/disk/disk_file_system.hpp"
+#include "fs/disk/file_run.hpp"
 #include "fs/ext2/allocator.hpp"
 #include "fs/ext2/block_tree.hpp"
 #include "fs/ext2/commit.hpp"
@@ -164,8 +165,8 @@ public:
         return node.last_place_ != 0 ? node.last_place_ + 1
                                      : g.first_of_group(g.group_of_inode(node.number()));
     }
-    static void note_place(Node& node, ext2::BlockNumber block) noexcept {
-        node.last_place_ = block.value;
+    static void note_place(Node& node, FileRun place) noexcept {
+        node.last_place_ = place.first + place.count - 1;
     }
     /// Blocks [first, end) are the file's no longer, and become free with the next sync. Error:
     /// restart (there are too many pieces: a sync must come first).

@@ -21,6 +21,11 @@ struct ChainStart {
     static constexpr std::uint32_t to_the_end = ~0U;
 };
 
+/// Clusters side by side.
+struct ClusterRun {
+    std::uint32_t first = 0, count = 0;
+};
+
 /// A file in few runs takes no memory of its own. Concurrency: the file system's lock.
 template <mm::ObjectAllocator Heap>
 class Chain {
@@ -34,16 +39,17 @@ public:
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
     [[nodiscard]] bool is_empty() const noexcept { return size_ == 0; }
     /// Cost: O(log runs).
-    [[nodiscard]] std::uint32_t at(std::uint32_t index) const noexcept {
+    [[nodiscard]] std::uint32_t at(std::uint32_t index) const noexcept { return run(index).first; }
+    /// From that one on. Cost: as at().
+    [[nodiscard]] ClusterRun run(std::uint32_t index) const noexcept {
         KIDNEY_ASSERT(index < size_);
-        if (index >= runs_[recent_].index && index < end_of(recent_)) [[likely]] {
-            return runs_[recent_].cluster + (index - runs_[recent_].index);
+        if (index < runs_[recent_].index || index >= end_of(recent_)) [[unlikely]] {
+            const auto* const behind = std::upper_bound(
+                runs_, runs_ + count_, index,
+                [](std::uint32_t wanted, const Run& run) noexcept { return wanted < run.index; });
+            recent_ = static_cast<std::size_t>(behind - runs_) - 1;
         }
-        const auto* const behind = std::upper_bound(
-            runs_, runs_ + count_, index,
-            [](std::uint32_t wanted, const Run& run) noexcept { return wanted < run.index; });
-        recent_ = static_cast<std::size_t>(behind - runs_) - 1;
-        return runs_[recent_].cluster + (index - runs_[recent_].index);
+        return {runs_[recent_].cluster + (index - runs_[recent_].index), end_of(recent_) - index};
     }
     [[nodiscard]] std::uint32_t first() const noexcept { return is_empty() ? 0 : at(0); }
     [[nodiscard]] std::uint32_t last() const noexcept { return is_empty() ? 0 : at(size_ - 1); }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "fs/disk/disk_file_system.hpp"
+#include "fs/disk/file_run.hpp"
 #include "fs/fat/clusters.hpp"
 #include "fs/fat/commit.hpp"
 #include "fs/fat/directory.hpp"
@@ -160,7 +161,7 @@ public:
                                                     std::uint64_t) noexcept {
         return 0U;
     }
-    static void note_place(Node&, fat::BlockNumber) noexcept {}
+    static void note_place(Node&, FileRun) noexcept {}
     /// What is behind the end of a file stays its own until the next sync, which frees it, or until
     /// the file grows again.
     [[nodiscard]] Status remove_blocks(Inode& inode, std::uint64_t,

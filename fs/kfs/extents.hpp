@@ -2,6 +2,7 @@
 /// used up, in blocks of their own.
 #pragma once
 
+#include "fs/disk/file_run.hpp"
 #include "fs/kfs/extent_list.hpp"
 #include "fs/kfs/volume.hpp"
 
@@ -33,16 +34,27 @@ public:
     /// Where block `index` of a file is; nullopt is a hole.
     [[nodiscard]] Result<std::optional<BlockNumber>> locate(const Inode& inode,
                                                             std::uint64_t index) noexcept {
+        const FileRun found = TRY(run(inode, index, 1));
+        return found.is_hole() ? std::optional<BlockNumber>()
+                               : std::optional(BlockNumber{found.first});
+    }
+    [[nodiscard]] Result<FileRun> run(const Inode& inode, std::uint64_t index,
+                                      std::uint32_t most) noexcept {
         const std::optional<Extent> e = TRY(find(inode, index));
-        if (!e || e->index > index) {
-            return std::optional<BlockNumber>();
+        if (!e) {
+            return FileRun{0, most};
+        }
+        const std::uint64_t left = e->index > index ? e->index - index : e->end() - index;
+        const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, left));
+        if (e->index > index) {
+            return FileRun{0, count};
         }
         const std::uint64_t block = std::uint64_t{e->first} + (index - e->index);
-        if (block >= volume_.geometry().block_count) {
+        if (block + count > volume_.geometry().block_count) {
             return volume_.wrong("extent.length", e->length);
         }
-        return std::optional(
-            BlockNumber{TRY(volume_.checked(static_cast<std::uint32_t>(block), "extent.first"))});
+        return FileRun{TRY(volume_.checked(static_cast<std::uint32_t>(block), "extent.first")),
+                       count};
     }
     /// The first block in [index, end) that has a place (`present`) or has none; `end`: there is
     /// none.
@@ -63,21 +75,25 @@ public:
         }
         return end;
     }
-    /// Gives block `index` a place, at `goal` if possible; it must be a hole. What is on the disk
-    /// there is old. Errors: no_space, file_too_big (it is in too many pieces).
-    [[nodiscard]] Result<BlockNumber> add(Inode& inode, std::uint64_t index,
-                                          std::uint32_t goal) noexcept {
+    /// Errors: no_space, file_too_big (it is in too many pieces).
+    [[nodiscard]] Result<FileRun> add(Inode& inode, std::uint64_t index, std::uint32_t most,
+                                      std::uint32_t goal) noexcept {
         if (!volume_.has_spare_room()) {
             return fail(Errc::no_space);  // whoever could make room has not asked for it
         }
         Step step(volume_);
         Inode changed = inode;
-        const std::uint32_t block = TRY(volume_.take_block(goal));
-        changed.count_blocks(1);
-        TRY(insert(changed, {static_cast<std::uint32_t>(index), block, 1}));
+        const FileRun added = TRY(volume_.take_run(goal, most));
+        changed.count_blocks(static_cast<std::int32_t>(added.count));
+        TRY(insert(changed, {static_cast<std::uint32_t>(index), added.first, added.count}));
         inode = changed;
         step.keep();
-        return BlockNumber{block};
+        return added;
+    }
+    /// One block.
+    [[nodiscard]] Result<BlockNumber> add(Inode& inode, std::uint64_t index,
+                                          std::uint32_t goal) noexcept {
+        return BlockNumber{TRY(add(inode, index, 1, goal)).first};
     }
     /// Behind the last block that has a place.
     [[nodiscard]] Result<std::uint64_t> end(const Inode& inode) noexcept {
@@ -170,7 +186,7 @@ private:
     /// A new block of extents. Error: no_space.
     [[nodiscard]] Result<std::uint32_t> make(Inode& inode, std::uint32_t near,
                                              const ExtentList& list) noexcept {
-        const std::uint32_t block = TRY(volume_.take_block(near));
+        const std::uint32_t block = TRY(volume_.take_run(near, 1)).first;
         inode.count_blocks(1);
         TRY(volume_.changes().make_fresh(block));
         TRY(volume_.changes().put(block, offsetof(ExtentBlock, magic), ExtentBlock::right_magic));

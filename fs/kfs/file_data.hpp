@@ -3,6 +3,7 @@
 
 #include "fs/cache/cached_object.hpp"
 #include "fs/cache/page_index.hpp"
+#include "fs/disk/file_run.hpp"
 #include "fs/disk/tracks_bytes.hpp"
 #include "fs/kfs/format.hpp"
 #include "kidney/core/lock.hpp"
@@ -142,9 +143,12 @@ private:
     [[nodiscard]] Status look_up(Bytes& bytes, std::uint32_t first, std::size_t count,
                                  Blocks& blocks) noexcept {
         const Inode inode = bytes.inode();
-        for (std::size_t n = 0; n < count; ++n) {
-            const auto block = TRY(fs_.tree().locate(inode, std::uint64_t{first} + n));
-            blocks[n] = block ? block->value : 0;
+        for (std::size_t n = 0; n < count;) {
+            const FileRun run = TRY(fs_.tree().run(inode, std::uint64_t{first} + n,
+                                                   static_cast<std::uint32_t>(count - n)));
+            for (std::uint32_t at = 0; at < run.count; ++at) {
+                blocks[n++] = run.is_hole() ? 0 : run.first + at;
+            }
         }
         return {};
     }

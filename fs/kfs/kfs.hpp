@@ -8,6 +8,7 @@
 #pragma once
 
 #include "fs/disk/disk_file_system.hpp"
+#include "fs/disk/file_run.hpp"
 #include "fs/kfs/commit.hpp"
 #include "fs/kfs/directory.hpp"
 #include "fs/kfs/extents.hpp"
@@ -155,8 +156,8 @@ public:
         }
         return node.last_place_ != 0 ? node.last_place_ + 1 : volume_.next_block();
     }
-    static void note_place(Node& node, kfs::BlockNumber block) noexcept {
-        node.last_place_ = block.value;
+    static void note_place(Node& node, FileRun place) noexcept {
+        node.last_place_ = place.first + place.count - 1;
     }
     /// Blocks [first, end) are the file's no longer. Error: restart (not all of it is done; what is
     /// left belongs to the file still).

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fs/cached_device.hpp"
+#include "fs/disk/file_run.hpp"
 #include "fs/kfs/format.hpp"
 #include "fs/kfs/inode.hpp"
 #include "fs/kfs/log.hpp"
@@ -191,16 +192,13 @@ public:
     }
     /// Error: no_space.
     [[nodiscard]] Result<std::uint32_t> take_inode() noexcept {
-        const auto found = TRY(find_clear(geometry_.inode_bitmap(), next_inode_,
-                                          geometry_.inode_count, geometry_.inode_count));
-        const auto again =
-            found
-                ? found
-                : TRY(find_clear(geometry_.inode_bitmap(), 1, next_inode_, geometry_.inode_count));
+        const std::uint32_t bitmap = geometry_.inode_bitmap();
+        const auto found = TRY(find_clear(bitmap, next_inode_, geometry_.inode_count));
+        const auto again = found ? found : TRY(find_clear(bitmap, 1, next_inode_));
         if (!again) {
             return fail(Errc::no_space);
         }
-        TRY(set_bits(geometry_.inode_bitmap(), *again, 1, true, "inode_bitmap"));
+        TRY(set_bits(bitmap, *again, 1, true, "inode_bitmap"));
         next_inode_ = *again + 1;
         free_inodes_.fetch_sub(1, std::memory_order_relaxed);
         return *again;
@@ -244,24 +242,26 @@ public:
     [[nodiscard]] Result<std::uint32_t> checked(std::uint32_t block, const char* field) noexcept {
         return geometry_.is_data(block) ? Result<std::uint32_t>(block) : wrong(field, block);
     }
-    /// At `goal` or behind it, if there is one. Error: no_space.
-    [[nodiscard]] Result<std::uint32_t> take_block(std::uint32_t goal) noexcept {
+    /// In a row, at `goal` or behind it, if there is one. Error: no_space.
+    [[nodiscard]] Result<FileRun> take_run(std::uint32_t goal, std::uint32_t most) noexcept {
+        const std::uint32_t bitmap = geometry_.block_bitmap(), end = geometry_.block_count;
         if (!geometry_.is_data(goal)) {
             goal = geometry_.is_data(next_block_) ? next_block_ : geometry_.data_start();
         }
-        auto found = TRY(find_clear(geometry_.block_bitmap(), goal, geometry_.block_count,
-                                    geometry_.block_count));
-        if (!found) {
-            found = TRY(find_clear(geometry_.block_bitmap(), geometry_.data_start(), goal,
-                                   geometry_.block_count));
-        }
-        if (!found) {
+        auto found = TRY(find_clear(bitmap, goal, end));
+        if (!found && !(found = TRY(find_clear(bitmap, geometry_.data_start(), goal)))) {
             return fail(Errc::no_space);
         }
-        TRY(set_bits(geometry_.block_bitmap(), *found, 1, true, "block_bitmap"));
-        next_block_ = *found + 1;
-        free_blocks_.fetch_sub(1, std::memory_order_relaxed);
-        return *found;
+        FileRun run{*found, 1};
+        for (next_block_ = *found + 1; run.count < most && next_block_ < end; ++run.count) {
+            if (!TRY(find_clear(bitmap, next_block_, next_block_ + 1))) {
+                break;
+            }
+            ++next_block_;
+        }
+        TRY(set_bits(bitmap, run.first, run.count, true, "block_bitmap"));
+        free_blocks_.fetch_sub(run.count, std::memory_order_relaxed);
+        return run;
     }
     /// Error: restart (a checkpoint must come first).
     [[nodiscard]] Status give_blocks(std::uint32_t first, std::uint32_t length) noexcept {
@@ -313,13 +313,11 @@ private:
         return {};
     }
 
-    /// The first clear bit in [from, end) that is not withheld. `bits` are there in all.
+    /// The first clear bit in [from, end) that is not withheld.
     [[nodiscard]] Result<std::optional<std::uint32_t>> find_clear(std::uint32_t bitmap,
                                                                   std::uint32_t from,
-                                                                  std::uint32_t end,
-                                                                  std::uint32_t bits) noexcept {
+                                                                  std::uint32_t end) noexcept {
         const bool are_blocks = bitmap == geometry_.block_bitmap();
-        end = std::min(end, bits);
         while (from < end) {
             const Block block = TRY(changes_.read(bitmap + from / bits_per_block));
             const std::uint32_t base = from / bits_per_block * bits_per_block;

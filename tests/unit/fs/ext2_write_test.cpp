@@ -1,6 +1,7 @@
 /// ext2 written: whatever is done to an image, e2fsck has nothing to say afterwards, and debugfs
 /// and the next mount read what was written.
 #include "tests/unit/fs/disk/names_by_chance.hpp"
+#include "tests/unit/fs/disk/pieces.hpp"
 #include "tests/unit/fs/ext2_image.hpp"
 #include "tests/unit/fs/ext2_referee.hpp"
 
@@ -81,6 +82,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Format{1024, "-r 0"}, Format{1024, "-I 128 -O ^filetype,^dir_index"},
                     Format{4096, "-I 128 -O ^resize_inode,^sparse_super"},
                     Format{1024, "-I 256 -O ^resize_inode,^sparse_super -g 1024 -N 512"}));
+
+TEST_P(Ext2Writing, FilesInPieces) {
+    play([](Volume& v) { write_over_pieces(v); });
+}
 
 TEST_P(Ext2Writing, OneOfEverything) {
     play([&](Volume& v) {

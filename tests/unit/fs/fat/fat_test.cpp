@@ -4,6 +4,7 @@
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
 #include "tests/unit/fs/disk/names_by_chance.hpp"
+#include "tests/unit/fs/disk/pieces.hpp"
 #include "tests/unit/fs/fat/fat_image.hpp"
 
 #include <gtest/gtest.h>
@@ -117,6 +118,10 @@ TEST_P(FatTest, WhatMtoolsWroteIsRead) {
     EXPECT_EQ(v.write("new", "x").error(), Errc::read_only);
     EXPECT_EQ((*(*v.at("a"))->attributes()).links, 3U);
     EXPECT_TRUE((*v.fs().root()->attributes()).links == 4);
+}
+
+TEST_P(FatTest, FilesInPieces) {
+    play([](Volume& v) { write_over_pieces(v); });
 }
 
 TEST_P(FatTest, OneOfEverything) {

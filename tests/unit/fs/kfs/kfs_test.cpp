@@ -3,6 +3,7 @@
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
 #include "tests/unit/fs/disk/names_by_chance.hpp"
+#include "tests/unit/fs/disk/pieces.hpp"
 #include "tests/unit/fs/kfs/kfs_disk.hpp"
 
 #include <gtest/gtest.h>
@@ -115,6 +116,20 @@ TEST(Kfs, FilesInManyPieces) {
         EXPECT_EQ(kfs_complaints(disk), "");
         ASSERT_TRUE(k.unlink("pieces"));
     }
+    EXPECT_TRUE(world.is_clean());
+}
+
+TEST(Kfs, LargeWritesOverPieces) {
+    World world;
+    Disk disk(16'384, 512);
+    ASSERT_TRUE(make_kfs(disk));
+    {
+        Kfs k(world, disk);
+        ASSERT_TRUE(k.fs().mount());
+        write_over_pieces(k);
+        ASSERT_TRUE(k.fs().unmount());
+    }
+    EXPECT_EQ(kfs_complaints(disk), "");
     EXPECT_TRUE(world.is_clean());
 }
 

@@ -55,9 +55,8 @@ public:
                                           Neighbours neighbours = Neighbours::ahead) noexcept
         EXCLUDES(lock_) {
         for (;;) {
-            const Found found = TRY(find_or_wait(object, index));
-            if (found.is_ready) {
-                return found.frame;
+            if (const auto found = TRY(find(object, index))) {
+                return *found;
             }
             FillRun batch;
             TRY(collect(batch, wanted(object, index, neighbours)));
@@ -75,29 +74,64 @@ public:
             }
         }
     }
-    /// The same without reading: zeros, if the page is not here. For a page behind the end, for a
+    /// The same if it is here, once it is filled; nothing if it is not. Error: no_memory.
+    [[nodiscard]] Result<std::optional<FrameNumber>> find(CachedObject& object,
+                                                          std::uint32_t index) noexcept
+        EXCLUDES(lock_) {
+        do {
+            LockGuard guard(lock_);
+            CachedPage* const page = find_filled(object, index);
+            if (page == nullptr) {
+                return std::optional<FrameNumber>();
+            }
+            if (supply_.frames().retain(page->frame)) {
+                index_.touch(*page);
+                return std::optional(page->frame);
+            }
+        } while (reclaim(reclaim_batch) > 0);
+        return fail(Errc::no_memory);
+    }
+    /// As get(), without reading: zeros, if the page is not here. For a page behind the end, for a
     /// hole, and for one that the caller overwrites as a whole at once, with bytes that are already
     /// in the kernel; it says so with mark_dirty(). Error: no_memory.
     [[nodiscard]] Result<FrameNumber> get_fresh(CachedObject& object, std::uint32_t index) noexcept
         EXCLUDES(lock_) {
         for (;;) {
-            const Found found = TRY(find_or_wait(object, index));
-            if (found.is_ready) {
-                return found.frame;
+            if (const auto found = TRY(find(object, index))) {
+                return *found;
             }
-            FillRun batch;
-            TRY(collect(batch, 1));
-            CachedPage& page = *batch.pages[0];
-            std::memset(bytes(page.frame).data(), 0, page_size);
-            const Result<bool> entered = enter_filled(page, object, index);
+            CachedPage* const page = TRY(make_page());
+            std::memset(bytes(page->frame).data(), 0, page_size);
+            const Result<bool> entered = enter(*page, object, index);
             if (entered && *entered) {
-                return page.frame;
+                return page->frame;
             }
-            supply_.free(batch);
+            discard(*page);
             if (!entered) {
                 return fail(entered.error());
             }
         }
+    }
+    /// A page of the caller's own, with any bytes, which he enters or discards: it can get new ones
+    /// all over without being read, and nobody sees it before. Error: no_memory.
+    [[nodiscard]] Result<CachedPage*> make_page() noexcept EXCLUDES(lock_) {
+        FillRun batch;
+        TRY(collect(batch, 1));
+        return batch.pages[0];
+    }
+    void discard(CachedPage& page) noexcept { supply_.free(page); }
+    /// Makes it page `index`, which the caller has borrowed then. False: there is one already.
+    /// Error: no_memory.
+    [[nodiscard]] Result<bool> enter(CachedPage& page, CachedObject& object,
+                                     std::uint32_t index) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        if (index_.find(object, index) != nullptr) {
+            return false;
+        }
+        TRY(supply_.frames().retain(page.frame));
+        index_.link(page, object, index);
+        index_.settle(page, Arrival::asked);
+        return true;
     }
     /// Is the page here, and filled?
     [[nodiscard]] bool has(CachedObject& object, std::uint32_t index) noexcept EXCLUDES(lock_) {
@@ -238,10 +272,6 @@ public:
 
 private:
     static constexpr std::size_t reclaim_batch = 32;
-    struct Found {
-        bool is_ready = false;
-        FrameNumber frame;
-    };
     void soil(CachedObject& object, std::uint32_t index, SectorMask sectors, Phase phase) noexcept
         REQUIRES(lock_) {
         if (CachedPage* const page = index_.find(object, index); page != nullptr && page->ready) {
@@ -262,23 +292,6 @@ private:
     /// Borrowing happens under our lock, so one reference means: only the cache.
     [[nodiscard]] bool may_go(const CachedPage& page) const noexcept REQUIRES(lock_) {
         return page.ready && page.is_clean() && supply_.frames().references(page.frame) == 1;
-    }
-    /// Borrows the page, once it is filled. Not ready means: it is not in the cache. Error:
-    /// no_memory.
-    [[nodiscard]] Result<Found> find_or_wait(CachedObject& object, std::uint32_t index) noexcept
-        EXCLUDES(lock_) {
-        do {
-            LockGuard guard(lock_);
-            CachedPage* const page = find_filled(object, index);
-            if (page == nullptr) {
-                return Found();
-            }
-            if (supply_.frames().retain(page->frame)) {
-                index_.touch(*page);
-                return Found{true, page->frame};
-            }
-        } while (reclaim(reclaim_batch) > 0);
-        return fail(Errc::no_memory);
     }
     [[nodiscard]] std::uint32_t wanted(CachedObject& object, std::uint32_t index,
                                        Neighbours neighbours) noexcept EXCLUDES(lock_) {
@@ -303,19 +316,6 @@ private:
         return {};
     }
 
-    /// Enters a page that has its bytes, borrowed for the caller. False: it is there already.
-    /// Error: no_memory.
-    [[nodiscard]] Result<bool> enter_filled(CachedPage& page, CachedObject& object,
-                                            std::uint32_t index) noexcept EXCLUDES(lock_) {
-        LockGuard guard(lock_);
-        if (index_.find(object, index) != nullptr) {
-            return false;
-        }
-        TRY(supply_.frames().retain(page.frame));
-        index_.link(page, object, index);
-        index_.settle(page, Arrival::asked);
-        return true;
-    }
     /// Enters the pages as being filled, up to the first that is there already, and frees the
     /// others. False: that is all of them.
     [[nodiscard]] bool enter(FillRun& batch, CachedObject& object, std::uint32_t index) noexcept

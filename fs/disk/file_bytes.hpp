@@ -36,6 +36,7 @@ class FileBytes final : public CachedObject {
     using Cache = typename Fs::CacheType;
     using Inode = typename Fs::Inode;
     using Page = BorrowedPage<Cache>;
+    using Transfer = FileTransfer<Fs, FileBytes>;
 
 public:
     /// `owner` is the Fs::Node that shows the pages to programs, as a part that exists already.
@@ -184,7 +185,7 @@ public:
         if (begin >= end) {
             return {};  // it was truncated meanwhile
         }
-        FileTransfer<Fs, FileBytes> step(fs_, *this);
+        Transfer step(fs_, *this);
         step.cover_borrowed(begin, static_cast<std::size_t>(end - begin));
         return step.publish_mapped();
     }
@@ -253,8 +254,9 @@ private:
         std::size_t done = 0;
         while (from.remaining() > 0) {
             fs_.cache().throttle();
-            FileTransfer<Fs, FileBytes> step(fs_, *this);
-            Status status = step.cover(offset + done, from.remaining());
+            Transfer step(fs_, *this);
+            Status status =
+                step.cover(offset + done, from.remaining(), Transfer::Coming::new_bytes);
             if (status) {
                 status = step.copy_in(from);
                 if (const Status published = step.publish(); !published && status) {
@@ -276,9 +278,9 @@ private:
         const std::uint64_t old_size = size();
         Status status;
         while (status && begin < end) {
-            FileTransfer<Fs, FileBytes> step(fs_, *this);
-            status = step.cover(
-                begin, static_cast<std::size_t>(std::min<std::uint64_t>(end - begin, 1U << 20)));
+            Transfer step(fs_, *this);
+            const std::uint64_t wanted = std::min<std::uint64_t>(end - begin, 1U << 20);
+            status = step.cover(begin, static_cast<std::size_t>(wanted), Transfer::Coming::nothing);
             if (status) {
                 status = step.publish_all();
             }

@@ -1,6 +1,7 @@
 /// One step of a write: up to 16 pages that get new bytes, then places on the disk.
 #pragma once
 
+#include "fs/cache/cached_object.hpp"
 #include "fs/disk/block_map.hpp"
 #include "fs/disk/file_run.hpp"
 #include "fs/disk/tracks_bytes.hpp"
@@ -10,10 +11,12 @@
 #include "kidney/fs/transfer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
 
 namespace kidney::fs {
 
@@ -24,37 +27,40 @@ namespace kidney::fs {
 template <class Fs, class Bytes>
 class FileTransfer {
 public:
+    /// What happens to the bytes that are covered.
+    enum class Coming : std::uint8_t { nothing, new_bytes };
+
     FileTransfer(Fs& fs, Bytes& bytes) noexcept : fs_(fs), bytes_(bytes) {}
     ~FileTransfer() {
         for (std::size_t n = 0; n < batch_.count; ++n) {
             if (batch_.pages[n].present) {
                 fs_.cache().release(batch_.pages[n].frame);
+            } else if (own_[n] != nullptr) {
+                fs_.cache().discard(*own_[n]);
             }
         }
     }
     FileTransfer(const FileTransfer&) = delete;
     FileTransfer& operator=(const FileTransfer&) = delete;
 
-    /// Borrows the pages of the next bytes at `offset`. Errors: io_error, no_memory.
-    [[nodiscard]] Status cover(std::uint64_t offset, std::size_t wanted) noexcept {
+    /// Borrows the pages of the next bytes at `offset`, which stay as they are, or which copy_in()
+    /// replaces. Errors: io_error, no_memory.
+    [[nodiscard]] Status cover(std::uint64_t offset, std::size_t wanted, Coming bytes) noexcept {
         batch_.cover(offset, wanted);
-        const std::uint64_t pages = bytes_.page_count();
+        file_pages_ = bytes_.page_count();
         for (std::size_t n = 0; n < batch_.count; ++n) {
-            const std::uint32_t index = batch_.index(n);
             const auto borrow = [&]() noexcept {
-                return index < pages ? fs_.cache().get(bytes_, index)
-                                     : fs_.cache().get_fresh(bytes_, index);
+                return bytes == Coming::new_bytes ? prepare(n) : borrow_page(n);
             };
-            const Result<FrameNumber> frame = n == 0 ? fs_.repeat(borrow) : borrow();
-            if (!frame && n == 0) {
-                return fail(frame.error());
+            const Status borrowed = n == 0 ? fs_.repeat(borrow) : borrow();
+            if (!borrowed && n == 0) {
+                return borrowed;
             }
-            if (!frame) {  // fewer will do
+            if (!borrowed) {  // fewer will do
                 batch_.bytes = (n << page_shift) - PageBatch::in_page(offset);
                 batch_.count = n;
                 break;
             }
-            batch_.pages[n] = {*frame, true, false};
         }
         return {};
     }
@@ -65,14 +71,16 @@ public:
     [[nodiscard]] std::size_t length() const noexcept { return batch_.bytes; }
     [[nodiscard]] std::size_t published() const noexcept { return published_; }
 
-    /// Error: bad_address; what came until then counts.
+    /// Errors: bad_address, io_error, no_memory; what came until then counts.
     [[nodiscard]] Status copy_in(WriteBuffer& from) noexcept {
         set_id_ = from.set_id();
         for (std::size_t n = 0; n < batch_.count; ++n) {
             const std::size_t begin = batch_.begin(n);
             const std::size_t before = from.remaining();
             Status taken = from.take(memory(n).subspan(begin, batch_.end(n) - begin));
-            batch_.done += before - from.remaining();
+            const std::size_t length = before - from.remaining();
+            TRY(own_[n] != nullptr && length > 0 ? show(n, length) : Status());
+            batch_.done += length;
             TRY(taken);
         }
         return {};
@@ -100,6 +108,52 @@ public:
 private:
     [[nodiscard]] std::span<std::byte, page_size> memory(std::size_t n) noexcept {
         return fs_.cache().bytes(batch_.pages[n].frame);
+    }
+
+    [[nodiscard]] bool is_behind_end(std::size_t n) const noexcept {
+        return batch_.index(n) >= file_pages_;
+    }
+    [[nodiscard]] Status borrow_page(std::size_t n) noexcept {
+        const std::uint32_t index = batch_.index(n);
+        batch_.pages[n].frame = TRY(is_behind_end(n) ? fs_.cache().get_fresh(bytes_, index)
+                                                     : fs_.cache().get(bytes_, index));
+        batch_.pages[n].present = true;
+        return {};
+    }
+    /// Nobody needs the old bytes of a page that gets new ones all over: unless it is here, they
+    /// come into a page of our own.
+    [[nodiscard]] Status prepare(std::size_t n) noexcept {
+        const bool is_whole = batch_.end(n) - batch_.begin(n) == page_size;
+        if (!is_whole && !is_behind_end(n)) {
+            return borrow_page(n);
+        }
+        if (const auto found = TRY(fs_.cache().find(bytes_, batch_.index(n)))) {
+            batch_.pages[n] = {*found, true, false};
+            return {};
+        }
+        own_[n] = TRY(fs_.cache().make_page());
+        batch_.pages[n].frame = own_[n]->frame;
+        return {};
+    }
+    /// Our own page `n`, in which `length` bytes have come, becomes the file's. If not all have, or
+    /// somebody has read the page meanwhile, they go into the page that is there.
+    [[nodiscard]] Status show(std::size_t n, std::size_t length) noexcept {
+        const std::size_t begin = batch_.begin(n);
+        const std::size_t end = begin + length;
+        const auto bytes = memory(n);
+        if (end == batch_.end(n)) {
+            std::memset(bytes.data(), 0, begin);
+            std::memset(bytes.data() + end, 0, page_size - end);
+            if (TRY(fs_.cache().enter(*own_[n], bytes_, batch_.index(n)))) {
+                batch_.pages[n].present = true;
+                own_[n] = nullptr;
+                return {};
+            }
+        }
+        TRY(borrow_page(n));
+        std::memcpy(memory(n).data() + begin, bytes.data() + begin, length);
+        fs_.cache().discard(*std::exchange(own_[n], nullptr));
+        return {};
     }
 
     /// `may_grow`: the size follows the bytes.
@@ -194,6 +248,8 @@ private:
     Fs& fs_;
     Bytes& bytes_;
     PageBatch batch_;
+    std::uint64_t file_pages_ = 0;                        ///< as long as `writing` is held
+    std::array<CachedPage*, PageBatch::capacity> own_{};  ///< without its bytes, and in no cache
     std::size_t published_ = 0;
     SetIdBits set_id_ = SetIdBits::stay;  ///< of a write
 };

@@ -1,6 +1,7 @@
 /// ext2 written: whatever is done to an image, e2fsck has nothing to say afterwards, and debugfs
 /// and the next mount read what was written.
 #include "tests/unit/fs/disk/names_by_chance.hpp"
+#include "tests/unit/fs/disk/overwrites.hpp"
 #include "tests/unit/fs/disk/pieces.hpp"
 #include "tests/unit/fs/ext2_image.hpp"
 #include "tests/unit/fs/ext2_referee.hpp"
@@ -85,6 +86,10 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_P(Ext2Writing, FilesInPieces) {
     play([](Volume& v) { write_over_pieces(v); });
+}
+
+TEST_P(Ext2Writing, WholePagesAreReplaced) {
+    play([](Volume& v) { overwrite_pages(v); });
 }
 
 TEST_P(Ext2Writing, OneOfEverything) {

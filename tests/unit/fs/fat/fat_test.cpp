@@ -4,6 +4,7 @@
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
 #include "tests/unit/fs/disk/names_by_chance.hpp"
+#include "tests/unit/fs/disk/overwrites.hpp"
 #include "tests/unit/fs/disk/pieces.hpp"
 #include "tests/unit/fs/fat/fat_image.hpp"
 
@@ -122,6 +123,10 @@ TEST_P(FatTest, WhatMtoolsWroteIsRead) {
 
 TEST_P(FatTest, FilesInPieces) {
     play([](Volume& v) { write_over_pieces(v); });
+}
+
+TEST_P(FatTest, WholePagesAreReplaced) {
+    play([](Volume& v) { overwrite_pages(v); });
 }
 
 TEST_P(FatTest, OneOfEverything) {

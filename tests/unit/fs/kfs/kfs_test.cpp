@@ -3,6 +3,7 @@
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
 #include "tests/unit/fs/disk/names_by_chance.hpp"
+#include "tests/unit/fs/disk/overwrites.hpp"
 #include "tests/unit/fs/disk/pieces.hpp"
 #include "tests/unit/fs/kfs/kfs_disk.hpp"
 
@@ -119,7 +120,7 @@ TEST(Kfs, FilesInManyPieces) {
     EXPECT_TRUE(world.is_clean());
 }
 
-TEST(Kfs, LargeWritesOverPieces) {
+TEST(Kfs, LargeWrites) {
     World world;
     Disk disk(16'384, 512);
     ASSERT_TRUE(make_kfs(disk));
@@ -127,6 +128,7 @@ TEST(Kfs, LargeWritesOverPieces) {
         Kfs k(world, disk);
         ASSERT_TRUE(k.fs().mount());
         write_over_pieces(k);
+        overwrite_pages(k);
         ASSERT_TRUE(k.fs().unmount());
     }
     EXPECT_EQ(kfs_complaints(disk), "");

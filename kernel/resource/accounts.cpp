@@ -30,7 +30,8 @@ Result<Ref<UserAccount>> account_of(std::uint32_t uid) noexcept {
 
 Payer CurrentUserPays::operator()() const noexcept {
     const Process& self = current_process();
-    return {self.account, is_roots(*self.account) || self.identity.is_privileged()};
+    const Ref<UserAccount> account = *Snapshot(self, self.account);
+    return {account, is_roots(*account) || self.identity.is_privileged()};
 }
 
 std::uint32_t process_capacity() noexcept {
@@ -43,7 +44,8 @@ bool has_process_slot(std::size_t count, const UserAccount& account) noexcept {
 }
 
 Status book_process(Process& self) noexcept {
-    UserAccount& account = *self.account;
+    const Snapshot now(self, self.account);
+    UserAccount& account = **now;
     if (is_roots(account) || self.identity.is_privileged()) {
         account.take(Holding::processes, 1);
         return {};
@@ -54,17 +56,19 @@ Status book_process(Process& self) noexcept {
 }
 
 bool has_too_many_processes(const Process& self) noexcept {
-    return !is_roots(*self.account) &&
-           self.account->held(Holding::processes) > self.limits.current(abi::limit_processes);
+    const Snapshot now(self, self.account);
+    const UserAccount& account = **now;
+    return !is_roots(account) &&
+           account.held(Holding::processes) > self.limits.current(abi::limit_processes);
 }
 
 void move_to_account(Process& self, Ref<UserAccount>& account) noexcept {
     // As on Linux the change succeeds, and exec fails while there are too many.
-    account->take(Holding::processes, 1);
-    self.account->give_back(Holding::processes, 1);
     {
         LockGuard guard(World::process_lock);
-        std::swap(self.account, account);
+        account->take(Holding::processes, 1);
+        self.account->give_back(Holding::processes, 1);
+        self.amend(self.account, [&](Ref<UserAccount>& now) { std::swap(now, account); });
     }
     self.exceeds_process_limit = has_too_many_processes(self);
 }

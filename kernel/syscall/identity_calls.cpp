@@ -66,18 +66,24 @@ Reply change_user(Process& self, F&& change) noexcept {
     IdTriple next = before->user;
     TRY(change(next, before->is_privileged()));
     Ref<UserAccount> account;
-    if (next.real != self.account->uid()) {
+    if (next.real != (*Snapshot(self, self.account))->uid()) {
         auto found = account_of(next.real);
         if (!found) {
             return fail(Errc::would_block);
         }
         account = std::move(*found);
-        move_to_account(self, account);
     }
-    return change_identity(self, [&](Identity& i, bool) -> Status {
+    // Once more from the beginning: another thread may have given rights up meanwhile.
+    TRY(change_identity(self, [&](Identity& i, bool root) -> Status {
+        next = i.user;
+        TRY(change(next, root));
         i.set_users(next, self.keeps_capabilities);
         return {};
-    });
+    }));
+    if (account) {
+        move_to_account(self, account);
+    }
+    return 0U;
 }
 
 }  // namespace

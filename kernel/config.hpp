@@ -183,7 +183,8 @@ using Kfs = fs::Kfs<Heap, PageCache, DiskLocks, WallFileClock>;
 using Fat = fs::Fat<Heap, PageCache, DiskLocks, WallFileClock>;
 using Vsfs = fs::Vsfs<Heap, fs::AnyBlockDevice, Mutex<ranks::file_system>, Mutex<ranks::nodes>,
                       WallFileClock>;
-using Tmpfs = fs::Tmpfs<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::file_system>, WallFileClock>;
+using Tmpfs = fs::Tmpfs<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::file_system>, WallFileClock,
+                        Mutex<ranks::quotas>>;
 using Vfs = fs::Vfs<Heap, Mutex<ranks::file>, Mutex<ranks::vfs>>;
 
 // What the table must add up to.

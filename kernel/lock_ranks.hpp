@@ -27,6 +27,7 @@ inline constexpr LockRank address_space{25,
 inline constexpr LockRank ipc{26, "ipc"};                  // a mapping of shared memory ends
 inline constexpr LockRank vfs{28, "vfs"};                  // mount table and name cache
 inline constexpr LockRank file_system{30, "file system"};  // one mounted file system
+inline constexpr LockRank quotas{32, "quotas"};            // of one; allocates an entry
 inline constexpr LockRank page_cache{34, "page cache"};    // filled from within a file system
 inline constexpr LockRank nodes{36, "nodes"};  // its files in memory: the cache asks their size
 

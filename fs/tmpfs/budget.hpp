@@ -1,6 +1,7 @@
 /// What file systems in memory may take, and the heap through which they take it.
 #pragma once
 
+#include "fs/quota/quota_table.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/assert.hpp"
 #include "kidney/core/result.hpp"
@@ -69,6 +70,7 @@ struct TmpfsLimits {
     std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
     const char* type_name = "tmpfs";
     TmpfsBudget* budget = nullptr;
+    QuotaSettings quotas{};
 };
 
 /// The pages of one file system: no more than a number, and at the expense of a budget (or of

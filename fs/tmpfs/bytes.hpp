@@ -3,6 +3,7 @@
 
 #include "fs/page_batch.hpp"
 #include "fs/page_tree.hpp"
+#include "fs/quota/quota_table.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/vnode.hpp"
@@ -37,6 +38,7 @@ public:
     FileTime modified GUARDED_BY(lock);
     Permissions permissions GUARDED_BY(lock);
     FileTime changed GUARDED_BY(lock);
+    QuotaOwner owner GUARDED_BY(lock);  ///< whom the pages are charged to
 
     [[nodiscard]] std::uint64_t size() const noexcept REQUIRES(lock) { return size_; }
     [[nodiscard]] std::uint32_t page_count() const noexcept REQUIRES(lock) { return page_count_; }
@@ -204,10 +206,12 @@ private:
 
     /// The pages [first, end).
     void drop_pages(std::uint64_t first, std::uint64_t end) noexcept REQUIRES(lock) {
+        const std::uint32_t before = page_count_;
         pages_.clear(first, end, [this](FrameNumber frame) KIDNEY_NO_TSA("called under lock") {
             fs_.give_page(frame);
             --page_count_;
         });
+        fs_.refund(owner, {.bytes = std::uint64_t{before - page_count_} << page_shift});
     }
     /// Zeros for [begin, end) inside one page, if it is there.
     void clear_bytes(std::uint64_t begin, std::uint64_t end) noexcept REQUIRES(lock) {
@@ -352,7 +356,12 @@ private:
         return inserted;
     }
     [[nodiscard]] Status insert(std::uint32_t index, FrameNumber frame) noexcept REQUIRES(lock) {
-        TRY(pages_.insert(index, frame));
+        const QuotaUse use{.bytes = page_size};
+        TRY(fs_.charge(owner, use));
+        if (const Status inserted = pages_.insert(index, frame); !inserted) {
+            fs_.refund(owner, use);
+            return inserted;
+        }
         ++page_count_;
         return {};
     }

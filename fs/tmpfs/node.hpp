@@ -39,13 +39,8 @@ public:
     static constexpr std::uint32_t max_links = 65000;
 
     TmpfsNode(Fs& fs, const NewNode& what, std::uint32_t inode) noexcept
-        : Base(fs, what.type),
-          inode_(inode),
-          rdev_(what.rdev),
-          born_(fs.now()),
-          bytes_(fs),
-          uid_(what.uid),
-          gid_(what.gid) {
+        : Base(fs, what.type), inode_(inode), rdev_(what.rdev), born_(fs.now()), bytes_(fs) {
+        bytes_.owner = {what.uid, what.gid};
         bytes_.permissions = what.permissions;
         accessed_ = bytes_.modified = bytes_.changed = born_;
         fs.note(*this, true);
@@ -68,8 +63,8 @@ public:
                           .type = type(),
                           .permissions = bytes_.permissions,
                           .links = links(),
-                          .uid = uid_,
-                          .gid = gid_,
+                          .uid = bytes_.owner.uid,
+                          .gid = bytes_.owner.gid,
                           .size = size,
                           .block_size = page_size,
                           .blocks = std::uint64_t{bytes_.page_count()} * (page_size / 512),
@@ -85,17 +80,17 @@ public:
         {
             LockGuard guard(bytes_.lock);
             const FileTime now = fs().now();
+            if (change.size && *change.size > TmpfsBytes<Fs>::max_size) {
+                return fail(Errc::file_too_big);
+            }
+            TRY(change_owner(
+                {change.uid.value_or(bytes_.owner.uid), change.gid.value_or(bytes_.owner.gid)}));
             if (change.size) {
-                if (*change.size > TmpfsBytes<Fs>::max_size) {
-                    return fail(Errc::file_too_big);
-                }
                 shrinks = *change.size < bytes_.size();
                 bytes_.resize(*change.size);
                 bytes_.modified = now;
             }
             bytes_.permissions = change.permissions.value_or(bytes_.permissions);
-            uid_ = change.uid.value_or(uid_);
-            gid_ = change.gid.value_or(gid_);
             accessed_ = change.accessed.value_or(accessed_);
             bytes_.modified = change.modified.value_or(bytes_.modified);
             bytes_.changed = now;
@@ -207,7 +202,9 @@ public:
             node = above != nullptr && above->release() ? above : nullptr;
         }
     }
-    ~TmpfsNode() {
+    ~TmpfsNode() KIDNEY_NO_TSA("last owner")
+    {
+        fs().refund(bytes_.owner, use());
         fs().note(*this, false);
         while (typename Fs::Entry* const entry = entries_.any()) {
             entries_.erase(*entry);  // only when the whole file system goes
@@ -249,6 +246,25 @@ public:
         LockGuard guard(bytes_.lock);
         bytes_.changed = now;
     }
+    /// Of a name's removal the last thing that can fail: from here on nothing is mounted on a
+    /// directory any more. Errors: not_empty, busy.
+    [[nodiscard]] Status begin_removal() noexcept {
+        if (type() != NodeType::directory) {
+            return {};
+        }
+        if (!entries_.is_empty()) {
+            return fail(Errc::not_empty);
+        }
+        return this->become_removed() ? Status() : Status(fail(Errc::busy));
+    }
+    /// It is entered in `to` instead of `from`: what that means for "..".
+    void change_parent(TmpfsNode& from, TmpfsNode& to) noexcept {
+        if (type() == NodeType::directory && &from != &to) {
+            parent_ = &to;
+            from.add_links(-1);
+            to.add_links(1);
+        }
+    }
     /// Of a directory: has it a name in another one? The root has none.
     [[nodiscard]] bool has_name() const noexcept { return parent_ != nullptr && parent_ != this; }
 
@@ -261,6 +277,15 @@ public:
     bool is_linkable_ = false;      ///< it has no name yet, but may get one
 
 private:
+    [[nodiscard]] QuotaUse use() const noexcept REQUIRES(bytes_.lock) {
+        return {.bytes = std::uint64_t{bytes_.page_count()} << page_shift, .nodes = 1};
+    }
+    /// Errors: quota_exceeded, no_memory.
+    [[nodiscard]] Status change_owner(QuotaOwner owner) noexcept REQUIRES(bytes_.lock) {
+        TRY(fs().transfer(bytes_.owner, owner, use()));
+        bytes_.owner = owner;
+        return {};
+    }
     void unmap_behind_end() noexcept EXCLUDES(bytes_.lock) {
         std::uint64_t end = 0;
         {
@@ -287,8 +312,6 @@ private:
     std::size_t target_length_ = 0;
 
     TmpfsBytes<Fs> bytes_;  ///< of a regular file; its lock guards all that follows
-    std::uint32_t uid_ GUARDED_BY(bytes_.lock);
-    std::uint32_t gid_ GUARDED_BY(bytes_.lock);
     FileTime accessed_ GUARDED_BY(bytes_.lock);
 };
 

@@ -1,6 +1,7 @@
 /// What `mount -t tmpfs -o` understands.
 #pragma once
 
+#include "fs/quota/quota_table.hpp"
 #include "fs/vfs/mount_options.hpp"
 #include "kidney/core/address.hpp"
 #include "kidney/fs/attributes.hpp"
@@ -16,10 +17,34 @@ struct TmpfsOptions {
     std::uint32_t nodes = 0;  ///< likewise
     Permissions permissions{01777};
     std::uint32_t uid = 0, gid = 0;  ///< of the root directory
+    QuotaSettings quotas;
 };
 
-/// size, nr_blocks, nr_inodes, mode, uid and gid; `memory` is what a percentage is of. Error:
-/// invalid_argument (an unknown option, or a value that is none).
+/// Takes quota, usrquota, grpquota, usrquota_block_hardlimit and its like; false: it is none of
+/// them. Error: invalid_argument.
+[[nodiscard]] inline Result<bool> parse_quota_option(const MountOption& option,
+                                                     QuotaSettings& quotas) noexcept {
+    const auto is = [&](std::string_view name) noexcept { return option.name == name; };
+    if (is("quota") || is("usrquota") || is("grpquota")) {
+        quotas.users.is_kept = quotas.users.is_kept || !is("grpquota");
+        quotas.groups.is_kept = quotas.groups.is_kept || !is("usrquota");
+        return option.value.empty() ? Result<bool>(true) : fail(Errc::invalid_argument);
+    }
+    const bool of_bytes = is("usrquota_block_hardlimit") || is("grpquota_block_hardlimit");
+    if (!of_bytes && !is("usrquota_inode_hardlimit") && !is("grpquota_inode_hardlimit")) {
+        return false;
+    }
+    const std::uint64_t limit = TRY(option_size(option.value, 0));
+    if (limit == 0) {
+        return fail(Errc::invalid_argument);
+    }
+    auto& kind = option.name.front() == 'u' ? quotas.users : quotas.groups;
+    (of_bytes ? kind.hard_bytes : kind.hard_nodes) = limit;
+    return true;
+}
+
+/// size, nr_blocks, nr_inodes, mode, uid, gid and those of quotas; `memory` is what a percentage is
+/// of. Error: invalid_argument (an unknown option, or a value that is none).
 [[nodiscard]] inline Result<TmpfsOptions> parse_tmpfs_options(std::string_view text,
                                                               std::uint64_t memory) noexcept {
     constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
@@ -30,6 +55,9 @@ struct TmpfsOptions {
     };
     TmpfsOptions options;
     TRY(for_each_option(text, [&](const MountOption& option) noexcept -> Status {
+        if (TRY(parse_quota_option(option, options.quotas))) {
+            return {};
+        }
         if (option.name == "size") {
             const std::uint64_t bytes = TRY(option_size(option.value, memory));
             options.pages = TRY(small((bytes >> page_shift) + ((bytes & page_mask) != 0 ? 1 : 0)));

@@ -23,9 +23,9 @@
 namespace kidney::fs {
 
 /// Concurrency: any thread. One lock for all names (rename needs several directories at once), one
-/// per node for its bytes and attributes; never two at a time.
+/// per node for its bytes and attributes; never two at a time. `QuotaLock` is taken inside both.
 template <mm::ObjectAllocator Heap, mm::CountedFrames Frames, hal::PhysMap Map, BasicLockable Lock,
-          FileClock Clock>
+          FileClock Clock, BasicLockable QuotaLock = Lock>
 class Tmpfs final : public FileSystem {
 public:
     using Node = TmpfsNode<Tmpfs>;
@@ -42,7 +42,8 @@ public:
           map_(map),
           clock_(clock),
           device_(device),
-          limits_(limits) {}
+          limits_(limits),
+          quotas_(heap_, limits.quotas) {}
     ~Tmpfs() {
         root_.reset();
         KIDNEY_ASSERT(nodes_.load() == 0);  // somebody still has a file of ours open
@@ -76,6 +77,9 @@ public:
     [[nodiscard]] Status sync() noexcept override { return {}; }
     [[nodiscard]] std::uint32_t own_references() const noexcept override { return 1; }
     [[nodiscard]] const char* type_name() const noexcept override { return limits_.type_name; }
+    [[nodiscard]] Quotas* quotas() noexcept override {
+        return quotas_.keeps_any() ? &quotas_ : nullptr;
+    }
     [[nodiscard]] std::uint64_t max_file_size() const noexcept override {
         return TmpfsBytes<Tmpfs>::max_size;
     }
@@ -85,6 +89,14 @@ public:
     [[nodiscard]] Map& map() noexcept { return map_; }
     [[nodiscard]] Frames& frames() noexcept { return frames_; }
     [[nodiscard]] FileTime now() noexcept { return clock_(); }
+    // Quotas: errors are quota_exceeded and no_memory.
+    [[nodiscard]] Status charge(QuotaOwner owner, QuotaUse use) noexcept {
+        return quotas_.keeps_any() ? quotas_.charge(owner, use, now().seconds) : Status();
+    }
+    void refund(QuotaOwner owner, QuotaUse use) noexcept { quotas_.refund(owner, use); }
+    [[nodiscard]] Status transfer(QuotaOwner from, QuotaOwner to, QuotaUse use) noexcept {
+        return quotas_.keeps_any() ? quotas_.transfer(from, to, use, now().seconds) : Status();
+    }
     [[nodiscard]] std::uint32_t device() const noexcept { return device_; }
 
     /// A frame for file data, one reference. Errors: no_space (limit), no_memory.
@@ -172,7 +184,7 @@ public:
         {
             LockGuard guard(names_lock_);
             removed = TRY(entry_of(directory, name, node));
-            TRY(begin_removal(*removed->node));
+            TRY(removed->node->begin_removal());
             directory.entries().erase(*removed);
             drop_link(directory, *removed->node);
         }
@@ -210,8 +222,8 @@ public:
             Entry* const b = TRY(entry_of(to, move.new_name, *move.replaced));
             TRY(check_move(*a->node, to));
             TRY(check_move(*b->node, from));
-            change_parent(*a->node, from, to);
-            change_parent(*b->node, to, from);
+            a->node->change_parent(from, to);
+            b->node->change_parent(to, from);
             std::swap(a->node, b->node);
         }
         const FileTime time = now();
@@ -250,10 +262,16 @@ private:
     }
     [[nodiscard]] Result<Ref<Node>> make_node(const NewNode& what) noexcept {
         TRY(count_node());
+        const QuotaOwner owner{what.uid, what.gid};
+        if (const Status charged = charge(owner, {.nodes = 1}); !charged) {
+            node_gone();
+            return fail(charged.error());
+        }
         // relaxed: any order of numbers will do, if they differ
         Result<Ref<Node>> node = mm::make_ref<Node>(
             heap_, *this, what, next_inode_.fetch_add(1, std::memory_order_relaxed));
         if (!node) {
+            quotas_.refund(owner, {.nodes = 1});
             node_gone();
             return node;
         }
@@ -307,16 +325,6 @@ private:
         }
         return entry;
     }
-    /// The last thing that can fail: from here on nothing is mounted on a directory any more.
-    [[nodiscard]] static Status begin_removal(Node& node) noexcept {
-        if (node.type() != NodeType::directory) {
-            return {};
-        }
-        if (!node.entries().is_empty()) {
-            return fail(Errc::not_empty);
-        }
-        return node.become_removed() ? Status() : Status(fail(Errc::busy));
-    }
     /// May `node` get a name in `to`? A directory must not become its own ancestor.
     [[nodiscard]] Status check_move(const Node& node, const Node& to) const noexcept
         REQUIRES(names_lock_) {
@@ -334,14 +342,6 @@ private:
             up = up->parent_;
         }
         return {};
-    }
-    /// `node` is entered in `to` instead of `from`: what that means for "..".
-    static void change_parent(Node& node, Node& from, Node& to) noexcept {
-        if (node.type() == NodeType::directory && &from != &to) {
-            node.parent_ = &to;
-            from.add_links(-1);
-            to.add_links(1);
-        }
     }
     /// `node` has lost its name in `directory`.
     void drop_link(Node& directory, Node& node) noexcept REQUIRES(names_lock_) {
@@ -369,14 +369,14 @@ private:
             return fail(Errc::stale);
         }
         if (target != nullptr) {
-            TRY(begin_removal(*target->node));
+            TRY(target->node->begin_removal());
             to.entries().erase(*target);
             drop_link(to, *target->node);
         }
         from.entries().erase(*source);
         fresh.node = source->node;
         to.entries().insert(fresh);
-        change_parent(*fresh.node, from, to);
+        fresh.node->change_parent(from, to);
         moved = source;
         replaced = target;
         return {};
@@ -389,6 +389,7 @@ private:
     const std::uint32_t device_;
     const TmpfsLimits limits_;
     TmpfsPageCount page_count_{limits_.pages, limits_.budget};
+    QuotaTable<HeapType, QuotaLock> quotas_;
     std::atomic<std::uint32_t> nodes_ = 0;
     std::atomic<std::uint32_t> next_inode_ = 1;
     Lock names_lock_;  ///< guards the entries and the parent_ of every node

@@ -66,7 +66,7 @@ Result<Disk*> disk_of(const fs::Place& source) noexcept {
 
 fs::FileSystem* mounted_on(const Disk& disk, std::string_view type) noexcept {
     for (DiskMount* at = disk_mounts; at != nullptr; at = at->next) {
-        if (&at->disk == &disk && at->file_system().type_name() == type) {
+        if (&at->disk == &disk && (type.empty() || at->file_system().type_name() == type)) {
             return &at->file_system();
         }
     }

@@ -72,9 +72,9 @@ private:
 /// The disk that mount(2) names. Errors: not_block_device, no_device.
 [[nodiscard]] Result<Disk*> disk_of(const fs::Place& source) noexcept;
 
-/// For mount_disk(): what is mounted of this type on the disk already (null: nothing); whether
-/// a new one could be mounted. It takes `fresh`, in any case.
-[[nodiscard]] fs::FileSystem* mounted_on(const Disk& disk, std::string_view type) noexcept;
+/// For mount_disk(): what is mounted of this type (empty: of any) on the disk already (null:
+/// nothing); whether a new one could be mounted. It takes `fresh`, in any case.
+[[nodiscard]] fs::FileSystem* mounted_on(const Disk& disk, std::string_view type = {}) noexcept;
 [[nodiscard]] Result<fs::FileSystem*> mount_fresh(DiskMount& fresh,
                                                   const MountRequest& request) noexcept;
 

@@ -3,6 +3,7 @@
 #include "fs/tmpfs/options.hpp"
 #include "kernel/hardware/sys_files.hpp"
 #include "kernel/kernel.hpp"
+#include "kernel/process/process.hpp"
 #include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/shares.hpp"
@@ -130,6 +131,8 @@ Result<fs::FileSystem*> make_tmpfs(std::string_view options) noexcept {
     fs::TmpfsLimits limits = memory_file_limits();
     limits.pages = wanted.pages == 0 ? limits.pages : wanted.pages;
     limits.nodes = wanted.nodes == 0 ? limits.nodes : wanted.nodes;
+    limits.quotas = wanted.quotas;
+    limits.quotas.may_exceed = []() noexcept { return current_process().identity.is_privileged(); };
     Tmpfs* const made = TRY(mm::make<Tmpfs>(heap(), heap(), reclaiming_frames(), phys_map(),
                                             wall_file_clock, next_anonymous_device(), limits));
     Status started = made->start(wanted.permissions);

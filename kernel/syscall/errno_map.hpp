@@ -109,6 +109,8 @@ inline constexpr std::int32_t restart_number = 512;
             return ENODATA;
         case Errc::not_block_device:
             return ENOTBLK;
+        case Errc::quota_exceeded:
+            return EDQUOT;
         case Errc::stale:
             return ESTALE;
         case Errc::restart:

@@ -129,6 +129,8 @@ constexpr SystemCall list[] = {
     KIDNEY_CALL(acct, acct),
     KIDNEY_CALL(iopl, iopl),
     KIDNEY_CALL(ioperm, ioperm),
+    KIDNEY_CALL(quotactl, quotactl),
+    KIDNEY_CALL(quotactl_fd, quotactl_fd),
     KIDNEY_CALL(vhangup, for_root_only),
     KIDNEY_CALL(swapon, for_root_only),
     KIDNEY_CALL(swapoff, for_root_only),

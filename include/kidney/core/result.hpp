@@ -62,6 +62,7 @@ enum class Errc : std::uint8_t {
     text_busy,           ///< ETXTBSY: a program runs from this file, or somebody writes it
     no_data,             ///< ENODATA: there is no attribute of that name
     not_block_device,    ///< ENOTBLK
+    quota_exceeded,      ///< EDQUOT
     stale,               ///< ESTALE: the name means something else by now
     restart,  ///< never leaves the kernel: run the system call again after the signal handler
 };
@@ -80,8 +81,8 @@ enum class Errc : std::uint8_t {
         "name_too_long",  "not_implemented",  "not_empty",          "too_many_symlinks",
         "value_overflow", "not_supported",    "timed_out",          "deadlock",
         "no_locks",       "no_message",       "identifier_removed", "corrupted",
-        "text_busy",      "no_data",          "not_block_device",   "stale",
-        "restart",
+        "text_busy",      "no_data",          "not_block_device",   "quota_exceeded",
+        "stale",          "restart",
     };
     static_assert(std::size(names) == static_cast<std::size_t>(Errc::restart) + 1);
     return names[static_cast<std::size_t>(e)];

@@ -10,7 +10,8 @@
 
 namespace kidney::fs {
 
-class Vnode;  // kidney/fs/vnode.hpp
+class Quotas;  // kidney/fs/quotas.hpp
+class Vnode;   // kidney/fs/vnode.hpp
 
 class FileSystem;
 
@@ -60,6 +61,8 @@ public:
     /// the VFS does not remember them, either.
     [[nodiscard]] virtual bool names_are_ours() const noexcept { return true; }
 
+    /// Its quotas; null: it has none.
+    [[nodiscard]] virtual Quotas* quotas() noexcept { return nullptr; }
     /// Can be written from here on, or not; what was written before is stored. Errors: read_only
     /// (it never can be), io_error.
     [[nodiscard]] virtual Status remount(bool read_only) noexcept {

@@ -117,7 +117,8 @@ inline constexpr Name errors[] = {
     KIDNEY_NAME(EDEADLK), KIDNEY_NAME(EOVERFLOW), KIDNEY_NAME(EOPNOTSUPP),
     KIDNEY_NAME(ENOLCK),  KIDNEY_NAME(ETIMEDOUT), KIDNEY_NAME(ENOMSG),
     KIDNEY_NAME(EIDRM),   KIDNEY_NAME(EUCLEAN),   KIDNEY_NAME(ETXTBSY),
-    KIDNEY_NAME(ENODATA), KIDNEY_NAME(ESTALE),    KIDNEY_NAME(ENOTBLK)};
+    KIDNEY_NAME(ENODATA), KIDNEY_NAME(ESTALE),    KIDNEY_NAME(ENOTBLK),
+    KIDNEY_NAME(EDQUOT)};
 // <linux/time.h> and <linux/resource.h> cannot be included beside the kernel's own structures.
 inline constexpr Name clocks[] = {{0, "CLOCK_REALTIME"},           {1, "CLOCK_MONOTONIC"},
                                   {2, "CLOCK_PROCESS_CPUTIME_ID"}, {3, "CLOCK_THREAD_CPUTIME_ID"},

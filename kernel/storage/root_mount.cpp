@@ -2,6 +2,7 @@
 
 #include "fs/borrowed_page.hpp"
 #include "fs/disk_format.hpp"
+#include "fs/vfs/tree_copy.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/panic.hpp"
 #include "kernel/storage/disks.hpp"
@@ -31,6 +32,11 @@ std::string_view type_of(fs::DiskFormat format) noexcept {
     return by_format[static_cast<std::size_t>(format)];
 }
 
+/// The disk is copied, and let go.
+bool is_in_memory(const BootOptions& options) noexcept {
+    return options.root_type.view() == "tmpfs";
+}
+
 /// As the disk begins.
 std::string_view probed_type(Disk& disk) noexcept {
     const auto head =
@@ -55,7 +61,7 @@ std::string_view probed_type(Disk& disk) noexcept {
 
 std::string_view root_type(Disk& disk, const BootOptions& options) noexcept {
     const std::string_view wanted = options.root_type.view();
-    if (wanted.empty()) {
+    if (wanted.empty() || is_in_memory(options)) {
         return probed_type(disk);
     }
     if (const Result<bool> lives_on_disks = type_needs_device(wanted);
@@ -73,16 +79,38 @@ std::string_view in_words(Errc error) noexcept {
                                            : "it cannot be read";
 }
 
+/// A new tmpfs with all that `from` holds, which goes.
+fs::FileSystem& copy_in_memory(fs::FileSystem& from, std::string_view disk,
+                               std::string_view options) noexcept {
+    const Result<fs::FileSystem*> made = make_tmpfs(options);
+    if (!made) {
+        panic("cannot make a tmpfs for the root: {}", made.error() == Errc::invalid_argument
+                                                          ? "rootflags= has an option that it "
+                                                            "does not know"
+                                                          : "there is no memory for it");
+    }
+    const Result<fs::TreeCopy<Heap>*> copy = mm::make<fs::TreeCopy<Heap>>(heap(), heap());
+    const Status copied = copy ? (*copy)->copy(from.root(), (*made)->root()) : fail(copy.error());
+    if (!copied) {
+        panic("cannot copy {} into memory as root, from {} on: {}", disk,
+              copy ? (*copy)->name() : "the beginning", copied.error());
+    }
+    mm::destroy(heap(), *copy);
+    give_back(from);
+    return **made;
+}
+
 }  // namespace
 
 void mount_root(const BootOptions& options) noexcept {
     Disk& disk = root_disk(options);
     const std::string_view name = disk.name.view();
+    const bool in_memory = is_in_memory(options);
     BoundedText<160> why;
     MountRequest request{.type = root_type(disk, options),
                          .disk = &disk,
-                         .options = options.root_options.view(),
-                         .read_only = !options.root_writable,
+                         .options = in_memory ? std::string_view() : options.root_options.view(),
+                         .read_only = in_memory || !options.root_writable,
                          .why = &why};
     Result<fs::FileSystem*> root = file_system_for(request);
     if (!root && root.error() == Errc::read_only) {
@@ -93,6 +121,14 @@ void mount_root(const BootOptions& options) noexcept {
     if (!root) {
         panic("cannot mount {} as root, as {} ({}): {}", name, request.type, root.error(),
               why.view().empty() ? in_words(root.error()) : why.view());
+    }
+    if (in_memory) {
+        root = &copy_in_memory(**root, name, options.root_options.view());
+        request.read_only = !options.root_writable;
+        MUST(vfs().mount_root(**root, "tmpfs", {.read_only = request.read_only}));
+        log::info<"mount">("a copy of {} in memory is the root file system{}", name,
+                           request.read_only ? ", read-only" : "");
+        return;
     }
     MUST(vfs().mount_root(**root, "/dev/root", {.read_only = request.read_only}));
     log::info<"mount">("{} is the root file system, {}{}", name,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Root file systems of each type: kfs, FAT and a partition boot like ext2 and keep what is written; what cannot be is told."""
+"""Root file systems of each type: kfs, FAT and a partition boot like ext2 and keep what is written; tmpfs keeps nothing; what cannot be is told."""
 import shutil
 import subprocess
 import tempfile
@@ -54,6 +54,15 @@ class Roots(unittest.TestCase):
             self.assertNotIn(b"should look at it", log)
         self.assertIn("sound", self.disk(["check", "--", disk]))
 
+    def test_save_keeps_other_roots(self):
+        for system, size in (("kfs", 16), ("fat32", 64)):
+            disk = self.image(f"--size={size << 20}", f"--format={system}", f"--from={self.small}")
+            for n in (1, 2):
+                result = guest.run(TREE, "echo more >> /kept; busybox cat /kept", "--save", str(disk))
+                self.assertEqual((result.status, result.out), (0, b"more\n" * n), f"{system} {result.err}\n{guest.tail(result.log)}")
+            self.assertIn("sound", self.disk(["check", "--", disk]))
+            disk.unlink()
+
     def test_kfs(self):
         self.boots(self.image(f"--size={16 << 20}", "--format=kfs", f"--from={self.small}"), "vdb", "kfs")
 
@@ -67,6 +76,19 @@ class Roots(unittest.TestCase):
         disk = self.image(f"--size={32 << 20}", "--table=gpt", f"--part=ext2:{4 << 20}", f"--part=kfs:{16 << 20}")
         self.disk(["put", "--", f"{disk}:2", *sorted(str(path) for path in self.small.iterdir()), "/"])
         self.boots(disk, "vdb2", "kfs")
+
+    def test_a_copy_in_memory(self):
+        work = ("grep ' / ' /proc/mounts; echo new > /new && cat /new; ls -ld /bin/sh /tmp | cut -c1-10; readlink /bin/ls; busybox md5sum /bin/busybox; "
+                "mount -t ext2 /dev/vda /mnt && ls /mnt/new; busybox md5sum /mnt/bin/busybox; stat -c %Y /bin/busybox /mnt/bin/busybox | uniq | wc -l")
+        result = guest.run(TREE, work, "--append", "rootfstype=tmpfs rootflags=size=60% rw")
+        lines = result.out.decode().splitlines()
+        self.assertEqual(lines[:2], ["tmpfs / tmpfs rw,relatime 0 0", "new"], f"{result.err}\n{guest.tail(result.log)}")
+        self.assertEqual(lines[5].split()[0], lines[6].split()[0])
+        self.assertEqual(lines[7], "1", lines)
+        self.assertIn(b"a copy of vda in memory is the root file system", result.log)
+        self.assertIn(b"No such file", result.err)  # the disk did not change
+        again = guest.run(TREE, "ls /new", "--append", "rootfstype=tmpfs")
+        self.assertEqual(again.status, 1, again.out)
 
     def refused(self, disk, words, *reasons):
         result = guest.run(TREE, "true", "--disk", str(disk), "--append", words)
@@ -84,6 +106,8 @@ class Roots(unittest.TestCase):
         self.refused(blank, "root=/dev/vdb rootfstype=vfat", "cannot mount vdb as root, as vfat (invalid_argument): bytes per sector is 0,")
         self.refused(blank, "root=/dev/vdb rootfstype=ext4", "rootfstype=ext4 is none of ext2, vfat, msdos, vsfs, kfs")
         self.refused(blank, "rootflags=sync", "cannot mount vda as root, as ext2 (invalid_argument): rootflags= has an option")
+        self.refused(blank, "rootfstype=tmpfs rootflags=sync", "cannot make a tmpfs for the root: rootflags= has an option")
+        self.refused(blank, "rootfstype=tmpfs rootflags=size=1m", "cannot copy vda into memory as root, from ", "no_space")
         self.refused(blank, "root=/dev/vdb1", "there is no disk /dev/vdb1 to mount as root")
 
     def test_a_disk_that_cannot_be_written_is_read(self):

@@ -9,6 +9,8 @@ from project import ROOT, Failure, say
 
 IDENTITY = b"kidneyOS\x80\x00rootfs"  # what tools/image/make_root_disk.py gives the file system
 SUPERBLOCK, STATE, MAGIC, UUID = 1024, 58, 56, 104  # bytes of an ext2
+HEADS = {"kfs": (0, b"KFS1"), "vfat": (3, b"KIDNEYOS")}  # what ./kidney image gives the other roots: where, what
+CHECKERS = {"ext2": ("e2fsck", "-fp"), "vfat": ("fsck.fat", "-a")}  # kfs has a log
 
 
 def make_disk(tree, folders, output):
@@ -31,9 +33,16 @@ def is_kept(path):
     return os.path.lexists(path) and not (os.path.isfile(path) and os.path.getsize(path) == 0)
 
 
-def is_root_disk(path):
-    found = superblock(path) if os.path.isfile(path) else b""
-    return found[MAGIC:MAGIC + 2] == b"\x53\xef" and found[UUID:] == IDENTITY
+def kind(path):
+    """What a root disk of ours holds; None: it is none."""
+    if not os.path.isfile(path):
+        return None
+    found = superblock(path)
+    if found[MAGIC:MAGIC + 2] == b"\x53\xef":
+        return "ext2" if found[UUID:] == IDENTITY else None
+    with open(path, "rb") as file:
+        head = file.read(16)
+    return next((name for name, (at, mark) in HEADS.items() if head[at:at + len(mark)] == mark), None)
 
 
 def is_in_use(path):
@@ -45,13 +54,16 @@ def is_in_use(path):
 
 def mend(path):
     """After a machine that did not come to its end."""
-    if superblock(path)[STATE] & 1:
+    its_kind = kind(path)
+    if its_kind not in CHECKERS or (its_kind == "ext2" and superblock(path)[STATE] & 1):
         return
-    result = subprocess.run(["e2fsck", "-fp", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    checker, how = CHECKERS[its_kind]
+    result = subprocess.run([checker, how, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             env=dict(os.environ, PATH=os.environ["PATH"] + ":/sbin:/usr/sbin"))
     if result.returncode > 1:
-        raise Failure(f"--save {path}: it was not unmounted, and e2fsck -f has to ask you how to mend it:\n{result.stdout.strip()}")
-    say(f"{path} was not unmounted; e2fsck has mended it")
+        raise Failure(f"--save {path}: it was not unmounted, and {checker} has to ask you how to mend it:\n{result.stdout.strip()}")
+    if its_kind == "ext2" or result.returncode == 1:
+        say(f"{path} was not unmounted; {checker} has mended it")
 
 
 def root_disk(options, tree, folder):

@@ -89,7 +89,7 @@ def parse(arguments):
         if not os.path.isfile(path):
             parser.error(f"--disk {path}: not a file" if os.path.exists(path) else f"--disk {path}: no such file")
     if options.save and root_disk.is_kept(options.save):
-        if not root_disk.is_root_disk(options.save):
+        if root_disk.kind(options.save) is None:
             parser.error(f"--save {options.save}: it holds something that is no root disk of ours")
         if options.root:
             parser.error(f"--root is for a new root disk, and {options.save} is one already: not together with --save")

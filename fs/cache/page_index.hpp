@@ -177,7 +177,8 @@ public:
     void soil(CachedPage& page, SectorMask sectors, Phase phase) noexcept {
         if (page.is_clean()) {
             policy_.leave(page, Departure::aside);
-            page.object->dirty_.insert(page);
+            page.object->dirty_.insert(page.object->dirty_.end(),
+                                       page);  // mostly behind all others
         }
         change(page, [&](SectorPhases& phases) { phases.raise(sectors, phase); });
     }

@@ -59,29 +59,21 @@ public:
 
     [[nodiscard]] constexpr bool any() const noexcept { return nibbles_ != 0; }
     /// The sectors that have a phase, or that one.
-    [[nodiscard]] constexpr SectorMask sectors() const noexcept {
-        SectorMask found = 0;
-        for (std::size_t n = 0; n < sectors_per_page; ++n) {
-            found |= static_cast<SectorMask>((at(n) != 0 ? 1U : 0U) << n);
-        }
-        return found;
-    }
+    [[nodiscard]] constexpr SectorMask sectors() const noexcept { return sectors_of(nibbles_); }
     [[nodiscard]] constexpr SectorPhases only(Phase phase) const noexcept {
         SectorPhases result;
-        for (std::size_t n = 0; n < sectors_per_page; ++n) {
-            if (at(n) == phase.value) {
-                result.set(n, phase.value);
-            }
-        }
+        result.nibbles_ = nibbles_ & ~nibbles_of(sectors_of(nibbles_ ^ each(phase)));
         return result;
     }
     /// These sectors go home in `phase`, or later if that was said before.
     constexpr void raise(SectorMask sectors, Phase phase) noexcept {
         KIDNEY_ASSERT(phase >= first_phase && phase <= last_phase);
-        for (std::size_t n = 0; n < sectors_per_page; ++n) {
-            if ((sectors >> n & 1U) != 0 && at(n) < phase.value) {
-                set(n, phase.value);
-            }
+        SectorPhases other;
+        other.nibbles_ = nibbles_of(sectors) & each(phase);
+        if ((nibbles_ & nibbles_of(sectors)) == 0) {  // most were clean
+            nibbles_ |= other.nibbles_;
+        } else {
+            raise(other);
         }
     }
     constexpr void raise(SectorPhases other) noexcept {
@@ -91,13 +83,7 @@ public:
             }
         }
     }
-    constexpr void clear(SectorMask sectors) noexcept {
-        for (std::size_t n = 0; n < sectors_per_page; ++n) {
-            if ((sectors >> n & 1U) != 0) {
-                set(n, 0);
-            }
-        }
-    }
+    constexpr void clear(SectorMask sectors) noexcept { nibbles_ &= ~nibbles_of(sectors); }
 
     /// Of one sector; 0: it has none.
     [[nodiscard]] constexpr std::uint8_t at(std::size_t n) const noexcept {
@@ -105,6 +91,25 @@ public:
     }
 
 private:
+    // All eight at once, because every page that is written comes through here several times.
+    [[nodiscard]] static constexpr std::uint32_t each(Phase phase) noexcept {
+        return 0x1111'1111U * phase.value;
+    }
+    /// 0xF for each sector.
+    [[nodiscard]] static constexpr std::uint32_t nibbles_of(SectorMask sectors) noexcept {
+        std::uint32_t bits = sectors;
+        bits = (bits | bits << 12) & 0x000F'000FU;
+        bits = (bits | bits << 6) & 0x0303'0303U;
+        bits = (bits | bits << 3) & 0x1111'1111U;
+        return bits * 0xFU;
+    }
+    /// Those whose nibble is not 0.
+    [[nodiscard]] static constexpr SectorMask sectors_of(std::uint32_t nibbles) noexcept {
+        std::uint32_t bits = (nibbles | nibbles >> 1 | nibbles >> 2 | nibbles >> 3) & 0x1111'1111U;
+        bits = (bits | bits >> 3) & 0x0303'0303U;
+        bits = (bits | bits >> 6) & 0x000F'000FU;
+        return static_cast<SectorMask>(bits | bits >> 12);
+    }
     constexpr void set(std::size_t n, std::uint8_t phase) noexcept {
         nibbles_ = (nibbles_ & ~(0xFU << (4 * n))) | std::uint32_t{phase} << (4 * n);
     }

@@ -150,13 +150,7 @@ protected:
     ~DiskNode() = default;
 
     void note_access() noexcept {
-        if (!fs().check_writable()) {
-            return;
-        }
-        const Inode inode = bytes_.inode();
-        const FileTime now = fs().now();
-        if (access_is_news(inode.accessed, inode.modified, inode.changed, now)) {
-            bytes_.publish_access(now);
+        if (fs().check_writable() && bytes_.note_access(fs().now())) {
             fs().note_change(self());
         }
     }

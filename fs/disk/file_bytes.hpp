@@ -5,6 +5,7 @@
 #include "fs/disk/file_transfer.hpp"
 #include "fs/disk/file_zeros.hpp"
 #include "fs/disk/tracks_bytes.hpp"
+#include "fs/node_base.hpp"
 #include "fs/page_batch.hpp"
 #include "fs/page_cache.hpp"
 #include "kidney/core/address.hpp"
@@ -66,6 +67,13 @@ public:
     void publish_access(const FileTime& time) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         inode_.accessed = time;
+    }
+    /// The same if it is worth a write of the inode, which it says.
+    [[nodiscard]] bool note_access(const FileTime& now) noexcept EXCLUDES(lock_) {
+        LockGuard guard(lock_);
+        const bool is_news = access_is_news(inode_.accessed, inode_.modified, inode_.changed, now);
+        inode_.accessed = is_news ? now : inode_.accessed;
+        return is_news;
     }
 
     [[nodiscard]] Result<std::size_t> read(std::uint64_t offset, ReadBuffer& to) noexcept {

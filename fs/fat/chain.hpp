@@ -54,7 +54,7 @@ public:
     [[nodiscard]] std::uint32_t first() const noexcept { return is_empty() ? 0 : at(0); }
     [[nodiscard]] std::uint32_t last() const noexcept { return is_empty() ? 0 : at(size_ - 1); }
 
-    /// Room for one cluster more: then push() cannot fail. Error: no_memory.
+    /// Room for one run more: then push() cannot fail. Error: no_memory.
     [[nodiscard]] Status reserve() noexcept {
         if (count_ < capacity_) {
             return {};
@@ -71,12 +71,12 @@ public:
         capacity_ = capacity;
         return {};
     }
-    void push(std::uint32_t cluster) noexcept {
-        if (size_ == 0 || cluster != last() + 1) {
+    void push(ClusterRun added) noexcept {
+        if (size_ == 0 || added.first != last() + 1) {
             KIDNEY_ASSERT(count_ < capacity_);
-            runs_[count_++] = {size_, cluster};
+            runs_[count_++] = {size_, added.first};
         }
-        ++size_;
+        size_ += added.count;
     }
     /// Keeps the first `size` clusters.
     void cut(std::uint32_t size) noexcept {

@@ -79,35 +79,15 @@ public:
         chain.on_disk = chain.size();
         return {};
     }
-    /// One cluster more. `make(cluster)` writes what must be there before anything leads to it.
-    /// Error: no_space.
+    /// One cluster more of a directory. `make(cluster)` writes what must be there before anything
+    /// leads to it. Error: no_space.
     template <class Make>
-    [[nodiscard]] Status add(Chain& chain, bool is_directory, Make&& make) noexcept {
-        TRY(load(chain));
-        TRY(chain.reserve());
-        const std::uint32_t before = chain.last();
-        const std::uint32_t cluster = TRY(find(before + 1, is_directory));
-        auto fresh = TRY(table_.entry(cluster));
-        std::optional<typename Table<Cache>::Entry> link;
-        if (before != 0) {
-            link.emplace(TRY(table_.entry(before)));
-        }
-        TRY(make(cluster));
-        fresh.put(volume_.geometry().end_mark());
-        if (link && chain.on_disk > 0 && chain.deferred == 0 && !link->shares_sector_with(fresh)) {
-            chain.deferred = chain.size();  // finish_links()
-        } else if (link) {
-            link->put(cluster);
-        }
-        used_.add(cluster);
-        claim(cluster);
-        chain.push(cluster);
-        volume_.add_free_clusters(-1);
-        hint_ = cluster + 1;
-        return {};
+    [[nodiscard]] Status add(Chain& chain, Make&& make) noexcept {
+        return add(chain, 1, true, make);
     }
-    [[nodiscard]] Status add(Chain& chain) noexcept {
-        return add(chain, false, [](std::uint32_t) noexcept { return Status(); });
+    /// Some clusters more of a file, at least one and `most` at most.
+    [[nodiscard]] Status add(Chain& chain, std::uint32_t most) noexcept {
+        return add(chain, most, false, [](std::uint32_t) noexcept { return Status(); });
     }
     /// The link to the first of the new clusters, which are on the disk now. True: it was missing.
     [[nodiscard]] Result<bool> finish_links(Chain& chain) noexcept {
@@ -185,13 +165,48 @@ private:
             if (!claim(cluster)) {
                 return fail(Errc::corrupted);
             }
-            chain.push(cluster);
+            chain.push({cluster, 1});
             link = TRY(table_.link(cluster));
             if (is_directory && link.kind == Link::Kind::end) {
                 return {};
             }
         }
         return is_directory ? Status(fail(Errc::corrupted)) : Status();
+    }
+    template <class Make>
+    [[nodiscard]] Status add(Chain& chain, std::uint32_t most, bool is_directory,
+                             Make&& make) noexcept {
+        const Geometry& g = volume_.geometry();
+        TRY(load(chain));
+        TRY(chain.reserve());
+        const std::uint32_t before = chain.last();
+        ClusterRun run{TRY(find(before + 1, is_directory)), 1};
+        auto fresh = TRY(table_.entry(run.first));
+        std::optional<typename Table<Cache>::Entry> link;
+        if (before != 0) {
+            link.emplace(TRY(table_.entry(before)));
+        }
+        TRY(make(run.first));
+        most = std::min({most, fresh.row(), g.end_cluster() - run.first});
+        while (run.count < most && !used_.has(run.first + run.count)) {
+            ++run.count;
+        }
+        fresh.put_row(run.first, run.count, g.end_mark());
+        if (link && chain.on_disk > 0 && chain.deferred == 0 && !link->shares_sector_with(fresh)) {
+            chain.deferred = chain.size();  // finish_links()
+        } else if (link) {
+            link->put(run.first);
+        }
+        nodes_.hold([&]() noexcept {
+            for (std::uint32_t n = 0; n < run.count; ++n) {
+                used_.add(run.first + n);
+                claimed_.add(run.first + n);
+            }
+        });
+        chain.push(run);
+        volume_.add_free_clusters(-static_cast<std::int32_t>(run.count));
+        hint_ = run.first + run.count;
+        return {};
     }
     /// Near `goal`, or in a good run. Of directories, an entry of the table that lies in two
     /// sectors could be torn, and lead anywhere.

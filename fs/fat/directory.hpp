@@ -142,7 +142,7 @@ public:
     /// The clusters of a directory that has none yet.
     [[nodiscard]] Status make_first_cluster(Node& directory, const RawEntry& entry,
                                             std::uint32_t parent_cluster) noexcept {
-        return fs_.clusters().add(directory.chain(), true, [&](std::uint32_t cluster) noexcept {
+        return fs_.clusters().add(directory.chain(), [&](std::uint32_t cluster) noexcept {
             const std::span<std::byte> first = std::span(scratch_).first(geometry().sector_size);
             std::ranges::fill(first, std::byte{});
             RawEntry dot = entry;
@@ -353,7 +353,7 @@ private:
         if (bytes > most_directory_bytes) {
             return fail(Errc::no_space);
         }
-        TRY(fs_.clusters().add(directory.chain(), true, [&](std::uint32_t cluster) noexcept {
+        TRY(fs_.clusters().add(directory.chain(), [&](std::uint32_t cluster) noexcept {
             return fs_.volume().make_directory_cluster(cluster, {});
         }));
         fs_.note_change(directory);

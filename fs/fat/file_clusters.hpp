@@ -40,7 +40,8 @@ public:
         const std::uint32_t per_cluster = geometry().blocks_per_cluster();
         const std::uint64_t last = (index + most - 1) / per_cluster;
         while (inode.chain->size() <= last) {
-            if (const Status added = fs_.clusters().add(*inode.chain); !added) {
+            const auto missing = static_cast<std::uint32_t>(last + 1 - inode.chain->size());
+            if (const Status added = fs_.clusters().add(*inode.chain, missing); !added) {
                 if (inode.chain->size() <= index / per_cluster) {
                     return fail(added.error());
                 }

@@ -57,6 +57,35 @@ public:
                 store(second_.copies[copy], 0, std::span(raw).subspan(1, 1));
             }
         }
+        /// As many clusters in a row from this one on have their entries in this one's sector.
+        [[nodiscard]] std::uint32_t row() const noexcept {
+            return bits_ == 12 ? 1U  // they are in no whole bytes
+                               : static_cast<std::uint32_t>(
+                                     (first_.copies[0]->bytes().size() - offset_) / bytes_);
+        }
+        /// The entries of `count` of them: each leads to the next one, and the last says `end`.
+        void put_row(std::uint32_t cluster, std::uint32_t count, std::uint32_t end) noexcept {
+            KIDNEY_ASSERT(count <= row());
+            if (count == 1) {
+                put(end);
+                return;
+            }
+            for (Sector& sector : first_.copies) {
+                if (!sector) {
+                    continue;
+                }
+                auto bytes = sector->change(table_phase, offset_, count * bytes_).subspan(offset_);
+                for (std::uint32_t n = 1; n <= count; ++n, bytes = bytes.subspan(bytes_)) {
+                    std::uint32_t value = n < count ? cluster + n : end;
+                    if (bits_ == 32) {
+                        value |= std::to_integer<std::uint32_t>(bytes[3]) << 24 & 0xF000'0000U;
+                    }
+                    for (std::size_t at = 0; at < bytes_; ++at) {
+                        bytes[at] = static_cast<std::byte>(value >> (8 * at));
+                    }
+                }
+            }
+        }
         /// A disk writes both wholly or not at all, together.
         [[nodiscard]] bool shares_sector_with(const Entry& other) const noexcept {
             return !crosses_ && !other.crosses_ && first_.number == other.first_.number;

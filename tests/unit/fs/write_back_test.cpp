@@ -28,6 +28,21 @@ static_assert([] {
     return phases.sectors() == 0b1110 && third.sectors() == 0b0110 &&
            phases.only(Phase{2}).sectors() == 0b1000 && !phases.only(Phase{1}).any();
 }());
+static_assert([] {  // each sector alone, and what was said of its neighbours
+    for (unsigned mask = 0; mask <= all_sectors; ++mask) {
+        const auto sectors = static_cast<SectorMask>(mask);
+        SectorPhases phases;
+        phases.raise(0b0101'0101, Phase{7});
+        phases.raise(sectors, last_phase);
+        const bool is_raised = phases.only(last_phase).sectors() == sectors &&
+                               phases.sectors() == (sectors | 0b0101'0101);
+        phases.clear(sectors);
+        if (!is_raised || phases.sectors() != (0b0101'0101 & ~sectors)) {
+            return false;
+        }
+    }
+    return true;
+}());
 
 /// A file whose home is a map of pages.
 struct Home final : CachedObject {

@@ -335,7 +335,7 @@ TEST(FatChains, KnowWhereEachClusterIs) {
             const std::uint32_t next = model.empty() || random.below(3) == 0
                                            ? 2 + random.below(100'000)
                                            : model.back() + 1;
-            chain.push(next);
+            chain.push({next, 1});
             model.push_back(next);
             ASSERT_EQ(chain.size(), model.size());
             const auto at = random.below(chain.size());

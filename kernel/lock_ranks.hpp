@@ -12,16 +12,18 @@ namespace kidney::kernel::ranks {
 
 // Mutexes, outermost first.
 inline constexpr LockRank process_tree{10,
-                                       "process tree"};    // fork, exit and wait look at relatives
-inline constexpr LockRank serial_line{14, "serial line"};  // a raw line's writers take turns
-inline constexpr LockRank mounting{16, "mounting"};        // who changes the tree of mounts
-inline constexpr LockRank file{18, "open file"};           // position of a description
-inline constexpr LockRank devices{19, "devices"};          // which devices and fifos there are
-inline constexpr LockRank pipe{20, "pipe"};                // copies user memory while it is held
-inline constexpr LockRank file_locks{21, "file locks"};    // a closed file lets go of its locks
-inline constexpr LockRank file_bytes{22, "file bytes"};    // a file's writers; copies user memory
-inline constexpr LockRank way_home{23, "way home"};        // one sync; takes pages from mappings
-inline constexpr LockRank unmapping{24, "unmapping"};      // a truncation visits all who map it
+                                       "process tree"};  // fork, exit and wait look at relatives
+inline constexpr LockRank process_timers{12,
+                                         "process timers"};  // copies user memory while it is held
+inline constexpr LockRank serial_line{14, "serial line"};    // a raw line's writers take turns
+inline constexpr LockRank mounting{16, "mounting"};          // who changes the tree of mounts
+inline constexpr LockRank file{18, "open file"};             // position of a description
+inline constexpr LockRank devices{19, "devices"};            // which devices and fifos there are
+inline constexpr LockRank pipe{20, "pipe"};                  // copies user memory while it is held
+inline constexpr LockRank file_locks{21, "file locks"};      // a closed file lets go of its locks
+inline constexpr LockRank file_bytes{22, "file bytes"};      // a file's writers; copies user memory
+inline constexpr LockRank way_home{23, "way home"};          // one sync; takes pages from mappings
+inline constexpr LockRank unmapping{24, "unmapping"};        // a truncation visits all who map it
 inline constexpr LockRank address_space{25,
                                         "address space"};  // a fault holds it and asks for pages
 inline constexpr LockRank ipc{26, "ipc"};                  // a mapping of shared memory ends

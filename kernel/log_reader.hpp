@@ -53,7 +53,7 @@ template <class Put>
             return fail(Errc::would_block);
         }
         if (self.is_interrupted()) {
-            self.restart_mode = RestartMode::by_flag;
+            self.this_thread().restart_mode = RestartMode::by_flag;
             return fail(Errc::restart);
         }
         // Woken or not: the loop looks for itself.

@@ -88,8 +88,8 @@ void SwitchHooks::switching(Thread& from, Thread& to) noexcept {
     // Kernel threads have no user state, and leave the last program's where it is.
     if (from.process != nullptr) {
         from.user_state.save();
-        if (from.process->watched_call != nullptr) [[unlikely]] {
-            show_unfinished_call(*from.process);
+        if (from.watched_call != nullptr) [[unlikely]] {
+            show_unfinished_call(from);
         }
     }
     book_user_time(from);

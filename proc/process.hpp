@@ -1,11 +1,12 @@
-/// A process: an address space, open files, an identity, relatives, signals, and one thread.
+/// A process: an address space, open files, an identity, relatives, signals, and threads.
 ///
-/// One thread per process for now: the thread's number is the process's, and "the process's own"
-/// below means "touched only by that thread". What other processes and interrupts look at is
-/// guarded by the world's `process_lock`, a spin lock, because Ctrl-C arrives in an interrupt.
+/// "The process's own" below means "touched only by its threads". What other processes and
+/// interrupts look at is guarded by the world's `process_lock`, a spin lock, because Ctrl-C arrives
+/// in an interrupt.
 ///
-/// Life: made by fork (or as the first one), known to the ProcessTable, a zombie after exit, taken
-/// out of the table by its parent's wait. The table owns it; a vfork parent borrows a reference.
+/// Life: made by fork (or as the first one) with one thread, known to the ProcessTable, a zombie
+/// when its last thread has ended, taken out of the table by its parent's wait. The table owns it;
+/// a vfork parent borrows a reference.
 #pragma once
 
 #include "fs/vfs/execution.hpp"
@@ -22,10 +23,8 @@
 #include "proc/limits.hpp"
 #include "proc/pid.hpp"
 #include "proc/signal/signal_state.hpp"
+#include "proc/thread.hpp"
 #include "proc/usage.hpp"
-
-#include <boost/intrusive/list.hpp>
-#include <boost/intrusive/parent_from_member.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -35,45 +34,6 @@
 namespace kidney::proc {
 
 enum class ProcessState : std::uint8_t { running, stopped, zombie };
-
-/// What an interrupted system call wants (Errc::restart) once the signals are dealt with.
-enum class RestartMode : std::uint8_t {
-    none,            ///< the last call was not interrupted
-    always,          ///< run again; it had not begun (fork)
-    by_flag,         ///< run again, unless a handler without SA_RESTART runs: then EINTR
-    unless_handled,  ///< run again, unless any handler runs: then EINTR (sleeps, poll, sigsuspend)
-};
-
-using ListHook =
-    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
-
-/// How lists of a world's processes find the hook, which is a member of their base class.
-template <class Process, auto Member>
-struct ProcessHook;
-template <class Process, class Base, ListHook Base::* Member>
-struct ProcessHook<Process, Member> {
-    using hook_type = ListHook;
-    using hook_ptr = ListHook*;
-    using const_hook_ptr = const ListHook*;
-    using value_type = Process;
-    using pointer = Process*;
-    using const_pointer = const Process*;
-
-    static hook_ptr to_hook_ptr(value_type& p) noexcept { return &(static_cast<Base&>(p).*Member); }
-    static const_hook_ptr to_hook_ptr(const value_type& p) noexcept {
-        return &(static_cast<const Base&>(p).*Member);
-    }
-    static pointer to_value_ptr(hook_ptr hook) noexcept {
-        return static_cast<Process*>(boost::intrusive::get_parent_from_member(hook, Member));
-    }
-    static const_pointer to_value_ptr(const_hook_ptr hook) noexcept {
-        return static_cast<const Process*>(boost::intrusive::get_parent_from_member(hook, Member));
-    }
-};
-template <class Process, auto Member>
-using ProcessList =
-    boost::intrusive::list<Process, boost::intrusive::function_hook<ProcessHook<Process, Member>>,
-                           boost::intrusive::constant_time_size<false>>;
 
 /// `W` is a proc::World, `W::Process` derives from this and adds what only that world knows.
 template <class W>
@@ -91,19 +51,27 @@ public:
     // Others look at memory, files, root, directory and executable: see replace(). Threads of the
     // process look at root and directory through a Standpoint.
     Pid pid;                   ///< given when the process is entered in the table
-    Thread* thread = nullptr;  ///< null once it has ended
     Ref<AddressSpace> memory;  ///< shared with the parent during vfork
     FdTableWith<typename W::ViewLock> files;
     fs::Place root, directory;  ///< "/" and the current directory
     std::atomic<std::uint32_t> umask{022};
     Usage children_usage;
-    Ref<fs::Vnode> executable;             ///< for /proc/self/exe
-    fs::Execution execution;               ///< of `executable`: nobody writes it meanwhile
-    UserPtr<std::uint32_t> set_at_start;   ///< CLONE_CHILD_SETTID: becomes the child's number
-    UserPtr<std::uint32_t> clear_on_exit;  ///< CLONE_CHILD_CLEARTID, set_tid_address
-    RestartMode restart_mode = RestartMode::none;
+    Ref<fs::Vnode> executable;  ///< for /proc/self/exe
+    fs::Execution execution;    ///< of `executable`: nobody writes it meanwhile
 
     // --- Guarded by process_lock ---
+    using Threads = ElementList<Thread, &UserThread::in_process>;
+    Threads threads GUARDED_BY(W::process_lock);  ///< in the order of birth
+    /// The first of them, which stands for all where one is looked at; null once all have ended.
+    Thread* thread = nullptr;
+    /// exec waits until this one is the only thread left; null: none does.
+    Thread* sole GUARDED_BY(W::process_lock) = nullptr;
+    /// exit_group or a fatal signal: all threads end, and this is how the process does.
+    bool ends GUARDED_BY(W::process_lock) = false;
+    ExitStatus end_status GUARDED_BY(W::process_lock);
+    Usage ended_threads GUARDED_BY(W::process_lock);  ///< what they have used
+    /// All threads stop by this one, or have; 0: they run.
+    std::uint32_t stop_signal GUARDED_BY(W::process_lock) = 0;
     Limits limits;  ///< which anybody reads without the lock
     /// Written by its owner only, under the view lock as well: amend(). Its threads read one number
     /// without a lock, and what must fit together through who().
@@ -128,18 +96,21 @@ public:
     /// wait(WCONTINUED) has something to tell.
     bool continue_pending GUARDED_BY(W::process_lock) = false;
     bool has_executed GUARDED_BY(W::process_lock) = false;  ///< setpgid by the parent is over
-    /// vfork: it waits until we let go of its memory; null when it does not (any more), so it is
-    /// there as long as this points to it.
-    Process* lender GUARDED_BY(W::process_lock) = nullptr;
+    /// vfork: the thread that waits until we let go of its memory; null when it does not (any
+    /// more), so it is there as long as this points to it.
+    Thread* lender GUARDED_BY(W::process_lock) = nullptr;
     std::uint32_t exit_signal GUARDED_BY(W::process_lock) = abi::sig_chld;
     Usage final_usage GUARDED_BY(W::process_lock);           ///< of a zombie
     BoundedText<15> final_name GUARDED_BY(W::process_lock);  ///< likewise
+
+    /// Sleeping: whoever changes its timers, or gives one its signal back.
+    typename W::TimerLock timer_lock;
 
     /// SIGKILL is on its way, or the process exits.
     std::atomic<bool> is_ending{false};
 
     ListHook in_table, in_siblings, in_bucket;
-    using Children = ProcessList<Process, &ProcessBase::in_siblings>;
+    using Children = ElementList<Process, &ProcessBase::in_siblings>;
     Children children GUARDED_BY(W::process_lock);
 
     /// A second thread is about to come: from now on its threads keep what they use. Never taken
@@ -186,9 +157,16 @@ public:
     [[nodiscard]] bool is_zombie() const noexcept REQUIRES(W::process_lock) {
         return state == State::zombie;
     }
-    /// A signal waits to be delivered: interruptible sleeps end with Errc::restart or interrupted.
+    /// The one that makes this call, a thread of this process.
+    [[nodiscard]] Thread& this_thread() const noexcept { return W::Threads::current(); }
+    /// A signal waits to be delivered to the calling thread: interruptible sleeps end with
+    /// Errc::restart or interrupted.
     [[nodiscard]] bool is_interrupted() const noexcept {
-        return thread->interrupted.load(std::memory_order_relaxed) != 0;
+        return this_thread().interrupted.load(std::memory_order_relaxed) != 0;
+    }
+    /// `t`, one of its threads, shall run no more of the program.
+    [[nodiscard]] bool must_end(const Thread& t) const noexcept REQUIRES(W::process_lock) {
+        return ends || (sole != nullptr && sole != &t);
     }
     /// For its own threads: who it is at this moment.
     [[nodiscard]] Snapshot<Identity> who() const noexcept { return {*this, identity}; }

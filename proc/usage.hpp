@@ -18,7 +18,7 @@ struct CpuTimes {
 
 /// What getrusage(2) tells of a process, or of the children it has waited for.
 struct Usage {
-    CpuTimes times;
+    CpuTimes times{};
     std::uint32_t peak_pages = 0;   ///< the most that were ever present at once
     std::uint32_t faults = 0;       ///< pages that it touched and that were not there
     std::uint32_t switches = 0;     ///< how often it was given a CPU

@@ -69,7 +69,7 @@ public:
             return fail(Errc::not_directory);
         }
         const ProcId up = is_list() || id_.kind == Kind::tasks ? ProcId{Kind::process, id_.pid, 0}
-                          : id_.kind == Kind::task             ? ProcId{Kind::tasks, id_.pid, 0}
+                          : id_.kind == Kind::task             ? ProcId{Kind::tasks, id_.number, 0}
                           : id_.kind == Kind::directory        ? fs_.entries()[id_.number].parent
                                                                : ProcId{};
         return Ref<Vnode>(TRY(fs_.node(up)));
@@ -109,7 +109,7 @@ public:
             }
             format_to(text, "{}", pid);
             if (id_.kind == Kind::thread_self) {
-                format_to(text, "/task/{}", pid);
+                format_to(text, "/task/{}", fs_.processes().current_thread());
             }
         } else if (id_.kind == Kind::fixed_link) {
             text.write(fs_.entries()[id_.number].target);
@@ -313,8 +313,8 @@ private:
             return ProcId{Kind::process, number, 0};
         }
         if (id_.kind == Kind::tasks) {
-            return number == id_.pid ? Result<ProcId>(ProcId{Kind::task, id_.pid, 0})
-                                     : fail(Errc::not_found);
+            return next_moving(number) == number ? Result<ProcId>(moving_entry(number))
+                                                 : fail(Errc::not_found);
         }
         TRY(fs_.processes().descriptor(id_.pid, number));
         return moving_entry(number);
@@ -325,7 +325,7 @@ private:
             case Kind::root:
                 return {Kind::process, number, 0};
             case Kind::tasks:
-                return {Kind::task, id_.pid, 0};
+                return {Kind::task, number, id_.pid};
             case Kind::descriptors:
                 return {Kind::descriptor, id_.pid, number};
             default:
@@ -338,10 +338,8 @@ private:
             const std::uint32_t pid = fs_.processes().next(from == 0 ? 0 : from - 1);
             return pid == 0 ? std::nullopt : std::optional(pid);
         }
-        if (id_.kind == Kind::tasks) {
-            return from <= id_.pid ? std::optional(id_.pid) : std::nullopt;
-        }
-        const auto next = fs_.processes().next_descriptor(id_.pid, from);
+        const auto next = id_.kind == Kind::tasks ? fs_.processes().next_thread(id_.pid, from)
+                                                  : fs_.processes().next_descriptor(id_.pid, from);
         return next ? std::optional(*next) : std::nullopt;
     }
 

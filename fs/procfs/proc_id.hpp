@@ -26,10 +26,10 @@ struct ProcId {
         descriptor_texts,  ///< the directory fdinfo
         descriptor_text,   ///< `number` is the descriptor
         tasks,             ///< the directory task
-        task,              ///< a thread's directory; a process has one, with its own number
+        task,              ///< the directory of thread `pid`, of the process `number`
     };
     Kind kind = Kind::root;
-    std::uint32_t pid = 0;
+    std::uint32_t pid = 0;  ///< of a process or a thread
     std::uint32_t number = 0;
 
     /// 32 bits, which is all that programs with the old stat(2) have room for: 15 of the process, 5

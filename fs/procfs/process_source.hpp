@@ -31,7 +31,8 @@ struct SchedulingFacts {
 
 /// A process at one moment; times in clock ticks of 1/100 s, as /proc shows them.
 struct ProcessFacts {
-    std::uint32_t pid = 0, parent = 0, group = 0, session = 0;
+    std::uint32_t pid = 0, process = 0;  ///< what was asked for, and whose thread that is
+    std::uint32_t parent = 0, group = 0, session = 0;
     std::uint32_t terminal = 0;          ///< device number as in stat(2), 0: none
     std::int32_t foreground_group = -1;  ///< of that terminal
     char state = 'R';                    ///< R running, S sleeping, T stopped, Z zombie
@@ -62,8 +63,9 @@ struct ProcessFacts {
     std::uint32_t exit_signal = 0;
     bool is_privileged = false, may_be_privileged = false;  ///< all capabilities, or none
     bool no_new_rights = false;
-    /// Sets of signals; bit n is signal n + 1.
-    std::uint64_t pending = 0, blocked = 0, ignored = 0, caught = 0;
+    /// Sets of signals; bit n is signal n + 1: pending for its first thread, and for any of them.
+    std::uint64_t pending = 0, shared_pending = 0;
+    std::uint64_t blocked = 0, ignored = 0, caught = 0;
 };
 
 struct ProcessOwner {
@@ -76,9 +78,15 @@ enum class ProcessLink : std::uint8_t { executable, directory, root };
 
 /// Errors of all functions: not_found, when there is no such process (any more) or no such thing;
 /// permission_denied, when the caller may not know.
+/// A `pid` may be the number of any thread of a process as well: it names the thread where facts
+/// differ, and else its process.
 class ProcessSource {
 public:
     [[nodiscard]] virtual std::uint32_t current() noexcept = 0;
+    [[nodiscard]] virtual std::uint32_t current_thread() noexcept = 0;
+    /// The smallest number of a thread of process `pid` that is not below `from`. Error: not_found.
+    [[nodiscard]] virtual Result<std::uint32_t> next_thread(std::uint32_t pid,
+                                                            std::uint32_t from) noexcept = 0;
     /// The smallest pid greater than `after`; 0: there is none.
     [[nodiscard]] virtual std::uint32_t next(std::uint32_t after) noexcept = 0;
     [[nodiscard]] virtual Result<ProcessFacts> facts(std::uint32_t pid) noexcept = 0;
@@ -173,7 +181,7 @@ inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
     format_to(out, "Name:\t{}\nUmask:\t0{}{}{}\n", static_cast<const char*>(f.name.data()),
               f.umask >> 6 & 7U, f.umask >> 3 & 7U, f.umask & 7U);
     format_to(out, "State:\t{} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n",
-              f.state, state_name(f.state), f.pid, f.pid, f.parent);
+              f.state, state_name(f.state), f.process, f.pid, f.parent);
     format_to(out, "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t64\nGroups:\t", f.uid,
               f.effective_uid, f.saved_uid, f.file_uid, f.gid, f.effective_gid, f.saved_gid,
               f.file_gid);
@@ -193,8 +201,8 @@ inline void write_status(const ProcessFacts& f, TextOutput& out) noexcept {
     }
     format_to(out, "\nThreads:\t{}\nSigQ:\t{}/{}", f.threads, f.queued_signals,
               f.queued_signals_limit);
-    format_to(out, "\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n", 0U, f.pending,
-              f.blocked);
+    format_to(out, "\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n", f.pending,
+              f.shared_pending, f.blocked);
     format_to(out, "SigIgn:\t{:016x}\nSigCgt:\t{:016x}\n", f.ignored, f.caught);
     constexpr std::uint64_t all = 0x1ff'ffff'ffff;
     const std::uint64_t effective = f.is_privileged ? all : 0;

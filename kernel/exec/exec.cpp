@@ -176,13 +176,14 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
                         const ArgumentBlock& arguments, const StackLayout& stack) noexcept {
     self.files.close_for_exec();
     self.replace(self.executable, Ref<fs::Vnode>::share(executable));
-    self.clear_on_exit = {};
+    Thread& thread = self.this_thread();
+    thread.clear_on_exit = {};
     self.posix_timers.remove_all();
-    self.thread->set_name(name);
+    thread.set_name(name);
     if (traces_events()) [[unlikely]] {
         trace_name();
     }
-    self.thread->user_state.reset_current();
+    thread.user_state.reset_current();
     LockGuard guard(World::process_lock);
     self.dumpable = true;
     self.keeps_capabilities = false;
@@ -190,6 +191,7 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
         self.become_opaque();
     }
     self.signals.reset_for_exec();
+    thread.signals.disable_alternate_stack();
     const auto arguments_size = static_cast<std::uint32_t>(arguments.arguments().size());
     const auto strings_size = static_cast<std::uint32_t>(arguments.bytes().size());
     self.arguments = {stack.strings, arguments_size};
@@ -212,6 +214,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
         identity_in(attributes, *self.who(), self.no_new_rights || !program.file.gives_rights());
     const StackLayout stack = TRY(write_stack(identity, loaded, arguments, target.name));
 
+    TRY(end_other_threads(self));
     // Behind this line nothing fails: there is no old program to return to.
     enter_address_space(self, std::move(loaded.memory));
     return_borrowed_memory(self, sched::WakeHint::none);

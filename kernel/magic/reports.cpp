@@ -41,15 +41,10 @@ void for_each_cpu(F&& f) noexcept {
     }
 }
 
-/// Calls f(Process&, Thread&) for each process that has a thread.
+/// Calls f(const Thread&) for each thread of a process.
 template <class F>
 void for_each_thread(F&& f) noexcept {
-    const bool could = visit_processes([&](const Process& process) noexcept {
-        if (process.thread != nullptr) {
-            f(process, *process.thread);
-        }
-    });
-    if (!could) {
+    if (!visit_threads(f)) {
         log::info<"key">("the table of processes is locked, and stays so");
     }
 }
@@ -59,9 +54,9 @@ constexpr const char* name_of(sched::ThreadState state) noexcept {
     return names[static_cast<std::size_t>(state) % std::size(names)];
 }
 
-void report(const Process& process, const Thread& thread) noexcept {
+void report(const Thread& thread) noexcept {
     log::info<"key">("process {:5} {:<15} {} on CPU {}, ran {} ms, {} switches",
-                     process.pid.value(), Name(thread).view(), name_of(thread.state),
+                     thread.number.value(), Name(thread).view(), name_of(thread.state),
                      thread.cpu.load(std::memory_order_relaxed),
                      thread.statistics.ran.count() / 1'000'000, thread.statistics.picks);
 }
@@ -86,14 +81,13 @@ void report_threads() noexcept {
                          thread == nullptr ? std::string_view() : Name(*thread).view(),
                          dispatcher().queued(cpu));
     });
-    for_each_thread(
-        [](const Process& process, const Thread& thread) noexcept { report(process, thread); });
+    for_each_thread([](const Thread& thread) noexcept { report(thread); });
 }
 
 void report_waiting_threads() noexcept {
-    for_each_thread([](const Process& process, const Thread& thread) noexcept {
+    for_each_thread([](const Thread& thread) noexcept {
         if (thread.state == sched::ThreadState::waiting) {
-            report(process, thread);
+            report(thread);
             report(backtrace_of(thread));
         }
     });
@@ -109,9 +103,9 @@ void report_locks() noexcept {
         format_to(whose, "CPU {}", cpu);
         report_held(whose.view(), local.held_ranks);
     });
-    for_each_thread([](const Process& process, const Thread& thread) noexcept {
+    for_each_thread([](const Thread& thread) noexcept {
         TextBuffer<40> whose;
-        format_to(whose, "process {} {}", process.pid.value(), Name(thread).view());
+        format_to(whose, "thread {} {}", thread.number.value(), Name(thread).view());
         report_held(whose.view(), thread.held_mutexes);
     });
     report_long_holds();

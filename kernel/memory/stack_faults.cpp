@@ -23,9 +23,9 @@ bool has_stack_above(const Thread& thread, VirtAddr guard) noexcept {
 /// Of the threads of processes; null if there is none, or nobody can tell.
 const Thread* owner_of_stack_above(VirtAddr guard) noexcept {
     const Thread* owner = nullptr;
-    static_cast<void>(visit_processes([&](const Process& process) noexcept {
-        if (process.thread != nullptr && has_stack_above(*process.thread, guard)) {
-            owner = process.thread;
+    static_cast<void>(visit_threads([&](const Thread& thread) noexcept {
+        if (has_stack_above(thread, guard)) {
+            owner = &thread;
         }
     }));
     return owner;

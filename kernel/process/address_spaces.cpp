@@ -51,6 +51,10 @@ void leave_address_space(Process& self) noexcept {
     replace(self, nullptr);
 }
 
+void leave_threads_address_space(Thread& self) noexcept {
+    change(space_of(self), nullptr);
+}
+
 void switch_address_space(Thread& from, Thread& to) noexcept {
     change(space_of(from), space_of(to));
 }

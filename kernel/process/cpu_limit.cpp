@@ -10,8 +10,8 @@ void enforce_cpu_limit() noexcept {
     if (self == nullptr || !self->limits.limits_cpu_time()) [[likely]] {
         return;
     }
-    const Duration used = cpu_times(*self->thread).total();
     LockGuard guard(World::process_lock);
+    const Duration used = cpu_times(*self).total();
     const CpuVerdict verdict = self->limits.judge_cpu_time(used);
     if (verdict != CpuVerdict::go_on) {
         send_signal(*self, verdict == CpuVerdict::warn ? abi::sig_xcpu : abi::sig_kill, {});

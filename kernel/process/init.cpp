@@ -113,8 +113,8 @@ Status start_first_process(const FirstProgram& program) noexcept {
     self.account = TRY(account_of(0));
     self.account->take(Holding::processes, 1);
     self.limits.set_for(process_capacity());
-    self.thread = TRY(create_thread("init"));
-    self.thread->process = &self;
+    Thread& thread = *TRY(create_thread("init"));
+    thread.process = &self;
     self.root = self.directory = vfs().root();
     {
         LockGuard guard(World::process_lock);
@@ -122,8 +122,9 @@ Status start_first_process(const FirstProgram& program) noexcept {
         KIDNEY_INVARIANT(self.pid == init_pid, "the first process must be number 1");
         self.signals.become_init();
         processes().add(self);
+        thread.number = self.pid;
+        processes().add_thread(self, thread);
     }
-    Thread& thread = *self.thread;
     dispatcher().start(thread, thread.stack, &run_first_process, &self);
     return {};
 }

@@ -46,7 +46,7 @@ private:
                                                           std::span<fs::PollEntry> entries,
                                                           Instant deadline) noexcept {
     for (bool in_time = deadline > Clock::now();;) {
-        ThreadPollWaiter waiter(*self.thread, entries);
+        ThreadPollWaiter waiter(self.this_thread(), entries);
         std::uint32_t ready = 0;
         for (PolledFile& f : files) {
             if (f.file) {

@@ -21,10 +21,16 @@
 namespace kidney::kernel {
 namespace {
 
-/// A process by number, kept until the caller lets go of it.
+[[nodiscard]] Thread* thread_of(std::uint32_t number) noexcept REQUIRES(World::process_lock) {
+    return processes().find_thread(Pid(static_cast<std::int32_t>(number)));
+}
+
+/// A process by its number or that of a thread, kept until the caller lets go of it.
 [[nodiscard]] Result<Ref<Process>> find_process(std::uint32_t pid) noexcept {
     LockGuard guard(World::process_lock);
-    Process* const p = processes().find(Pid(static_cast<std::int32_t>(pid)));
+    const Thread* const thread = thread_of(pid);
+    Process* const p =
+        thread != nullptr ? thread->process : processes().find(Pid(static_cast<std::int32_t>(pid)));
     return p == nullptr ? Result<Ref<Process>>(fail(Errc::not_found)) : Ref<Process>::share(*p);
 }
 
@@ -177,7 +183,9 @@ void write_regions(AddressSpace& memory, bool with_usage, std::uint64_t& cursor,
     memory.for_each_region(write, next);
 }
 
-[[nodiscard]] char state_letter(const Process& p) noexcept REQUIRES(World::process_lock) {
+/// `only`: of that thread; null: of the process as a whole, which runs if one of its threads does.
+[[nodiscard]] char state_letter(Process& p, const Thread* only) noexcept
+    REQUIRES(World::process_lock) {
     switch (p.state) {
         case Process::State::zombie:
             return 'Z';
@@ -186,13 +194,17 @@ void write_regions(AddressSpace& memory, bool with_usage, std::uint64_t& cursor,
         case Process::State::running:
             break;
     }
-    return p.thread != nullptr && is_runnable(*p.thread) ? 'R' : 'S';
+    for (Thread& t : p.threads) {
+        if ((only == nullptr || only == &t) && is_runnable(t)) {
+            return 'R';
+        }
+    }
+    return 'S';
 }
 
 void add_signal_facts(const Process& p, fs::ProcessFacts& f) noexcept
     REQUIRES(World::process_lock) {
-    f.pending = p.signals.pending().bits();
-    f.blocked = p.signals.blocked().bits();
+    f.shared_pending = p.signals.shared_pending().bits();
     for (std::uint32_t s = 1; s <= abi::signal_count; ++s) {
         const Disposition& d = p.signals.disposition(s);
         const std::uint64_t bit = SignalSet::of(s).bits();
@@ -216,24 +228,45 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     std::ranges::copy(who.groups(), f.groups.begin());
 }
 
+/// What differs from thread to thread.
+void add_thread_facts(Thread& t, fs::ProcessFacts& f) noexcept REQUIRES(World::process_lock) {
+    f.name = {};
+    t.name().copy(f.name.data(), f.name.size() - 1);
+    f.nice = t.nice;
+    f.pending = t.signals.pending.set().bits();
+    f.blocked = t.signals.blocked().bits();
+    f.policy = t.scheduling.policy;
+    f.real_time_priority = t.scheduling.priority;
+    f.cpus = t.allowed.in_common_with(arch::online_cpus()).bits();
+    f.last_cpu = t.cpu.load(std::memory_order_relaxed);
+    const sched::ThreadStatistics got = dispatcher().statistics(t);
+    const auto of = [](Duration d) { return static_cast<std::uint64_t>(d.count()); };
+    f.scheduling = {.scheduler = SchedulerPolicy::name,
+                    .ran = of(got.ran),
+                    .waited = of(got.waited),
+                    .longest_wait = of(got.longest_wait),
+                    .picks = got.picks,
+                    .preemptions = got.preemptions,
+                    .migrations = got.migrations,
+                    .weight = t.weight};
+}
+
+void add_times(const CpuTimes& times, fs::ProcessFacts& f) noexcept {
+    f.user_ticks = clock_ticks(times.user);
+    f.system_ticks = clock_ticks(times.system);
+}
+
 [[nodiscard]] fs::ProcessFacts facts_of(Process& p) noexcept REQUIRES(World::process_lock) {
     fs::ProcessFacts f;
-    f.pid = p.pid.word();
+    f.pid = f.process = p.pid.word();
     f.parent = p.parent == nullptr ? 0 : p.parent->pid.word();
     f.group = p.group.word();
     f.session = p.session.word();
-    f.state = state_letter(p);
-    const std::string_view name = p.thread == nullptr ? p.final_name.view() : p.name();
-    for (std::size_t i = 0; i < name.size() && i + 1 < f.name.size(); ++i) {
-        f.name[i] = name[i];
-    }
-    const CpuTimes times = cpu_times(p);
-    f.user_ticks = clock_ticks(times.user);
-    f.system_ticks = clock_ticks(times.system);
+    f.state = state_letter(p, nullptr);
+    add_times(cpu_times(p), f);
     f.children_user_ticks = clock_ticks(p.children_usage.times.user);
     f.children_system_ticks = clock_ticks(p.children_usage.times.system);
     f.start_ticks = clock_ticks(p.started - Instant());
-    f.nice = p.thread == nullptr ? 0 : p.thread->nice;
     if (p.terminal != nullptr) {
         f.terminal = terminal_major << 8 | 64;  // the console is the only one
         f.foreground_group = p.terminal->foreground().value();
@@ -245,27 +278,16 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
     add_signal_facts(p, f);
     add_identity_facts(p.identity, f);
     f.no_new_rights = p.no_new_rights;
-    f.policy = p.scheduling.policy;
-    f.real_time_priority = p.scheduling.priority;
     f.exit_signal = p.exit_signal;
-    f.minor_faults = p.faults;
-    const CpuSet allowed = p.thread == nullptr ? CpuSet::all() : p.thread->allowed;
-    f.cpus = allowed.in_common_with(arch::online_cpus()).bits();
+    f.minor_faults = usage_of(p).faults;
+    f.threads = static_cast<std::uint32_t>(p.threads.size());
     f.queued_signals = p.account->held(Holding::pending_signals);
     f.queued_signals_limit = p.limits.pending_signals();
     if (p.thread != nullptr) {
-        f.last_cpu = p.thread->cpu.load(std::memory_order_relaxed);
-        const sched::ThreadStatistics got = dispatcher().statistics(*p.thread);
-        const auto of = [](Duration d) { return static_cast<std::uint64_t>(d.count()); };
-        f.scheduling = {.scheduler = SchedulerPolicy::name,
-                        .ran = of(got.ran),
-                        .waited = of(got.waited),
-                        .longest_wait = of(got.longest_wait),
-                        .picks = got.picks,
-                        .preemptions = got.preemptions,
-                        .migrations = got.migrations,
-                        .weight = p.thread->weight};
+        add_thread_facts(*p.thread, f);
     } else {
+        p.final_name.view().copy(f.name.data(), f.name.size() - 1);
+        f.cpus = arch::online_cpus().bits();
         f.exit_code = p.status.word();
     }
     return f;
@@ -276,6 +298,23 @@ void add_identity_facts(const Identity& who, fs::ProcessFacts& f) noexcept {
 class Processes final : public fs::ProcessSource {
 public:
     std::uint32_t current() noexcept override { return current_process().pid.word(); }
+    std::uint32_t current_thread() noexcept override {
+        return kernel::current_thread().number.word();
+    }
+    Result<std::uint32_t> next_thread(std::uint32_t pid, std::uint32_t from) noexcept override
+        EXCLUDES(World::process_lock) {
+        const Ref<Process> p = TRY(find_process(pid));
+        std::uint32_t found = ~0U;
+        LockGuard guard(World::process_lock);
+        if (p->threads.empty() && from <= pid) {
+            return pid;  // a zombie
+        }
+        for (const Thread& t : p->threads) {
+            const std::uint32_t number = t.number.word();
+            found = number >= from ? std::min(found, number) : found;
+        }
+        return found != ~0U ? Result<std::uint32_t>(found) : fail(Errc::not_found);
+    }
     std::uint32_t next(std::uint32_t after) noexcept override EXCLUDES(World::process_lock) {
         LockGuard guard(World::process_lock);
         std::uint32_t found = 0;
@@ -294,6 +333,12 @@ public:
         {
             LockGuard guard(World::process_lock);
             f = facts_of(*p);
+            if (Thread* const thread = thread_of(pid); thread != nullptr && pid != f.pid) {
+                f.pid = pid;
+                f.state = state_letter(*p, thread);
+                add_times(cpu_times(*thread), f);
+                add_thread_facts(*thread, f);
+            }
         }
         if (const Ref<AddressSpace> memory = p->look_at(p->memory)) {
             const auto usage = memory->usage();
@@ -349,11 +394,13 @@ public:
         if (which == fs::ProcessText::oom_score_adj) {
             return set_memory_adjustment(pid, TRY(fs::parse_value(text)));
         }
-        Process& self = current_process();
-        if (which != fs::ProcessText::comm || pid != self.pid.word()) {
+        LockGuard guard(World::process_lock);
+        Thread* const thread = thread_of(pid);
+        if (which != fs::ProcessText::comm || thread == nullptr ||
+            thread->process != &current_process()) {
             return fail(Errc::invalid_argument);
         }
-        self.thread->set_name(text);  // a line end is a part of the name, as on Linux
+        thread->set_name(text);  // a line end is a part of the name, as on Linux
         return {};
     }
     Status read_memory(std::uint32_t pid, std::uint32_t address,

@@ -15,10 +15,11 @@ using ProcessTable = proc::ProcessTable<World>;
 void create_process_table() noexcept;
 [[nodiscard]] bool has_process_table() noexcept;
 
-/// For reports about a machine that may be stuck: calls f(const Process&) for every process. False:
-/// somebody keeps the table locked. Any context but under a spin lock of a higher rank.
+/// For reports about a machine that may be stuck: calls f(const Thread&) for every thread of a
+/// process. False: somebody keeps the table locked. Any context but under a spin lock of a higher
+/// rank.
 template <class F>
-[[nodiscard]] bool visit_processes(F&& f) noexcept {
+[[nodiscard]] bool visit_threads(F&& f) noexcept {
     if (!has_process_table()) {
         return true;
     }
@@ -28,7 +29,11 @@ template <class F>
         }
         Cpu::relax();
     }
-    processes().for_each([&](const Process& p) noexcept { f(p); });
+    processes().for_each([&](const Process& p) KIDNEY_NO_TSA("called with the lock held") {
+        for (const Thread& t : p.threads) {
+            f(t);
+        }
+    });
     World::process_lock.unlock();
     return true;
 }

@@ -88,9 +88,9 @@ Status resolve_without_memory(Process& self, const hal::PageFault& fault, bool f
             return fail(Errc::bad_address);
         }
         make_room(self);
-        self.uses_reserve = n >= patience;
+        self.this_thread().uses_reserve = n >= patience;
         status = self.memory->handle_fault(fault);
-        self.uses_reserve = false;
+        self.this_thread().uses_reserve = false;
     }
     return status;
 }
@@ -98,11 +98,12 @@ Status resolve_without_memory(Process& self, const hal::PageFault& fault, bool f
 }  // namespace
 
 bool resolve_page_fault(hal::TrapFrame& frame, const hal::PageFault& fault) noexcept {
-    Process* const self = current_thread().process;
+    Thread& thread = current_thread();
+    Process* const self = thread.process;
     if (self == nullptr || !self->memory) {
         return false;
     }
-    ++self->faults;
+    ++thread.faults;
     Status resolved = self->memory->handle_fault(fault);
     if (resolved) [[likely]] {
         return true;
@@ -139,8 +140,9 @@ void finish_return_to_user(hal::TrapFrame& frame) noexcept {
     // out looks once more.
     Cpu::clear_work();
     dispatcher().on_preemption_point();
-    Process* const self = current_thread().process;
-    if (self != nullptr && (self->is_interrupted() || self->restart_mode != RestartMode::none)) {
+    const Thread& thread = current_thread();
+    Process* const self = thread.process;
+    if (self != nullptr && (self->is_interrupted() || thread.restart_mode != RestartMode::none)) {
         Cpu::interrupts_restore(hal::InterruptState::enabled);
         deliver_signals(*self, frame);
         static_cast<void>(Cpu::interrupts_disable());

@@ -9,6 +9,7 @@
 #include "kernel/process/process_table.hpp"
 #include "kernel/process/thread_area.hpp"
 #include "kernel/resource/accounts.hpp"
+#include "kernel/syscall/futex_calls.hpp"
 #include "kernel/syscall/trace/trace.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/system_v.hpp"
@@ -34,19 +35,22 @@ void World::destroy_thread(Thread& thread) noexcept {
 
 namespace {
 
-/// First function of every user thread.
-void run_child(void* argument) noexcept {
-    Process& self = *static_cast<Process*>(argument);
-    proc::write_own_number(self);
+/// First function of every thread of a program.
+void run_program(void* argument) noexcept {
+    const Thread& self = *static_cast<Thread*>(argument);
+    proc::write_own_number(*self.process);
     const hal::TrapFrame frame = self.start_frame;
     arch::enter_user_mode(&frame);
 }
 
 }  // namespace
 
-void World::start_child(Process& child) noexcept {
-    Thread& thread = *child.thread;
-    dispatcher().start(thread, thread.stack, &run_child, &child);
+void World::start_thread(Thread& thread) noexcept {
+    dispatcher().start(thread, thread.stack, &run_program, &thread);
+}
+void World::leave_process(Thread& self) noexcept {
+    leave_threads_address_space(self);
+    self.process = nullptr;
 }
 void World::end_thread() noexcept {
     dispatcher().exit();
@@ -59,53 +63,62 @@ Status World::put_word(UserPtr<std::uint32_t> to, std::uint32_t value) noexcept 
     return put_user(to, value);
 }
 
-Status World::begin_child(Process& child, const hal::TrapFrame& start,
-                          const ForkRequest& request) noexcept {
-    child.start_frame = start;
-    child.start_frame.eax = 0;
+Result<std::uint32_t> World::get_word(UserPtr<std::uint32_t> from) noexcept {
+    return get_user(UserPtr<const std::uint32_t>(from.address()));
+}
+Result<std::uint32_t> World::compare_exchange_word(UserPtr<std::uint32_t> at,
+                                                   std::uint32_t expected,
+                                                   std::uint32_t desired) noexcept {
+    return kernel::compare_exchange_word(at.address(), expected, desired);
+}
+void World::wake_word(UserPtr<std::uint32_t> word) noexcept {
+    wake_futex(current_process(), word.address());
+}
+
+Status World::begin_thread(Thread& thread, const hal::TrapFrame& start,
+                           const ForkRequest& request) noexcept {
+    thread.start_frame = start;
+    thread.start_frame.eax = 0;
     if (request.stack != 0) {
-        child.start_frame.esp = request.stack;
+        thread.start_frame.esp = request.stack;
     }
     {
         hal::InterruptGuard<Cpu> guard;
-        child.thread->user_state.copy_current();
+        thread.user_state.copy_current();
     }
     if (!request.tls.is_null()) {
-        TRY(set_thread_area_of_child(*child.thread, request.tls.address()));
+        TRY(set_thread_area_of_child(thread, request.tls.address()));
     }
     return {};
 }
 
-Status World::book_process(Process& self) noexcept {
+Result<Ref<UserAccount>> World::book_process(Process& self) noexcept {
     return kernel::book_process(self);
 }
 
-Status World::may_join(const Process& parent, const Process& child) noexcept {
+Status World::may_join(const Process& parent, const UserAccount& payer) noexcept {
     // As Linux: who has a reservation must say that its children have none.
-    const bool may_inherit = !parent.scheduling.is_deadline() || parent.scheduling.reset_on_fork;
-    return may_inherit && has_process_slot(kernel::processes().count(), *child.account)
+    const SchedulingClass& own = parent.this_thread().scheduling;
+    const bool may_inherit = !own.is_deadline() || own.reset_on_fork;
+    return may_inherit && has_process_slot(kernel::processes().tasks(), payer)
                ? Status()
                : Status(fail(Errc::would_block));
 }
 
-namespace {
-
-void inherit_scheduling(const Process& parent, Process& child) noexcept {
-    child.scheduling = parent.scheduling.inherited();
-    sched::SchedulingParameters& parameters = *child.thread;
-    parameters = *parent.thread;
-    if (parent.scheduling.reset_on_fork) {
+void World::inherit_thread(const Thread& maker, Thread& thread) noexcept {
+    thread.scheduling = maker.scheduling.inherited();
+    thread.io_priority = maker.io_priority;
+    sched::SchedulingParameters& parameters = thread;
+    parameters = maker;
+    if (maker.scheduling.reset_on_fork) {
         const CpuSet allowed = parameters.allowed;
         parameters =
-            scheduling_parameters(child.scheduling, std::max(parameters.nice, std::int8_t{0}));
+            scheduling_parameters(thread.scheduling, std::max(parameters.nice, std::int8_t{0}));
         parameters.allowed = allowed;
     }
 }
 
-}  // namespace
-
 void World::inherit(const Process& parent, Process& child) noexcept {
-    child.io_priority = parent.io_priority;
     child.personality = parent.personality;
     child.timer_slack = parent.timer_slack;
     child.keeps_capabilities = parent.keeps_capabilities;
@@ -114,7 +127,6 @@ void World::inherit(const Process& parent, Process& child) noexcept {
     child.arguments = parent.arguments;
     child.environment = parent.environment;
     child.auxiliary = parent.auxiliary;
-    inherit_scheduling(parent, child);
 }
 
 void World::let_go(Process& self) noexcept {
@@ -137,6 +149,9 @@ void World::hang_up_session(Process& leader) noexcept {
 }
 Usage World::usage_of(Process& self) noexcept {
     return kernel::usage_of(self);
+}
+Usage World::usage_of_thread(Thread& thread) noexcept {
+    return kernel::usage_of(thread);
 }
 
 void Process::dispose() noexcept {

@@ -26,6 +26,7 @@ struct World {
     using Heap = kernel::Heap;
     using AddressSpace = kernel::AddressSpace;
     using Terminal = kernel::Terminal;
+    using TimerLock = Mutex<ranks::process_timers>;
     using ViewLock = SpinLock<ranks::process_view>;
     using Registers = hal::TrapFrame;
 
@@ -36,15 +37,20 @@ struct World {
     // Threads.
     [[nodiscard]] static Result<Thread*> create_thread(std::string_view name) noexcept;
     static void destroy_thread(Thread& thread) noexcept;
-    static void start_child(Process& child) noexcept;
+    static void start_thread(Thread& thread) noexcept;
+    static void leave_process(Thread& self) noexcept REQUIRES(process_lock);
     [[noreturn]] static void end_thread() noexcept;
 
     // Memory and registers.
     [[nodiscard]] static Heap& heap() noexcept { return kernel::heap(); }
     static void leave_memory(Process& self) noexcept;
     [[nodiscard]] static Status put_word(UserPtr<std::uint32_t> to, std::uint32_t value) noexcept;
-    [[nodiscard]] static Status begin_child(Process& child, const Registers& start,
-                                            const ForkRequest& request) noexcept;
+    [[nodiscard]] static Result<std::uint32_t> get_word(UserPtr<std::uint32_t> from) noexcept;
+    [[nodiscard]] static Result<std::uint32_t> compare_exchange_word(
+        UserPtr<std::uint32_t> at, std::uint32_t expected, std::uint32_t desired) noexcept;
+    static void wake_word(UserPtr<std::uint32_t> word) noexcept;
+    [[nodiscard]] static Status begin_thread(Thread& thread, const Registers& start,
+                                             const ForkRequest& request) noexcept;
 
     static void restart_call(Registers& frame) noexcept;
     static void fail_call(Process& self, Registers& frame) noexcept;
@@ -52,10 +58,11 @@ struct World {
                                               SignalSet mask) noexcept;
 
     // What else hangs on a process.
-    [[nodiscard]] static Status book_process(Process& self) noexcept;
-    [[nodiscard]] static Status may_join(const Process& parent, const Process& child) noexcept
+    [[nodiscard]] static Result<Ref<UserAccount>> book_process(Process& self) noexcept;
+    [[nodiscard]] static Status may_join(const Process& parent, const UserAccount& payer) noexcept
         REQUIRES(process_lock);
     static void inherit(const Process& parent, Process& child) noexcept REQUIRES(process_lock);
+    static void inherit_thread(const Thread& maker, Thread& thread) noexcept REQUIRES(process_lock);
     static void let_go(Process& self) noexcept;
     [[noreturn]] static void init_has_exited(ExitStatus status) noexcept;
     static void hang_up_session(Process& leader) noexcept REQUIRES(process_lock);
@@ -66,6 +73,7 @@ struct World {
                                const Registers& frame) noexcept;
 
     [[nodiscard]] static Usage usage_of(Process& self) noexcept REQUIRES(process_lock);
+    [[nodiscard]] static Usage usage_of_thread(Thread& thread) noexcept;
 };
 
 }  // namespace kidney::kernel

@@ -43,16 +43,14 @@ bool has_process_slot(std::size_t count, const UserAccount& account) noexcept {
            (is_roots(account) ? most_processes : most_processes - slots_for_root(most_processes));
 }
 
-Status book_process(Process& self) noexcept {
-    const Snapshot now(self, self.account);
-    UserAccount& account = **now;
-    if (is_roots(account) || self.identity.is_privileged()) {
-        account.take(Holding::processes, 1);
-        return {};
+Result<Ref<UserAccount>> book_process(Process& self) noexcept {
+    Ref<UserAccount> account = *Snapshot(self, self.account);
+    if (is_roots(*account) || self.identity.is_privileged()) {
+        account->take(Holding::processes, 1);
+    } else if (!account->take(Holding::processes, 1, self.limits.current(abi::limit_processes))) {
+        return fail(Errc::would_block);
     }
-    return account.take(Holding::processes, 1, self.limits.current(abi::limit_processes))
-               ? Status()
-               : Status(fail(Errc::would_block));
+    return account;
 }
 
 bool has_too_many_processes(const Process& self) noexcept {
@@ -66,9 +64,10 @@ void move_to_account(Process& self, Ref<UserAccount>& account) noexcept {
     // As on Linux the change succeeds, and exec fails while there are too many.
     {
         LockGuard guard(World::process_lock);
-        account->take(Holding::processes, 1);
-        self.account->give_back(Holding::processes, 1);
-        self.amend(self.account, [&](Ref<UserAccount>& now) { std::swap(now, account); });
+        const std::size_t threads = self.threads.size();
+        account->take(Holding::processes, threads);
+        self.account->give_back(Holding::processes, threads);
+        self.amend(self.account, [&](Ref<UserAccount>& own) noexcept { std::swap(own, account); });
     }
     self.exceeds_process_limit = has_too_many_processes(self);
 }

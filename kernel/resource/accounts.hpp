@@ -27,8 +27,9 @@ struct CurrentUserPays {
 /// Is there room for one more besides `count`, in the part that these accounts may use?
 [[nodiscard]] bool has_process_slot(std::size_t count, const UserAccount& account) noexcept;
 
-/// Books one more process of the caller's user. Error: would_block (RLIMIT_NPROC).
-[[nodiscard]] Status book_process(Process& self) noexcept;
+/// Books one more process or thread of the caller's user, and says where. Error: would_block
+/// (RLIMIT_NPROC).
+[[nodiscard]] Result<Ref<UserAccount>> book_process(Process& self) noexcept;
 /// RLIMIT_NPROC is exceeded, which a change of user can bring about.
 [[nodiscard]] bool has_too_many_processes(const Process& self) noexcept;
 /// After a change of the real user; `account` is the new one's. The old account stays with the

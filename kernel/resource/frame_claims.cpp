@@ -5,7 +5,7 @@ namespace kidney::kernel {
 mm::FrameClaim Claimants::current() noexcept {
     const auto* const thread = static_cast<const Thread*>(Cpu::thread());
     const Process* const process = thread == nullptr ? nullptr : thread->process;
-    if (process == nullptr || process->uses_reserve ||
+    if (process == nullptr || thread->uses_reserve ||
         process->is_ending.load(std::memory_order_relaxed)) {
         return mm::FrameClaim::essential;
     }

@@ -42,7 +42,7 @@ constexpr Duration patience = Duration::milliseconds(1000);
 /// Kills `p` and whoever runs in its memory until an exec.
 void kill_with_borrowers(Process& p) noexcept REQUIRES(World::process_lock) {
     processes().for_each([&](Process& other) KIDNEY_NO_TSA("called with the lock held") {
-        if (other.lender == &p) {
+        if (other.lender != nullptr && other.lender->process == &p) {
             send_signal(other, abi::sig_kill, {});
         }
     });
@@ -94,7 +94,7 @@ mm::VictimFacts victim_facts(Process& p) noexcept {
 }
 
 void make_room(Process& self) noexcept {
-    const bool is_in_vain = self.vain_requests.again(Clock::now());
+    const bool is_in_vain = self.this_thread().vain_requests.again(Clock::now());
     if (is_in_vain || !is_enough_free(self)) {
         if (const auto last = end_somebody()) {
             log::warning<"memory">("out of memory: killed process {} ({}), uid {}, {} KiB",

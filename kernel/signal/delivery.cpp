@@ -42,7 +42,7 @@ void World::restart_call(hal::TrapFrame& frame) noexcept {
 }
 void World::fail_call(Process& self, hal::TrapFrame& frame) noexcept {
     frame.eax = static_cast<std::uint32_t>(-EINTR);
-    self.resumed_deadline = Instant::never();
+    self.this_thread().resumed_deadline = Instant::never();
 }
 Status World::build_handler(Process& self, hal::TrapFrame& frame, const Delivery& d,
                             SignalSet mask) noexcept {

@@ -16,7 +16,7 @@ struct Place {
     bool on_alternate = false;
 };
 Place place_for(const Process& self, const hal::TrapFrame& frame, const Disposition& d) noexcept {
-    const SignalState& signals = self.signals;
+    const ThreadSignals& signals = self.this_thread().signals;
     const abi::SigAltStack& alternate = signals.alternate_stack;
     const bool is_on_it = signals.is_on_alternate_stack(frame.esp);
     if ((d.flags & abi::sa_onstack) == 0 || alternate.size == 0 || is_on_it) {
@@ -126,14 +126,14 @@ void enter(hal::TrapFrame& frame, const Delivery& d, std::uint32_t sp) noexcept 
 
 /// A frame at `at` would run over the end of the alternate stack.
 bool overflows(const Process& self, const Place& place, std::uint32_t at) noexcept {
-    const abi::SigAltStack& alternate = self.signals.alternate_stack;
+    const abi::SigAltStack& alternate = self.this_thread().signals.alternate_stack;
     return place.on_alternate && at - alternate.pointer - 1 >= alternate.size;
 }
 
 Status build_plain(const Process& self, hal::TrapFrame& frame, const Delivery& d, SignalSet mask,
                    Place place) noexcept {
     std::uint32_t sp = place.sp;
-    const std::uint32_t fpstate = TRY(push_fpu(*self.thread, sp));
+    const std::uint32_t fpstate = TRY(push_fpu(self.this_thread(), sp));
     const std::uint32_t at = place_frame(sp, sizeof(SignalFrame));
     if (overflows(self, place, at)) {
         return fail(Errc::bad_address);
@@ -162,7 +162,7 @@ Status build_plain(const Process& self, hal::TrapFrame& frame, const Delivery& d
 Status build_rt(const Process& self, hal::TrapFrame& frame, const Delivery& d, SignalSet mask,
                 Place place) noexcept {
     std::uint32_t sp = place.sp;
-    const std::uint32_t fpstate = TRY(push_fpu(*self.thread, sp));
+    const std::uint32_t fpstate = TRY(push_fpu(self.this_thread(), sp));
     const std::uint32_t at = place_frame(sp, sizeof(RtSignalFrame));
     if (overflows(self, place, at)) {
         return fail(Errc::bad_address);
@@ -175,7 +175,7 @@ Status build_rt(const Process& self, hal::TrapFrame& frame, const Delivery& d, S
     f.info_address = at + offsetof(RtSignalFrame, info);
     f.context_address = at + offsetof(RtSignalFrame, user_context);
     f.info = info_of(d.signal, d.cause);
-    f.user_context.stack = self.signals.alternate_stack;
+    f.user_context.stack = self.this_thread().signals.alternate_stack;
     f.user_context.context = context_of(frame, d, fpstate, mask);
     f.user_context.mask[0] = static_cast<std::uint32_t>(mask.bits());
     f.user_context.mask[1] = static_cast<std::uint32_t>(mask.bits() >> 32);
@@ -198,8 +198,9 @@ Status build_handler_frame(Process& self, hal::TrapFrame& frame, const Delivery&
     const Place place = place_for(self, frame, d.disposition);
     TRY((d.disposition.flags & abi::sa_siginfo) != 0 ? build_rt(self, frame, d, mask, place)
                                                      : build_plain(self, frame, d, mask, place));
-    if ((self.signals.alternate_stack.flags & abi::ss_autodisarm) != 0) {
-        self.signals.alternate_stack = {0, abi::ss_disable, 0};  // sigreturn brings it back
+    ThreadSignals& own = self.this_thread().signals;
+    if ((own.alternate_stack.flags & abi::ss_autodisarm) != 0) {
+        own.disable_alternate_stack();  // sigreturn brings it back
     }
     // A handler begins like a program. It must not find the x87 stack half full, nor the error that
     // it is called for still pending.
@@ -224,7 +225,7 @@ Result<SignalSet> undo_rt_handler_frame(Process& self, hal::TrapFrame& frame) no
     TRY(copy_in(std::as_writable_bytes(std::span(&user, 1)),
                 at + offsetof(RtSignalFrame, user_context)));
     TRY(restore_context(frame, user.context));
-    ignore_error(self.signals.set_alternate_stack(user.stack, frame.esp),
+    ignore_error(self.this_thread().signals.set_alternate_stack(user.stack, frame.esp),
                  "as Linux: the handler may have left anything there");
     return set_of(user.mask[0], user.mask[1]);
 }

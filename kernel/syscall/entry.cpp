@@ -40,11 +40,12 @@ void kidney::hal::on_system_call(TrapFrame& frame) noexcept {
     }
     const std::int32_t result = handler(self, frame);
     frame.eax = static_cast<std::uint32_t>(result);
-    if (result == -restart_number && self.restart_mode == RestartMode::none) [[unlikely]] {
-        self.restart_mode = RestartMode::by_flag;
+    Thread& thread = current_thread();
+    if (result == -restart_number && thread.restart_mode == RestartMode::none) [[unlikely]] {
+        thread.restart_mode = RestartMode::by_flag;
     }
     // A signal that came while this thread was in the kernel: the way out delivers it.
-    if (self.is_interrupted() || self.restart_mode != RestartMode::none) [[unlikely]] {
+    if (self.is_interrupted() || thread.restart_mode != RestartMode::none) [[unlikely]] {
         Cpu::flag_work();
     }
 }

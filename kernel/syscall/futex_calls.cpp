@@ -2,7 +2,10 @@
 ///
 /// The operations with priority inheritance (FUTEX_LOCK_PI and its kin) are ENOSYS, as on a Linux
 /// without CONFIG_FUTEX_PI: our mutexes hand priorities on, words in user memory do not.
+#include "kernel/syscall/futex_calls.hpp"
+
 #include "kernel/process/process.hpp"
+#include "kernel/process/process_table.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/syscall/resumable_wait.hpp"
 #include "kernel/syscall/system_calls.hpp"
@@ -31,6 +34,8 @@ struct FutexKey {
     }
     friend bool operator==(const FutexKey&, const FutexKey&) noexcept = default;
 };
+
+constexpr std::uint32_t robust_list_head_size = 12;
 
 constinit sched::FutexTable<Threads, FutexKey, ranks::futex> futexes;
 
@@ -72,10 +77,10 @@ Reply wait(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t 
         return fail(Errc::invalid_argument);
     }
     const FutexKey key = TRY(key_of(self, word, operation));
-    const DeadlineWatch watch(*self.thread, deadline);
+    const DeadlineWatch watch(self.this_thread(), deadline);
     const auto give_up_at = [&deadline]() noexcept { return deadline.instant(); };
-    const Status status =
-        futexes.wait(key, bits, is_at(word, expected), give_up_at, self.scheduling.priority);
+    const Status status = futexes.wait(key, bits, is_at(word, expected), give_up_at,
+                                       self.this_thread().scheduling.priority);
     if (status) {
         return 0U;
     }
@@ -248,6 +253,35 @@ Reply run(Process& self, const Arguments& a) noexcept {
 
 }  // namespace
 
+Reply set_robust_list(Process& self, VirtAddr head, std::uint32_t size) noexcept {
+    if (size != robust_list_head_size) {
+        return fail(Errc::invalid_argument);
+    }
+    self.this_thread().robust_list = head;
+    return 0U;
+}
+
+Reply get_robust_list(Process& self, Pid number, UserPtr<std::uint32_t> head,
+                      UserPtr<std::uint32_t> size) noexcept {
+    VirtAddr list;
+    {
+        LockGuard guard(World::process_lock);
+        const Thread* const thread =
+            number.value() == 0 ? &self.this_thread() : processes().find_thread(number);
+        if (thread == nullptr) {
+            return fail(Errc::no_process);
+        }
+        const Process& owner = *thread->process;
+        if (&owner != &self && !self.identity.may_inspect(owner.identity, owner.dumpable)) {
+            return fail(Errc::not_permitted);
+        }
+        list = thread->robust_list;
+    }
+    TRY(put_user(size, robust_list_head_size));
+    TRY(put_user(head, list.value()));
+    return 0U;
+}
+
 Reply futex(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
             VirtAddr timeout, VirtAddr other, std::uint32_t value_3) noexcept {
     return run<Timespec32>(self, {word, operation, value, timeout, other, value_3});
@@ -258,3 +292,23 @@ Reply futex_time64(Process& self, VirtAddr word, std::uint32_t operation, std::u
 }
 
 }  // namespace kidney::kernel::calls
+
+namespace kidney::kernel {
+
+void wake_futex(Process& self, VirtAddr word) noexcept {
+    if (const auto key = calls::key_of(self, word, 0)) {
+        calls::futexes.wake(*key, 1);
+    }
+}
+
+Result<std::uint32_t> compare_exchange_word(VirtAddr word, std::uint32_t expected,
+                                            std::uint32_t desired) noexcept {
+    std::uint32_t seen = expected;
+    if (word.value() % sizeof(std::uint32_t) != 0 || word >= hal::user_end ||
+        !UserMemory::compare_exchange(word, expected, desired, seen)) {
+        return fail(Errc::bad_address);
+    }
+    return seen;
+}
+
+}  // namespace kidney::kernel

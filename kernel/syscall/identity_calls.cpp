@@ -14,6 +14,10 @@ Reply getpid(Process& self) noexcept {
     return self.pid.word();
 }
 
+Reply gettid(Process& self) noexcept {
+    return self.this_thread().number.word();
+}
+
 Reply getppid(Process& self) noexcept {
     LockGuard guard(World::process_lock);
     return self.parent == nullptr ? 0U : self.parent->pid.word();

@@ -13,7 +13,7 @@ Errc restarted(Process& self, Errc why) noexcept {
     if (why != Errc::interrupted) {
         return why;
     }
-    self.restart_mode = RestartMode::unless_handled;
+    self.this_thread().restart_mode = RestartMode::unless_handled;
     return Errc::restart;
 }
 

@@ -22,7 +22,7 @@ Reply set_name(Process& self, UserPtr<const char> from) noexcept {
     if (!length && length.error() != Errc::name_too_long) {
         return fail(length.error());
     }
-    self.thread->set_name({name.data(), length.value_or(name_size - 1)});
+    self.this_thread().set_name({name.data(), length.value_or(name_size - 1)});
     return 0U;
 }
 Reply get_name(Process& self, VirtAddr to) noexcept {

@@ -4,7 +4,7 @@
 #include "kernel/syscall/resumable_wait.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
-#include "proc/signal/send.hpp"
+#include "proc/signal/delivery.hpp"
 
 #include <array>
 #include <cstddef>
@@ -23,19 +23,15 @@ Status use_mask(Process& self, UserPtr<const std::uint64_t> mask, std::uint32_t 
     }
     const SignalSet set(TRY(get_user(mask)));
     LockGuard guard(World::process_lock);
-    self.signals.suspend(set);
-    if (self.signals.has_deliverable()) {
-        notify(self);
-    }
+    self.this_thread().signals.suspend(set);
+    notice_new_mask(self);
     return {};
 }
 /// The wait ended without a signal: the program's own mask again.
 void restore_mask(Process& self) noexcept {
     LockGuard guard(World::process_lock);
-    self.signals.end_suspend();
-    if (self.signals.has_deliverable()) {
-        notify(self);
-    }
+    self.this_thread().signals.end_suspend();
+    notice_new_mask(self);
 }
 
 /// A form in which programs pass times.

@@ -42,11 +42,15 @@ static_assert(sizeof(CloneArguments) == 88);
 Reply clone_process(Process& self, hal::TrapFrame& frame, const CloneArguments& a) noexcept {
     const auto flags = static_cast<std::uint32_t>(a.flags);
     const auto has = [flags](std::uint32_t flag) noexcept { return (flags & flag) != 0; };
-    // Threads, and namespaces of their own, are not here.
-    constexpr std::uint32_t unsupported =
-        CLONE_THREAD | CLONE_SIGHAND | CLONE_FILES | CLONE_FS | CLONE_NEWNS | CLONE_NEWPID |
-        CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD;
-    if (has(unsupported) || a.flags > 0xffff'ffff) {
+    // Namespaces of their own are not here; and either all of this is shared, by the threads of one
+    // process, or nothing of it but the memory.
+    constexpr std::uint32_t unsupported = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER |
+                                          CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                                          CLONE_NEWCGROUP | CLONE_PIDFD;
+    constexpr std::uint32_t shared = CLONE_SIGHAND | CLONE_FILES | CLONE_FS;
+    const bool is_thread = has(CLONE_THREAD);
+    if (has(unsupported) || a.flags > 0xffff'ffff ||
+        (flags & shared) != (is_thread ? shared : 0U) || (is_thread && !has(CLONE_VM))) {
         return fail(Errc::invalid_argument);
     }
     const auto word = [](std::uint64_t address) noexcept {
@@ -69,6 +73,9 @@ Reply clone_process(Process& self, hal::TrapFrame& frame, const CloneArguments& 
     }
     if (has(CLONE_SETTLS)) {
         request.tls = UserPtr<const std::byte>(static_cast<std::uint32_t>(a.tls));
+    }
+    if (is_thread) {
+        return TRY(clone_thread(self, frame, request)).word();
     }
     return TRY(fork_process(self, frame, request)).word();
 }
@@ -205,6 +212,9 @@ Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<co
 }
 
 Reply exit(Process& self, std::uint32_t code) noexcept {
+    exit_thread(self, ExitStatus::exited(code));
+}
+Reply exit_group(Process& self, std::uint32_t code) noexcept {
     exit_process(self, ExitStatus::exited(code));
 }
 
@@ -310,16 +320,16 @@ Reply waitid(Process& self, std::uint32_t type, Pid id, VirtAddr to, std::uint32
 }
 
 Reply set_tid_address(Process& self, UserPtr<std::uint32_t> word) noexcept {
-    self.clear_on_exit = word;
-    return self.pid.word();
+    self.this_thread().clear_on_exit = word;
+    return self.this_thread().number.word();
 }
 
 Reply set_thread_area(Process& self, VirtAddr user_desc) noexcept {
-    TRY(kernel::set_thread_area(*self.thread, user_desc));
+    TRY(kernel::set_thread_area(self.this_thread(), user_desc));
     return 0U;
 }
 Reply get_thread_area(Process& self, VirtAddr user_desc) noexcept {
-    TRY(kernel::get_thread_area(*self.thread, user_desc));
+    TRY(kernel::get_thread_area(self.this_thread(), user_desc));
     return 0U;
 }
 

@@ -19,6 +19,7 @@ Reply execveat(Process& self, hal::TrapFrame& frame, std::int32_t at, UserPtr<co
                UserPtr<const std::uint32_t> arguments, UserPtr<const std::uint32_t> environment,
                std::uint32_t flags) noexcept;
 Reply exit(Process& self, std::uint32_t code) noexcept;
+Reply exit_group(Process& self, std::uint32_t code) noexcept;
 Reply wait4(Process& self, Pid which, UserPtr<std::uint32_t> status, std::uint32_t options,
             VirtAddr usage) noexcept;
 Reply waitpid(Process& self, Pid which, UserPtr<std::uint32_t> status,
@@ -35,6 +36,7 @@ Reply prctl(Process& self, std::uint32_t option, std::uint32_t a, std::uint32_t 
 
 // Names: kernel/syscall/identity_calls.cpp.
 Reply getpid(Process& self) noexcept;
+Reply gettid(Process& self) noexcept;
 Reply getppid(Process& self) noexcept;
 Reply getuid(Process& self) noexcept;
 Reply geteuid(Process& self) noexcept;

@@ -82,10 +82,12 @@ Reply getrusage(Process& self, std::int32_t who, VirtAddr to) noexcept {
     if (who != abi::usage_self && who != abi::usage_children && who != abi::usage_thread) {
         return fail(Errc::invalid_argument);
     }
-    Usage usage = self.children_usage;
-    if (who != abi::usage_children) {
+    Usage usage;
+    {
         LockGuard guard(World::process_lock);
-        usage = usage_of(self);
+        usage = who == abi::usage_children ? self.children_usage
+                : who == abi::usage_self   ? usage_of(self)
+                                           : usage_of(self.this_thread());
     }
     TRY(put_rusage(to, usage));
     return 0U;
@@ -98,20 +100,26 @@ Reply times(Process& self, VirtAddr to) noexcept {
         struct Times {
             std::uint32_t user, system, children_user, children_system;
         };
-        const CpuTimes own = cpu_times(*self.thread);
-        const CpuTimes& children = self.children_usage.times;
+        CpuTimes own, children;
+        {
+            LockGuard guard(World::process_lock);
+            own = cpu_times(self);
+            children = self.children_usage.times;
+        }
         TRY(put_user(UserPtr<Times>(to), {ticks(own.user), ticks(own.system), ticks(children.user),
                                           ticks(children.system)}));
     }
     return static_cast<std::uint32_t>(Clock::now().nanoseconds() / tick);
 }
 
-/// There are no namespaces, and nothing that threads share: only the call that asks for nothing
-/// succeeds, and those that a process with one thread has come true already.
-Reply unshare(Process&, std::uint32_t flags) noexcept {
+/// There are no namespaces, and threads of a process share all they have: only the call that asks
+/// for nothing succeeds, and those that a process with one thread has come true already.
+Reply unshare(Process& self, std::uint32_t flags) noexcept {
     constexpr std::uint32_t own_already =
         CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
-    return (flags & ~own_already) == 0 ? Reply(0U) : Reply(fail(Errc::invalid_argument));
+    LockGuard guard(World::process_lock);
+    const std::uint32_t granted = self.threads.size() == 1 ? own_already : 0U;
+    return (flags & ~granted) == 0 ? Reply(0U) : Reply(fail(Errc::invalid_argument));
 }
 
 }  // namespace kidney::kernel::calls

@@ -13,7 +13,7 @@ namespace kidney::kernel::calls {
 /// When a wait of `timeout` ends: the end of the same wait before it was interrupted, if there is
 /// one.
 [[nodiscard]] inline Instant end_of_wait(Process& self, Duration timeout) noexcept {
-    const Instant resumed = std::exchange(self.resumed_deadline, Instant::never());
+    const Instant resumed = std::exchange(self.this_thread().resumed_deadline, Instant::never());
     return resumed != Instant::never() ? resumed : Clock::now() + timeout;
 }
 
@@ -37,12 +37,12 @@ private:
 
 /// A signal has interrupted a wait whose end the caller's arguments tell: it runs again as it was.
 [[nodiscard]] inline Reply run_again_later(Process& self) noexcept {
-    self.restart_mode = RestartMode::unless_handled;
+    self.this_thread().restart_mode = RestartMode::unless_handled;
     return fail(Errc::restart);
 }
 /// A signal has interrupted a wait for `deadline`.
 [[nodiscard]] inline Reply resume_later(Process& self, Instant deadline) noexcept {
-    self.resumed_deadline = deadline;
+    self.this_thread().resumed_deadline = deadline;
     return run_again_later(self);
 }
 

@@ -19,47 +19,51 @@
 namespace kidney::kernel::calls {
 namespace {
 
-/// Calls f for every process that (which, who) names. False: there is none.
+/// The thread `number` (0: the caller). Errors: invalid_argument, no_process.
+Result<Thread*> named(Process& self, Pid number) noexcept REQUIRES(World::process_lock) {
+    if (number.value() < 0) {
+        return fail(Errc::invalid_argument);
+    }
+    Thread* const t = number.value() == 0 ? &self.this_thread() : processes().find_thread(number);
+    return t == nullptr ? Result<Thread*>(fail(Errc::no_process)) : t;
+}
+
+/// Calls f for every thread that (which, who) names. False: there is none.
 template <class F>
 bool for_each_named(Process& self, std::uint32_t which, Pid who, F&& f) noexcept
     REQUIRES(World::process_lock) {
+    if (which == abi::priority_process) {
+        const Result<Thread*> one = named(self, who);
+        if (one) {
+            f(**one);
+        }
+        return one.has_value();
+    }
     bool found = false;
     for (Process& p : processes().all()) {
-        const bool named =
-            which == abi::priority_process ? p.pid == (who.value() == 0 ? self.pid : who)
-            : which == abi::priority_group
+        const bool is_named =
+            which == abi::priority_group
                 ? p.group == (who.value() == 0 ? self.group : who)
                 : p.identity.user.real == (who.value() == 0 ? self.identity.user.real : who.word());
-        if (named && p.thread != nullptr) {
-            found = true;
-            f(p);
+        if (is_named) {
+            for (Thread& t : p.threads) {
+                found = true;
+                f(t);
+            }
         }
     }
     return found;
-}
-
-}  // namespace
-
-namespace {
-
-/// The process `pid` (0: the caller). Errors: invalid_argument, no_process.
-Result<Process*> named(Process& self, Pid pid) noexcept REQUIRES(World::process_lock) {
-    if (pid.value() < 0) {
-        return fail(Errc::invalid_argument);
-    }
-    Process* const p = pid.value() == 0 ? &self : processes().find(pid);
-    return p == nullptr || p->thread == nullptr ? Result<Process*>(fail(Errc::no_process)) : p;
 }
 
 std::uint64_t limit_of(const Process& p, std::uint32_t resource) noexcept {
     return p.limits.get(resource).value_or(Limit{}).current;
 }
 
-/// Tells the dispatcher how much of the processors a process shall have.
-void schedule(Process& p, const SchedulingClass& what, std::int32_t nice) noexcept
+/// Tells the dispatcher how much of the processors a thread shall have.
+void schedule(Thread& t, const SchedulingClass& what, std::int32_t nice) noexcept
     REQUIRES(World::process_lock) {
-    p.scheduling = what;
-    dispatcher().change(*p.thread, [&](sched::SchedulingParameters& parameters) noexcept {
+    t.scheduling = what;
+    dispatcher().change(t, [&](sched::SchedulingParameters& parameters) noexcept {
         const CpuSet allowed = parameters.allowed;
         parameters = scheduling_parameters(what, nice);
         parameters.allowed = allowed;
@@ -75,7 +79,7 @@ Reply getpriority(Process& self, std::uint32_t which, Pid who) noexcept {
     std::int32_t best = highest_nice;
     LockGuard guard(World::process_lock);
     if (!for_each_named(self, which, who,
-                        [&](Process& p) { best = std::min(best, std::int32_t{p.thread->nice}); })) {
+                        [&](Thread& t) { best = std::min(best, std::int32_t{t.nice}); })) {
         return fail(Errc::no_process);
     }
     return static_cast<std::uint32_t>(20 - best);  // 1 .. 40, so that it is never an error
@@ -88,13 +92,14 @@ Reply setpriority(Process& self, std::uint32_t which, Pid who, std::int32_t want
     const std::int32_t nice = std::clamp(wanted, lowest_nice, highest_nice);
     Status failed;
     LockGuard guard(World::process_lock);
-    const bool found = for_each_named(self, which, who, [&](Process& p) KIDNEY_NO_TSA("lock held") {
-        const NiceChange change{p.thread->nice, nice, limit_of(p, abi::limit_nice)};
+    const bool found = for_each_named(self, which, who, [&](Thread& t) KIDNEY_NO_TSA("lock held") {
+        const Process& p = *t.process;
+        const NiceChange change{t.nice, nice, limit_of(p, abi::limit_nice)};
         if (Status may = may_renice(self.identity.user, p.identity.user, change); !may) {
             failed = std::move(may);
             return;
         }
-        schedule(p, p.scheduling, nice);
+        schedule(t, t.scheduling, nice);
     });
     if (!found) {
         return fail(Errc::no_process);
@@ -106,7 +111,7 @@ Reply setpriority(Process& self, std::uint32_t which, Pid who, std::int32_t want
 /// Unlike setpriority, it says EPERM.
 Reply nice(Process& self, std::int32_t increment) noexcept {
     const Reply done = setpriority(self, abi::priority_process, Pid(0),
-                                   std::clamp(increment, -40, 40) + self.thread->nice);
+                                   std::clamp(increment, -40, 40) + self.this_thread().nice);
     return !done && done.error() == Errc::permission_denied ? Reply(fail(Errc::not_permitted))
                                                             : done;
 }
@@ -123,7 +128,7 @@ namespace {
 using CpuMask = std::array<std::byte, sizeof(std::uint32_t)>;
 
 /// As named(); the calls about CPUs do not mind a negative number.
-Result<Process*> bound(Process& self, Pid pid) noexcept REQUIRES(World::process_lock) {
+Result<Thread*> bound(Process& self, Pid pid) noexcept REQUIRES(World::process_lock) {
     return pid.value() < 0 ? fail(Errc::no_process) : named(self, pid);
 }
 
@@ -136,7 +141,7 @@ Reply sched_getaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr to)
     CpuSet allowed;
     {
         LockGuard guard(World::process_lock);
-        allowed = TRY(bound(self, pid))->thread->allowed;
+        allowed = TRY(bound(self, pid))->allowed;
     }
     TRY(put_user(UserPtr<std::uint32_t>(to), allowed.in_common_with(arch::online_cpus()).bits()));
     return std::uint32_t{sizeof(CpuMask)};
@@ -148,8 +153,8 @@ Reply sched_setaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr fro
     CpuMask mask{};
     TRY(copy_in(std::span(mask).first(std::min<std::size_t>(size, mask.size())), from));
     LockGuard guard(World::process_lock);
-    Process* const target = TRY(bound(self, pid));
-    if (!may_schedule(self.identity.user, target->identity.user)) {
+    Thread* const target = TRY(bound(self, pid));
+    if (!may_schedule(self.identity.user, target->process->identity.user)) {
         return fail(Errc::not_permitted);
     }
     std::uint32_t wanted = 0;
@@ -158,10 +163,9 @@ Reply sched_setaffinity(Process& self, Pid pid, std::uint32_t size, VirtAddr fro
     if (allowed.in_common_with(arch::online_cpus()).is_empty()) {
         return fail(Errc::invalid_argument);
     }
-    dispatcher().change(*target->thread,
-                        [allowed](sched::SchedulingParameters& parameters) noexcept {
-                            parameters.allowed = allowed;
-                        });
+    dispatcher().change(*target, [allowed](sched::SchedulingParameters& parameters) noexcept {
+        parameters.allowed = allowed;
+    });
     return 0U;
 }
 
@@ -180,27 +184,28 @@ Status reschedule(Process& self, Pid pid, std::optional<SchedulingClass> wanted,
                   std::optional<std::uint32_t> priority,
                   std::optional<std::int32_t> nice) noexcept {
     LockGuard guard(World::process_lock);
-    Process* const target = TRY(named(self, pid));
+    Thread* const target = TRY(named(self, pid));
+    const Process& owner = *target->process;
     SchedulingClass next = wanted.value_or(target->scheduling);
     if (priority) {
         next = TRY(scheduling_class(target->scheduling.policy, *priority));
         next.reset_on_fork = target->scheduling.reset_on_fork;
     }
-    const std::uint64_t nice_limit = limit_of(*target, abi::limit_nice);
-    TRY(may_reschedule(self.identity.user, target->identity.user,
-                       {target->scheduling, next, target->thread->nice, nice_limit,
-                        limit_of(*target, abi::limit_realtime_priority)}));
-    const std::int32_t new_nice = nice.value_or(target->thread->nice);
-    if (!may_renice(self.identity.user, target->identity.user,
-                    {target->thread->nice, new_nice, nice_limit})) {
+    const std::uint64_t nice_limit = limit_of(owner, abi::limit_nice);
+    TRY(may_reschedule(self.identity.user, owner.identity.user,
+                       {target->scheduling, next, target->nice, nice_limit,
+                        limit_of(owner, abi::limit_realtime_priority)}));
+    const std::int32_t new_nice = nice.value_or(target->nice);
+    if (!may_renice(self.identity.user, owner.identity.user,
+                    {target->nice, new_nice, nice_limit})) {
         return fail(Errc::not_permitted);
     }
     if (next.is_deadline()) {
         std::uint64_t others = 0;
-        processes().for_each([&](Process& p) {
-            // Who has ended and waits to be reaped needs nothing any more.
-            const bool runs = p.thread != nullptr && &p != target;
-            others += runs ? bandwidth_of(p.scheduling.reservation) : 0;
+        processes().for_each([&](Process& p) KIDNEY_NO_TSA("called with the lock held") {
+            for (const Thread& t : p.threads) {
+                others += &t == target ? 0 : bandwidth_of(t.scheduling.reservation);
+            }
         });
         if (others + bandwidth_of(next.reservation) >
             most_bandwidth(static_cast<std::uint32_t>(std::popcount(arch::online_cpus().bits())))) {
@@ -348,15 +353,15 @@ Reply sched_getattr(Process& self, Pid pid, VirtAddr to, std::uint32_t size,
     SchedulingAttributes a{};
     {
         LockGuard guard(World::process_lock);
-        const Process* const p = TRY(named(self, pid));
-        a.policy = p->scheduling.policy;
-        a.priority = p->scheduling.priority;
+        const Thread* const t = TRY(named(self, pid));
+        a.policy = t->scheduling.policy;
+        a.priority = t->scheduling.priority;
         const auto of = [](Duration d) { return static_cast<std::uint64_t>(d.count()); };
-        a.runtime = of(p->scheduling.reservation.runtime);
-        a.deadline = of(p->scheduling.reservation.deadline);
-        a.period = of(p->scheduling.reservation.period);
-        a.nice = p->scheduling.is_real_time() ? 0 : p->thread->nice;
-        a.flags = p->scheduling.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0U;
+        a.runtime = of(t->scheduling.reservation.runtime);
+        a.deadline = of(t->scheduling.reservation.deadline);
+        a.period = of(t->scheduling.reservation.period);
+        a.nice = t->scheduling.is_real_time() ? 0 : t->nice;
+        a.flags = t->scheduling.reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0U;
     }
     a.size = std::min<std::uint32_t>(size, sizeof a);
     TRY(copy_out(to, std::as_bytes(std::span(&a, 1)).first(a.size)));
@@ -387,9 +392,9 @@ Reply ioprio_get(Process& self, std::uint32_t which, Pid who) noexcept {
     const std::uint32_t target = TRY(priority_target(which));
     std::optional<std::uint16_t> best;
     LockGuard guard(World::process_lock);
-    static_cast<void>(for_each_named(self, target, who, [&](Process& p) {
-        if (!best || rank_of(p.io_priority) < rank_of(*best)) {
-            best = p.io_priority;
+    static_cast<void>(for_each_named(self, target, who, [&](Thread& t) {
+        if (!best || rank_of(t.io_priority) < rank_of(*best)) {
+            best = t.io_priority;
         }
     }));
     return best ? Reply(*best) : Reply(fail(Errc::no_process));
@@ -409,13 +414,14 @@ Reply ioprio_set(Process& self, std::uint32_t which, Pid who, std::uint32_t prio
     }
     bool refused = false;
     LockGuard guard(World::process_lock);
-    const bool found = for_each_named(self, target, who, [&](Process& p) {
+    const bool found = for_each_named(self, target, who, [&](Thread& t) {
+        const Process& p = *t.process;
         if (self.identity.user.real != p.identity.user.real &&
             !may_schedule(self.identity.user, {.real = p.identity.user.real, .effective = no_id})) {
             refused = true;
             return;
         }
-        p.io_priority = static_cast<std::uint16_t>(priority);
+        t.io_priority = static_cast<std::uint16_t>(priority);
     });
     if (!found) {
         return fail(Errc::no_process);

@@ -32,7 +32,7 @@ namespace {
         LockGuard guard(World::process_lock);
         before = self.signals.disposition(signal);
         if (next != nullptr) {
-            TRY(self.signals.set_disposition(signal, *next));
+            TRY(self.signals.set_disposition(self.threads, signal, *next));
         }
         has_discarded = self.signals.has_discarded();
     }
@@ -127,7 +127,7 @@ Reply rt_sigprocmask(Process& self, std::uint32_t how, UserPtr<const std::uint64
     if (set_size != set_bytes) {
         return fail(Errc::invalid_argument);
     }
-    const SignalSet before = self.signals.blocked();  // only this thread changes it
+    const SignalSet before = self.this_thread().signals.blocked();  // only this thread changes it
     if (!next.is_null()) {
         const SignalSet set(TRY(get_user(next)));
         set_blocked_signals(self, TRY(combined(how, before, set, every_signal)));
@@ -138,7 +138,7 @@ Reply rt_sigprocmask(Process& self, std::uint32_t how, UserPtr<const std::uint64
 
 Reply sigprocmask(Process& self, std::uint32_t how, UserPtr<const std::uint32_t> next,
                   UserPtr<std::uint32_t> old) noexcept {
-    const SignalSet before = self.signals.blocked();
+    const SignalSet before = self.this_thread().signals.blocked();
     if (!next.is_null()) {
         const SignalSet set(TRY(get_user(next)));
         set_blocked_signals(self, TRY(combined(how, before, set, old_signals)));
@@ -148,10 +148,10 @@ Reply sigprocmask(Process& self, std::uint32_t how, UserPtr<const std::uint32_t>
 }
 
 Reply sgetmask(Process& self) noexcept {
-    return low_word(self.signals.blocked());
+    return low_word(self.this_thread().signals.blocked());
 }
 Reply ssetmask(Process& self, std::uint32_t mask) noexcept {
-    const SignalSet before = self.signals.blocked();
+    const SignalSet before = self.this_thread().signals.blocked();
     set_blocked_signals(self, SignalSet(mask));
     return low_word(before);
 }
@@ -160,7 +160,7 @@ namespace {
 
 SignalSet pending_and_blocked(Process& self) noexcept {
     LockGuard guard(World::process_lock);
-    return self.signals.pending() & self.signals.blocked();
+    return self.signals.pending(self.this_thread().signals) & self.this_thread().signals.blocked();
 }
 
 }  // namespace
@@ -186,7 +186,7 @@ Reply sleep_for_signal(Process& self) noexcept {
     while (!self.is_interrupted()) {
         dispatcher().block();
     }
-    self.restart_mode = RestartMode::unless_handled;
+    self.this_thread().restart_mode = RestartMode::unless_handled;
     return fail(Errc::restart);
 }
 
@@ -197,10 +197,8 @@ namespace {
 Reply suspend_with(Process& self, SignalSet set) noexcept {
     {
         LockGuard guard(World::process_lock);
-        self.signals.suspend(set);
-        if (self.signals.has_deliverable()) {
-            notify(self);
-        }
+        self.this_thread().signals.suspend(set);
+        notice_new_mask(self);
     }
     return sleep_for_signal(self);
 }
@@ -236,15 +234,16 @@ Reply wait_for_signal(Process& self, UserPtr<const std::uint64_t> set_pointer,
     if (timeout != VirtAddr(0)) {
         deadline = Clock::now() + TRY(get_timespec<Timespec>(timeout));
     }
+    ThreadSignals& own = self.this_thread().signals;
     for (bool in_time = true;;) {
         std::optional<SignalState::Taken> taken;
         {
             LockGuard guard(World::process_lock);
-            taken = self.signals.take(set);
-            self.signals.await(taken || !in_time ? SignalSet() : set);
+            taken = self.signals.take(own, set);
+            own.await(taken || !in_time ? SignalSet() : set);
         }
         if (taken) {
-            settle<World>(taken->queued, taken->cause);
+            settle(self, taken->queued, taken->cause);
             TRY(put_user_if(info_pointer, info_of(taken->signal, taken->cause)));
             return taken->signal;
         }
@@ -255,9 +254,9 @@ Reply wait_for_signal(Process& self, UserPtr<const std::uint64_t> set_pointer,
             bool still_nothing = false;
             {
                 LockGuard guard(World::process_lock);
-                still_nothing = (self.signals.pending() & set).is_empty();
+                still_nothing = (self.signals.pending(own) & set).is_empty();
                 if (still_nothing) {
-                    self.signals.await({});
+                    own.await({});
                 }
             }
             if (still_nothing) {
@@ -283,9 +282,9 @@ Reply rt_sigtimedwait_time64(Process& self, UserPtr<const std::uint64_t> set,
 
 Reply sigaltstack(Process& self, hal::TrapFrame& frame, UserPtr<const abi::SigAltStack> next,
                   UserPtr<abi::SigAltStack> old) noexcept {
-    const abi::SigAltStack before = self.signals.alternate_stack_at(frame.esp);
+    const abi::SigAltStack before = self.this_thread().signals.alternate_stack_at(frame.esp);
     if (!next.is_null()) {
-        TRY(self.signals.set_alternate_stack(TRY(get_user(next)), frame.esp));
+        TRY(self.this_thread().signals.set_alternate_stack(TRY(get_user(next)), frame.esp));
     }
     TRY(put_user_if(old, before));
     return 0U;

@@ -13,25 +13,32 @@ namespace {
 
 constexpr std::uint32_t first_real_time = 32;
 
+/// Whom a signal is for.
+struct Target {
+    Process& process;
+    Thread* only = nullptr;  ///< one thread of it; null: any of them
+};
+
 SignalCause from(const Process& self, std::int32_t code) noexcept {
     return {.code = code, .pid = self.pid.value(), .uid = self.identity.user.real};
 }
 
 /// Sends, or only checks (signal 0). Errors: invalid_argument (no such signal), not_permitted,
 /// would_block (no room to queue it).
-Status send_checked(Process& self, Process& target, std::uint32_t signal, const SignalCause& cause,
-                    SpareSignalOf<World>& spare) noexcept REQUIRES(World::process_lock) {
+Status send_checked(Process& self, const Target& target, std::uint32_t signal,
+                    const SignalCause& cause, SpareSignalOf<World>& spare) noexcept
+    REQUIRES(World::process_lock) {
     if (signal > abi::signal_count) {
         return fail(Errc::invalid_argument);
     }
-    if (!may_signal(self, target, signal)) {
+    if (!may_signal(self, target.process, signal)) {
         return fail(Errc::not_permitted);
     }
     if (signal >= first_real_time) {
-        return send_queued_signal(target, signal, cause, spare);
+        return send_queued_signal(target.process, target.only, signal, cause, spare);
     }
     if (signal != 0) {
-        send_signal(target, signal, cause);
+        send_signal_to(target.process, target.only, signal, cause);
     }
     return {};
 }
@@ -53,7 +60,22 @@ Status send_to_one(Process& self, Pid pid, std::uint32_t signal,
     if (target == nullptr) {
         return fail(Errc::no_process);
     }
-    return send_checked(self, *target, signal, cause, spare);
+    return send_checked(self, {*target}, signal, cause, spare);
+}
+
+/// To a thread by its number, of the process `of` (0: of any). A process that has ended is still
+/// there, as its first thread. Errors: as send_to_one().
+Status send_to_thread(Process& self, Pid of, Pid number, std::uint32_t signal,
+                      const SignalCause& cause) noexcept {
+    SpareSignalOf<World> spare;
+    prepare(spare, signal);
+    LockGuard guard(World::process_lock);
+    Thread* const thread = processes().find_thread(number);
+    Process* const target = thread == nullptr ? processes().find(number) : thread->process;
+    if (target == nullptr || (of.value() != 0 && target->pid != of)) {
+        return fail(Errc::no_process);
+    }
+    return send_checked(self, {*target, thread}, signal, cause, spare);
 }
 
 /// Places for a signal that goes to many. None is made under the lock, so their number is a guess:
@@ -107,7 +129,7 @@ Status send_to_many(Process& self, Pid pid, std::uint32_t signal) noexcept {
         if (!is_named(p)) {
             return;
         }
-        const Status one = send_checked(self, p, signal, cause, spares.next());
+        const Status one = send_checked(self, {p}, signal, cause, spares.next());
         sent |= one.has_value();
         if (one && signal != 0) {
             p.signals.hand_on(signal);
@@ -142,9 +164,9 @@ Result<SignalCause> get_cause(UserPtr<const abi::SigInfo> from) noexcept {
                        .si_errno = info.error};
 }
 
-/// Nobody but a process itself may say that its kernel sent a signal.
+/// Nobody but who hears it may say that the kernel sent a signal.
 bool may_claim(const Process& self, Pid target, std::int32_t code) noexcept {
-    return (code < 0 && code != abi::si_tkill) || target == self.pid;
+    return (code < 0 && code != abi::si_tkill) || target == self.this_thread().number;
 }
 
 Reply reply_of(const Status& status) noexcept {
@@ -162,14 +184,14 @@ Reply tkill(Process& self, Pid pid, std::uint32_t signal) noexcept {
     if (pid.value() <= 0) {
         return fail(Errc::invalid_argument);
     }
-    return reply_of(send_to_one(self, pid, signal, from(self, abi::si_tkill)));
+    return reply_of(send_to_thread(self, Pid(0), pid, signal, from(self, abi::si_tkill)));
 }
 
 Reply tgkill(Process& self, Pid group, Pid pid, std::uint32_t signal) noexcept {
     if (group.value() <= 0 || pid.value() <= 0) {
         return fail(Errc::invalid_argument);
     }
-    return group == pid ? tkill(self, pid, signal) : Reply(fail(Errc::no_process));
+    return reply_of(send_to_thread(self, group, pid, signal, from(self, abi::si_tkill)));
 }
 
 Reply rt_sigqueueinfo(Process& self, Pid pid, std::uint32_t signal,
@@ -190,8 +212,7 @@ Reply rt_tgsigqueueinfo(Process& self, Pid group, Pid pid, std::uint32_t signal,
     if (!may_claim(self, pid, cause.code)) {
         return fail(Errc::not_permitted);
     }
-    return group == pid ? reply_of(send_to_one(self, pid, signal, cause))
-                        : Reply(fail(Errc::no_process));
+    return reply_of(send_to_thread(self, group, pid, signal, cause));
 }
 
 }  // namespace kidney::kernel::calls

@@ -210,11 +210,5 @@ Reply syncfs(Process& self, Fd fd) noexcept {
     return 0U;
 }
 
-/// Nobody shares locks with us: the list is not looked at.
-Reply set_robust_list(Process&, VirtAddr, std::uint32_t size) noexcept {
-    constexpr std::uint32_t head_size = 12;
-    return size == head_size ? Reply(0U) : Reply(fail(Errc::invalid_argument));
-}
-
 }  // namespace calls
 }  // namespace kidney::kernel

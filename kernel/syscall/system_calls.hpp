@@ -32,6 +32,8 @@ Reply sync(Process& self) noexcept;
 Reply syncfs(Process& self, Fd fd) noexcept;
 Reply personality(Process& self, std::uint32_t persona) noexcept;
 Reply set_robust_list(Process& self, VirtAddr head, std::uint32_t size) noexcept;
+Reply get_robust_list(Process& self, Pid number, UserPtr<std::uint32_t> head,
+                      UserPtr<std::uint32_t> size) noexcept;
 Reply futex(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,
             VirtAddr timeout, VirtAddr other, std::uint32_t value_3) noexcept;
 Reply futex_time64(Process& self, VirtAddr word, std::uint32_t operation, std::uint32_t value,

@@ -58,7 +58,7 @@ Reply get_resolution(Process& self, std::uint32_t clock, VirtAddr to) noexcept {
 
 /// Sleeps until `deadline`; false: a signal ended it.
 bool sleep_until(Process& self, const Deadline& deadline) noexcept {
-    const DeadlineWatch watch(*self.thread, deadline);
+    const DeadlineWatch watch(self.this_thread(), deadline);
     for (Instant at = deadline.instant(); Clock::now() < at; at = deadline.instant()) {
         if (self.is_interrupted()) {
             return false;

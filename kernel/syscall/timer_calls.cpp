@@ -13,6 +13,7 @@ namespace kidney::kernel::calls {
 
 Reply alarm(Process& self, std::uint32_t seconds) noexcept {
     constexpr std::uint32_t longest = std::numeric_limits<std::int32_t>::max();
+    LockGuard guard(self.timer_lock);
     const auto before =
         self.interval_timers.real.set({Duration::seconds(std::min(seconds, longest)), Duration()});
     // Rounded to the nearest second, but a pending alarm is never reported as none.
@@ -57,7 +58,11 @@ Reply setitimer(Process& self, std::uint32_t which, VirtAddr next, VirtAddr old)
         const abi::Itimerval t = TRY(get_user(UserPtr<const abi::Itimerval>(next)));
         wanted = {TRY(duration_of_timeval(t.value)), TRY(duration_of_timeval(t.interval))};
     }
-    const ProcessTimer::Setting before = TRY(interval_timer(self, which))->set(wanted);
+    ProcessTimer::Setting before;
+    {
+        LockGuard guard(self.timer_lock);
+        before = TRY(interval_timer(self, which))->set(wanted);
+    }
     if (old != VirtAddr(0)) {
         TRY(put_setting(old, before));
     }
@@ -65,6 +70,7 @@ Reply setitimer(Process& self, std::uint32_t which, VirtAddr next, VirtAddr old)
 }
 
 Reply getitimer(Process& self, std::uint32_t which, VirtAddr to) noexcept {
+    LockGuard guard(self.timer_lock);
     TRY(put_setting(to, TRY(interval_timer(self, which))->get()));
     return 0U;
 }
@@ -99,7 +105,7 @@ Result<TimerClock> timer_clock(Process& self, std::uint32_t clock) noexcept {
         return fail(is_file_clock(clock) ? Errc::not_supported : Errc::invalid_argument);
     }
     TRY(read_cpu_clock(self, *cpu_clock));
-    return TimerClock{TimerClock::Base::cpu, *cpu_clock};
+    return TimerClock{TimerClock::Base::cpu, named_by(self, *cpu_clock)};
 }
 
 /// Error: invalid_argument.
@@ -107,8 +113,12 @@ Status check_event(const Process& self, const abi::SigEvent& e) noexcept {
     if (e.notify == abi::sigev_none) {
         return {};
     }
-    const bool is_known = e.notify == abi::sigev_signal || e.notify == abi::sigev_thread ||
-                          (e.notify == abi::sigev_thread_id && e.thread == self.pid.value());
+    bool is_known = e.notify == abi::sigev_signal || e.notify == abi::sigev_thread;
+    if (e.notify == abi::sigev_thread_id) {
+        LockGuard guard(World::process_lock);
+        const Thread* const thread = processes().find_thread(Pid(e.thread));
+        is_known = thread != nullptr && thread->process == &self;
+    }
     if (!is_known || e.signo == 0 || e.signo > abi::signal_count) {
         return fail(Errc::invalid_argument);
     }
@@ -136,6 +146,7 @@ Reply set_timer(Process& self, std::uint32_t id, std::uint32_t flags, VirtAddr n
     const auto wanted = TRY(get_user(UserPtr<const TimerSpec<Timespec>>(next)));
     const ProcessTimer::Setting setting{TRY(duration_of(wanted.value)),
                                         TRY(duration_of(wanted.interval))};
+    LockGuard guard(self.timer_lock);
     PosixTimer& timer = *TRY(self.posix_timers.find(id));
     const auto before = timer.set_time(setting, (flags & abi::timer_absolute) != 0);
     if (old != VirtAddr(0)) {
@@ -146,6 +157,7 @@ Reply set_timer(Process& self, std::uint32_t id, std::uint32_t flags, VirtAddr n
 
 template <class Timespec>
 Reply get_timer(Process& self, std::uint32_t id, VirtAddr to) noexcept {
+    LockGuard guard(self.timer_lock);
     TRY(put_timer<Timespec>(to, TRY(self.posix_timers.find(id))->get()));
     return 0U;
 }
@@ -162,6 +174,7 @@ Reply timer_create(Process& self, std::uint32_t clock, UserPtr<const abi::SigEve
     if (!event.is_null()) {
         TRY(check_event(self, wanted));
     }
+    LockGuard guard(self.timer_lock);
     PosixTimer& timer =
         *TRY(self.posix_timers.create(self, source, event.is_null() ? nullptr : &wanted));
     if (const Status told = put_user(id, timer.id()); !told) {
@@ -186,9 +199,11 @@ Reply timer_gettime64(Process& self, std::uint32_t id, VirtAddr to) noexcept {
     return get_timer<Timespec64>(self, id, to);
 }
 Reply timer_getoverrun(Process& self, std::uint32_t id) noexcept {
+    LockGuard guard(self.timer_lock);
     return TRY(self.posix_timers.find(id))->overruns();
 }
 Reply timer_delete(Process& self, std::uint32_t id) noexcept {
+    LockGuard guard(self.timer_lock);
     TRY(self.posix_timers.remove(id));
     return 0U;
 }

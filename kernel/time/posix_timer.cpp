@@ -1,6 +1,6 @@
 #include "kernel/time/posix_timer.hpp"
 
-#include "kernel/process/process.hpp"
+#include "kernel/process/process_table.hpp"
 #include "kidney/mm/make.hpp"
 #include "proc/signal/send.hpp"
 
@@ -14,15 +14,23 @@ PosixTimer::PosixTimer(Process& owner, TimerClock clock, const abi::SigEvent& ev
                        std::uint32_t id, QueuedSignal& queued) noexcept
     : ProcessTimer(owner, clock), event_(event), id_(id), queued_(&queued) {
     queued.source = this;
+    queued.of_source = true;
 }
 
 bool PosixTimer::ring() noexcept KIDNEY_NO_TSA("called with World::process_lock held")
 {
     const SignalCause cause{
         .code = abi::si_timer, .pid = static_cast<std::int32_t>(id_), .status = event_.value};
+    Thread* only = nullptr;
+    if (event_.notify == abi::sigev_thread_id) {
+        only = processes().find_thread(Pid(event_.thread));
+        if (only == nullptr || only->process != &owner()) {
+            return true;  // it has ended
+        }
+    }
     // It may still be on its way if the timer was set anew meanwhile: then it stands for both.
     if (!queued_->is_queued &&
-        send_signal(owner(), event_.signo, cause, queued_) == PostResult::discarded) {
+        send_signal_to(owner(), only, event_.signo, cause, queued_) == PostResult::discarded) {
         return true;  // ignored: nobody will take it
     }
     rests_ = true;

@@ -43,7 +43,7 @@ private:
     std::uint32_t overruns_ = 0;  ///< of the last signal
 };
 
-/// The timers of one process. The owner's thread only.
+/// The timers of one process. Under its timer_lock, or by its last thread.
 class PosixTimers {
 public:
     PosixTimers() noexcept = default;

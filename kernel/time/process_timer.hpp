@@ -25,9 +25,9 @@ struct TimerClock {
     CpuClock cpu{};
 };
 
-/// Set, asked and cancelled by its owner's thread; cancelled before the owner ends. It rings in the
-/// timer interrupt. A CPU clock has no queue: it cannot be faster than real time, so such a timer
-/// looks again when it could be due at the earliest.
+/// Set, asked and cancelled under its owner's timer_lock; cancelled before the owner ends. It rings
+/// in the timer interrupt. A CPU clock has no queue: it cannot be faster than real time, so such a
+/// timer looks again when it could be due at the earliest.
 class ProcessTimer : sched::TimerEntry, ClockWatcher {
 public:
     struct Setting {

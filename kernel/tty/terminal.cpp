@@ -101,7 +101,7 @@ Status Terminal::check_foreground(Process& self, std::uint32_t signal) noexcept 
     if (self.terminal != this || self.group == foreground_ || foreground_ == Pid()) {
         return {};
     }
-    if (self.signals.blocked().contains(signal) || self.signals.is_ignored(signal)) {
+    if (self.this_thread().signals.blocked().contains(signal) || self.signals.is_ignored(signal)) {
         // A background writer that does not care may write; a reader gets nothing.
         return signal == abi::sig_ttou ? Status() : Status(fail(Errc::io_error));
     }

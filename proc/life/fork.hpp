@@ -1,4 +1,4 @@
-/// New processes out of old ones.
+/// New processes out of old ones, and new threads in them.
 #pragma once
 
 #include "kidney/core/address.hpp"
@@ -30,29 +30,46 @@ struct ForkRequest {
     UserPtr<const std::byte> tls{};             ///< CLONE_SETTLS: a struct user_desc
 };
 
-/// A half-made child, taken apart again unless it is completed. It is in its user's books already.
+/// A thread that does not run yet: destroyed again, and its room in the books of its process's user
+/// given back, unless it is completed.
 template <class P>
-class ChildInTheMaking {
+class ThreadInTheMaking {
 public:
     using W = typename P::World;
+    using Thread = typename P::Thread;
 
-    ChildInTheMaking(P& p, const P& parent) noexcept : process_(&p) { p.account = parent.account; }
-    ~ChildInTheMaking() {
-        if (process_ == nullptr) {
-            return;
+    explicit ThreadInTheMaking(Ref<UserAccount> payer) noexcept : payer_(std::move(payer)) {}
+    ~ThreadInTheMaking() {
+        if (thread_ != nullptr) {
+            W::destroy_thread(*thread_);
         }
-        if (process_->thread != nullptr) {
-            W::destroy_thread(*process_->thread);
+        if (payer_) {
+            payer_->give_back(Holding::processes, 1);
         }
-        process_->account->give_back(Holding::processes, 1);
-        Ref<P>::adopt(process_).reset();
     }
-    ChildInTheMaking(const ChildInTheMaking&) = delete;
-    ChildInTheMaking& operator=(const ChildInTheMaking&) = delete;
-    void complete() noexcept { process_ = nullptr; }
+    ThreadInTheMaking(const ThreadInTheMaking&) = delete;
+    ThreadInTheMaking& operator=(const ThreadInTheMaking&) = delete;
+
+    /// A thread of `p` that will begin at `start`. Errors: no_memory, as begin_thread().
+    Status make(P& p, const typename W::Registers& start, const ForkRequest& request,
+                std::string_view name) noexcept {
+        thread_ = TRY(W::create_thread(name));
+        thread_->process = &p;
+        thread_->set_at_start = request.child_word;
+        thread_->clear_on_exit = request.child_clear_word;
+        return W::begin_thread(*thread_, start, request);
+    }
+    [[nodiscard]] Thread& thread() const noexcept { return *thread_; }
+    [[nodiscard]] const Ref<UserAccount>& payer() const noexcept { return payer_; }
+    /// Holds nothing from here on.
+    void complete() noexcept {
+        thread_ = nullptr;
+        payer_.reset();
+    }
 
 private:
-    P* process_;
+    Ref<UserAccount> payer_;
+    Thread* thread_ = nullptr;
 };
 
 template <class P>
@@ -78,13 +95,25 @@ void inherit(const P& parent, P& child) noexcept {
     child.identity = *parent.who();
 }
 
+/// What a new thread has of the one that makes it. It is known by its number from here on.
+template <class P>
+void enter_thread(P& p, typename P::Thread& thread, Pid number, bool keeps_stack) noexcept
+    REQUIRES(P::World::process_lock) {
+    using W = typename P::World;
+    const auto& maker = p.this_thread();
+    thread.number = number;
+    thread.signals.copy_from(maker.signals, keeps_stack);
+    W::inherit_thread(maker, thread);
+    W::processes().add_thread(p, thread);
+}
+
 /// Enters the child in the table and in the family. Errors: would_block, invalid_argument.
 template <class P>
-Status adopt(P& parent, P& child, const ForkRequest& request) noexcept
+Status adopt(P& parent, P& child, typename P::Thread& thread, const ForkRequest& request) noexcept
     EXCLUDES(P::World::process_lock) {
     using W = typename P::World;
     LockGuard guard(W::process_lock);
-    TRY(W::may_join(parent, child));
+    TRY(W::may_join(parent, *child.account));
     child.pid = W::processes().allocate_pid();
     // The first process has no sisters.
     if (request.sister && parent.parent == nullptr) {
@@ -96,17 +125,33 @@ Status adopt(P& parent, P& child, const ForkRequest& request) noexcept
     child.session = parent.session;
     child.terminal = parent.terminal;
     child.exit_signal = request.sister ? parent.exit_signal : request.exit_signal;
-    child.lender = request.wait_until_released ? &parent : nullptr;
-    child.signals.copy_for_fork(parent.signals);
+    child.lender = request.wait_until_released ? &parent.this_thread() : nullptr;
     child.dumpable = parent.dumpable;
     child.no_new_rights = parent.no_new_rights;
     W::inherit(parent, child);
     family.children.push_back(child);
     W::processes().add(child);
-    if (child.signals.has_deliverable()) {
-        notify(child);
-    }
+    enter_thread(child, thread, child.pid, !request.share_memory || request.wait_until_released);
+    child.signals.copy_for_fork(parent.signals, child.threads);
+    notify_if_pending(child, thread);
     return {};
+}
+
+/// Enters a thread in the process of its maker. Errors: would_block, restart (the process stops or
+/// ends, or has become another user's than the one who pays).
+template <class P>
+Result<Pid> join(P& self, typename P::Thread& thread, const UserAccount& payer) noexcept
+    EXCLUDES(P::World::process_lock) {
+    using W = typename P::World;
+    LockGuard guard(W::process_lock);
+    if (self.stop_signal != 0 || self.must_end(self.this_thread()) ||
+        self.account.get() != &payer) {
+        self.this_thread().restart_mode = RestartMode::always;
+        return fail(Errc::restart);
+    }
+    TRY(W::may_join(self, payer));
+    enter_thread(self, thread, W::processes().allocate_pid(), false);
+    return thread.number;
 }
 
 /// Until the child has let go of the memory. The number of a signal if one ends the parent first:
@@ -119,7 +164,11 @@ std::uint32_t wait_until_released(P& parent, P& child) noexcept EXCLUDES(P::Worl
             if (child.lender == nullptr) {
                 return 0;
             }
-            if (const std::uint32_t fatal = parent.signals.fatal(); fatal != 0) {
+            auto& thread = parent.this_thread();
+            const std::uint32_t fatal = parent.must_end(thread)
+                                            ? std::uint32_t{abi::sig_kill}
+                                            : parent.signals.fatal(thread.signals);
+            if (fatal != 0) {
                 child.lender = nullptr;
                 return fatal;
             }
@@ -128,13 +177,28 @@ std::uint32_t wait_until_released(P& parent, P& child) noexcept EXCLUDES(P::Worl
     }
 }
 
-/// The child's first step, in its own memory.
+/// A new thread's first step, in its own memory.
 template <class P>
 void write_own_number(P& self) noexcept {
-    if (!self.set_at_start.is_null()) {
-        ignore_error(P::World::put_word(self.set_at_start, self.pid.word()),
+    const auto& thread = self.this_thread();
+    if (!thread.set_at_start.is_null()) {
+        ignore_error(P::World::put_word(thread.set_at_start, thread.number.word()),
                      "clone(2) does not report a bad address of the child either");
     }
+}
+
+/// Signals come first: one may have gone to the whole group, of which the child is not yet a
+/// member. Error: restart.
+template <class P>
+Status begin_fork(P& self) noexcept EXCLUDES(P::World::process_lock) {
+    LockGuard guard(P::World::process_lock);
+    auto& thread = self.this_thread();
+    if (self.signals.has_deliverable(thread.signals) || self.is_interrupted()) {
+        thread.restart_mode = RestartMode::always;
+        return fail(Errc::restart);
+    }
+    self.signals.begin_fork();
+    return {};
 }
 
 /// Makes a child that continues at `start` with result 0. Errors: no_memory, would_block (too many
@@ -147,39 +211,25 @@ template <class P>
     EXCLUDES(P::World::process_lock) {
     using W = typename P::World;
     static_assert(World<W>);
-    {
-        LockGuard guard(W::process_lock);
-        if (parent.signals.has_deliverable()) {
-            // It may have gone to the whole group, of which the child is not yet a member.
-            parent.restart_mode = RestartMode::always;
-            return fail(Errc::restart);
-        }
-        parent.signals.begin_fork();
-    }
-    TRY(W::book_process(parent));
-    const Result<P*> made = mm::make<P>(W::heap());
-    if (!made) {
-        parent.account->give_back(Holding::processes, 1);
-        return fail(made.error());
-    }
-    P& child = **made;
-    ChildInTheMaking<P> making(child, parent);
-    child.thread = TRY(W::create_thread(parent.name()));
-    child.thread->process = &child;
+    TRY(begin_fork(parent));
+    ThreadInTheMaking<P> making(TRY(W::book_process(parent)));
+    Ref<P> made = Ref<P>::adopt(TRY(mm::make<P>(W::heap())));
+    P& child = *made;
+    child.account = making.payer();
+    TRY(making.make(child, start, request, parent.this_thread().name()));
     TRY(copy_memory(parent, child, request.share_memory));
-    TRY(W::begin_child(child, start, request));
     inherit(parent, child);
-    child.set_at_start = request.child_word;
-    child.clear_on_exit = request.child_clear_word;
-    TRY(adopt(parent, child, request));
+    typename P::Thread& thread = making.thread();
+    TRY(adopt(parent, child, thread, request));
     making.complete();
+    Ref<P> kept = request.wait_until_released ? Ref<P>::share(child) : nullptr;
+    static_cast<void>(made.detach());  // it is the table's now
 
     const Pid pid = child.pid;
-    Ref<P> kept = request.wait_until_released ? Ref<P>::share(child) : nullptr;
     if (!request.parent_word.is_null()) {
         ignore_error(W::put_word(request.parent_word, pid.word()), "as Linux: the child exists");
     }
-    W::start_child(child);
+    W::start_thread(thread);
     // `child` may be gone by now, unless it is kept.
     if (kept) {
         const std::uint32_t fatal = wait_until_released(parent, *kept);
@@ -189,6 +239,28 @@ template <class P>
         }
     }
     return pid;
+}
+
+/// Makes a thread of the calling process that continues at `start` with result 0. Errors: as
+/// fork_process(). On error nothing is left behind.
+template <class P>
+[[nodiscard]] Result<Pid> clone_thread(P& self, const typename P::World::Registers& start,
+                                       const ForkRequest& request) noexcept
+    EXCLUDES(P::World::process_lock) {
+    using W = typename P::World;
+    TRY(begin_fork(self));
+    ThreadInTheMaking<P> making(TRY(W::book_process(self)));
+    self.share_among_threads();
+    TRY(making.make(self, start, request, self.this_thread().name()));
+    typename P::Thread& thread = making.thread();
+    const Pid number = TRY(join(self, thread, *making.payer()));
+    making.complete();
+    if (!request.parent_word.is_null()) {
+        ignore_error(W::put_word(request.parent_word, number.word()),
+                     "as Linux: the thread exists");
+    }
+    W::start_thread(thread);
+    return number;
 }
 
 }  // namespace kidney::proc

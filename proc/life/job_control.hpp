@@ -35,34 +35,61 @@ template <class W>
     return true;
 }
 
-/// Stops the calling process until SIGCONT or SIGKILL. Tells the parent.
+/// All threads that are left have come to rest: now the process has stopped. Tells the parent.
+template <class P>
+void complete_stop(P& self) noexcept REQUIRES(P::World::process_lock) {
+    if (self.stop_signal == 0 || self.state == ProcessState::stopped) {
+        return;
+    }
+    for (const auto& t : self.threads) {
+        if (!t.has_stopped) {
+            return;
+        }
+    }
+    self.state = ProcessState::stopped;
+    self.status = ExitStatus::stopped(self.stop_signal);
+    self.stop_reported = false;
+    self.continue_pending = false;
+    tell_parent_about_stop(self, abi::cld_stopped, self.stop_signal);
+}
+
+/// The calling thread takes part in a stop of its process, until that is over or the thread has to
+/// end.
+template <class P>
+void take_part_in_stop(P& self) noexcept EXCLUDES(P::World::process_lock) {
+    auto& thread = self.this_thread();
+    for (;;) {
+        {
+            LockGuard guard(P::World::process_lock);
+            thread.has_stopped = self.stop_signal != 0 && !self.must_end(thread);
+            if (!thread.has_stopped) {
+                return;
+            }
+            complete_stop(self);
+        }
+        P::World::Threads::block();
+    }
+}
+
+/// Stops the calling process, all its threads, until SIGCONT or SIGKILL.
 template <class P>
 void stop_self(P& self, std::uint32_t signal) noexcept EXCLUDES(P::World::process_lock) {
     {
         LockGuard guard(P::World::process_lock);
         // A SIGCONT or SIGKILL that came after the stop signal was taken out has won.
-        const SignalSet pending = self.signals.pending();
+        const SignalSet pending = self.signals.pending(self.this_thread().signals);
         if (pending.contains(abi::sig_kill) || pending.contains(abi::sig_cont)) {
             return;
         }
         if (signal != abi::sig_stop && is_orphaned<typename P::World>(self.group)) {
             return;
         }
-        self.state = ProcessState::stopped;
-        self.status = ExitStatus::stopped(signal);
-        self.stop_reported = false;
-        self.continue_pending = false;
-        tell_parent_about_stop(self, abi::cld_stopped, signal);
-    }
-    for (;;) {
-        {
-            LockGuard guard(P::World::process_lock);
-            if (self.state != ProcessState::stopped) {
-                return;
-            }
+        if (self.stop_signal == 0) {
+            self.stop_signal = signal;
+            interrupt_others(self);
         }
-        P::World::Threads::block();
     }
+    take_part_in_stop(self);
 }
 
 template <class W>

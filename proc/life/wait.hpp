@@ -1,7 +1,8 @@
 /// What parents learn about their children: SIGCHLD and wait4(2).
 ///
-/// Sleeping needs no wait queue: the parent looks at its children, then blocks; a child changes,
-/// then wakes it. A wake that comes in between leaves a mark, and block() returns at once.
+/// Sleeping needs no wait queue: a thread of the parent looks at its children, says that it awaits
+/// one, then blocks; a child changes, then wakes it. A wake that comes in between leaves a mark,
+/// and block() returns at once.
 #pragma once
 
 #include "kidney/core/lock.hpp"
@@ -72,17 +73,20 @@ Result<WaitReport> look_for_change(P& self, const WaitRequest& request, Ref<P>& 
 template <class P>
 [[nodiscard]] Result<WaitReport> wait_for_child(P& self, const WaitRequest& request) noexcept
     EXCLUDES(P::World::process_lock) {
+    auto& thread = self.this_thread();
     for (;;) {
         Ref<P> reaped;
         {
             LockGuard guard(P::World::process_lock);
+            thread.awaits_child = false;
             const WaitReport report = TRY(look_for_change(self, request, reaped));
             if (report.pid.value() != 0 || request.no_hang) {
                 return report;
             }
-        }
-        if (self.is_interrupted()) {
-            return fail(Errc::restart);
+            if (self.is_interrupted()) {
+                return fail(Errc::restart);
+            }
+            thread.awaits_child = true;
         }
         P::World::Threads::block();
     }

@@ -17,28 +17,40 @@
 
 namespace kidney::proc {
 
-/// Gets a thread to look at its process's state soon: ends its interruptible sleep or its stay in
-/// user mode.
-template <class P>
-void notify(P& target) noexcept {
-    if (target.thread != nullptr) {
-        P::World::Threads::interrupt(*target.thread);
-    }
-}
-
-/// Makes `signal` pending for `target` and gets its thread to notice: a sleeping one wakes, one
-/// that runs on another CPU is interrupted, a stopped one continues on SIGCONT and SIGKILL.
-/// Any context, also interrupt handlers.
+/// Makes `signal` pending for `target` as a whole and gets one of its threads that accepts it to
+/// notice: a sleeping one wakes, one that runs on another CPU is interrupted, a stopped process
+/// continues on SIGCONT and SIGKILL. Any context, also interrupt handlers.
 /// What comes with a `queued` becomes the target's unless it is discarded.
 template <class P>
 PostResult send_signal(P& target, std::uint32_t signal, const SignalCause& cause,
                        QueuedSignal* queued = nullptr) noexcept REQUIRES(P::World::process_lock);
 
+/// Has a thread look for signals if there are any for it.
+template <class P>
+void notify_if_pending(P& self, typename P::Thread& thread) noexcept
+    REQUIRES(P::World::process_lock) {
+    if (self.signals.has_deliverable(thread.signals)) {
+        P::World::Threads::interrupt(thread);
+    }
+}
+
+/// All threads but the calling one look at the state of their process soon.
+template <class P>
+void interrupt_others(P& self) noexcept REQUIRES(P::World::process_lock) {
+    for (auto& t : self.threads) {
+        if (&t != &self.this_thread()) {
+            P::World::Threads::interrupt(t);
+        }
+    }
+}
+
 /// Even an ignored SIGCHLD ends a wait4.
 template <class P>
 void wake_parent(P& parent, sched::WakeHint hint) noexcept REQUIRES(P::World::process_lock) {
-    if (parent.thread != nullptr) {
-        P::World::Threads::wake(*parent.thread, hint);
+    for (auto& t : parent.threads) {
+        if (t.awaits_child) {
+            P::World::Threads::wake(t, hint);
+        }
     }
 }
 
@@ -69,19 +81,41 @@ void tell_parent_about_stop(P& child, std::int32_t code, std::uint32_t signal) n
     }
 }
 
-/// SIGCONT and SIGKILL: lets a stopped process go on, the latter without telling its parent.
+/// SIGCONT and SIGKILL: lets a process that is stopped, or about to, go on; the latter without
+/// telling its parent.
 template <class P>
 void resume_stopped(P& target, std::uint32_t signal) noexcept REQUIRES(P::World::process_lock) {
-    if (target.state != ProcessState::stopped) {
+    if (target.stop_signal == 0) {
         return;
     }
-    target.state = ProcessState::running;
-    target.stop_reported = true;
-    if (signal == abi::sig_cont) {  // who is killed does not go on
-        target.continue_pending = true;
-        tell_parent_about_stop(target, abi::cld_continued, signal);
+    target.stop_signal = 0;
+    if (target.state == ProcessState::stopped) {
+        target.state = ProcessState::running;
+        target.stop_reported = true;
+        if (signal == abi::sig_cont) {  // who is killed does not go on
+            target.continue_pending = true;
+            tell_parent_about_stop(target, abi::cld_continued, signal);
+        }
     }
-    P::World::Threads::wake(*target.thread, sched::WakeHint::none);
+    for (auto& t : target.threads) {
+        if (t.has_stopped) {
+            P::World::Threads::wake(t, sched::WakeHint::none);
+        }
+    }
+}
+
+/// What the rules made of a signal, told to whom it concerns.
+template <class P>
+PostResult tell(P& target, std::uint32_t signal,
+                const SignalState::Posted<typename P::Thread>& posted) noexcept
+    REQUIRES(P::World::process_lock) {
+    if (posted.result == PostResult::wake) {
+        if (signal == abi::sig_kill) {
+            target.is_ending.store(true, std::memory_order_relaxed);
+        }
+        P::World::Threads::interrupt(*posted.receiver);
+    }
+    return posted.result;
 }
 
 template <class P>
@@ -93,14 +127,27 @@ PostResult send_signal(P& target, std::uint32_t signal, const SignalCause& cause
     if (signal == abi::sig_cont || signal == abi::sig_kill) {
         resume_stopped(target, signal);
     }
-    const PostResult result = target.signals.post(signal, cause, queued);
-    if (result == PostResult::wake) {
-        if (signal == abi::sig_kill) {
-            target.is_ending.store(true, std::memory_order_relaxed);
-        }
-        notify(target);
+    return tell(target, signal, target.signals.post(target.threads, signal, cause, queued));
+}
+
+/// The same to one thread of `target` (tgkill).
+template <class P>
+PostResult send_signal_to_thread(P& target, typename P::Thread& one, std::uint32_t signal,
+                                 const SignalCause& cause, QueuedSignal* queued = nullptr) noexcept
+    REQUIRES(P::World::process_lock) {
+    if (signal == abi::sig_cont || signal == abi::sig_kill) {
+        resume_stopped(target, signal);
     }
-    return result;
+    return tell(target, signal, target.signals.post_to(one, target.threads, signal, cause, queued));
+}
+
+/// To `only` one thread of `target`, or to all of it if that is null.
+template <class P>
+PostResult send_signal_to(P& target, typename P::Thread* only, std::uint32_t signal,
+                          const SignalCause& cause, QueuedSignal* queued = nullptr) noexcept
+    REQUIRES(P::World::process_lock) {
+    return only == nullptr ? send_signal(target, signal, cause, queued)
+                           : send_signal_to_thread(target, *only, signal, cause, queued);
 }
 
 /// A place in a process's queue, made before the lock is taken: nothing is allocated under it.
@@ -145,14 +192,15 @@ private:
     QueuedSignal* queued_ = nullptr;
 };
 
-/// send_signal() for signals that queue. Error: would_block, if there is no room and the cause is
-/// more than "somebody did".
+/// send_signal() for signals that queue, to `only` one thread if that is not null. Error:
+/// would_block, if there is no room and the cause is more than "somebody did".
 template <class P>
-Status send_queued_signal(P& target, std::uint32_t signal, const SignalCause& cause,
+Status send_queued_signal(P& target, typename P::Thread* only, std::uint32_t signal,
+                          const SignalCause& cause,
                           SpareSignalOf<typename P::World>& spare) noexcept
     REQUIRES(P::World::process_lock) {
     if (spare.get() != nullptr && spare.take_room(target)) {
-        if (send_signal(target, signal, cause, spare.get()) == PostResult::discarded) {
+        if (send_signal_to(target, only, signal, cause, spare.get()) == PostResult::discarded) {
             spare.get()->room = Share();  // the target still has the account: it does not end here
         } else {
             spare.release();
@@ -162,21 +210,33 @@ Status send_queued_signal(P& target, std::uint32_t signal, const SignalCause& ca
     if (cause.code != abi::si_user) {
         return fail(Errc::would_block);
     }
-    send_signal(target, signal, cause);
+    send_signal_to(target, only, signal, cause);
     return {};
 }
 
-/// The owner has taken a signal: its sender has it back, or its room is free. Completes the cause.
-template <class W>
-void settle(QueuedSignal* queued, SignalCause& cause) noexcept EXCLUDES(W::process_lock) {
+/// A thread has taken a signal: its sender has it back, or its room is free. Completes the cause.
+/// Under the timer lock a source stays; without it, another thread may delete the timer meanwhile.
+template <class P>
+void settle(P& self, QueuedSignal* queued, SignalCause& cause) noexcept
+    EXCLUDES(P::World::process_lock) {
+    using W = typename P::World;
     if (queued == nullptr) {
         return;
     }
-    if (queued->source != nullptr) {
-        cause.uid = queued->source->signal_taken();
-    } else {
-        SpareSignalOf<W>::destroy(*queued);
+    if (queued->of_source) {
+        LockGuard guard(self.timer_lock);
+        SignalSource* source = nullptr;
+        {
+            LockGuard inner(W::process_lock);
+            source = queued->source;
+            queued->is_queued = false;
+        }
+        if (source != nullptr) {
+            cause.uid = source->signal_taken();
+            return;
+        }
     }
+    SpareSignalOf<W>::destroy(*queued);
 }
 /// Likewise for what was discarded.
 template <class P>
@@ -192,7 +252,7 @@ void settle_discarded(P& self) noexcept EXCLUDES(P::World::process_lock) {
             return;
         }
         SignalCause nobody_asks;
-        settle<W>(queued, nobody_asks);
+        settle(self, queued, nobody_asks);
     }
 }
 
@@ -211,21 +271,24 @@ bool send_signal_to_group(Pid group, std::uint32_t signal, const SignalCause& ca
     return found;
 }
 
-/// A fault of the running program: delivered before it goes on, whatever it blocks or ignores.
+/// A fault of the running program: delivered before the thread goes on, whatever it blocks or
+/// ignores.
 template <class P>
 void force_signal(P& self, std::uint32_t signal, const SignalCause& cause) noexcept
     EXCLUDES(P::World::process_lock) {
     LockGuard guard(P::World::process_lock);
-    self.signals.force(signal, cause);
-    notify(self);
+    auto& thread = self.this_thread();
+    self.signals.force(thread.signals, signal, cause);
+    P::World::Threads::interrupt(thread);
 }
 
-/// To the calling process itself (SIGPIPE).
+/// To the calling thread itself (SIGPIPE).
 template <class P>
 void send_signal_to_self(P& self, std::uint32_t signal) noexcept EXCLUDES(P::World::process_lock) {
     LockGuard guard(P::World::process_lock);
-    send_signal(self, signal,
-                {.code = abi::si_user, .pid = self.pid.value(), .uid = self.identity.user.real});
+    send_signal_to_thread(
+        self, self.this_thread(), signal,
+        {.code = abi::si_user, .pid = self.pid.value(), .uid = self.identity.user.real});
 }
 
 /// kill(2)'s permission rule.

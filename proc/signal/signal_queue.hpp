@@ -52,7 +52,8 @@ struct QueuedSignal {
     SignalCause cause;
     SignalSource* source = nullptr;  ///< which waits for the delivery; null: nobody does
     std::uint32_t signal = 0;
-    bool is_queued = false;
+    bool of_source = false;  ///< constant: a source had it made
+    bool is_queued = false;  ///< one of a source: also from being taken until it is settled
     QueuedSignal* next = nullptr;
     Share room;  ///< in what the receiver's user may have queued
 };
@@ -83,7 +84,7 @@ public:
                     end_ = at;
                 }
                 found->next = nullptr;
-                found->is_queued = false;
+                found->is_queued = found->of_source;
                 return found;
             }
         }

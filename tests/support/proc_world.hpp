@@ -39,12 +39,25 @@
 
 namespace kidney::test {
 
+/// What a program "runs on": what a child begins with, and handlers that stand on its stack.
+struct TestRegisters {
+    std::function<void()> program;
+    proc::CallFate fate = proc::CallFate::none;
+    struct Handler {
+        std::uint32_t signal = 0, number = 0;
+        proc::SignalSet mask;
+        proc::CallFate fate = proc::CallFate::none;  ///< of the call that it interrupted
+    };
+    std::vector<Handler> handlers;
+};
+
 /// `On` says what the processes run on: OnSim or OnExplorer.
 template <class On>
 class TestProcess;
 template <class On>
-struct OfProcess {
+struct OfProcess : proc::UserThread {
     TestProcess<On>* process = nullptr;
+    TestRegisters registers;
 };
 
 /// Simulated CPUs; threads come and go.
@@ -58,18 +71,6 @@ struct OnExplorer {
     struct Thread : sched::ThreadBase<sim::ExploredCpu>, OfProcess<OnExplorer> {};
     using Machine = ExploredWorld<sim::ExploredCpu, Thread>;
     using Cpu = sim::ExploredCpu;
-};
-
-/// What a program "runs on": what a child begins with, and handlers that stand on its stack.
-struct TestRegisters {
-    std::function<void()> program;
-    proc::CallFate fate = proc::CallFate::none;
-    struct Handler {
-        std::uint32_t signal = 0, number = 0;
-        proc::SignalSet mask;
-        proc::CallFate fate = proc::CallFate::none;  ///< of the call that it interrupted
-    };
-    std::vector<Handler> handlers;
 };
 
 struct TestTerminal {
@@ -110,6 +111,7 @@ struct ProcWorld {
     using AddressSpace = TestSpace;
     using Terminal = TestTerminal;
     using ProcessLock = sched::SpinLock<ranks::signals, typename On::Cpu>;
+    using TimerLock = NullLock;
     using ViewLock = sched::SpinLock<ranks::process_view, typename On::Cpu>;
     using Registers = TestRegisters;
     using Table = proc::ProcessTable<ProcWorld>;
@@ -124,6 +126,7 @@ struct ProcWorld {
         std::size_t most_processes = 64;
         std::vector<std::function<void(std::uint32_t)>> handlers;  ///< by number
         proc::ExitStatus init_status;
+        std::vector<std::uint32_t> woken_words;
     };
     static inline std::unique_ptr<State> state;
     static inline ProcessLock process_lock;
@@ -155,10 +158,13 @@ struct ProcWorld {
             state->machine->forget(thread);
         }
     }
-    static void start_child(Process& child) noexcept {
-        if constexpr (requires(Machine& m) { m.start(*child.thread); }) {
-            state->machine->start(*child.thread);
+    static void start_thread(Thread& thread) noexcept {
+        if constexpr (requires(Machine& m) { m.start(thread); }) {
+            state->machine->start(thread);
         }
+    }
+    static void leave_process(Thread& thread) noexcept REQUIRES(process_lock) {
+        thread.process = nullptr;
     }
     [[noreturn]] static void end_thread() noexcept { state->machine->dispatcher().exit(); }
 
@@ -174,9 +180,27 @@ struct ProcWorld {
         return {};
     }
 
-    [[nodiscard]] static Status begin_child(Process& child, const Registers& start,
-                                            const proc::ForkRequest&) noexcept {
-        child.registers.program = start.program;
+    [[nodiscard]] static Result<std::uint32_t> get_word(UserPtr<std::uint32_t> from) noexcept {
+        const auto& words = Threads::current().process->memory->words;
+        const auto found = words.find(from.address().value());
+        return found == words.end() ? Result<std::uint32_t>(fail(Errc::bad_address))
+                                    : found->second;
+    }
+    [[nodiscard]] static Result<std::uint32_t> compare_exchange_word(
+        UserPtr<std::uint32_t> at, std::uint32_t expected, std::uint32_t desired) noexcept {
+        const std::uint32_t seen = TRY(get_word(at));
+        if (seen == expected) {
+            TRY(put_word(at, desired));
+        }
+        return seen;
+    }
+    static void wake_word(UserPtr<std::uint32_t> word) noexcept {
+        state->woken_words.push_back(word.address().value());
+    }
+
+    [[nodiscard]] static Status begin_thread(Thread& thread, const Registers& start,
+                                             const proc::ForkRequest&) noexcept {
+        thread.registers.program = start.program;
         return {};
     }
     static void restart_call(Registers& r) noexcept { r.fate = proc::CallFate::restarts; }
@@ -191,16 +215,17 @@ struct ProcWorld {
         return {};
     }
 
-    [[nodiscard]] static Status book_process(Process& self) noexcept {
+    [[nodiscard]] static Result<Ref<UserAccount>> book_process(Process& self) noexcept {
         self.account->take(Holding::processes, 1);
-        return {};
+        return self.account;
     }
-    [[nodiscard]] static Status may_join(const Process&, const Process&) noexcept
+    [[nodiscard]] static Status may_join(const Process&, const UserAccount&) noexcept
         REQUIRES(process_lock) {
-        return processes().count() < state->most_processes ? Status()
+        return processes().tasks() < state->most_processes ? Status()
                                                            : Status(fail(Errc::would_block));
     }
     static void inherit(const Process&, Process&) noexcept {}
+    static void inherit_thread(const Thread&, Thread&) noexcept {}
     static void let_go(Process&) noexcept {}
     [[noreturn]] static void init_has_exited(proc::ExitStatus status) noexcept {
         state->init_status = status;
@@ -214,20 +239,28 @@ struct ProcWorld {
     static void hang_up_session(Process& leader) noexcept REQUIRES(process_lock) {
         proc::release_group<ProcWorld>(leader.terminal->foreground);
     }
-    [[nodiscard]] static proc::Usage usage_of(Process&) noexcept { return {}; }
+    /// Every thread has been given a CPU once: sums show who was counted.
+    [[nodiscard]] static proc::Usage usage_of_thread(const Thread&) noexcept {
+        return {.switches = 1};
+    }
+    [[nodiscard]] static proc::Usage usage_of(Process& p) noexcept REQUIRES(process_lock) {
+        proc::Usage all = p.ended_threads;
+        for (const Thread& t : p.threads) {
+            all = all + usage_of_thread(t);
+        }
+        return all;
+    }
 
     static void process_ends(const Process&, proc::ExitStatus) noexcept {}
     static void delivers(const Process&, const proc::Delivery&) noexcept {}
     static void ends_by_signal(const Process&, const proc::Delivery&, const Registers&) noexcept {}
 
-    /// A process outside any call, with a thread of its own that the caller provides.
-    static Process& make_process(Thread& thread, Process* parent) {
+    /// A process outside any call, without a thread.
+    static Process& make_process(Process* parent) {
         Process& p = **mm::make<Process>(heap());
         p.account = *state->accounts.of(0);
         p.account->take(Holding::processes, 1);
         p.memory = Ref<TestSpace>::adopt(*mm::make<TestSpace>(heap(), heap(), TestSpace::Words()));
-        p.thread = &thread;
-        thread.process = &p;
         LockGuard guard(process_lock);
         p.pid = processes().allocate_pid();
         p.group = p.session = parent != nullptr ? parent->group : p.pid;
@@ -240,30 +273,42 @@ struct ProcWorld {
         processes().add(p);
         return p;
     }
+    /// A thread that the caller provides; the first one has the process's number.
+    static void add_thread(Process& p, Thread& thread) {
+        thread.process = &p;
+        LockGuard guard(process_lock);
+        const bool is_first = p.threads.empty();
+        thread.number = is_first ? p.pid : processes().allocate_pid();
+        p.account->take(Holding::processes, is_first ? 0 : 1);
+        processes().add_thread(p, thread);
+    }
 
     static void run_child() noexcept {
-        Process& self = *Machine::Dispatcher::current().process;
+        Thread& thread = Threads::current();
+        Process& self = *thread.process;
         proc::write_own_number(self);
         return_to_program(self);
-        self.registers.program();
-        proc::exit_process(self, proc::ExitStatus::exited(0));
+        thread.registers.program();
+        proc::exit_thread(self, proc::ExitStatus::exited(0));
     }
 
     /// The way out of a call: signals, and the handlers that they ask for, the last one first.
     static void return_to_program(Process& self) noexcept {
+        Thread& thread = Threads::current();
+        TestRegisters& registers = thread.registers;
         for (;;) {
-            if (self.is_interrupted() || self.restart_mode != proc::RestartMode::none) {
-                proc::deliver_signals(self, self.registers);
+            if (self.is_interrupted() || thread.restart_mode != proc::RestartMode::none) {
+                proc::deliver_signals(self, registers);
             }
-            if (self.registers.handlers.empty()) {
+            if (registers.handlers.empty()) {
                 return;
             }
-            const TestRegisters::Handler h = self.registers.handlers.back();
-            self.registers.handlers.pop_back();
-            const auto below = std::exchange(self.registers.handlers, {});
+            const TestRegisters::Handler h = registers.handlers.back();
+            registers.handlers.pop_back();
+            const auto below = std::exchange(registers.handlers, {});
             state->handlers[h.number](h.signal);
-            self.registers.handlers = below;
-            self.registers.fate = h.fate;
+            registers.handlers = below;
+            registers.fate = h.fate;
             proc::set_blocked_signals(self, h.mask);
         }
     }
@@ -273,7 +318,6 @@ template <class On>
 class TestProcess final : public proc::ProcessBase<ProcWorld<On>> {
 public:
     static constexpr const char* cache_name = "process";
-    TestRegisters registers;
     void dispose() noexcept { mm::destroy(ProcWorld<On>::heap(), this); }
 };
 
@@ -283,16 +327,17 @@ static_assert(proc::World<ProcWorld<OnSim>> && proc::World<ProcWorld<OnExplorer>
 template <class On, class F>
 auto call_on(F&& f) -> decltype(f(std::declval<TestProcess<On>&>())) {
     using World = ProcWorld<On>;
-    TestProcess<On>& self = *World::Machine::Dispatcher::current().process;
+    auto& thread = World::Threads::current();
+    TestProcess<On>& self = *thread.process;
     for (;;) {
         auto result = f(self);
         if (!result && result.error() == Errc::restart &&
-            self.restart_mode == proc::RestartMode::none) {
-            self.restart_mode = proc::RestartMode::by_flag;
+            thread.restart_mode == proc::RestartMode::none) {
+            thread.restart_mode = proc::RestartMode::by_flag;
         }
-        self.registers.fate = proc::CallFate::none;
+        thread.registers.fate = proc::CallFate::none;
         World::return_to_program(self);
-        switch (std::exchange(self.registers.fate, proc::CallFate::none)) {
+        switch (std::exchange(thread.registers.fate, proc::CallFate::none)) {
             case proc::CallFate::none:
                 return result;
             case proc::CallFate::restarts:

@@ -52,13 +52,45 @@ inline Status kill(proc::Pid pid, std::uint32_t signal) {
         return {};
     });
 }
+/// A thread of the calling process: pthread_create(3).
+inline Result<proc::Pid> create_thread(std::function<void()> program,
+                                       proc::ForkRequest request = {}) {
+    return call([&](SimProcess& p) {
+        TestRegisters start;
+        start.program = program;
+        return proc::clone_thread(p, start, request);
+    });
+}
+[[noreturn]] inline void exit_thread(std::uint32_t code) {
+    proc::exit_thread(self(), proc::ExitStatus::exited(code));
+}
+/// The part of exec that concerns threads.
+inline Status end_other_threads() {
+    return call([](SimProcess& p) { return proc::end_other_threads(p); });
+}
+[[nodiscard]] inline proc::Pid own_number() {
+    return self().this_thread().number;
+}
+/// To one thread of the calling process: tgkill(2).
+inline Status kill_thread(proc::Pid number, std::uint32_t signal) {
+    return call([&](SimProcess& p) -> Status {
+        LockGuard guard(Sim::process_lock);
+        Sim::Thread* const thread = Sim::processes().find_thread(number);
+        if (thread == nullptr || thread->process != &p) {
+            return fail(Errc::no_process);
+        }
+        proc::send_signal_to_thread(p, *thread, signal,
+                                    {.code = abi::si_tkill, .pid = p.pid.value()});
+        return {};
+    });
+}
 /// Sleeps until a signal comes: pause(2).
 inline Status pause() {
     return call([](SimProcess& p) -> Status {
         while (!p.is_interrupted()) {
             Sim::Threads::block();
         }
-        p.restart_mode = proc::RestartMode::unless_handled;
+        p.this_thread().restart_mode = proc::RestartMode::unless_handled;
         return fail(Errc::restart);
     });
 }
@@ -78,13 +110,13 @@ inline Status set_handler(std::uint32_t signal, std::function<void(std::uint32_t
     const auto number = static_cast<std::uint32_t>(Sim::state->handlers.size() - 1);
     return call([&](SimProcess& p) {
         LockGuard guard(Sim::process_lock);
-        return p.signals.set_disposition(signal, {.handler = number, .flags = flags});
+        return p.signals.set_disposition(p.threads, signal, {.handler = number, .flags = flags});
     });
 }
 inline Status set_action(std::uint32_t signal, const proc::Disposition& d) {
     return call([&](SimProcess& p) {
         LockGuard guard(Sim::process_lock);
-        return p.signals.set_disposition(signal, d);
+        return p.signals.set_disposition(p.threads, signal, d);
     });
 }
 inline Status set_group(proc::Pid target, proc::Pid group) {
@@ -121,7 +153,7 @@ inline void run_programs(const sim::MachineOptions& options, std::function<void(
         EXPECT_EQ(self().account->held(Holding::processes), count_processes()) << "in the books";
         exit(0);
     });
-    Sim::make_process(thread, nullptr);
+    Sim::add_thread(Sim::make_process(nullptr), thread);
     if (prepare) {
         prepare();
     }

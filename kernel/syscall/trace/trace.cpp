@@ -107,7 +107,8 @@ private:
     }
 
     void write(const Process& self, std::string_view end) const noexcept {
-        log::info<"strace">("{}<{}> {}{}", self.pid.value(), self.name(), text_.view(), end);
+        log::info<"strace">("{}<{}> {}{}", self.this_thread().number.value(),
+                            self.this_thread().name(), text_.view(), end);
     }
 
     std::uint32_t number_;
@@ -140,9 +141,10 @@ std::int32_t watched_call(Process& self, hal::TrapFrame& frame) noexcept {
         call.write_without_end(self);
         return call.run(self, frame);
     }
-    self.watched_call = &call;
+    Thread& thread = self.this_thread();
+    thread.watched_call = &call;
     const std::int32_t result = call.run(self, frame);
-    self.watched_call = nullptr;
+    thread.watched_call = nullptr;
     call.write_end(self, result);
     return result;
 }
@@ -179,8 +181,8 @@ Status watch_calls_of_line(std::string_view line) noexcept {
     return watch_calls(line, wrong_name);
 }
 
-void show_unfinished_call(Process& self) noexcept {
-    self.watched_call->write_unfinished(self);
+void show_unfinished_call(const Thread& thread) noexcept {
+    thread.watched_call->write_unfinished(*thread.process);
 }
 
 void show_delivery(const Process& self, const Delivery& delivery) noexcept {

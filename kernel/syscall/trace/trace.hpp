@@ -21,9 +21,9 @@ namespace kidney::kernel {
 /// For /proc/kidney/strace.
 [[nodiscard]] Status watch_calls_of_line(std::string_view line) noexcept;
 
-/// The process loses the CPU within a call that is watched: what follows in the log is not its own.
-/// Under the lock of a run queue; the process is the one that runs.
-void show_unfinished_call(Process& self) noexcept;
+/// The thread loses the CPU within a call that is watched: what follows in the log is not its own.
+/// Under the lock of a run queue; the thread is the one that runs.
+void show_unfinished_call(const Thread& thread) noexcept;
 
 // What else happens to a process while calls are watched.
 void show_delivery(const Process& self, const Delivery& delivery) noexcept;

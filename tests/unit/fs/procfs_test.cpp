@@ -44,20 +44,39 @@ struct FakeProcesses final : ProcessSource {
     std::uint32_t written_at = 0;
     std::string written;
     std::map<std::uint32_t, Process> table;
-    std::uint32_t caller = 0;
+    std::map<std::uint32_t, std::uint32_t> more_threads;  ///< and their processes
+    std::uint32_t caller = 0, calling_thread = 0;
     TestVfs* vfs = nullptr;
     const Place* root = nullptr;
 
     Result<Process*> get(std::uint32_t pid) {
-        const auto at = table.find(pid);
+        const auto thread = more_threads.find(pid);
+        const auto at = table.find(thread == more_threads.end() ? pid : thread->second);
         return at == table.end() ? Result<Process*>(fail(Errc::not_found)) : &at->second;
     }
     std::uint32_t current() noexcept override { return caller; }
+    std::uint32_t current_thread() noexcept override { return calling_thread; }
+    Result<std::uint32_t> next_thread(std::uint32_t pid, std::uint32_t from) noexcept override {
+        if (pid >= from) {
+            return pid;
+        }
+        for (auto at = more_threads.lower_bound(from); at != more_threads.end(); ++at) {
+            if (at->second == pid) {
+                return at->first;
+            }
+        }
+        return fail(Errc::not_found);
+    }
     std::uint32_t next(std::uint32_t after) noexcept override {
         const auto at = table.upper_bound(after);
         return at == table.end() ? 0 : at->first;
     }
-    Result<ProcessFacts> facts(std::uint32_t pid) noexcept override { return TRY(get(pid))->facts; }
+    Result<ProcessFacts> facts(std::uint32_t pid) noexcept override {
+        ProcessFacts f = TRY(get(pid))->facts;
+        f.process = f.pid;
+        f.pid = pid;
+        return f;
+    }
     Result<ProcessOwner> owner(std::uint32_t pid) noexcept override {
         Process* const process = TRY(get(pid));
         return ProcessOwner{process->facts.effective_uid, process->facts.effective_gid,
@@ -214,7 +233,7 @@ struct ProcfsTest : testing::Test {
         shell.executable = Ref<Vnode>::share(*(*file)->vnode());
         shell.files[0] = *file;
         shell.files[7] = Ref<File>::share(pipe);
-        processes.caller = 42;
+        processes.caller = processes.calling_thread = 42;
     }
     void TearDown() override { processes.table.clear(); }
 
@@ -345,6 +364,25 @@ TEST_F(ProcfsTest, AThreadIsDescribedLikeItsProcess) {
     EXPECT_EQ(inode("/proc/42/task/42/.."), inode("/proc/42/task"));
     EXPECT_EQ(inode("/proc/42/task/.."), inode("/proc/42"));
     EXPECT_EQ(inode("/proc/42/fdinfo/.."), inode("/proc/42"));
+}
+
+TEST_F(ProcfsTest, EachThreadHasADirectory) {
+    processes.more_threads = {{50, 42}, {51, 1}, {52, 42}};
+    for (const std::size_t room : {1U, 2U, 3U, 100U}) {
+        EXPECT_EQ(list("/proc/42/task", room),
+                  (std::vector<std::string>{".", "..", "42", "50", "52"}));
+    }
+    const std::string status = *read("/proc/42/task/50/status");
+    EXPECT_NE(status.find("Tgid:\t42\n"), std::string::npos);
+    EXPECT_NE(status.find("\nPid:\t50\n"), std::string::npos);
+    EXPECT_EQ(link("/proc/42/task/52/fd/7"), Result<std::string>("pipe:[77]"));
+    EXPECT_EQ(read("/proc/42/task/51/comm").error(), Errc::not_found) << "another process's";
+    const auto inode = [&](const char* path) { return vfs.attributes(at(), path, true)->inode; };
+    EXPECT_EQ(inode("/proc/42/task/50/.."), inode("/proc/42/task"));
+    EXPECT_NE(inode("/proc/42/task/50"), inode("/proc/42/task/52"));
+    EXPECT_EQ(read("/proc/50/comm"), Result<std::string>("sh\n")) << "not listed, but there";
+    processes.calling_thread = 50;
+    EXPECT_EQ(link("/proc/thread-self"), Result<std::string>("42/task/50"));
 }
 
 TEST_F(ProcfsTest, TellsWhereAProcessMayRunAndWhatWaitsForIt) {

@@ -12,6 +12,16 @@ using proc::WaitRequest;
 using World = ProcWorld<OnExplorer>;
 using Process = TestProcess<OnExplorer>;
 
+[[nodiscard]] Ref<Process> take_any() {
+    LockGuard guard(World::process_lock);
+    auto& all = World::state->table.all();
+    return all.empty() ? nullptr : World::state->table.remove(all.back());
+}
+void end_world() {
+    while (Ref<Process> gone = take_any()) {
+    }
+}
+
 /// A parent and its child, each with a thread of its own.
 class Family {
 public:
@@ -21,13 +31,12 @@ public:
         World::begin(machine_);
         auto& parent_thread = machine_.spawn(std::move(parent_does));
         auto& child_thread = machine_.spawn(std::move(child_does));
-        parent = &World::make_process(parent_thread, nullptr);
-        child = &World::make_process(child_thread, parent);
+        parent = &World::make_process(nullptr);
+        child = &World::make_process(parent);
+        World::add_thread(*parent, parent_thread);
+        World::add_thread(*child, child_thread);
     }
-    ~Family() {
-        while (Ref<Process> gone = take_any()) {
-        }
-    }
+    ~Family() { end_world(); }
     void run(std::size_t cpu) { machine_.run_cpu(cpu); }
     void on_reschedule() { machine_.on_reschedule(); }
 
@@ -35,11 +44,31 @@ public:
     Process* child = nullptr;
 
 private:
-    static Ref<Process> take_any() {
-        LockGuard guard(World::process_lock);
-        auto& all = World::state->table.all();
-        return all.empty() ? nullptr : World::state->table.remove(all.back());
+    World::Machine machine_;
+};
+
+/// Two threads of one process, the child of one that has none.
+class Siblings {
+public:
+    static constexpr std::size_t threads = 2;
+
+    Siblings(std::function<void()> first_does, std::function<void()> second_does) {
+        World::begin(machine_);
+        auto& first_thread = machine_.spawn(std::move(first_does));
+        auto& second_thread = machine_.spawn(std::move(second_does));
+        parent = &World::make_process(nullptr);
+        process = &World::make_process(parent);
+        World::add_thread(*process, first_thread);
+        World::add_thread(*process, second_thread);
     }
+    ~Siblings() { end_world(); }
+    void run(std::size_t cpu) { machine_.run_cpu(cpu); }
+    void on_reschedule() { machine_.on_reschedule(); }
+
+    Process* parent = nullptr;
+    Process* process = nullptr;
+
+private:
     World::Machine machine_;
 };
 
@@ -145,7 +174,7 @@ struct KillMeetsRelease : Family {
                   proc::return_borrowed_memory(*child, sched::WakeHint::none);
               }) {
         LockGuard guard(World::process_lock);
-        child->lender = parent;
+        child->lender = parent->thread;
         parent->pid = Pid(2);  // the first process would not end by a signal
     }
     void check() {}
@@ -167,8 +196,8 @@ struct PauseMeetsKill : Family {
               },
               [this] {
                   LockGuard guard(World::process_lock);
-                  parent->signals.force(abi::sig_usr1, {});
-                  proc::notify(*parent);
+                  parent->signals.force(parent->thread->signals, abi::sig_usr1, {});
+                  World::Threads::interrupt(*parent->thread);
               }) {}
     void check() {}
 };
@@ -176,6 +205,58 @@ struct PauseMeetsKill : Family {
 TEST(ExploredLife, PauseMeetsKill) {
     const auto all = sim::explore<PauseMeetsKill>({.preemptions = 1});
     EXPECT_TRUE(all.passed()) << all.failure << sim::story<PauseMeetsKill>(all.schedule);
+}
+
+/// exit(2) of one thread against exit_group of the other: the latter says how the process ends, and
+/// it ends once.
+struct ExitMeetsExitGroup : Siblings {
+    ExitMeetsExitGroup()
+        : Siblings([this] { proc::exit_thread(*process, ExitStatus::exited(1)); },
+                   [this] { proc::exit_process(*process, ExitStatus::exited(5)); }) {}
+    void check() {
+        LockGuard guard(World::process_lock);
+        sim::require(process->is_zombie() && process->thread == nullptr, "all have ended");
+        sim::require(process->status.code() == 5, "as the second said");
+        sim::require(process->final_usage.switches == 2, "both are in the books");
+    }
+};
+
+TEST(ExploredThreads, ExitMeetsExitGroup) {
+    const auto all = sim::explore<ExitMeetsExitGroup>({.preemptions = 1});
+    EXPECT_TRUE(all.passed()) << all.failure << sim::story<ExitMeetsExitGroup>(all.schedule);
+    EXPECT_GT(all.schedules, 10U);
+}
+
+/// exec by one thread against a fatal signal that the other takes: either the program is replaced
+/// by the one that is left, or the process ends.
+struct ExecMeetsTheEnd : Siblings {
+    ExecMeetsTheEnd()
+        : Siblings([this] { proc::exit_process(*process, ExitStatus::killed(abi::sig_term)); },
+                   [this] {
+                       auto& thread = process->this_thread();
+                       if (proc::end_other_threads(*process)) {
+                           is_replaced = true;
+                           LockGuard guard(World::process_lock);
+                           sim::require(thread.number == process->pid,
+                                        "under the process's number");
+                           sim::require(World::processes().find_thread(process->pid) == &thread,
+                                        "and known by it");
+                       }
+                       proc::exit_thread(*process, ExitStatus::exited(6));
+                   }) {}
+    void check() {
+        LockGuard guard(World::process_lock);
+        sim::require(process->is_zombie(), "all have ended");
+        sim::require(
+            is_replaced ? process->status.code() == 6 : process->status.signal() == abi::sig_term,
+            "as who was left, or as the signal has it");
+    }
+    bool is_replaced = false;
+};
+
+TEST(ExploredThreads, ExecMeetsTheEnd) {
+    const auto all = sim::explore<ExecMeetsTheEnd>({.preemptions = 1});
+    EXPECT_TRUE(all.passed()) << all.failure << sim::story<ExecMeetsTheEnd>(all.schedule);
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ public:
         World::begin(machine_);
         auto& first = machine_.spawn([this] { call(); });
         machine_.spawn([this] { change(); });
-        process_ = &World::make_process(first, nullptr);
+        process_ = &World::make_process(nullptr);
+        World::add_thread(*process_, first);
         if (Shared) {
             process_->share_among_threads();
         }

@@ -151,7 +151,7 @@ TEST_P(Signals, AChildHasItsParentsHandlersAndNothingPending) {
         const Pid child = *fork([] {
             {
                 LockGuard guard(Sim::process_lock);
-                EXPECT_TRUE(self().signals.pending().is_empty());
+                EXPECT_TRUE(self().signals.pending(self().this_thread().signals).is_empty());
             }
             EXPECT_TRUE(kill(self().pid, abi::sig_usr2)) << "blocked in the child as well";
             EXPECT_TRUE(kill(self().pid, abi::sig_usr1));
@@ -210,16 +210,16 @@ TEST_P(Signals, AMaskThatWasBorrowedForASleepIsGivenBack) {
             const auto suspend = [](SimProcess& p) -> Status {
                 {
                     LockGuard guard(Sim::process_lock);
-                    p.signals.suspend(proc::SignalSet::of(abi::sig_usr2));
+                    p.this_thread().signals.suspend(proc::SignalSet::of(abi::sig_usr2));
                 }
                 while (!p.is_interrupted()) {
                     Sim::Threads::block();
                 }
-                p.restart_mode = proc::RestartMode::unless_handled;
+                p.this_thread().restart_mode = proc::RestartMode::unless_handled;
                 return fail(Errc::restart);
             };
             EXPECT_EQ(call(suspend).error(), Errc::interrupted);
-            EXPECT_TRUE(self().signals.blocked().is_empty());
+            EXPECT_TRUE(self().this_thread().signals.blocked().is_empty());
         });
         sleep(Duration::milliseconds(5));
         EXPECT_TRUE(kill(child, abi::sig_cont)) << "it wakes for nothing, and sleeps again";
@@ -239,7 +239,8 @@ TEST_P(Signals, AZombieTakesNone) {
         {
             LockGuard guard(Sim::process_lock);
             SimProcess& zombie = *Sim::processes().find(child);
-            EXPECT_TRUE(proc::send_queued_signal(zombie, 40, {.code = abi::si_queue}, spare));
+            EXPECT_TRUE(
+                proc::send_queued_signal(zombie, nullptr, 40, {.code = abi::si_queue}, spare));
         }
         EXPECT_NE(spare.get(), nullptr) << "nobody will ever take it";
         EXPECT_EQ(wait()->status.code(), 2U);
@@ -285,7 +286,8 @@ TEST_P(Signals, QueuedSignalsComeAsOftenAsTheyWereSentAndGoBackToTheHeap) {
             proc::SpareSignalOf<Sim> spare;
             ASSERT_TRUE(spare.make());
             LockGuard guard(Sim::process_lock);
-            EXPECT_TRUE(proc::send_queued_signal(self(), 40, {.code = abi::si_queue}, spare));
+            EXPECT_TRUE(
+                proc::send_queued_signal(self(), nullptr, 40, {.code = abi::si_queue}, spare));
         }
         static_cast<void>(call([](SimProcess& p) {
             proc::set_blocked_signals(p, {});
@@ -299,7 +301,8 @@ TEST_P(Signals, QueuedSignalsComeAsOftenAsTheyWereSentAndGoBackToTheHeap) {
             ASSERT_TRUE(spare.make());
             {
                 LockGuard guard(Sim::process_lock);
-                EXPECT_TRUE(proc::send_queued_signal(self(), 40, {.code = abi::si_queue}, spare));
+                EXPECT_TRUE(
+                    proc::send_queued_signal(self(), nullptr, 40, {.code = abi::si_queue}, spare));
             }
         }));
         EXPECT_TRUE(wait());

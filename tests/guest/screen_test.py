@@ -102,6 +102,7 @@ class InFrontOfIt(unittest.TestCase):
         screen = self.start()
         screen.type("clear; printf '\\033[1;31mred\\033[0;7mback\\033[m\\n'\n")
         screen.expect(r"back.*\n")
+        screen.expect(PROMPT)  # nothing is written while the cells are read
         self.show(screen, lambda rows: "redback" in rows)
         row = next(row for row in screen.cells() if "".join(c for c, _ in row).startswith("redback"))
         self.assertEqual([attribute for _, attribute in row[:8]], [0x0C] * 3 + [0x70] * 4 + [0x07])

@@ -177,7 +177,6 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.files.close_for_exec();
     self.replace(self.executable, Ref<fs::Vnode>::share(executable));
     Thread& thread = self.this_thread();
-    thread.clear_on_exit = {};
     self.posix_timers.remove_all();
     thread.set_name(name);
     if (traces_events()) [[unlikely]] {
@@ -216,6 +215,7 @@ Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& cont
 
     TRY(end_other_threads(self));
     // Behind this line nothing fails: there is no old program to return to.
+    release_words(self);
     enter_address_space(self, std::move(loaded.memory));
     return_borrowed_memory(self, sched::WakeHint::none);
     {

@@ -151,7 +151,7 @@ template <class P>
     EXCLUDES(P::World::process_lock) {
     using W = typename P::World;
     auto& thread = self.this_thread();
-    release_words<W>(thread);
+    release_words(self);
     bool is_last = false;
     {
         LockGuard guard(W::process_lock);

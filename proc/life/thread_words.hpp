@@ -7,6 +7,7 @@
 #include "proc/thread.hpp"
 
 #include <cstdint>
+#include <utility>
 
 namespace kidney::proc {
 
@@ -75,18 +76,21 @@ void release_robust_list(VirtAddr head, Pid number) noexcept {
     }
 }
 
-/// The calling thread, which will not run its program any more, tells the other threads.
-template <class W>
-void release_words(UserThread& self) noexcept {
-    if (self.robust_list.value() != 0) {
-        release_robust_list<W>(self.robust_list, self.number);
-        self.robust_list = {};
+/// The calling thread will not run this program any more (exit, exec): who runs in its memory
+/// learns of it. Locks are always given up, because they may lie in memory that is shared with
+/// strangers; the number is cleared only if somebody is left to see it, as on Linux.
+template <class P>
+void release_words(P& self) noexcept {
+    using W = typename P::World;
+    UserThread& thread = self.this_thread();
+    if (const VirtAddr list = std::exchange(thread.robust_list, VirtAddr()); list.value() != 0) {
+        release_robust_list<W>(list, thread.number);
     }
-    if (!self.clear_on_exit.is_null()) {
-        if (W::put_word(self.clear_on_exit, 0U)) {
-            W::wake_word(self.clear_on_exit);
-        }
-        self.clear_on_exit = {};
+    const UserPtr<std::uint32_t> word =
+        std::exchange(thread.clear_on_exit, UserPtr<std::uint32_t>());
+    const bool has_company = self.is_shared() || (self.memory && self.memory->references() > 1);
+    if (!word.is_null() && has_company && W::put_word(word, 0U)) {
+        W::wake_word(word);
     }
 }
 

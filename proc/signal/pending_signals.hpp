@@ -48,7 +48,7 @@ public:
         forced_.erase(signal);
         if (single_.contains(signal)) {
             single_.erase(signal);
-            cause = signal <= standard_signals ? causes_[signal - 1]
+            cause = signal <= standard_signals ? causes_[signal - 1].cause
                                                : SignalCause{.code = abi::si_user};
         } else {
             queued = queue_.take(SignalSet::of(signal));
@@ -78,13 +78,18 @@ private:
 
     void remember(std::uint32_t signal, const SignalCause& cause) noexcept {
         if (signal <= standard_signals) {
-            causes_[signal - 1] = cause;
+            causes_[signal - 1].cause = cause;
         }
     }
 
-    std::array<SignalCause, standard_signals> causes_;  // valid where single_ says so
-    SignalSet set_;                                     ///< single_, and the numbers in queue_
-    SignalSet single_;                                  ///< pending once, however often it was sent
+    /// WHY a union: a thread is made often, and nobody looks at most causes of most threads.
+    union Remembered {
+        Remembered() noexcept {}
+        SignalCause cause;
+    };
+    std::array<Remembered, standard_signals> causes_;  // valid where single_ says so
+    SignalSet set_;                                    ///< single_, and the numbers in queue_
+    SignalSet single_;                                 ///< pending once, however often it was sent
     SignalSet forced_;  ///< pending by the program's own fault: even the first process ends
     SignalQueue queue_;
 };

@@ -154,11 +154,11 @@ private:
     }
     void insert(std::uint32_t hash, std::uint32_t key) noexcept {
         std::size_t at = hash & (count_ - 1);
-        while (slots_[at].key != empty) {
+        while (slots_[at].key != empty && slots_[at].key != removed) {
             at = (at + 1) & (count_ - 1);
         }
+        used_ += slots_[at].key == empty ? 1U : 0U;
         slots_[at] = {hash, key};
-        ++used_;
         ++names_;
     }
     [[nodiscard]] bool resize(std::size_t count) noexcept {

@@ -20,7 +20,7 @@ public:
     /// One whose last reference is gone is passed over.
     [[nodiscard]] Ref<Node> find(std::uint64_t number) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        for (Node* n = buckets_[number % buckets]; n != nullptr; n = n->next_in_bucket_) {
+        for (Node* n = bucket_of(number); n != nullptr; n = n->next_in_bucket_) {
             if (n->number() == number && n->try_retain()) {
                 return Ref<Node>::adopt(n);
             }
@@ -35,13 +35,13 @@ public:
     template <class Meet>
     void enter(Node& node, Meet&& meet) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
-        for (Node* n = buckets_[node.number() % buckets]; n != nullptr; n = n->next_in_bucket_) {
+        for (Node* n = bucket_of(node.number()); n != nullptr; n = n->next_in_bucket_) {
             if (n->number() == node.number()) {
                 meet(*n);
             }
         }
         node.is_in_table_ = true;
-        node.next_in_bucket_ = std::exchange(buckets_[node.number() % buckets], &node);
+        node.next_in_bucket_ = std::exchange(bucket_of(node.number()), &node);
     }
     void leave(Node& node) noexcept EXCLUDES(lock_) {
         leave(node, []() noexcept {});
@@ -51,7 +51,7 @@ public:
     void leave(Node& node, Then&& then) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
         if (std::exchange(node.is_in_table_, false)) {
-            Node** at = &buckets_[node.number() % buckets];
+            Node** at = &bucket_of(node.number());
             while (*at != &node) {
                 at = &(*at)->next_in_bucket_;
             }
@@ -185,10 +185,16 @@ public:
     }
 
 private:
-    static constexpr std::size_t buckets = 256;
+    static constexpr std::size_t bucket_bits = 8;
+
+    /// Numbers that are a power of two apart must not all meet.
+    [[nodiscard]] Node*& bucket_of(std::uint64_t number) noexcept REQUIRES(lock_) {
+        constexpr std::uint64_t golden = 0x9e37'79b9'7f4a'7c15;
+        return buckets_[static_cast<std::size_t>(number * golden >> (64 - bucket_bits))];
+    }
 
     mutable Lock lock_;
-    std::array<Node*, buckets> buckets_ GUARDED_BY(lock_){};
+    std::array<Node*, std::size_t{1} << bucket_bits> buckets_ GUARDED_BY(lock_){};
     Node* changed_ GUARDED_BY(lock_) = nullptr;
     Node* logged_ GUARDED_BY(lock_) = nullptr;
     Node* orphans_ GUARDED_BY(lock_) = nullptr;

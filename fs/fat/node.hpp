@@ -7,6 +7,8 @@
 #include "fs/fat/name_places.hpp"
 #include "kidney/core/ref.hpp"
 
+#include <boost/intrusive/set_hook.hpp>
+
 #include <cstdint>
 #include <optional>
 
@@ -29,6 +31,7 @@ public:
           chain_(fs.heap(), start),
           place_(place),
           key_(key),
+          first_key_(key),
           inode_number_(number),
           names_(fs.heap()) {
         Inode own = inode;
@@ -77,7 +80,8 @@ private:
 public:
     // Guarded by the file system's lock.
     EntryPlace place_;
-    std::uint64_t key_;  ///< changed by Fat::move_node() alone
+    std::uint64_t key_;              ///< changed by Fat::move_node() alone
+    const std::uint64_t first_key_;  ///< when it came into memory; its number is made of it
     const std::uint64_t inode_number_;
     Node* next_leaving_ = nullptr;  ///< in the list of those that a sync brings home
     bool is_leaving_ = false;
@@ -88,8 +92,9 @@ public:
     std::optional<std::uint32_t> directories_;  ///< in it; nothing: nobody has counted them
     Ref<Node> parent_;                          ///< of a directory; null: the root
     // Guarded by the lock of the moved nodes.
-    Node* next_moved_ = nullptr;
-    bool is_moved_ = false;
+    using MovedHook =
+        boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+    MovedHook moved_hook_;
 };
 
 }  // namespace kidney::fs::fat

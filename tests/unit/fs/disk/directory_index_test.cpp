@@ -57,6 +57,21 @@ TEST(DirectoryIndex, GrowsWithNamesAndNotWithTheirNumberInAll) {
     EXPECT_TRUE(places(index, fs::hash_of("4999")).empty());
 }
 
+/// A name that comes and goes leaves no marks behind, which would have to be cleared away.
+TEST(DirectoryIndex, TakesThePlaceOfWhatWasRemoved) {
+    fakes::FakeHeap heap;
+    Index index(heap);
+    ASSERT_TRUE(index.begin());
+    heap.fail_at(1);
+    for (std::uint32_t n = 0; n < 10'000; ++n) {
+        index.add(7, n);
+        index.remove(7, n);
+    }
+    EXPECT_TRUE(index.is_built());
+    EXPECT_FALSE(heap.has_failed());
+    EXPECT_TRUE(places(index, 7).empty());
+}
+
 TEST(DirectoryIndex, IsGoneWithoutMemory) {
     fakes::FakeHeap heap;
     Index index(heap);

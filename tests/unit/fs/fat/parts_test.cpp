@@ -3,6 +3,7 @@
 #include "fs/fat/chain.hpp"
 #include "fs/fat/cluster_set.hpp"
 #include "fs/fat/geometry.hpp"
+#include "fs/fat/moved_nodes.hpp"
 #include "fs/fat/options.hpp"
 #include "fs/fat/text/name.hpp"
 #include "fs/fat/text/stamps.hpp"
@@ -353,6 +354,48 @@ TEST(FatChains, KnowWhereEachClusterIs) {
         }
     }
     EXPECT_EQ(heap.used_bytes(), 0U);
+}
+
+/// What MovedNodes needs of a node.
+struct MovableNode {
+    MovableNode(std::uint64_t first, std::uint64_t number) noexcept
+        : key_(first), first_key_(first), inode_number_(number) {}
+    std::uint64_t key_;
+    const std::uint64_t first_key_, inode_number_;
+    using MovedHook =
+        boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::safe_link>>;
+    MovedHook moved_hook_;
+};
+
+TEST(FatMovedNodes, EachHasANumberOfItsOwn) {
+    constexpr std::uint64_t places = 1000, place = 7, elsewhere = 8, removed = 5000;
+    MovedNodes<MovableNode, NullLock> moved;
+    const auto next = [&] { return moved.free_number(place, places); };
+    MovableNode first(place, next());
+    EXPECT_EQ(first.inode_number_, place) << "whose place is its own";
+    moved.note(first);
+    EXPECT_EQ(next(), place) << "it is where it was";
+    first.key_ = elsewhere;
+    moved.note(first);
+    EXPECT_EQ(moved.free_number(elsewhere, places), elsewhere) << "its number is another one";
+    MovableNode second(place, next());
+    EXPECT_EQ(second.inode_number_, place + places);
+    moved.note(second);
+    second.key_ = removed;
+    moved.note(second);
+    MovableNode third(place, next());
+    EXPECT_EQ(third.inode_number_, place + 2 * places);
+    moved.note(third);
+    first.key_ = place;
+    moved.note(first);
+    first.key_ = elsewhere;
+    moved.note(first);
+    EXPECT_EQ(next(), place + 3 * places) << "whoever came back and left again in between";
+    moved.remove(third);
+    EXPECT_EQ(next(), place + 2 * places);
+    moved.remove(second);
+    moved.remove(first);
+    EXPECT_EQ(next(), place);
 }
 
 TEST(FatOrder, MovesFindAnOrderOrSaySo) {

@@ -74,14 +74,14 @@ public:
             }
         }
     }
-    /// The same if it is here, once it is filled; nothing if it is not. Error: no_memory.
-    [[nodiscard]] Result<std::optional<FrameNumber>> find(CachedObject& object,
-                                                          std::uint32_t index) noexcept
+    /// The same if it is here, once it is filled or `at_once`; else nothing. Error: no_memory.
+    [[nodiscard]] Result<std::optional<FrameNumber>> find(CachedObject& object, std::uint32_t index,
+                                                          bool at_once = false) noexcept
         EXCLUDES(lock_) {
         do {
             LockGuard guard(lock_);
-            CachedPage* const page = find_filled(object, index);
-            if (page == nullptr) {
+            auto* const page = at_once ? index_.find(object, index) : find_filled(object, index);
+            if (page == nullptr || !page->ready) {
                 return std::optional<FrameNumber>();
             }
             if (supply_.frames().retain(page->frame)) {

@@ -5,9 +5,9 @@
 /// the memory of the *active* space through hal::UserMemory; `copy_to` and friends reach any space,
 /// for exec.
 ///
-/// Concurrency: any thread; one lock per space, held while a file's page is fetched, so it must be
-/// one that may sleep. Errors are named at each function; no_memory everywhere, with nothing half
-/// done.
+/// Concurrency: any thread; one lock per space, which must be one that may sleep. A fault reads
+/// files without it; whoever makes pages present himself (populate, exec) holds it. Errors are
+/// named at each function; no_memory everywhere, with nothing half done.
 #pragma once
 
 #include "kidney/core/lock.hpp"
@@ -196,8 +196,10 @@ public:
 
     /// Resolves a page fault. Errors: as FaultResolver.
     [[nodiscard]] Status handle_fault(const hal::PageFault& fault) noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
-        return resolver().resolve(fault.address, fault.access);
+        return read_between_attempts(environment_.frames, [&](MissingPage* missing) noexcept {
+            const LockGuard guard(lock_);
+            return resolver(missing).resolve(fault.address, fault.access);
+        });
     }
 
     /// Makes every page of the range present and fit for `access`; by default for what its region
@@ -301,8 +303,8 @@ private:
         const Region* const region = regions_.first_after(at);
         return region == nullptr ? std::nullopt : std::optional(region->range);
     }
-    [[nodiscard]] Resolver resolver() noexcept REQUIRES(lock_) {
-        return Resolver(environment_.frames, environment_.phys, regions_, pages_);
+    [[nodiscard]] Resolver resolver(MissingPage* missing = nullptr) noexcept REQUIRES(lock_) {
+        return Resolver(environment_.frames, environment_.phys, regions_, pages_, missing);
     }
     [[nodiscard]] RangeAdvice<Regions, Pages> advice() noexcept REQUIRES(lock_) {
         return {regions_, pages_};

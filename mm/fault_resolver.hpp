@@ -2,8 +2,10 @@
 #pragma once
 
 #include "kidney/core/address.hpp"
+#include "kidney/core/ref.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/hal/page_fault.hpp"
+#include "kidney/mm/page_source.hpp"
 #include "mm/fault.hpp"
 #include "mm/region_map.hpp"
 #include "mm/user_pages.hpp"
@@ -12,7 +14,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <span>
+#include <utility>
 
 namespace kidney::mm {
 
@@ -33,6 +37,36 @@ namespace kidney::mm {
                : hal::PageKind::anonymous;
 }
 
+/// What an attempt under the lock has found missing.
+struct MissingPage {
+    Ref<PageSource> source;  ///< null: nothing
+    std::uint32_t index = 0;
+};
+
+/// Calls attempt(MissingPage*) -> Status, which takes the lock of an address space, and reads what
+/// it says is missing in between, keeping the page until the next attempt has seen it. Whatever
+/// has changed meanwhile (the region, the file) that attempt sees, too. A page that does not stay
+/// is left to a last attempt, which gets null and waits under the lock. Errors: of attempt(), and
+/// of PageSource::page().
+template <CountedFrames Frames, class Attempt>
+[[nodiscard]] Status read_between_attempts(Frames& frames, Attempt&& attempt) noexcept {
+    constexpr int patience = 4;
+    std::optional<FrameNumber> kept;
+    Ref<PageSource> owner;  // of the page that is kept
+    for (int n = 1;; ++n) {
+        MissingPage missing;
+        Status status = attempt(n < patience ? &missing : nullptr);
+        if (kept) {
+            frames.release(*std::exchange(kept, std::nullopt));
+        }
+        if (!missing.source) {
+            return status;
+        }
+        owner = std::move(missing.source);
+        kept = TRY(owner->page(missing.index));
+    }
+}
+
 /// A view of one address space, made and used under its lock. Errors of all calls: bad_address (no
 /// region there), permission_denied (the region forbids it), no_memory, and what the region's file
 /// says: out_of_range (beyond its end), io_error, no_space (a store into a hole).
@@ -42,8 +76,11 @@ class FaultResolver {
 public:
     using Pages = UserPages<Format, Frames, Phys, Mmu>;
 
-    FaultResolver(Frames& frames, Phys& phys, Regions& regions, Pages& pages) noexcept
-        : frames_(frames), phys_(phys), regions_(regions), pages_(pages) {}
+    /// With a `missing` it does not wait for pages that must be read, but says which one it needs,
+    /// and fails: would_block.
+    FaultResolver(Frames& frames, Phys& phys, Regions& regions, Pages& pages,
+                  MissingPage* missing = nullptr) noexcept
+        : frames_(frames), phys_(phys), regions_(regions), pages_(pages), missing_(missing) {}
 
     /// Makes the page at `address` fit for `access`.
     [[nodiscard]] Status resolve(VirtAddr address, hal::Access access) noexcept {
@@ -112,6 +149,18 @@ private:
         return above;
     }
 
+    [[nodiscard]] Result<FrameNumber> frame_of(const RegionTraits& traits,
+                                               std::uint32_t index) noexcept {
+        if (missing_ == nullptr) {
+            return traits.source->page(index);
+        }
+        Result<FrameNumber> frame = traits.source->page_at_once(index);
+        if (!frame && frame.error() == Errc::would_block) {
+            *missing_ = {traits.source, index};
+        }
+        return frame;
+    }
+
     /// `mapped` is the page's frame, if it has one.
     [[nodiscard]] Status act(FaultAction action, const Region& region, VirtAddr page,
                              FrameNumber mapped) noexcept {
@@ -127,10 +176,10 @@ private:
                 return pages_.map_zeros(
                     page, flags_for(traits.protection, traits.protection.write, kind_of(traits)));
             case FaultAction::map_source:
-                return pages_.map_frame(page, TRY(traits.source->page(index)),
+                return pages_.map_frame(page, TRY(frame_of(traits, index)),
                                         flags_for(traits.protection, false, kind_of(traits)));
             case FaultAction::map_source_writable: {
-                const FrameNumber frame = TRY(traits.source->page(index));
+                const FrameNumber frame = TRY(frame_of(traits, index));
                 if (const Status dirty = traits.source->mark_dirty(index); !dirty) {
                     frames_.release(frame);
                     return dirty;
@@ -139,7 +188,7 @@ private:
                                         flags_for(traits.protection, true, kind_of(traits)));
             }
             case FaultAction::copy_source: {
-                const FrameNumber frame = TRY(traits.source->page(index));
+                const FrameNumber frame = TRY(frame_of(traits, index));
                 const Status status = pages_.map_copy(page, frame, writable);
                 frames_.release(frame);
                 return status;
@@ -162,6 +211,7 @@ private:
     Phys& phys_;
     Regions& regions_;
     Pages& pages_;
+    MissingPage* const missing_;
 };
 
 }  // namespace kidney::mm

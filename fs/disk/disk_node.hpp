@@ -116,6 +116,9 @@ public:
     [[nodiscard]] Result<FrameNumber> page(std::uint32_t index) noexcept override {
         return bytes_.page(index);
     }
+    [[nodiscard]] Result<FrameNumber> page_at_once(std::uint32_t index) noexcept override {
+        return bytes_.page_at_once(index);
+    }
     [[nodiscard]] Status mark_dirty(std::uint32_t index) noexcept override {
         return bytes_.make_dirty(index);
     }

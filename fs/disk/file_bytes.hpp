@@ -185,6 +185,12 @@ public:
         }
         return frame;
     }
+    /// The same without reading: would_block.
+    [[nodiscard]] Result<FrameNumber> page_at_once(std::uint32_t index) noexcept {
+        const std::optional<FrameNumber> found = TRY(fs_.cache().find(*this, index, true));
+        return found ? Result<FrameNumber>(*found)
+                     : fail(has_page(index) ? Errc::would_block : Errc::out_of_range);
+    }
     /// A program is about to store into the page through a mapping: its blocks get their places
     /// now. Errors: no_space, io_error, no_memory, read_only.
     [[nodiscard]] Status make_dirty(std::uint32_t index) noexcept {

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
@@ -32,7 +33,20 @@ public:
         if (broken) {
             return fail(Errc::io_error);
         }
-        if (!cached_[index]) {
+        if (!cached_[index] || forgets) {
+            if (reading) {
+                const std::function<void()> now = reading;  // which may set another one
+                lock_.unlock();
+                now();
+                lock_.lock();
+            }
+            if (index >= cached_.size()) {
+                return fail(Errc::out_of_range);
+            }
+            if (cached_[index]) {
+                TRY(frames_.retain(*cached_[index]));
+                return *cached_[index];
+            }
             const FrameNumber frame = TRY(frames_.allocate(mm::FrameZone::direct));
             std::memset(phys_.direct(frame).data(), static_cast<int>(index + 1), page_size);
             cached_[index] = frame;
@@ -54,7 +68,7 @@ public:
     [[nodiscard]] std::uint32_t write_errors() noexcept override { return errors; }
     [[nodiscard]] bool is_memory() const noexcept override { return in_memory; }
     [[nodiscard]] bool is_resident(std::uint32_t index) noexcept override {
-        return index < cached_.size() && cached_[index].has_value();
+        return !forgets && index < cached_.size() && cached_[index].has_value();
     }
     void retain() const noexcept override { RefCounted::retain(); }
     [[nodiscard]] bool release() const noexcept override { return RefCounted::release(); }
@@ -83,6 +97,8 @@ public:
         return static_cast<unsigned char>(phys_.direct(*cached_[index])[0]);
     }
 
+    std::function<void()> reading;  ///< called when a page is read
+    bool forgets = false;           ///< no page stays here: each is read anew
     bool in_memory = false;
     unsigned syncs = 0;
     std::uint32_t errors = 0;       ///< write_errors()

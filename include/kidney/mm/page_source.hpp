@@ -60,6 +60,10 @@ public:
     /// the caller. Bytes past the end of the file within the last page are zero. May sleep. Errors:
     /// out_of_range (page lies wholly past the end), io_error, no_memory.
     [[nodiscard]] virtual Result<FrameNumber> page(std::uint32_t index) noexcept = 0;
+    /// The same for who must not wait for a disk; would_block, if the page must be read first.
+    [[nodiscard]] virtual Result<FrameNumber> page_at_once(std::uint32_t index) noexcept {
+        return is_resident(index) ? page(index) : Result<FrameNumber>(fail(Errc::would_block));
+    }
     /// Called when a shared writable mapping is about to change the page.
     /// May sleep. Errors: no_space (the page is a hole, and there is no place for it), io_error,
     /// no_memory, read_only; then it must not be changed.

@@ -173,7 +173,11 @@ TEST(Ext2Tail, BytesBehindTheEndAreZeros) {
         ASSERT_TRUE(ext2.mount());
         const Ref<fs::Vnode> file = *ext2.root()->lookup("f");
         const Ref<mm::PageSource> mapping = *file->pages();
+        EXPECT_EQ(mapping->page_at_once(1).error(), Errc::would_block);
         const FrameNumber frame = *mapping->page(1);
+        EXPECT_EQ(*mapping->page_at_once(1), frame);
+        world.frames.release(frame);
+        EXPECT_EQ(mapping->page_at_once(2).error(), Errc::out_of_range);
         const auto bytes = world.arena.direct(frame);
         const std::size_t end = 5 * 1024 + text.size() - page_size;
         EXPECT_EQ(bytes[end - 1], std::byte{'e'});

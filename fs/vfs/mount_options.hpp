@@ -15,6 +15,7 @@ namespace kidney::fs {
 struct MountOption {
     std::string_view name, value;
     bool has_value = false;
+    std::string_view text{};  ///< all of it
 };
 
 /// Calls use(MountOption) -> Status for each option until one fails; empty ones are passed over.
@@ -30,7 +31,8 @@ template <class Use>
         const std::size_t equals = one.find('=');
         const bool has_value = equals != std::string_view::npos;
         TRY(use(MountOption{slice(one, 0, equals),
-                            has_value ? slice(one, equals + 1) : std::string_view(), has_value}));
+                            has_value ? slice(one, equals + 1) : std::string_view(), has_value,
+                            one}));
     }
     return {};
 }

@@ -1,5 +1,6 @@
 #include "kernel/storage/file_systems.hpp"
 
+#include "fs/p9/options.hpp"
 #include "fs/tmpfs/options.hpp"
 #include "kernel/hardware/sys_files.hpp"
 #include "kernel/kernel.hpp"
@@ -7,6 +8,7 @@
 #include "kernel/storage/disk_mounts.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/shares.hpp"
+#include "kidney/core/log.hpp"
 
 #include <atomic>
 
@@ -23,7 +25,26 @@ struct Type {
     std::string_view name;
     bool needs_device;
     Result<fs::FileSystem*> (*make)(const MountRequest&) noexcept;
+    bool (*takes)(std::string_view option) noexcept;  ///< one of its options
 };
+
+bool takes_all(std::string_view) noexcept {
+    return true;
+}
+bool takes_none(std::string_view) noexcept {
+    return false;
+}
+bool tmpfs_takes(std::string_view option) noexcept {
+    return fs::parse_tmpfs_options(option, std::uint64_t{frames().total_frames()} << page_shift)
+        .has_value();
+}
+bool vfat_takes(std::string_view option) noexcept {
+    fs::FatOptions options;
+    return fs::parse_fat_options(option, options).has_value();
+}
+bool share_takes(std::string_view option) noexcept {
+    return fs::parse_p9_options(option).has_value();
+}
 
 Result<fs::FileSystem*> tmpfs(const MountRequest& request) noexcept {
     return make_tmpfs(request.options);
@@ -91,11 +112,29 @@ Result<fs::FileSystem*> vsfs(const MountRequest& request) noexcept {
                             next_anonymous_device());
 }
 
-constexpr Type types[] = {{"proc", false, &the_proc},    {"tmpfs", false, &tmpfs},
-                          {"devtmpfs", false, &the_dev}, {"sysfs", false, &the_sys},
-                          {"ext2", true, &ext2},         {"vfat", true, &vfat},
-                          {"msdos", true, &vfat},        {"vsfs", true, &vsfs},
-                          {"kfs", true, &kfs},           {"9p", false, &share_files}};
+constexpr Type types[] = {
+    {"proc", false, &the_proc, &takes_all},    {"tmpfs", false, &tmpfs, &tmpfs_takes},
+    {"devtmpfs", false, &the_dev, &takes_all}, {"sysfs", false, &the_sys, &takes_all},
+    {"ext2", true, &ext2, &takes_none},        {"vfat", true, &vfat, &vfat_takes},
+    {"msdos", true, &vfat, &vfat_takes},       {"vsfs", true, &vsfs, &takes_none},
+    {"kfs", true, &kfs, &takes_none},          {"9p", false, &share_files, &share_takes}};
+
+/// For the log: mount(2) can only say that something is wrong.
+void explain_options(const Type& type, const MountRequest& request) noexcept {
+    const std::string_view source =
+        request.disk != nullptr ? request.disk->name.view() : request.source_name;
+    ignore_error(
+        fs::for_each_option(request.options,
+                            [&](const fs::MountOption& option) noexcept -> Status {
+                                if (!type.takes(option.text)) {
+                                    log::warning<"mount">(
+                                        "{} as {}: the option {} is unknown, or its value wrong",
+                                        source, type.name, option.text);
+                                }
+                                return {};
+                            }),
+        "the function has none");
+}
 
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept {
     for (const Type& type : types) {
@@ -115,8 +154,14 @@ Result<bool> type_needs_device(std::string_view type) noexcept {
 
 Result<fs::FileSystem*> file_system_for(const MountRequest& request) noexcept {
     const Type* const type = find_type(request.type);
-    return type == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
-                           : type->make(request);
+    if (type == nullptr) {
+        return fail(Errc::unsuitable_device);
+    }
+    Result<fs::FileSystem*> made = type->make(request);
+    if (!made && made.error() == Errc::invalid_argument) {
+        explain_options(*type, request);
+    }
+    return made;
 }
 
 void give_back(fs::FileSystem& file_system) noexcept {

@@ -76,7 +76,15 @@ class Crash(unittest.TestCase):
             self.assertIn("of 3 parts there are: 1, 2", kidney("--merge", path("1"), path("2"))[2])
             self.assertIn("a part of another sweep", kidney("--merge", path("1"), path("whole"))[2])
 
+    def test_a_soak_takes_them_in_turn(self):
+        with tempfile.TemporaryDirectory() as folder:
+            status, out, err = kidney("--soak", "0.001", "--seed", "9", "--keep", folder)
+            self.assertEqual(status, 0, out + err)
+            self.assertRegex(out, r"^kfs +seed +9 +[1-9]\d{3,} states\n$")
+            self.assertIn("soak: nothing found, 1 times", err)
+
     def test_what_is_wrong_is_said(self):
+        self.assertIn("not a number of minutes", kidney("--soak", "0")[2])
         self.assertEqual(kidney("fat64")[0], 2)
         self.assertIn("--shard needs --json", kidney("--shard", "1/2")[2])
         self.assertIn("--shard 3/2: not K/N", kidney("--shard", "3/2", "--json", "x")[2])

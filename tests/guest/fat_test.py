@@ -18,6 +18,8 @@ os.environ |= {"MTOOLS_SKIP_CHECK": "1", "TZ": "UTC"}
 FORMATS = ((12, 8, 8), (16, 2, 32), (32, 1, 40))
 WORK = """
 cd /tmp; mkdir m
+mount -t vfat -o uid=1,umask=9 /dev/vdb m 2>/dev/null && exit 5
+dmesg | grep -q 'vdb as vfat: the option umask=9 is unknown, or its value wrong' || exit 6
 for d in b c d; do
     t="-t vfat"; [ $d = c ] && t=""   # found out by itself
     mount $t /dev/vd$d m || exit 1

@@ -5,6 +5,7 @@ import subprocess
 
 import build
 import crash_guest
+import crash_soak
 from lab_engine import shard
 from project import Arguments, Failure, integer_between, say
 
@@ -23,6 +24,7 @@ def parse(arguments):
                         ("--replay lost.crash", "that story again"),
                         ("--length 2 --random 100000 --seed 7", "and so many of three steps, by chance"),
                         ("ext2 --qemu 100", "and with a whole machine: 100 guests that are killed while they write to an ext2"),
+                        ("--soak 480", "all file systems in turn, and their fuzzers, for eight hours"),
                         ("--shard 1/8 --json part1.json", "the first of eight parts of the work"),
                         ("--merge part1.json part2.json", "what the parts found together")])
     parser.add_argument("file_system", nargs="?", choices=list(dict.fromkeys((*FILE_SYSTEMS, *crash_guest.DISKS))), default="vsfs",
@@ -34,7 +36,9 @@ def parse(arguments):
                         help="the power goes again during recovery, so often (2 for workloads of one step, else 0)")
     parser.add_argument("--qemu", type=integer_between(1, 10 ** 6), metavar="N",
                         help="instead: kill N machines while a guest writes, and look at what was synced")
-    parser.add_argument("--keep", metavar="DIR", help="with --qemu: keep the disks of failures in this folder")
+    parser.add_argument("--soak", type=float, metavar="MINUTES",
+                        help="instead: sweeps by chance and fuzzers of all file systems in turn, until time is up or something fails")
+    parser.add_argument("--keep", metavar="DIR", help="with --qemu and --soak: keep what belongs to failures in this folder")
     parser.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of the workloads; needs --json")
     parser.add_argument("--json", metavar="FILE", help="write the counts")
     parser.add_argument("--merge", nargs="+", metavar="FILE", help="instead of running: add up the JSON files of all shards")
@@ -46,8 +50,10 @@ def parse(arguments):
     known = crash_guest.DISKS if options.qemu else FILE_SYSTEMS
     if options.file_system not in known:
         parser.error(f"{options.file_system}: not a file system for {'--qemu' if options.qemu else 'this without --qemu'}; there are: {', '.join(known)}")
-    if (options.keep or options.images) and not options.qemu:
-        parser.error("--keep and --images go with --qemu")
+    if (options.keep and not options.qemu and options.soak is None) or (options.images and not options.qemu):
+        parser.error("--keep goes with --qemu and --soak, --images with --qemu")
+    if options.soak is not None and not 0 < options.soak < 1e6:
+        parser.error(f"--soak {options.soak:g}: not a number of minutes")
     return options
 
 
@@ -147,6 +153,9 @@ def main(arguments):
             return 1 if whole["failed_workloads"] else 0
         if options.qemu:
             return kill_machines(options)
+        if options.soak is not None:
+            fuzzers = None if options.tree else build.build("host-fuzz", [f"{name}_fuzz" for name in crash_soak.FUZZERS])
+            return crash_soak.soak(options, FILE_SYSTEMS, options.tree or build.build("host-release", ["crash"]), fuzzers)
         command = command_of(options, None)
         tree = options.tree or build.build("host-release", ["crash"])
         command[0] = os.path.join(tree, "tests", "crash", "crash")

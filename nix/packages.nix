@@ -19,6 +19,8 @@ in
   "xorriso" = pkgs.xorriso;
   "mtools" = pkgs.mtools;
   "dosfstools" = pkgs.dosfstools;
+  "sleuthkit" = pkgs.sleuthkit;
+  "genext2fs" = pkgs.genext2fs;
   "e2fsprogs" = pkgs.e2fsprogs;
   "qemu-system-x86" = pkgs.qemu;
   "qemu-user" = pkgs.qemu;

@@ -40,6 +40,26 @@ inline Said run_tool(const std::string& command) {
     return said;
 }
 
+/// Every regular file of an image, as sleuthkit finds it, which shares no code with e2fsprogs,
+/// dosfstools or mtools: path -> contents. `type`: ext2 or fat. Nothing, if it is not installed.
+inline std::map<std::string, std::string> files_by_sleuthkit(std::span<const std::byte> image,
+                                                             const std::string& type) {
+    const TemporaryDirectory scratch;
+    save_image(image, scratch.path() / "image");
+    const std::string where = " -f " + type + " ";
+    const std::string path = (scratch.path() / "image").string();
+    std::map<std::string, std::string> files;
+    std::istringstream lines(run_tool("fls -F -r -p -u" + where + path).text);
+    for (std::string line; std::getline(lines, line);) {  // r/r 12:\ta/path; -/r without types
+        const std::size_t colon = line.find(":\t");
+        if (line.substr(1, 3) == "/r " && colon != std::string::npos) {
+            const std::string inode = line.substr(4, colon - 4);
+            files[line.substr(colon + 2)] = run_tool("icat" + where + path + " " + inode).text;
+        }
+    }
+    return files;
+}
+
 /// Empty if e2fsck finds nothing to say, else what it says. Its exit code is not enough.
 inline std::string check_image(std::span<const std::byte> image) {
     const TemporaryDirectory scratch;
@@ -57,11 +77,12 @@ inline std::string check_image(std::span<const std::byte> image) {
 }
 
 /// What e2fsck says while it mends an image in place. The code is its own: below 4 all is well.
-inline Said mend_image(std::span<std::byte> image) {
+/// `more`: options; -D sorts directories and indexes large ones.
+inline Said mend_image(std::span<std::byte> image, const std::string& more = "") {
     const TemporaryDirectory scratch;
     const auto path = scratch.path() / "image";
     save_image(image, path);
-    Said said = run_tool("e2fsck -fy " + path.string());
+    Said said = run_tool("e2fsck -fy " + more + " " + path.string());
     std::ifstream file(path, std::ios::binary);
     file.read(reinterpret_cast<char*>(image.data()), static_cast<std::streamsize>(image.size()));
     return said;

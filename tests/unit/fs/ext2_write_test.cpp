@@ -285,5 +285,156 @@ TEST_P(Ext2Writing, FilesWithoutNames) {
     });
 }
 
+TEST_P(Ext2Writing, SleuthkitReadsWhatWasWritten) {
+    std::map<std::string, std::string> written;
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.mkdir("a") && v.mkdir("a/b"));
+        const auto put = [&](const std::string& path, const std::string& text) {
+            EXPECT_TRUE(v.write(path, text));
+            written[path] = text;
+        };
+        put("empty", "");
+        put("a/direct", pattern(9000, 1));
+        put("a/b/indirect", pattern(300'000, 2));
+        put("a/b/" + std::string(200, 'n'), "a long name");
+        EXPECT_TRUE(v.write("old", "moved"));
+        EXPECT_TRUE(v.rename("old", "a/new"));
+        written["a/new"] = "moved";
+        EXPECT_TRUE(v.write("gone", "gone"));
+        EXPECT_TRUE(v.unlink("gone"));
+    });
+    if (run_tool("fls -V").code != 0) {
+        GTEST_SKIP() << "sleuthkit is not installed";
+    }
+    const auto found = files_by_sleuthkit(disk->bytes(), "ext2");
+    EXPECT_EQ(found.size(), written.size());
+    for (const auto& [path, text] : written) {
+        ASSERT_TRUE(found.contains(path)) << path;
+        EXPECT_TRUE(found.at(path) == text) << path;
+    }
+}
+
+/// Another writer: revision 1 without any feature.
+TEST(Ext2OtherWriter, ImagesOfGenext2fsAreReadAndWritten) {
+    const TemporaryDirectory tree;
+    std::filesystem::create_directories(tree.path() / "d/e");
+    write_file(tree.path() / "d/e/large", pattern(400'000, 3));
+    write_file(tree.path() / "d/two", "2");
+    std::filesystem::create_symlink("d/e", tree.path() / "link");
+    for (const unsigned block_size : {1024U, 2048U, 4096U}) {
+        const TemporaryDirectory scratch;
+        const std::string path = (scratch.path() / "image").string();
+        if (run_tool("genext2fs -N 64 -B " + std::to_string(block_size) + " -b " +
+                     std::to_string((4U << 20) / block_size) + " -d " + tree.path().string() + " " +
+                     path)
+                .code != 0) {
+            GTEST_SKIP() << "genext2fs is not installed";
+        }
+        std::vector<std::byte> image(std::filesystem::file_size(path));
+        std::ifstream(path, std::ios::binary)
+            .read(reinterpret_cast<char*>(image.data()),
+                  static_cast<std::streamsize>(image.size()));
+        World world;
+        Disk disk(image, 512);
+        Seen expected;
+        {
+            Volume v(world, disk);
+            ASSERT_TRUE(v.fs().mount());
+            EXPECT_EQ(*v.read("d/e/large"), pattern(400'000, 3));
+            EXPECT_EQ(*v.read("d/two"), "2");
+            EXPECT_TRUE(v.write("d/three", pattern(50'000, 4)));
+            EXPECT_TRUE(v.unlink("d/two"));
+            expected = all_seen(v);
+            ASSERT_TRUE(v.fs().unmount());
+        }
+        expect_sound(world, disk, expected);
+    }
+}
+
+/// Does debugfs find a hash tree in the directory `many`?
+bool has_hash_tree(std::span<const std::byte> image) {
+    const TemporaryDirectory scratch;
+    save_image(image, scratch.path() / "image");
+    const Said said =
+        run_tool("debugfs -R 'htree_dump /many' " + (scratch.path() / "image").string());
+    return said.text.find("Root node dump") != std::string::npos;
+}
+
+/// Large directories with a hash tree, as e2fsck -D makes them: read through, and what is written
+/// there leaves one that others understand.
+TEST(Ext2Indexed, DirectoriesAreReadAndKeptSound) {
+    for (const unsigned block_size : {1024U, 2048U, 4096U}) {
+        const TemporaryDirectory tree;
+        std::filesystem::permissions(tree.path(), std::filesystem::perms(0755));
+        std::filesystem::create_directory(tree.path() / "many");
+        constexpr int names = 900;
+        for (int n = 0; n < names; ++n) {
+            write_file(
+                tree.path() / "many" / ("a name of some length, number " + std::to_string(n)),
+                std::to_string(n));
+        }
+        auto image = make_image(tree.path(), block_size, "8M", "-N 1500");
+        if (image.empty()) {
+            GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+        }
+        EXPECT_LT(mend_image(image, "-D").code, 4);
+        ASSERT_TRUE(has_hash_tree(image)) << block_size;
+        World world;
+        Disk disk(image, 512);
+        Seen expected;
+        {
+            Volume v(world, disk);
+            ASSERT_TRUE(v.fs().mount());
+            for (int n = 0; n < names; n += 50) {
+                EXPECT_EQ(*v.read("many/a name of some length, number " + std::to_string(n)),
+                          std::to_string(n));
+            }
+            EXPECT_FALSE(v.at("many/a name of some length, number 900"));
+            ASSERT_TRUE(v.fs().unmount());
+        }
+        EXPECT_TRUE(has_hash_tree(disk.bytes())) << "who only reads leaves it alone";
+        {
+            Volume v(world, disk);
+            ASSERT_TRUE(v.fs().mount());
+            for (int n = 0; n < names; n += 3) {
+                EXPECT_TRUE(v.unlink("many/a name of some length, number " + std::to_string(n)));
+            }
+            for (int n = 0; n < 200; ++n) {
+                EXPECT_TRUE(v.write("many/another name, number " + std::to_string(n), "new"));
+            }
+            EXPECT_TRUE(v.rename("many/a name of some length, number 1", "many/moved"));
+            expected = all_seen(v);
+            EXPECT_EQ(expected.files.size(), 600U + 200U + 2U) << "with root and many";
+            ASSERT_TRUE(v.fs().unmount());
+        }
+        expect_sound(world, disk, expected);
+        EXPECT_TRUE(world.is_clean());
+    }
+}
+
+/// What one may read without knowing a feature is read, and nothing is written.
+TEST(Ext2ReadOnlyFeatures, AreMountedReadOnly) {
+    for (const char* feature : {"huge_file", "dir_nlink", "extra_isize"}) {
+        const TemporaryDirectory tree;
+        write_file(tree.path() / "file", "as it was");
+        const auto image = make_image(tree.path(), 1024, "4M", std::string("-I 256 -O ") + feature);
+        if (image.empty()) {
+            GTEST_SKIP() << "mke2fs (e2fsprogs) is not installed";
+        }
+        World world;
+        Disk disk(image, 512);
+        {
+            Volume v(world, disk);
+            ASSERT_TRUE(v.fs().mount()) << feature;
+            EXPECT_TRUE(v.fs().is_read_only()) << feature;
+            EXPECT_EQ(*v.read("file"), "as it was");
+            EXPECT_EQ(v.write("new", "x").error(), Errc::read_only);
+            EXPECT_EQ(v.unlink("file").error(), Errc::read_only);
+            ASSERT_TRUE(v.fs().unmount());
+        }
+        EXPECT_TRUE(std::ranges::equal(disk.bytes(), image)) << "not a byte has changed";
+    }
+}
+
 }  // namespace
 }  // namespace kidney::fs_test

@@ -1,11 +1,7 @@
 /// Every file system passes the laws of Vnode, File and FileSystem; and the laws find mistakes.
 #include "fs/tmpfs/tmpfs.hpp"
-#include "fs/vfs/plain_file.hpp"
-#include "tests/laws/file_laws.hpp"
-#include "tests/laws/file_system_laws.hpp"
-#include "tests/support/law_test.hpp"
 #include "tests/unit/fs/ext2_referee.hpp"
-#include "tests/unit/fs/test_world.hpp"
+#include "tests/unit/fs/plain_opener.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,28 +11,6 @@ namespace {
 using fs_test::World;
 namespace law = laws::file_system;
 using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
-
-/// Opens PlainFiles over a file and a directory that it makes.
-struct PlainOpener final : laws::file::Opener {
-    PlainOpener(World& w, Vnode& h) : world(w), home(h) {}
-    [[nodiscard]] Ref<File> open_file(OpenMode mode) noexcept override {
-        static_cast<void>(law::remove(home, "opened"));
-        return open(*law::make(home, "opened"), mode);
-    }
-    [[nodiscard]] Ref<File> open_directory() noexcept override {
-        static_cast<void>(law::make(home, "opened.d", NodeType::directory));
-        return open(*home.lookup("opened.d"), {.read = true});
-    }
-    [[nodiscard]] Ref<File> open(Ref<Vnode> node, OpenMode mode) {
-        if (mode.write && !node->begin_writing()) {
-            return nullptr;
-        }
-        return *mm::make_ref<PlainFile<fakes::FakeHeap, NullLock>>(world.heap, world.heap,
-                                                                   std::move(node), mode);
-    }
-    World& world;
-    Vnode& home;
-};
 
 /// A Vnode with nothing in it but what it must have: V1 is about what it answers then.
 struct EmptyFileSystem final : FileSystem {
@@ -98,8 +72,7 @@ TEST(FileSystemLaws, Tmpfs) {
         law::Subject subject{disk, *law::make(*disk.root(), "home", NodeType::directory)};
         test::LawReport report;
         laws::run_laws<law::Suite>(report, subject);
-        PlainOpener opener(world, *subject.home);
-        laws::run_laws<laws::file::Suite>(report, static_cast<laws::file::Opener&>(opener));
+        fs_test::run_file_laws(report, world, *subject.home);
         test::expect_laws_held(report);
     }
     EXPECT_TRUE(world.is_clean());
@@ -150,8 +123,7 @@ TEST(FileSystemLaws, WritableExt2) {
             law::Subject subject{ext2, *law::make(*ext2.root(), "home", NodeType::directory)};
             test::LawReport report;
             laws::run_laws<law::Suite>(report, subject);
-            PlainOpener opener(world, *subject.home);
-            laws::run_laws<laws::file::Suite>(report, static_cast<laws::file::Opener&>(opener));
+            fs_test::run_file_laws(report, world, *subject.home);
             test::expect_laws_held(report);
             EXPECT_TRUE(ext2.unmount());
             EXPECT_EQ(fs_test::check_image(disk.bytes()), "");

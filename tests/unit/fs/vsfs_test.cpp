@@ -2,6 +2,7 @@
 #include "tests/fakes/block/faulty_block_device.hpp"
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
+#include "tests/unit/fs/plain_opener.hpp"
 #include "tests/unit/fs/vsfs_disk.hpp"
 
 #include <gtest/gtest.h>
@@ -61,6 +62,7 @@ TEST_P(VsfsTest, KeepsTheLaws) {
                          vsfs_abilities};
     test::LawReport report;
     laws::run_laws<law::Suite>(report, subject);
+    run_file_laws(report, world, *subject.home);
     test::expect_laws_held(report);
 }
 

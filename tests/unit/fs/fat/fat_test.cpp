@@ -6,7 +6,9 @@
 #include "tests/unit/fs/disk/names_by_chance.hpp"
 #include "tests/unit/fs/disk/overwrites.hpp"
 #include "tests/unit/fs/disk/pieces.hpp"
+#include "tests/unit/fs/ext2_referee.hpp"
 #include "tests/unit/fs/fat/fat_image.hpp"
+#include "tests/unit/fs/plain_opener.hpp"
 
 #include <gtest/gtest.h>
 
@@ -74,6 +76,7 @@ TEST(FatLaws, AreKept) {
                 v.fs(), *law::make(*v.fs().root(), "home", fs::NodeType::directory), fat_abilities};
             test::LawReport report;
             laws::run_laws<law::Suite>(report, subject);
+            run_file_laws(report, world, *subject.home);
             test::expect_laws_held(report);
             subject.home.reset();
             ASSERT_TRUE(v.fs().unmount());
@@ -354,6 +357,36 @@ TEST(FatCommands, AreFewForLargeFiles) {
         ASSERT_EQ(*file->read(at, to), text.size());
     }
     EXPECT_LT(disk.reads() - before, size / 65'536 + 16);
+}
+
+/// A second reader besides mtools. FAT32 disks as small as ours are none to it.
+TEST_P(FatTest, SleuthkitReadsWhatWasWritten) {
+    if (GetParam().bits == 32) {
+        GTEST_SKIP() << "too few clusters for sleuthkit";
+    }
+    std::map<std::string, std::string> written;
+    play([&](Volume& v) {
+        EXPECT_TRUE(v.mkdir("A Directory"));
+        const auto put = [&](const std::string& path, const std::string& text) {
+            EXPECT_TRUE(v.write(path, text));
+            written[path] = text;
+        };
+        put("A Directory/a file with a long name", std::string(30'000, 'x') + "end");
+        put("SHORT.TXT", "short");
+        EXPECT_TRUE(v.write("old name of a file", "moved"));
+        EXPECT_TRUE(v.rename("old name of a file", "A Directory/new name of a file"));
+        written["A Directory/new name of a file"] = "moved";
+        EXPECT_TRUE(v.write("gone", "gone"));
+        EXPECT_TRUE(v.unlink("gone"));
+    });
+    if (run_tool("fls -V").code != 0) {
+        GTEST_SKIP() << "sleuthkit is not installed";
+    }
+    const auto found = files_by_sleuthkit(disk->bytes(), "fat");
+    for (const auto& [path, text] : written) {
+        ASSERT_TRUE(found.contains(path)) << path;
+        EXPECT_TRUE(found.at(path) == text) << path;
+    }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "tests/unit/fs/disk/overwrites.hpp"
 #include "tests/unit/fs/disk/pieces.hpp"
 #include "tests/unit/fs/kfs/kfs_disk.hpp"
+#include "tests/unit/fs/plain_opener.hpp"
 
 #include <gtest/gtest.h>
 
@@ -31,6 +32,7 @@ TEST(Kfs, KeepsTheLaws) {
                 k.fs(), *laws::file_system::make(*k.fs().root(), "home", fs::NodeType::directory)};
             test::LawReport report;
             laws::run_laws<laws::file_system::Suite>(report, subject);
+            run_file_laws(report, world, *subject.home);
             test::expect_laws_held(report);
             EXPECT_TRUE(k.fs().unmount());
             EXPECT_EQ(kfs_complaints(disk), "");

@@ -1,12 +1,11 @@
 /// P9: its laws over a server in memory, what somebody else on the server does to it, and what it
 /// makes of replies that are wrong.
 #include "fs/p9/options.hpp"
-#include "fs/vfs/plain_file.hpp"
 #include "fs/vfs/vfs.hpp"
-#include "tests/laws/file_laws.hpp"
 #include "tests/laws/file_system_laws.hpp"
 #include "tests/support/law_test.hpp"
 #include "tests/unit/fs/p9/p9_world.hpp"
+#include "tests/unit/fs/plain_opener.hpp"
 
 #include <gtest/gtest.h>
 
@@ -59,34 +58,12 @@ struct P9Test : testing::Test {
     Ref<fs::Vnode> root_;
 };
 
-struct Opener final : laws::file::Opener {
-    Opener(World& w, fs::Vnode& h) : world(w), home(h) {}
-    [[nodiscard]] Ref<fs::File> open_file(fs::OpenMode mode) noexcept override {
-        static_cast<void>(law::remove(home, "opened"));
-        return open(*law::make(home, "opened"), mode);
-    }
-    [[nodiscard]] Ref<fs::File> open_directory() noexcept override {
-        static_cast<void>(law::make(home, "opened.d", fs::NodeType::directory));
-        return open(*home.lookup("opened.d"), {.read = true});
-    }
-    [[nodiscard]] Ref<fs::File> open(Ref<fs::Vnode> node, fs::OpenMode mode) {
-        if (!node->open(mode) || (mode.write && !node->begin_writing())) {
-            return nullptr;
-        }
-        return *mm::make_ref<fs::PlainFile<fakes::FakeHeap, NullLock>>(world.heap, world.heap,
-                                                                       std::move(node), mode);
-    }
-    World& world;
-    fs::Vnode& home;
-};
-
 TEST_F(P9Test, KeepsTheLaws) {
     law::Subject subject{*p9.system, *law::make(root(), "home", fs::NodeType::directory),
                          p9_abilities};
     test::LawReport report;
     laws::run_laws<law::Suite>(report, subject);
-    Opener opener(p9.world, *subject.home);
-    laws::run_laws<laws::file::Suite>(report, static_cast<laws::file::Opener&>(opener));
+    run_file_laws(report, p9.world, *subject.home);
     test::expect_laws_held(report);
 }
 

@@ -22,7 +22,7 @@ RawHandler doer_of(const SystemCall& call) noexcept {
 
 }  // namespace
 
-/// A call that has begun; on the stack of its process.
+/// A call that has begun; on the stack of its thread.
 class WatchedCall {
 public:
     WatchedCall(std::uint32_t number, const hal::TrapFrame& frame) noexcept
@@ -44,14 +44,14 @@ public:
     [[nodiscard]] bool never_returns() const noexcept {
         return number_ == __NR_exit || number_ == __NR_exit_group;
     }
-    void write_unfinished(const Process& self) noexcept {
+    void write_unfinished(const Thread& self) noexcept {
         if (!is_unfinished_) {
             is_unfinished_ = true;
             write(self, has_separator_ ? "<unfinished ...>" : " <unfinished ...>");
         }
     }
-    void write_without_end(const Process& self) const noexcept { write(self, ") = ?"); }
-    void write_end(const Process& self, std::int32_t result) noexcept {
+    void write_without_end(const Thread& self) const noexcept { write(self, ") = ?"); }
+    void write_end(const Thread& self, std::int32_t result) noexcept {
         shown_.result = result;
         if (is_unfinished_) {
             text_.clear();
@@ -106,9 +106,9 @@ private:
         }
     }
 
-    void write(const Process& self, std::string_view end) const noexcept {
-        log::info<"strace">("{}<{}> {}{}", self.this_thread().number.value(),
-                            self.this_thread().name(), text_.view(), end);
+    /// Not always by the thread itself: it may be about to lose the CPU.
+    void write(const Thread& self, std::string_view end) const noexcept {
+        log::info<"strace">("{}<{}> {}{}", self.number.value(), self.name(), text_.view(), end);
     }
 
     std::uint32_t number_;
@@ -136,16 +136,16 @@ std::int32_t watched_call(Process& self, hal::TrapFrame& frame) noexcept {
         const SystemCall* const call = call_of(number);
         return call == nullptr ? -ENOSYS : doer_of(*call)(self, frame);
     }
+    Thread& thread = self.this_thread();
     WatchedCall call(number, frame);
     if (call.never_returns()) {
-        call.write_without_end(self);
+        call.write_without_end(thread);
         return call.run(self, frame);
     }
-    Thread& thread = self.this_thread();
     thread.watched_call = &call;
     const std::int32_t result = call.run(self, frame);
     thread.watched_call = nullptr;
-    call.write_end(self, result);
+    call.write_end(thread, result);
     return result;
 }
 
@@ -182,7 +182,7 @@ Status watch_calls_of_line(std::string_view line) noexcept {
 }
 
 void show_unfinished_call(const Thread& thread) noexcept {
-    thread.watched_call->write_unfinished(*thread.process);
+    thread.watched_call->write_unfinished(thread);
 }
 
 void show_delivery(const Process& self, const Delivery& delivery) noexcept {
@@ -193,7 +193,8 @@ void show_delivery(const Process& self, const Delivery& delivery) noexcept {
     show_signal(text, delivery.signal);
     text.write(" ");
     show_cause(text, delivery.signal, delivery.cause);
-    log::info<"strace">("{}<{}> --- {} ---", self.pid.value(), self.name(), text.view());
+    log::info<"strace">("{}<{}> --- {} ---", self.this_thread().number.value(),
+                        self.this_thread().name(), text.view());
 }
 
 void show_end(const Process& self, ExitStatus status) noexcept {

@@ -330,7 +330,7 @@ TEST(Ext2OtherWriter, ImagesOfGenext2fsAreReadAndWritten) {
                 .code != 0) {
             GTEST_SKIP() << "genext2fs is not installed";
         }
-        std::vector<std::byte> image(std::filesystem::file_size(path));
+        std::vector<std::byte> image(static_cast<std::size_t>(std::filesystem::file_size(path)));
         std::ifstream(path, std::ios::binary)
             .read(reinterpret_cast<char*>(image.data()),
                   static_cast<std::streamsize>(image.size()));

@@ -160,7 +160,6 @@ CHECK_CASE(a_cancelled_thread_cleans_up) {
         pthread_cleanup_pop(0);
         return nullptr;
     });
-    sleep_ms(5);
     EXPECT_EQ(pthread_cancel(thread), 0);
     EXPECT(join(thread) == PTHREAD_CANCELED);
     EXPECT_EQ(cleaned, 1);
@@ -210,13 +209,18 @@ CHECK_CASE(threads_share_descriptors_directory_and_mask) {
 
 CHECK_CASE(a_read_goes_on_when_another_thread_closes_the_descriptor) {
     static int ends[2];
+    static volatile pid_t number;
     EXPECT_EQ(pipe(ends), 0);
     const pthread_t reader = start([](void*) -> void* {
         char c = 0;
+        number = own_number();
         EXPECT_EQ(read(ends[0], &c, 1), 1);
         return reinterpret_cast<void*>(c);
     });
-    sleep_ms(10);
+    while (number == 0) {
+        sleep_ms(1);
+    }
+    check::wait_until_asleep(number);
     const int writer = dup(ends[1]);
     EXPECT_EQ(close(ends[0]), 0);
     EXPECT_EQ(write(writer, "x", 1), 1);
@@ -435,12 +439,16 @@ CHECK_CASE(the_end_of_an_owner_is_told_to_who_waits_for_its_lock) {
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
     EXPECT_EQ(pthread_mutex_init(&robust, &attributes), 0);
+    static volatile bool is_held;
     const pthread_t owner = start([](void*) -> void* {
         EXPECT_EQ(pthread_mutex_lock(&robust), 0);
-        sleep_ms(20);
+        is_held = true;
+        sleep_ms(20);  // so that somebody waits for it; right without that, too
         return nullptr;
     });
-    sleep_ms(5);
+    while (!is_held) {
+        sleep_ms(1);
+    }
     EXPECT_EQ(pthread_mutex_lock(&robust), EOWNERDEAD);
     EXPECT_EQ(pthread_mutex_consistent(&robust), 0);
     EXPECT_EQ(pthread_mutex_unlock(&robust), 0);

@@ -59,8 +59,8 @@ ROWS = (
     Row("ipc.pipebw64k", 81564, 45000, "64 KiB through a pipe"),
 )
 # What one operation on a file costs in an i686-release kernel, by file system; microbench's names, behind "fs.". None:
-# it depends on when the disk answers and what is written back meanwhile. On FAT a creation costs the more the more there
-# were before it: 5000 here, 500 in a quick run, which finds 539 000.
+# it depends on when the disk answers and what is written back meanwhile. What FAT32's creatunlink says is of before
+# removed files were found without a walk: far too much.
 FILE_SYSTEMS = ("tmpfs", "ext2", "kfs", "fat32")
 FILES = {
     "creatunlink": ("create + close + unlink", (8313, 25575, 28330, 3172795)),

@@ -60,6 +60,20 @@ inline std::map<std::string, std::string> files_by_sleuthkit(std::span<const std
     return files;
 }
 
+/// The paths that sleuthkit does not find, or with other contents; empty: none.
+inline std::string unlike_in_sleuthkit(std::span<const std::byte> image, const std::string& type,
+                                       const std::map<std::string, std::string>& written) {
+    const auto found = files_by_sleuthkit(image, type);
+    std::string unlike;
+    for (const auto& [path, text] : written) {
+        const auto at = found.find(path);
+        if (at == found.end() || at->second != text) {
+            unlike += path + "\n";
+        }
+    }
+    return found.size() != written.size() ? unlike + "and others\n" : unlike;
+}
+
 /// Empty if e2fsck finds nothing to say, else what it says. Its exit code is not enough.
 inline std::string check_image(std::span<const std::byte> image) {
     const TemporaryDirectory scratch;

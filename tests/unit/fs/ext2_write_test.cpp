@@ -306,12 +306,7 @@ TEST_P(Ext2Writing, SleuthkitReadsWhatWasWritten) {
     if (run_tool("fls -V").code != 0) {
         GTEST_SKIP() << "sleuthkit is not installed";
     }
-    const auto found = files_by_sleuthkit(disk->bytes(), "ext2");
-    EXPECT_EQ(found.size(), written.size());
-    for (const auto& [path, text] : written) {
-        ASSERT_TRUE(found.contains(path)) << path;
-        EXPECT_TRUE(found.at(path) == text) << path;
-    }
+    EXPECT_EQ(unlike_in_sleuthkit(disk->bytes(), "ext2", written), "");
 }
 
 /// Another writer: revision 1 without any feature.

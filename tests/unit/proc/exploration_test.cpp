@@ -22,54 +22,50 @@ void end_world() {
     }
 }
 
-/// A parent and its child, each with a thread of its own.
-class Family {
+/// Two threads, and the first process, which has none of its own yet.
+class Pair {
 public:
     static constexpr std::size_t threads = 2;
 
-    Family(std::function<void()> parent_does, std::function<void()> child_does) {
+    Pair(std::function<void()> first_does, std::function<void()> second_does) {
         World::begin(machine_);
-        auto& parent_thread = machine_.spawn(std::move(parent_does));
-        auto& child_thread = machine_.spawn(std::move(child_does));
+        first_ = &machine_.spawn(std::move(first_does));
+        second_ = &machine_.spawn(std::move(second_does));
         parent = &World::make_process(nullptr);
-        child = &World::make_process(parent);
-        World::add_thread(*parent, parent_thread);
-        World::add_thread(*child, child_thread);
     }
-    ~Family() { end_world(); }
+    ~Pair() { end_world(); }
     void run(std::size_t cpu) { machine_.run_cpu(cpu); }
     void on_reschedule() { machine_.on_reschedule(); }
 
     Process* parent = nullptr;
-    Process* child = nullptr;
+
+protected:
+    World::Thread* first_ = nullptr;
+    World::Thread* second_ = nullptr;
 
 private:
     World::Machine machine_;
 };
 
-/// Two threads of one process, the child of one that has none.
-class Siblings {
-public:
-    static constexpr std::size_t threads = 2;
-
-    Siblings(std::function<void()> first_does, std::function<void()> second_does) {
-        World::begin(machine_);
-        auto& first_thread = machine_.spawn(std::move(first_does));
-        auto& second_thread = machine_.spawn(std::move(second_does));
-        parent = &World::make_process(nullptr);
-        process = &World::make_process(parent);
-        World::add_thread(*process, first_thread);
-        World::add_thread(*process, second_thread);
+/// A parent and its child, each with a thread of its own.
+struct Family : Pair {
+    Family(std::function<void()> parent_does, std::function<void()> child_does)
+        : Pair(std::move(parent_does), std::move(child_does)), child(&World::make_process(parent)) {
+        World::add_thread(*parent, *first_);
+        World::add_thread(*child, *second_);
     }
-    ~Siblings() { end_world(); }
-    void run(std::size_t cpu) { machine_.run_cpu(cpu); }
-    void on_reschedule() { machine_.on_reschedule(); }
+    Process* child;
+};
 
-    Process* parent = nullptr;
-    Process* process = nullptr;
-
-private:
-    World::Machine machine_;
+/// Two threads of one process, the child of one that has none.
+struct Siblings : Pair {
+    Siblings(std::function<void()> first_does, std::function<void()> second_does)
+        : Pair(std::move(first_does), std::move(second_does)),
+          process(&World::make_process(parent)) {
+        World::add_thread(*process, *first_);
+        World::add_thread(*process, *second_);
+    }
+    Process* process;
 };
 
 constexpr WaitRequest any{.which = Pid(-1)};

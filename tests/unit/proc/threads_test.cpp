@@ -37,6 +37,17 @@ void await_threads(std::size_t count) {
         sleep(Duration::milliseconds(1));
     }
 }
+Pid heard_by;
+/// A thread that ends once somebody has heard SIGUSR1; who did is in `heard_by`.
+Pid start_listener() {
+    heard_by = Pid();
+    EXPECT_TRUE(set_handler(abi::sig_usr1, [](std::uint32_t) { heard_by = own_number(); }));
+    return *create_thread([] {
+        while (heard_by == Pid()) {
+            static_cast<void>(pause());
+        }
+    });
+}
 bool is_known_as(Pid number) {
     LockGuard guard(Sim::process_lock);
     return Sim::processes().find_thread(number) == &self().this_thread();
@@ -185,14 +196,7 @@ TEST_P(Threads, AllStopAndAllGoOn) {
 
 TEST_P(Threads, ASignalGoesToAThreadThatDoesNotBlockIt) {
     run_programs(cpus(), [] {
-        static Pid heard_by;
-        heard_by = Pid();
-        EXPECT_TRUE(set_handler(abi::sig_usr1, [](std::uint32_t) { heard_by = own_number(); }));
-        const Pid other = *create_thread([] {
-            while (heard_by == Pid()) {
-                static_cast<void>(pause());
-            }
-        });
+        const Pid other = start_listener();
         proc::set_blocked_signals(self(), proc::SignalSet::of(abi::sig_usr1));
         EXPECT_TRUE(kill(self().pid, abi::sig_usr1));
         await_threads(1);
@@ -227,14 +231,7 @@ TEST_P(Threads, ASignalThatItsReceiverBlocksMeanwhileIsForTheOthers) {
 
 TEST_P(Threads, ASignalForOneIsNobodyElses) {
     run_programs(cpus(), [] {
-        static Pid heard_by;
-        heard_by = Pid();
-        EXPECT_TRUE(set_handler(abi::sig_usr1, [](std::uint32_t) { heard_by = own_number(); }));
-        const Pid other = *create_thread([] {
-            while (heard_by == Pid()) {
-                static_cast<void>(pause());
-            }
-        });
+        const Pid other = start_listener();
         EXPECT_TRUE(kill_thread(other, abi::sig_usr1));
         await_threads(1);
         EXPECT_EQ(heard_by, other);

@@ -24,17 +24,22 @@ public:
         entries_.push_back(*entry);
         has_entries_.store(true, std::memory_order_relaxed);
     }
-    /// The state changed: wakes everybody, who will look again. Call it under the lock of that
-    /// state or after it.
-    void notify() noexcept EXCLUDES(lock_) {
+    /// The state changed, as far as `changed` says: wakes everybody, who will look again. Call it
+    /// under the lock of that state or after it.
+    void notify(Readiness changed = Readiness::all()) noexcept EXCLUDES(lock_) {
         // relaxed: the lock of the state orders it. A poll that did not see the change looked at
         // the state before us, and had entered before that.
         if (!has_entries_.load(std::memory_order_relaxed)) {
             return;
         }
         LockGuard guard(lock_);
+        bool has_taker = false;
         for (PollEntry& entry : entries_) {
-            entry.waiter->wake();
+            if (!entry.is_exclusive) {
+                entry.waiter->wake_for(changed);
+            } else if (!has_taker) {
+                has_taker = entry.waiter->wake_for(changed);
+            }
         }
     }
     void remove(PollEntry& entry) noexcept override EXCLUDES(lock_) {

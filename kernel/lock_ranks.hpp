@@ -11,6 +11,7 @@
 namespace kidney::kernel::ranks {
 
 // Mutexes, outermost first.
+inline constexpr LockRank event_scan{9, "event scan"};  // of one set; may end a file that it polls
 inline constexpr LockRank process_tree{10,
                                        "process tree"};  // fork, exit and wait look at relatives
 inline constexpr LockRank process_timers{12,
@@ -38,13 +39,14 @@ inline constexpr LockRank wall_clock{50, "wall clock"};  // setting it moves tim
 inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts
-inline constexpr LockRank poll{56, "poll"};                    // a file's pollers; wakes them
 inline constexpr LockRank disk_queue{57, "disk queue"};        // requests that wait for a disk
 inline constexpr LockRank disk{58, "disk"};                    // what a disk works on
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank process_view{62,
                                        "process view"};    // one entry or reference; takes nothing
 inline constexpr LockRank accounts{64, "accounts"};        // the list of users; takes nothing
+inline constexpr LockRank poll{66, "poll"};                // a file's pollers; tells and wakes them
+inline constexpr LockRank events{68, "events"};            // all event sets: who is ready; wakes
 inline constexpr LockRank wait_queue{70, "wait queue"};    // a waker holds it while it wakes
 inline constexpr LockRank inheritance{74, "inheritance"};  // who waits for whom; lends and wakes
 inline constexpr LockRank roster{78, "roster"};            // moves what run queues keep

@@ -83,6 +83,7 @@ public:
     }
     [[nodiscard]] Result<std::uint64_t> seek(std::int64_t, Whence) noexcept override { return 0U; }
     [[nodiscard]] bool is_seekable() const noexcept override { return true; }
+    [[nodiscard]] bool is_pollable() noexcept override { return device_ == MemoryDevice::random; }
     [[nodiscard]] Vnode* vnode() noexcept override { return node_.get(); }
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return node_->attributes(); }
     void dispose() noexcept override { mm::destroy(heap_, this); }

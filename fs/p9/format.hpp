@@ -83,6 +83,8 @@ inline constexpr std::uint32_t set_mode = 1, set_uid = 2, set_gid = 4, set_size 
             return 0010000;
         case NodeType::socket:
             return 0140000;
+        case NodeType::none:
+            break;
     }
     return 0;
 }

@@ -306,6 +306,7 @@ private:
         TRY(from.take(bytes(last.frame).subspan(end, rest)));
         last.size += static_cast<std::uint16_t>(rest);
         done += rest;
+        poll_.notify({.readable = true});
         return {};
     }
     /// Takes as much as fits. Whoever waits for bytes is told once per call.
@@ -363,13 +364,16 @@ private:
     void tell_readers(bool was_empty, sched::WakeHint hint) noexcept REQUIRES(lock_) {
         if (was_empty && !ring_.is_empty()) {
             readable_.wake_all(hint);
-            poll_.notify();
+        }
+        // Who looks at changes only (EPOLLET) wants to hear of each write.
+        if (!ring_.is_empty()) {
+            poll_.notify({.readable = true});
         }
     }
     void tell_writers(bool was_full) noexcept REQUIRES(lock_) {
         if (was_full && !is_full()) {
             writable_.wake_all();
-            poll_.notify();
+            poll_.notify({.writable = true});
         }
     }
 

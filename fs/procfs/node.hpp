@@ -381,7 +381,10 @@ private:
         if (Vnode* const node = file->vnode()) {
             return describe_node(*node, text);
         }
-        format_to(text, "pipe:[{}]", TRY(file->attributes()).inode);
+        text.write(file->label());
+        if (file->label().ends_with(':')) {
+            format_to(text, "[{}]", TRY(file->attributes()).inode);
+        }
         return {};
     }
     [[nodiscard]] Status describe_node(Vnode& node, TextBuffer<longest_link>& text) noexcept {

@@ -301,6 +301,7 @@ private:
             case NodeType::symlink:
                 return fail(Errc::too_many_symlinks);
             case NodeType::socket:
+            case NodeType::none:
                 return fail(Errc::no_device);
         }
         return fail(Errc::no_device);

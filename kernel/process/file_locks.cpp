@@ -22,7 +22,7 @@ public:
 
 class OpenFileLockEnd final : public fs::FileWatcher {
 public:
-    void file_gone(const fs::File& file) noexcept override {
+    void file_gone(fs::File& file) noexcept override {
         records.get().release(fs::LockOwner::open_file(&file));
         whole_files.get().release(fs::LockOwner::open_file(&file));
     }
@@ -44,7 +44,7 @@ void give_up_locks_at_close(Process& self) noexcept {
     self.files.set_listener(record_lock_end);
 }
 void give_up_locks_at_end(fs::File& file) noexcept {
-    file.watch(open_file_lock_end);
+    file.watch(open_file_lock_end, fs::File::WatchFor::locks);
 }
 
 void start_file_locks() noexcept {

@@ -24,6 +24,8 @@ struct PolledFile {
     events |= ready.writable ? POLLOUT | POLLWRNORM : 0;
     events |= ready.hung_up ? POLLHUP : 0;
     events |= ready.error ? POLLERR : 0;
+    events |= ready.peer_closed ? POLLRDHUP : 0;
+    events |= ready.urgent ? POLLPRI : 0;
     return events;
 }
 

@@ -30,6 +30,8 @@ namespace kidney::kernel {
             return 1;
         case fs::NodeType::socket:
             return 12;
+        case fs::NodeType::none:
+            break;
     }
     return 0;
 }

@@ -144,6 +144,7 @@ Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAd
                    VirtAddr exceptional, Instant deadline) noexcept {
     constexpr std::uint32_t is_readable = POLLIN | POLLRDNORM | POLLHUP | POLLERR;
     constexpr std::uint32_t is_writable = POLLOUT | POLLWRNORM | POLLERR;
+    constexpr std::uint32_t is_exceptional = POLLPRI;
     if (static_cast<std::int32_t>(count) < 0) {
         return fail(Errc::invalid_argument);
     }
@@ -163,9 +164,9 @@ Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAd
         if (wanted.has(n)) {
             PolledFile& f = set.files()[next++];
             f.file = TRY(self.files.get(Fd(n))).share();
-            // Nothing here has urgent data, for which `exceptional` would wait.
             f.wanted = (wanted.readable.has(n) ? is_readable : 0) |
-                       (wanted.writable.has(n) ? is_writable : 0);
+                       (wanted.writable.has(n) ? is_writable : 0) |
+                       (wanted.exceptional.has(n) ? is_exceptional : 0);
         }
     }
     if (!wait_for_files(self, set.files(), set.entries(), deadline)) {
@@ -185,6 +186,10 @@ Reply select_until(Process& self, std::uint32_t count, VirtAddr readable, VirtAd
         }
         if (wanted.writable.has(n) && (found & is_writable) != 0) {
             result.writable.insert(n);
+            ++bits;
+        }
+        if (wanted.exceptional.has(n) && (found & is_exceptional) != 0) {
+            result.exceptional.insert(n);
             ++bits;
         }
     }

@@ -20,9 +20,9 @@ static_assert(sizeof(struct stat64) == 96 && sizeof(struct statx) == 256 &&
               sizeof(struct __old_kernel_stat) == 32 && sizeof(struct statfs) == 64);
 
 std::uint32_t mode_of(const fs::Attributes& a) noexcept {
-    constexpr std::uint32_t types[] = {abi::mode_regular,   abi::mode_directory, abi::mode_symlink,
-                                       abi::mode_character, abi::mode_block,     abi::mode_fifo,
-                                       abi::mode_socket};
+    constexpr std::uint32_t types[] = {
+        abi::mode_regular, abi::mode_directory, abi::mode_symlink, abi::mode_character,
+        abi::mode_block,   abi::mode_fifo,      abi::mode_socket,  0};
     return types[static_cast<std::size_t>(a.type)] | a.permissions.bits();
 }
 

@@ -1,7 +1,9 @@
 /// Shared ownership without an allocation of its own: `Ref<T>` over an intrusive count.
 ///
 /// `T` derives from `RefCounted` and says what happens at zero in `void dispose() noexcept`,
-/// because only it knows its heap. Copying a Ref is one atomic increment; use `T&` to borrow.
+/// because only it knows its heap. One that must tell others before that has a
+/// `void last_reference_gone() noexcept`. Copying a Ref is one atomic increment; use `T&` to
+/// borrow.
 #pragma once
 
 #include "kidney/core/assert.hpp"
@@ -86,6 +88,9 @@ public:
 
     void reset() noexcept {
         if (T* object = std::exchange(object_, nullptr); object != nullptr && object->release()) {
+            if constexpr (requires { object->last_reference_gone(); }) {
+                object->last_reference_gone();
+            }
             object->dispose();
         }
     }

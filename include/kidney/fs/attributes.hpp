@@ -8,7 +8,16 @@
 
 namespace kidney::fs {
 
-enum class NodeType : std::uint8_t { regular, directory, symlink, character, block, fifo, socket };
+enum class NodeType : std::uint8_t {
+    regular,
+    directory,
+    symlink,
+    character,
+    block,
+    fifo,
+    socket,
+    none  ///< of a file that lives in no file system; nodes have a type
+};
 
 inline constexpr std::size_t max_name = 255;   ///< bytes of one path component
 inline constexpr std::size_t max_path = 4096;  ///< bytes of a path with its terminating NUL

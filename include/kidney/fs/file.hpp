@@ -10,9 +10,11 @@
 #include "kidney/fs/transfer.hpp"
 #include "kidney/fs/vnode.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 namespace kidney::fs {
@@ -21,19 +23,27 @@ class SplicePipe;  // kidney/fs/splice_pipe.hpp
 
 enum class Whence : std::uint8_t { start, current, end, data, hole };
 
-/// Readiness of a File, for poll.
+/// Readiness of a File, for poll; or what of it may have changed.
 struct Readiness {
     bool readable = false, writable = false, hung_up = false, error = false;
+    bool peer_closed = false;  ///< the other side sends nothing any more (POLLRDHUP)
+    bool urgent = false;       ///< something out of the ordinary is there (POLLPRI)
+
+    [[nodiscard]] static constexpr Readiness all() noexcept {
+        return {true, true, true, true, true, true};
+    }
 };
 
 /// Somebody who waits for a File to become ready (kidney/fs/poll.hpp).
 class PollWaiter;
 
+class EventSet;  // fs/event/event_item.hpp
+
 /// Somebody who keeps something in the name of an open file, and must hear that it is gone.
 class FileWatcher {
 public:
-    /// The last reference is gone: `file` is only an address by now. May sleep.
-    virtual void file_gone(const File& file) noexcept = 0;
+    /// The last reference is gone, and the file about to be disposed of. May sleep.
+    virtual void file_gone(File& file) noexcept = 0;
 
 protected:
     ~FileWatcher() = default;
@@ -93,6 +103,16 @@ public:
     [[nodiscard]] virtual Readiness poll(PollWaiter* /*waiter*/) noexcept {
         return {true, true, false, false};
     }
+    /// Is there anything to wait for, or is it ready at any time (EPERM of epoll_ctl)?
+    [[nodiscard]] virtual bool is_pollable() noexcept {
+        const Vnode* const node = vnode();
+        return node == nullptr || node->type() == NodeType::character ||
+               node->type() == NodeType::fifo || node->type() == NodeType::socket;
+    }
+    /// What /proc/PID/fd calls a file without a node; behind a ':' comes its inode number.
+    [[nodiscard]] virtual std::string_view label() const noexcept { return "pipe:"; }
+    /// Null: it is no set of files whose readiness is awaited (epoll).
+    [[nodiscard]] virtual EventSet* event_set() noexcept { return nullptr; }
     /// Its pipe, or null (everything else).
     [[nodiscard]] virtual SplicePipe* pipe() noexcept { return nullptr; }
     /// The object behind it, or null (pipes).
@@ -154,9 +174,23 @@ public:
                 small_,    synchronous_, noted_};
     }
 
-    /// There is one watcher at most. Concurrency: the caller holds a reference.
-    void watch(FileWatcher& watcher) noexcept {
-        watcher_.store(&watcher, std::memory_order_relaxed);  // release() orders it for the last
+    /// There is one watcher of each kind at most. Concurrency: the caller holds a reference, and
+    /// sees to it that two do not set one of a kind at once.
+    enum class WatchFor : std::uint8_t { locks, events };
+    void watch(FileWatcher& watcher, WatchFor what) noexcept {
+        slot(what).store(&watcher, std::memory_order_release);
+    }
+    [[nodiscard]] FileWatcher* watcher(WatchFor what) noexcept {
+        return slot(what).load(std::memory_order_acquire);
+    }
+    /// Ref calls it before dispose().
+    void last_reference_gone() noexcept {
+        for (std::atomic<FileWatcher*>& slot : watchers_) {
+            // relaxed: release() orders it for the last
+            if (FileWatcher* const watcher = slot.load(std::memory_order_relaxed)) {
+                watcher->file_gone(*this);
+            }
+        }
     }
 
 protected:
@@ -184,19 +218,20 @@ protected:
         if (writes_mount_) {
             mount_->end_writing();
         }
-        if (FileWatcher* const watcher = watcher_.load(std::memory_order_relaxed)) {
-            watcher->file_gone(*this);
-        }
     }
 
 private:
+    [[nodiscard]] std::atomic<FileWatcher*>& slot(WatchFor what) noexcept {
+        return watchers_[static_cast<std::size_t>(what)];
+    }
+
     const bool readable_, writable_, path_, small_;
     bool writes_mount_ = false;
     std::atomic<bool> append_, non_blocking_, packets_;
     const bool synchronous_;
     const std::uint32_t noted_;
     std::atomic<std::uint32_t> told_errors_ = 0;
-    std::atomic<FileWatcher*> watcher_ = nullptr;
+    std::array<std::atomic<FileWatcher*>, 2> watchers_{};
     Ref<Mount> mount_;
 };
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "kidney/core/assert.hpp"
+#include "kidney/fs/file.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -20,7 +21,6 @@
 
 namespace kidney::fs {
 
-class PollWaiter;
 class PollSource;
 
 /// The place of one waiter in the list of one file.
@@ -29,6 +29,7 @@ struct PollEntry {
         hook;
     PollSource* source = nullptr;  ///< null: not entered anywhere
     PollWaiter* waiter = nullptr;
+    bool is_exclusive = false;  ///< of those that are, one is told: the first who can do with it
 };
 
 /// A list that entries can be taken out of, whatever lock protects it.
@@ -40,12 +41,19 @@ protected:
     ~PollSource() = default;
 };
 
-/// One poll() in progress. Owned by one thread; only wake() comes from elsewhere.
+/// One poll() in progress, or a place in a set of files that stays (fs/event). Owned by one thread;
+/// only wake() comes from elsewhere.
 class PollWaiter {
 public:
     /// Called with the list's spin lock held, from any CPU, perhaps from an interrupt: it may wake
     /// a thread and nothing more. More than one call is harmless.
     virtual void wake() noexcept = 0;
+    /// The same for who can tell what may have `changed` from what it waits for. False: that does
+    /// not concern it.
+    virtual bool wake_for(Readiness /*changed*/) noexcept {
+        wake();
+        return true;
+    }
 
     /// A free entry for one more list, or null: the poll named fewer files than that.
     [[nodiscard]] PollEntry* claim() noexcept {

@@ -12,6 +12,7 @@
 #include "kernel/console.hpp"
 #include "kernel/decision_trace.hpp"
 #include "kernel/event_trace.hpp"
+#include "kernel/exec/exec.hpp"
 #include "kernel/hardware/pci.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
@@ -85,6 +86,9 @@ void read_boot_information(std::uint32_t address) noexcept {
     command_line::parse({more.data(), length.value_or(0)}, boot_options);
     set_panic_action(boot_options.panic);
     set_log_level(boot_options.log);
+    if (boot_options.no_randomisation) {
+        set_layout_randomisation(Randomisation::none);
+    }
     if (boot_options.console != ConsoleChoice()) {
         choose_console(boot_options.console.serial, boot_options.console.screen);
     }

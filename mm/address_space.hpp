@@ -188,10 +188,16 @@ public:
         break_ = start;
     }
 
+    /// exec: mappings go down from here, not from user_layout::mmap_ceiling.
+    void set_mmap_ceiling(VirtAddr ceiling) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        mmap_ceiling_ = ceiling;
+    }
+
     /// mremap(): errors as RegionMover.
     [[nodiscard]] Result<VirtAddr> remap(const RemapRequest& request) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
-        return RegionMover(regions_, pages_).remap(request);
+        return RegionMover(regions_, pages_, mmap_ceiling_).remap(request);
     }
 
     /// Resolves a page fault. Errors: as FaultResolver.
@@ -330,7 +336,7 @@ private:
             size <= user_layout::highest - wish && regions_.is_free({wish, size})) {
             return wish;
         }
-        return regions_.find_gap(size, user_layout::lowest, user_layout::mmap_ceiling);
+        return regions_.find_gap(size, user_layout::lowest, mmap_ceiling_);
     }
 
     Status insert(VirtRange range, const RegionTraits& traits, std::uint32_t growth = 0) noexcept
@@ -356,6 +362,7 @@ private:
     {
         child.break_start_ = break_start_;
         child.break_ = break_;
+        child.mmap_ceiling_ = mmap_ceiling_;
         pages_.count_as_shared_with(child.pages_);
         for (const Region* at = regions_.first(); at != nullptr; at = at->next) {
             const RegionTraits& traits = at->traits;
@@ -393,6 +400,7 @@ private:
     std::atomic<bool> new_is_locked_ = false;  ///< mlockall(MCL_FUTURE); changed under the lock
     VirtAddr break_start_ GUARDED_BY(lock_);
     VirtAddr break_ GUARDED_BY(lock_);
+    VirtAddr mmap_ceiling_ GUARDED_BY(lock_) = user_layout::mmap_ceiling;
 };
 
 }  // namespace kidney::mm

@@ -26,7 +26,8 @@ struct MemoryEnvironment {
 namespace user_layout {
 inline constexpr VirtAddr lowest{0x1'0000};  ///< below: null pointers plus an offset
 inline constexpr VirtAddr highest{0xBFFF'F000};
-inline constexpr VirtAddr mmap_ceiling{0xB700'0000};  ///< mappings go down from here
+inline constexpr VirtAddr mmap_ceiling{0xB700'0000};  ///< mappings go down from here, or
+                                                     ///< from a little below
 }  // namespace user_layout
 
 struct MapRequest {

@@ -23,7 +23,9 @@ struct RemapRequest {
 template <class Regions, class Pages>
 class RegionMover {
 public:
-    RegionMover(Regions& regions, Pages& pages) noexcept : regions_(regions), pages_(pages) {}
+    /// `ceiling`: what goes to a place of our choice lies below it.
+    RegionMover(Regions& regions, Pages& pages, VirtAddr ceiling) noexcept
+        : regions_(regions), pages_(pages), ceiling_(ceiling) {}
 
     /// The new place. Errors: invalid_argument, bad_address (the old range is not within one
     /// region), not_permitted (target below user_layout::lowest), no_memory.
@@ -55,7 +57,7 @@ public:
             return fail(Errc::no_memory);
         }
         const VirtAddr to = request.target.value_or(
-            regions_.find_gap(new_size, user_layout::lowest, user_layout::mmap_ceiling));
+            regions_.find_gap(new_size, user_layout::lowest, ceiling_));
         if (to.value() == 0) {
             return fail(Errc::no_memory);
         }
@@ -138,6 +140,7 @@ private:
 
     Regions& regions_;
     Pages& pages_;
+    const VirtAddr ceiling_;
 };
 
 }  // namespace kidney::mm

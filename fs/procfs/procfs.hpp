@@ -26,7 +26,7 @@ public:
     using Node = ProcNode<Procfs>;
     using HeapType = Heap;
     using LockType = Lock;
-    static constexpr std::size_t capacity = 48;  ///< registered entries
+    static constexpr std::size_t capacity = 64;  ///< registered entries
 
     struct Entry {
         std::string_view name;
@@ -80,6 +80,16 @@ public:
     [[nodiscard]] Status add_command(ProcId directory, std::string_view name,
                                      TextTaker take) noexcept {
         TRY(add({.name = name, .parent = directory, .permissions = 0200, .take = take}));
+        return {};
+    }
+    /// Everybody reads it, and root writes to it.
+    [[nodiscard]] Status add_setting(ProcId directory, std::string_view name,
+                                     TextGenerator generate, TextTaker take) noexcept {
+        TRY(add({.name = name,
+                 .parent = directory,
+                 .generate = generate,
+                 .permissions = 0644,
+                 .take = take}));
         return {};
     }
     /// A link with a text of its own.

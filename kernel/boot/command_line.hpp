@@ -65,6 +65,7 @@ struct BootOptions {
     PanicAction panic = PanicAction::exit;
     PlantedFault fault = PlantedFault::none;  ///< the last one that is named
     bool no_apic = false;
+    bool no_randomisation = false;  ///< `noaslr`: programs lie in the same places each time
     bool self_test = false;
     bool leak_test = false;     ///< lose some objects, for the test of the report
     bool trace = false;         ///< record the scheduler's decisions
@@ -204,6 +205,8 @@ constexpr bool set(std::string_view name, std::string_view value, BootOptions& o
         options.root_writable = name == "rw";
     } else if (name == "noapic") {
         options.no_apic = true;
+    } else if (name == "noaslr" || name == "norandmaps") {  // ours, Linux's
+        options.no_randomisation = true;
     } else if (name == "selftest") {
         options.self_test = true;
     } else if (name == "leak_test") {

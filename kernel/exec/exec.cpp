@@ -17,9 +17,13 @@
 #include "proc/life/exit.hpp"
 
 #include <array>
+#include <atomic>
+#include <linux/personality.h>
 
 namespace kidney::kernel {
 namespace {
+
+constinit std::atomic<Randomisation> randomisation = Randomisation::all;
 
 constexpr unsigned max_scripts = 5;  ///< of which each is run by the next, as in Linux
 
@@ -105,6 +109,15 @@ bool is_somebody_else(const Identity& who) noexcept {
     return who.user.effective != who.user.real || who.group.effective != who.group.real;
 }
 
+/// Where the parts of the next program lie. One that acts for others does so where they cannot
+/// guess, whatever they asked for.
+LayoutShifts draw_shifts(std::uint32_t personality, const Identity& who) noexcept {
+    const bool is_fixed = (personality & ADDR_NO_RANDOMIZE) != 0 && !is_somebody_else(who);
+    std::array<std::uint32_t, layout_lots> lots;
+    fill_random(std::as_writable_bytes(std::span(lots)));
+    return draw_layout(is_fixed ? Randomisation::none : layout_randomisation(), lots);
+}
+
 /// RLIMIT_STACK, but what the arguments take is there in any case.
 std::uint32_t stack_size(const Limits& limits, const ArgumentBlock& arguments) noexcept {
     constexpr std::size_t beside = 4 * page_size;
@@ -118,15 +131,17 @@ std::uint32_t stack_size(const Limits& limits, const ArgumentBlock& arguments) n
 /// Copies the stack image into the new address space; returns where its parts are. `who` is the
 /// identity that the program will have.
 Result<StackLayout> write_stack(const Identity& who, const LoadedProgram& program,
-                                const ArgumentBlock& arguments, std::string_view path) noexcept {
+                                const ArgumentBlock& arguments, std::string_view path,
+                                std::uint32_t gap) noexcept {
     AddressSpace& memory = *program.memory;
     std::array<std::byte, 16> random;
     fill_random(random);
     const StackImageInput in{
-        .top = stack_top,
+        .top = program.stack_top,
         .strings = arguments.bytes(),
         .argc = arguments.argument_count(),
         .envc = arguments.environment_count(),
+        .gap = gap,
         .executable = path,
         .random = random,
         .entry = program.entry,
@@ -188,6 +203,7 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
     self.keeps_capabilities = false;
     if (is_somebody_else(self.identity)) {
         self.become_opaque();
+        self.personality &= ~std::uint32_t{PER_CLEAR_ON_SETID};
     }
     self.signals.reset_for_exec();
     thread.signals.disable_alternate_stack();
@@ -201,17 +217,26 @@ void forget_old_program(Process& self, fs::Vnode& executable, std::string_view n
 
 }  // namespace
 
+Randomisation layout_randomisation() noexcept {
+    return randomisation.load(std::memory_order_relaxed);
+}
+void set_layout_randomisation(Randomisation how) noexcept {
+    randomisation.store(how, std::memory_order_relaxed);
+}
+
 Status execute(Process& self, hal::TrapFrame& frame, const fs::PathContext& context,
                const ExecTarget& target, ArgumentBlock& arguments) noexcept {
     Program program;
     TRY(find_file(context, target, arguments, program.file));
     TRY(find_interpreter(context, program));
     const fs::Attributes attributes = TRY(program.file.node().attributes());
-    LoadedProgram loaded =
-        TRY(load_program(program.file, program.interpreter, stack_size(self.limits, arguments)));
     const Identity identity =
         identity_in(attributes, *self.who(), self.no_new_rights || !program.file.gives_rights());
-    const StackLayout stack = TRY(write_stack(identity, loaded, arguments, target.name));
+    const LayoutShifts shifts = draw_shifts(self.personality, identity);
+    LoadedProgram loaded = TRY(load_program(program.file, program.interpreter,
+                                            stack_size(self.limits, arguments), shifts));
+    const StackLayout stack =
+        TRY(write_stack(identity, loaded, arguments, target.name, shifts.words));
 
     TRY(end_other_threads(self));
     // Behind this line nothing fails: there is no old program to return to.

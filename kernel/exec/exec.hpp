@@ -4,6 +4,7 @@
 #include "arch/i686/trap/trap_frame.hpp"
 #include "kernel/exec/argument_block.hpp"
 #include "kernel/process/process.hpp"
+#include "proc/exec/layout_shifts.hpp"
 
 #include <string_view>
 
@@ -17,6 +18,10 @@ struct ExecTarget {
     std::string_view name;
     bool name_ends = false;  ///< it goes through a descriptor that this exec closes
 };
+
+/// Whether programs lie elsewhere each time they are started. Any thread; for those started later.
+[[nodiscard]] Randomisation layout_randomisation() noexcept;
+void set_layout_randomisation(Randomisation how) noexcept;
 
 /// Loads the target (or the interpreter that its first line names) into a new address
 /// space and makes `frame` start it. Runs in the process itself.

@@ -62,7 +62,8 @@ Result<Image> map_image(AddressSpace& space, fs::Vnode& file, const LoadPlan& pl
                         VirtAddr start) noexcept {
     constexpr VirtAddr lowest = mm::user_layout::lowest;
     constexpr std::uint32_t usual_stack = 8U << 20;
-    constexpr VirtAddr highest = stack_top - usual_stack - mm::growth_guard;
+    constexpr VirtAddr highest =
+        stack_top - proc::largest_shifts.stack - usual_stack - mm::growth_guard;
     if (start < lowest || start > highest || plan.extent.size > highest - start) {
         return fail(Errc::invalid_argument);
     }
@@ -81,11 +82,11 @@ Result<Image> map_image(AddressSpace& space, fs::Vnode& file, const LoadPlan& pl
 
 constexpr std::uint32_t mapped_at_first = 4 * page_size;  ///< of the stack
 
-Status map_stack(AddressSpace& space, bool executable, std::uint32_t size) noexcept {
-    mm::MapRequest request = request_for(stack_top - mapped_at_first, mapped_at_first,
+Status map_stack(AddressSpace& space, VirtAddr top, bool executable, std::uint32_t size) noexcept {
+    mm::MapRequest request = request_for(top - mapped_at_first, mapped_at_first,
                                          {.read = true, .write = true, .execute = executable});
     request.traits.kind = mm::RegionKind::stack;
-    request.traits.lowest = (stack_top - std::max(size, mapped_at_first)).page_ceiling();
+    request.traits.lowest = (top - std::max(size, mapped_at_first)).page_ceiling();
     TRY(space.map(request));
     return {};
 }
@@ -102,20 +103,22 @@ Status load_interpreter(LoadedProgram& loaded, const ElfFile& interpreter) noexc
 }
 
 Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter,
-                           std::uint32_t stack) noexcept {
+                           std::uint32_t stack, const proc::LayoutShifts& shifts) noexcept {
     const ElfHeaders& headers = program.headers();
     const LoadPlan plan = TRY(LoadPlan::of(headers));
     LoadedProgram loaded;
     loaded.memory = TRY(AddressSpace::create(memory_environment()));
     AddressSpace& space = *loaded.memory;
+    space.set_mmap_ceiling(mm::user_layout::mmap_ceiling - shifts.mappings);
     VirtAddr start = plan.extent.start;
     if (headers.is_relocatable()) {
         // A loader that is started by its name must keep away from where programs go.
-        start = interpreter ? align_up(position_independent_base, plan.alignment)
+        start = interpreter ? align_up(position_independent_base + shifts.image, plan.alignment)
                             : TRY(find_place(space, plan));
     }
     const Image image = TRY(map_image(space, program.node(), plan, start));
-    TRY(map_stack(space, headers.stack() != StackRights::data_only, stack));
+    loaded.stack_top = stack_top - shifts.stack;
+    TRY(map_stack(space, loaded.stack_top, headers.stack() != StackRights::data_only, stack));
     loaded.start = loaded.entry = headers.entry() + image.bias;
     loaded.program_headers = plan.program_headers + image.bias;
     loaded.program_header_count = headers.count();
@@ -124,15 +127,16 @@ Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter,
     }
     // Above a program that lies among the mappings there is no room for a heap.
     const bool has_room_above = interpreter || !headers.is_relocatable();
-    space.set_break_start(has_room_above ? image.end : position_independent_base);
+    const VirtAddr heap = has_room_above ? image.end : position_independent_base;
+    space.set_break_start(heap + shifts.heap);
     return loaded;
 }
 
 }  // namespace
 
 Result<LoadedProgram> load_program(const ElfFile& program, const ElfFile& interpreter,
-                                   std::uint32_t stack) noexcept {
-    Result<LoadedProgram> loaded = load(program, interpreter, stack);
+                                   std::uint32_t stack, const proc::LayoutShifts& shifts) noexcept {
+    Result<LoadedProgram> loaded = load(program, interpreter, stack, shifts);
     if (!loaded) {
         const bool is_ours = loaded.error() == Errc::no_memory || loaded.error() == Errc::io_error;
         return fail(is_ours ? loaded.error() : Errc::invalid_argument);

@@ -8,6 +8,7 @@
 #include "fs/procfs/standard_files.hpp"
 #include "kernel/boot/boot_info.hpp"
 #include "kernel/devices.hpp"
+#include "kernel/exec/exec.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/lock_checks.hpp"
@@ -227,6 +228,19 @@ Status add_system_names(Procfs& proc) noexcept {
     TRY(add("ngroups_max", [](void*, fs::TextOutput& out) noexcept {
         format_to(out, "{}\n", Identity::max_groups);
     }));
+    TRY(proc.add_setting(
+        kernel, "randomize_va_space",
+        [](void*, fs::TextOutput& out) noexcept {
+            format_to(out, "{}\n", static_cast<unsigned>(layout_randomisation()));
+        },
+        [](std::string_view text) noexcept -> Status {
+            const std::int32_t how = TRY(fs::parse_value(text));
+            if (how < 0 || how > static_cast<std::int32_t>(Randomisation::all)) {
+                return fail(Errc::invalid_argument);
+            }
+            set_layout_randomisation(static_cast<Randomisation>(how));
+            return {};
+        }));
     const fs::ProcId files = TRY(proc.add_directory(system, "fs"));
     TRY(proc.add_file(files, "file-max", [](void*, fs::TextOutput& out) noexcept {
         format_to(out, "{}\n", std::uint64_t{max_pid} * decltype(Process::files)::capacity);

@@ -1,6 +1,8 @@
 /// The first stack of a program: argc, argv, envp and the auxiliary vector (System V i386 ABI).
 ///
-///     high   execfn string, argument and environment strings, platform string, 16 random bytes
+///     high   execfn string, argument and environment strings
+///            a gap of any size
+///            platform string, 16 random bytes
 ///            auxv (pairs, AT_NULL last)
 ///            envp[] 0
 ///            argv[] 0
@@ -28,6 +30,7 @@ struct StackImageInput {
     std::span<const char> strings;
     std::uint32_t argc = 0;
     std::uint32_t envc = 0;
+    std::uint32_t gap = 0;        ///< bytes unused below the strings
     std::string_view executable;  ///< the path given to execve, for AT_EXECFN
     std::span<const std::byte, 16> random;
     VirtAddr entry, interpreter_base, program_headers;
@@ -69,7 +72,7 @@ constexpr std::uint32_t align_down_16(std::uint32_t v) noexcept {
     const std::uint64_t words =
         1 + std::uint64_t{in.argc} + 1 + std::uint64_t{in.envc} + 1 + 2 * auxv_pairs;
     const std::uint64_t total = in.strings.size() + in.executable.size() + platform_name.size() +
-                                in.random.size() + words * 4 + 64;
+                                in.random.size() + words * 4 + in.gap + 64;
     if (total > limit) {
         return fail(Errc::argument_list_long);
     }
@@ -78,7 +81,7 @@ constexpr std::uint32_t align_down_16(std::uint32_t v) noexcept {
     // The last word of the stack stays zero, as on Linux.
     at.executable = in.top - static_cast<std::uint32_t>(in.executable.size() + 1) - 4;
     at.strings = at.executable - static_cast<std::uint32_t>(in.strings.size());
-    at.platform = at.strings - static_cast<std::uint32_t>(platform_name.size() + 1);
+    at.platform = at.strings - in.gap - static_cast<std::uint32_t>(platform_name.size() + 1);
     at.random = VirtAddr(detail::align_down_16(at.platform.value() - 16));
     at.stack_pointer = VirtAddr(detail::align_down_16(at.random.value() - at.words * 4));
     return at;

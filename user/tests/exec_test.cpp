@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <elf.h>
 #include <fcntl.h>
@@ -465,6 +466,60 @@ CHECK_CASE(scripts_may_be_run_by_scripts_five_deep) {
     EXPECT_EQ(results[0], 44 << 8);
     EXPECT_EQ(results[4], 44 << 8);
     EXPECT_EQ(results[5], -ELOOP);
+}
+
+/// Where a program finds its parts, as another one is told that it runs in its place.
+struct Places {
+    unsigned long heap = 0, library = 0, stack = 0;
+};
+
+/// Runs `cat /proc/self/maps`, which has a dynamic loader where that is installed.
+Places places_of_program(unsigned long personality) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    const pid_t child = check::fork_or_fail();
+    if (child == 0) {
+        EXPECT(syscall(SYS_personality, personality) != -1);
+        dup2(ends[1], 1);
+        execlp("cat", "cat", "/proc/self/maps", nullptr);
+        _exit(127);
+    }
+    close(ends[1]);
+    FILE* const maps = fdopen(ends[0], "r");
+    Places places;
+    char line[512];
+    while (std::fgets(line, sizeof line, maps) != nullptr) {
+        const unsigned long start = std::strtoul(line, nullptr, 16);
+        if (std::strstr(line, "[heap]") != nullptr) {
+            places.heap = start;
+        } else if (std::strstr(line, "[stack]") != nullptr) {
+            places.stack = start;
+        } else if (std::strstr(line, "/ld") != nullptr && places.library == 0) {
+            places.library = start;
+        }
+    }
+    std::fclose(maps);
+    EXPECT_EQ(check::wait_status(child), 0);
+    return places;
+}
+
+CHECK_CASE(each_start_has_places_of_its_own_unless_told_otherwise) {
+    constexpr unsigned long fixed = 0x0040000;  // ADDR_NO_RANDOMIZE
+    const Places usual = places_of_program(fixed);
+    bool heap_moves = false, library_moves = usual.library == 0, stack_moves = false;
+    for (int i = 0; i < 12; ++i) {
+        const Places again = places_of_program(fixed);
+        EXPECT_EQ(again.heap, usual.heap);
+        EXPECT_EQ(again.library, usual.library);
+        EXPECT_EQ(again.stack, usual.stack);
+        const Places drawn = places_of_program(0);
+        heap_moves |= drawn.heap != usual.heap;
+        library_moves |= drawn.library != usual.library;
+        stack_moves |= drawn.stack != usual.stack;
+    }
+    EXPECT(heap_moves);
+    EXPECT(library_moves);
+    EXPECT(stack_moves);
 }
 
 /// Pairs of the auxiliary vector, which a C library reads in any order and some programs do not.

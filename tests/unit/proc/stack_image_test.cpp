@@ -30,6 +30,23 @@ struct Fixture {
     };
 };
 
+TEST(StackImage, LeavesAGapBelowTheStrings) {
+    Fixture f;
+    const auto without = layout_stack(f.in, 0x20000);
+    f.in.gap = 0x1230;
+    const auto with = layout_stack(f.in, 0x20000);
+    ASSERT_TRUE(with && without);
+    EXPECT_EQ(with->strings, without->strings);
+    EXPECT_EQ(without->platform - with->platform, 0x1230);
+    EXPECT_EQ(without->stack_pointer - with->stack_pointer, 0x1230);
+    // What it takes counts: a limit that is met without it is not with it.
+    const auto needed = static_cast<std::uint32_t>(f.in.top - without->stack_pointer);
+    f.in.gap = 0;
+    EXPECT_TRUE(layout_stack(f.in, needed + 128));
+    f.in.gap = 0x1230;
+    EXPECT_FALSE(layout_stack(f.in, needed + 128));
+}
+
 TEST(StackImage, HasArgumentsEnvironmentAndAuxiliaryVector) {
     Fixture f;
     const auto at = layout_stack(f.in, 0x20000);

@@ -1,9 +1,9 @@
 #include "kernel/devices.hpp"
 
-#include "drivers/random/random_pool.hpp"
 #include "fs/devfs/device_registry.hpp"
 #include "fs/devfs/memory_devices.hpp"
 #include "kernel/boot_object.hpp"
+#include "kernel/hardware/random.hpp"
 #include "kernel/log_device.hpp"
 #include "kernel/process/file_locks.hpp"
 #include "kernel/process/wall_clock.hpp"
@@ -18,9 +18,8 @@
 namespace kidney::kernel {
 namespace {
 
-using RandomPool = drivers::RandomPool<SpinLock<ranks::random>>;
 using Registry = fs::DeviceRegistry<Mutex<ranks::devices>>;
-using MemoryDevices = fs::MemoryDevices<Heap, RandomPool>;
+using MemoryDevices = fs::MemoryDevices<Heap, RandomSource>;
 using Pipes =
     fs::PipeService<Heap, ReclaimingFrames, PhysMap, Mutex<ranks::pipe>, WaitQueue,
                     Mutex<ranks::devices>, SpinLock<ranks::poll>, WallFileClock, CurrentUserPays>;
@@ -34,26 +33,16 @@ public:
 };
 
 constinit WallFileClock pipe_clock;
-constinit BootObject<RandomPool> random_pool;
 constinit BootObject<Registry> registry;
 constinit BootObject<MemoryDevices> memory_devices;
 constinit BootObject<TerminalDevices> terminal_devices;
 constinit BootObject<Pipes> pipes;
 
-/// What differs from boot to boot: the time of day, and how long it took to get here.
-void seed_random() noexcept {
-    const std::array<std::uint64_t, 2> seed{static_cast<std::uint64_t>(wall_clock().count()),
-                                            Clock::now().nanoseconds()};
-    random_pool.get().mix(std::as_bytes(std::span(seed)));
-}
-
 }  // namespace
 
 void start_devices() noexcept {
-    random_pool.create();
-    seed_random();
     pipes.create(heap(), reclaiming_frames(), phys_map(), pipe_clock, pipe_limits());
-    memory_devices.create(heap(), random_pool.get());
+    memory_devices.create(heap(), random_source());
     start_file_locks();
     terminal_devices.create();
     Registry& r = registry.create();
@@ -148,10 +137,6 @@ std::size_t largest_pipe() noexcept {
 Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept {
     const auto maker = current_process().who();
     return pipes.get().create(non_blocking, packets, {maker->user.file, maker->group.file});
-}
-
-void fill_random(std::span<std::byte> to) noexcept {
-    random_pool.get().fill(to);
 }
 
 }  // namespace kidney::kernel

@@ -8,7 +8,6 @@
 #include "kidney/fs/vnode.hpp"
 
 #include <cstddef>
-#include <span>
 
 namespace kidney::kernel {
 
@@ -31,8 +30,5 @@ void write_device_list(fs::TextOutput& out) noexcept;
 
 /// pipe2(2). Errors: no_memory, file_table_full.
 [[nodiscard]] Result<fs::PipeEnds> create_pipe(bool non_blocking, bool packets) noexcept;
-
-/// Random bytes for programs: getrandom(2), AT_RANDOM. Any thread.
-void fill_random(std::span<std::byte> to) noexcept;
 
 }  // namespace kidney::kernel

@@ -4,6 +4,7 @@
 #include "arch/i686/trap/interrupts.hpp"
 #include "arch/i686/trap/vectors.hpp"
 #include "kernel/event_trace.hpp"
+#include "kernel/hardware/random.hpp"
 #include "kidney/core/format.hpp"
 #include "kidney/hal/upcalls.hpp"
 
@@ -107,6 +108,7 @@ void write_interrupts(fs::TextOutput& out) noexcept {
 void kidney::hal::on_interrupt(IrqLine line) noexcept {
     using namespace kidney::kernel;
     const TracedInterrupt traced(TracedInterrupt::first_line + line.value());
+    note_interrupt_time(TracedInterrupt::first_line + line.value());
     for (Entry& entry : table[line.value()]) {
         if (const auto handler = entry.handler.load(std::memory_order_acquire);
             handler != nullptr) {

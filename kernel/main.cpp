@@ -14,6 +14,7 @@
 #include "kernel/event_trace.hpp"
 #include "kernel/exec/exec.hpp"
 #include "kernel/hardware/pci.hpp"
+#include "kernel/hardware/random.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/memory/boot_memory.hpp"
 #include "kernel/panic.hpp"
@@ -124,6 +125,7 @@ void first_thread(void* /*argument*/) noexcept {
     start_load_average();
     read_time_of_day();
     find_pci_devices();
+    gather_randomness();
     find_disks(boot_info);
     find_shares();
     mount_file_systems(boot_options);

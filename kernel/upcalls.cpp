@@ -5,6 +5,7 @@
 #include "arch/i686/trap/trap_frame.hpp"
 #include "arch/i686/trap/vectors.hpp"
 #include "kernel/event_trace.hpp"
+#include "kernel/hardware/random.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/magic/backtrace.hpp"
 #include "kernel/memory/stack_faults.hpp"
@@ -84,6 +85,7 @@ void on_exception(TrapFrame& frame, std::uint32_t vector) noexcept {
 
 void on_timer() noexcept {
     const kernel::TracedInterrupt traced(kernel::TracedInterrupt::timer);
+    kernel::note_interrupt_time(kernel::TracedInterrupt::timer);
     kernel::book_user_time_at_tick();
     kernel::enforce_cpu_limit();
     kernel::dispatcher().on_timer();

@@ -60,7 +60,7 @@ private:
     }
 };
 
-/// Concurrency: any thread.
+/// Concurrency: any thread, and interrupt handlers if `Lock` is for them.
 template <BasicLockable Lock>
 class RandomPool {
 public:

@@ -2,10 +2,10 @@
 
 #include "arch/i686/cpu/instructions.hpp"
 #include "arch/i686/vdso/vdso.hpp"
-#include "kernel/devices.hpp"
 #include "kernel/event_trace.hpp"
 #include "kernel/exec/elf_file.hpp"
 #include "kernel/exec/loader.hpp"
+#include "kernel/hardware/random.hpp"
 #include "kernel/memory/layout.hpp"
 #include "kernel/names.hpp"
 #include "kernel/process/address_spaces.hpp"

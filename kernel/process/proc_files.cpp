@@ -9,6 +9,7 @@
 #include "kernel/boot/boot_info.hpp"
 #include "kernel/devices.hpp"
 #include "kernel/exec/exec.hpp"
+#include "kernel/hardware/random.hpp"
 #include "kernel/interrupts.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/lock_checks.hpp"
@@ -254,6 +255,11 @@ Status add_system_names(Procfs& proc) noexcept {
         format_to(out, "{}\n", largest_pipe());
     }));
     const fs::ProcId random = TRY(proc.add_directory(kernel, "random"));
+    // Seeded before the first program, the pool has all the bits it can have.
+    for (const char* const name : {"entropy_avail", "poolsize"}) {
+        TRY(proc.add_file(random, name,
+                          [](void*, fs::TextOutput& out) noexcept { out.write("256\n"); }));
+    }
     TRY(proc.add_file(random, "uuid", [](void*, fs::TextOutput& out) noexcept {
         std::array<std::byte, 16> bytes;
         fill_random(bytes);

@@ -1,7 +1,7 @@
 #include "kernel/syscall/system_calls.hpp"
 
 #include "kernel/boot/machine.hpp"
-#include "kernel/devices.hpp"
+#include "kernel/hardware/random.hpp"
 #include "kernel/process/cpu_usage.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/storage/disk_files.hpp"

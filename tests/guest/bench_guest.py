@@ -111,7 +111,7 @@ def measure(tree: Path, names: list[str], quick: bool, smp: int = 1, disk: tuple
     reasons: dict[str, str] = {}
     left = names
     while left:
-        result = guest.run_machine(tree, command(left, quick), smp=smp, accelerator=ACCELERATOR, extra=(*COUNTED, *disk), deadline=3600)
+        result = guest.run_machine(tree, command(left, quick), smp=smp, append="noaslr", accelerator=ACCELERATOR, extra=(*COUNTED, *disk), deadline=3600)
         figures.update(parse(result.out.decode("utf-8", "replace")))
         complaint = result.err.decode("utf-8", "replace").strip().splitlines()
         seen = [name for name in left if re.search(rf"^{re.escape(name)} ", result.out.decode("utf-8", "replace"), re.MULTILINE)]
@@ -131,7 +131,7 @@ def measure(tree: Path, names: list[str], quick: bool, smp: int = 1, disk: tuple
 def boot_cost(tree: Path) -> float | None:
     """Instructions from the kernel's entry to the end of a first command. Idle time is none: with -icount, a machine
     that waits for its disk leaps to its next timer, as far away as that may be."""
-    result = guest.run_machine(tree, "sh -c true; cat /proc/kidney/cpus", accelerator=ACCELERATOR, extra=COUNTED)
+    result = guest.run_machine(tree, "sh -c true; cat /proc/kidney/cpus", append="noaslr", accelerator=ACCELERATOR, extra=COUNTED)
     times = re.search(rb"^up (\d+)\ncpu0 .* idle (\d+) ", result.out, re.MULTILINE)
     return float(times[1]) - float(times[2]) if result.status == 0 and times else None
 

@@ -42,6 +42,7 @@ def window():
 
 
 EXIT_DEVICE = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+RANDOM_DEVICE = ["-device", "virtio-rng-pci"]
 
 
 def display(gui):
@@ -57,7 +58,7 @@ def computer(memory, smp, gui=False, may_restart=False):
 
 def machine(iso, memory, smp, gui=False, may_restart=False):
     """The computer with our boot image in it."""
-    return [*computer(memory, smp, gui, may_restart), "-boot", "d", "-cdrom", iso, *EXIT_DEVICE]
+    return [*computer(memory, smp, gui, may_restart), "-boot", "d", "-cdrom", iso, *EXIT_DEVICE, *RANDOM_DEVICE]
 
 
 def disk(number, path, snapshot):

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 namespace kidney::arch {
 
@@ -88,6 +89,24 @@ struct CpuidResult {
     CpuidResult r;
     asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
     return r;
+}
+
+/// A random number of the processor's own (RDRAND, Intel SDM volume 1, 7.3.17), or nothing: it has
+/// none, or none just now.
+[[nodiscard]] inline std::optional<std::uint32_t> draw_random() noexcept {
+    constexpr std::uint32_t has_rdrand = 1U << 30U;
+    if ((cpuid(1).ecx & has_rdrand) == 0) {
+        return std::nullopt;
+    }
+    for (int attempt = 0; attempt < 10; ++attempt) {
+        std::uint32_t value;
+        bool is_good;
+        asm volatile("rdrand %0" : "=r"(value), "=@ccc"(is_good));
+        if (is_good) {
+            return value;
+        }
+    }
+    return std::nullopt;
 }
 
 /// The operand of lgdt and lidt (Intel SDM volume 3, 3.5.1).

@@ -46,8 +46,8 @@ TEST(Virtio9p, FindsItsTag) {
         change(machine.hardware);
         return machine.start().error();
     };
-    EXPECT_EQ(refuses([](auto& h) { h.tag = std::string(33, 'x'); }), Errc::not_supported);
-    EXPECT_EQ(refuses([](auto& h) { h.tag = ""; }), Errc::not_supported);
+    EXPECT_EQ(refuses([](auto& h) { h.set_tag(std::string(33, 'x')); }), Errc::not_supported);
+    EXPECT_EQ(refuses([](auto& h) { h.set_tag(""); }), Errc::not_supported);
     EXPECT_EQ(refuses([](auto& h) { h.features = 0; }), Errc::not_supported);
     EXPECT_EQ(refuses([](auto& h) { h.queue_size = 0; }), Errc::no_device);
     EXPECT_EQ(refuses([](auto& h) { h.queue_size = 512; }), Errc::not_supported);

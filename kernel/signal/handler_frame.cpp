@@ -1,5 +1,6 @@
 #include "kernel/signal/handler_frame.hpp"
 
+#include "arch/i686/vdso/vdso.hpp"
 #include "kernel/signal/fpu_frame.hpp"
 #include "kernel/signal/frame.hpp"
 #include "kernel/syscall/user_copy.hpp"
@@ -130,6 +131,13 @@ bool overflows(const Process& self, const Place& place, std::uint32_t at) noexce
     return place.on_alternate && at - alternate.pointer - 1 >= alternate.size;
 }
 
+/// The code on the stack is for debuggers, which know a frame by it: a stack need not be
+/// executable.
+std::uint32_t return_address(const Delivery& d, VirtAddr usual) noexcept {
+    const bool has_restorer = (d.disposition.flags & abi::sa_restorer) != 0;
+    return has_restorer ? d.disposition.restorer : usual.value();
+}
+
 Status build_plain(const Process& self, hal::TrapFrame& frame, const Delivery& d, SignalSet mask,
                    Place place) noexcept {
     std::uint32_t sp = place.sp;
@@ -147,9 +155,7 @@ Status build_plain(const Process& self, hal::TrapFrame& frame, const Delivery& d
         std::uint32_t mask_high;
         std::uint8_t code[8];
     };
-    const std::uint32_t code = at + offsetof(SignalFrame, return_code);
-    const bool has_restorer = (d.disposition.flags & abi::sa_restorer) != 0;
-    const Head head{has_restorer ? d.disposition.restorer : code, d.signal,
+    const Head head{return_address(d, arch::vdso_sigreturn()), d.signal,
                     context_of(frame, d, fpstate, mask)};
     Tail tail{static_cast<std::uint32_t>(mask.bits() >> 32), {}};
     std::memcpy(tail.code, sigreturn_code, sizeof tail.code);
@@ -168,9 +174,7 @@ Status build_rt(const Process& self, hal::TrapFrame& frame, const Delivery& d, S
         return fail(Errc::bad_address);
     }
     RtSignalFrame f{};
-    const bool has_restorer = (d.disposition.flags & abi::sa_restorer) != 0;
-    f.return_address =
-        has_restorer ? d.disposition.restorer : at + offsetof(RtSignalFrame, return_code);
+    f.return_address = return_address(d, arch::vdso_rt_sigreturn());
     f.signal = d.signal;
     f.info_address = at + offsetof(RtSignalFrame, info);
     f.context_address = at + offsetof(RtSignalFrame, user_context);

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <cstring>
 #include <ctime>
+#include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -599,6 +601,29 @@ CHECK_CASE(unknown_action_flags_are_forgotten) {
     EXPECT_EQ(syscall(SYS_rt_sigaction, SIGUSR1, nullptr, &now, 8), 0);
     EXPECT_EQ(now.flags, 0xdc000807U);
     EXPECT_EQ(now.mask[0], 0xfffbfeffU);
+}
+
+volatile std::uintptr_t returns_to = 0;
+void note_return_address(int signal) {
+    returns_to = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
+    count(signal);
+}
+
+/// The stack need not be executable: the way back is in the vDSO.
+CHECK_CASE(a_handler_without_a_restorer_returns_by_shared_code) {
+    const std::uintptr_t shared = getauxval(AT_SYSINFO_EHDR);
+    struct {
+        void (*handler)(int);
+        std::uint32_t flags, restorer, mask[2];
+    } action{note_return_address, 0, 0, {0, 0}};
+    for (const std::uint32_t flags : {0U, 4U}) {  // SA_SIGINFO
+        action.flags = flags;
+        handled = 0;
+        EXPECT_EQ(syscall(SYS_rt_sigaction, SIGUSR1, &action, nullptr, 8), 0);
+        kill(getpid(), SIGUSR1);
+        EXPECT_EQ(handled, 1);
+        EXPECT(returns_to - shared < 8192);
+    }
 }
 
 CHECK_CASE(calls_from_before_real_time_signals) {

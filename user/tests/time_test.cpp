@@ -55,6 +55,33 @@ CHECK_CASE(clocks_are_the_same_with_and_without_a_system_call) {
     }
 }
 
+CHECK_CASE(the_older_calls_agree_with_the_clock) {
+    const auto microseconds = [](const timeval& t) { return t.tv_sec * 1000000LL + t.tv_usec; };
+    for (int i = 0; i < 100; ++i) {
+        timeval before{}, between{}, after{};
+        EXPECT_EQ(syscall(SYS_gettimeofday, &before, nullptr), 0);
+        EXPECT_EQ(gettimeofday(&between, nullptr), 0);
+        EXPECT_EQ(syscall(SYS_gettimeofday, &after, nullptr), 0);
+        EXPECT(microseconds(before) <= microseconds(between));
+        EXPECT(microseconds(between) <= microseconds(after));
+        time_t told = 0;
+        const long first = syscall(SYS_time, nullptr);
+        EXPECT_EQ(time(&told), told);
+        EXPECT(first <= told && told <= syscall(SYS_time, nullptr));
+    }
+    for (const clockid_t clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE,
+                                  CLOCK_BOOTTIME, CLOCK_PROCESS_CPUTIME_ID}) {
+        timespec own{};
+        long long by_call[2]{};
+        EXPECT_EQ(clock_getres(clock, &own), 0);
+        EXPECT_EQ(syscall(SYS_clock_getres_time64, clock, by_call), 0);
+        EXPECT_EQ(own.tv_sec, by_call[0]);
+        EXPECT_EQ(own.tv_nsec, by_call[1] & 0xffffffff);
+    }
+    EXPECT_EQ(clock_getres(CLOCK_MONOTONIC, nullptr), 0);
+    EXPECT_ERRNO(clock_getres(77, nullptr), EINVAL);
+}
+
 CHECK_CASE(the_shared_code_can_be_read_and_not_written) {
     auto* const image = reinterpret_cast<char*>(getauxval(AT_SYSINFO_EHDR));
     EXPECT(image != nullptr && std::memcmp(image, ELFMAG, SELFMAG) == 0);

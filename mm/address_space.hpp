@@ -40,14 +40,16 @@ public:
     using Environment = MemoryEnvironment<Frames, Phys, Heap, Mappings>;
     using Self = Ref<AddressSpace>;
 
-    /// An empty space.
-    [[nodiscard]] static Result<Self> create(Environment& environment) noexcept {
-        Self space = TRY(make_ref<AddressSpace>(environment.heap, environment));
+    /// An empty space, in which mappings go down from `ceiling`.
+    [[nodiscard]] static Result<Self> create(
+        Environment& environment, VirtAddr ceiling = user_layout::mmap_ceiling) noexcept {
+        Self space = TRY(make_ref<AddressSpace>(environment.heap, environment, ceiling));
         TRY(space->pages_.create(environment.kernel_root));
         return space;
     }
-    explicit AddressSpace(Environment& environment) noexcept
+    AddressSpace(Environment& environment, VirtAddr ceiling) noexcept
         : environment_(environment),
+          mmap_ceiling_(ceiling),
           pages_(environment.frames, environment.phys),
           regions_(environment.heap, environment.mappings, *this) {}
     /// Not active on any CPU.
@@ -67,7 +69,7 @@ public:
 
     /// A copy that shares all pages until one side writes. Errors: no_memory.
     [[nodiscard]] Result<Self> fork() noexcept EXCLUDES(lock_) {
-        Self child = TRY(create(environment_));
+        Self child = TRY(create(environment_, mmap_ceiling_));
         const LockGuard guard(lock_);
         const Status status = copy_into(*child);
         // Even half a copy has taken rights from our pages.
@@ -186,12 +188,6 @@ public:
         const LockGuard guard(lock_);
         break_start_ = start;
         break_ = start;
-    }
-
-    /// exec: mappings go down from here, not from user_layout::mmap_ceiling.
-    void set_mmap_ceiling(VirtAddr ceiling) noexcept EXCLUDES(lock_) {
-        const LockGuard guard(lock_);
-        mmap_ceiling_ = ceiling;
     }
 
     /// mremap(): errors as RegionMover.
@@ -362,7 +358,6 @@ private:
     {
         child.break_start_ = break_start_;
         child.break_ = break_;
-        child.mmap_ceiling_ = mmap_ceiling_;
         pages_.count_as_shared_with(child.pages_);
         for (const Region* at = regions_.first(); at != nullptr; at = at->next) {
             const RegionTraits& traits = at->traits;
@@ -379,7 +374,6 @@ private:
         return {};
     }
 
-    // For the reverse map.
     [[nodiscard]] bool hold() noexcept override { return this->try_retain(); }
     void let_go() noexcept override { Self::adopt(this).reset(); }
     void take_pages(PageSource& source, PageSpan span, PrivateCopies copies) noexcept override
@@ -394,13 +388,13 @@ private:
     }
 
     Environment& environment_;
+    const VirtAddr mmap_ceiling_;
     Lock lock_;
     Pages pages_;  // its own set is atomic; entries: lock_
     Regions regions_ GUARDED_BY(lock_);
     std::atomic<bool> new_is_locked_ = false;  ///< mlockall(MCL_FUTURE); changed under the lock
     VirtAddr break_start_ GUARDED_BY(lock_);
     VirtAddr break_ GUARDED_BY(lock_);
-    VirtAddr mmap_ceiling_ GUARDED_BY(lock_) = user_layout::mmap_ceiling;
 };
 
 }  // namespace kidney::mm

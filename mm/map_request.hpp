@@ -27,7 +27,7 @@ namespace user_layout {
 inline constexpr VirtAddr lowest{0x1'0000};  ///< below: null pointers plus an offset
 inline constexpr VirtAddr highest{0xBFFF'F000};
 inline constexpr VirtAddr mmap_ceiling{0xB700'0000};  ///< mappings go down from here, or
-                                                     ///< from a little below
+                                                      ///< from a little below
 }  // namespace user_layout
 
 struct MapRequest {

@@ -56,8 +56,8 @@ public:
         if (!request.may_move) {
             return fail(Errc::no_memory);
         }
-        const VirtAddr to = request.target.value_or(
-            regions_.find_gap(new_size, user_layout::lowest, ceiling_));
+        const VirtAddr to =
+            request.target.value_or(regions_.find_gap(new_size, user_layout::lowest, ceiling_));
         if (to.value() == 0) {
             return fail(Errc::no_memory);
         }

@@ -102,14 +102,14 @@ Status load_interpreter(LoadedProgram& loaded, const ElfFile& interpreter) noexc
     return {};
 }
 
-Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter,
-                           std::uint32_t stack, const proc::LayoutShifts& shifts) noexcept {
+Result<LoadedProgram> load(const ElfFile& program, const ElfFile& interpreter, std::uint32_t stack,
+                           const proc::LayoutShifts& shifts) noexcept {
     const ElfHeaders& headers = program.headers();
     const LoadPlan plan = TRY(LoadPlan::of(headers));
     LoadedProgram loaded;
-    loaded.memory = TRY(AddressSpace::create(memory_environment()));
+    loaded.memory = TRY(AddressSpace::create(memory_environment(),
+                                             mm::user_layout::mmap_ceiling - shifts.mappings));
     AddressSpace& space = *loaded.memory;
-    space.set_mmap_ceiling(mm::user_layout::mmap_ceiling - shifts.mappings);
     VirtAddr start = plan.extent.start;
     if (headers.is_relocatable()) {
         // A loader that is started by its name must keep away from where programs go.

@@ -207,6 +207,25 @@ Status drop_caches(std::string_view text) noexcept {
 constinit std::array<std::byte, 16> boot_id{};
 constinit hal::CpuDescription cpu_description;
 
+/// /proc/sys/kernel/random.
+Status add_random_names(Procfs& proc, fs::ProcId kernel) noexcept {
+    const fs::ProcId random = TRY(proc.add_directory(kernel, "random"));
+    // Seeded before the first program, the pool has all the bits it can have.
+    for (const char* const name : {"entropy_avail", "poolsize"}) {
+        TRY(proc.add_file(random, name,
+                          [](void*, fs::TextOutput& out) noexcept { out.write("256\n"); }));
+    }
+    TRY(proc.add_file(random, "uuid", [](void*, fs::TextOutput& out) noexcept {
+        std::array<std::byte, 16> bytes;
+        fill_random(bytes);
+        fs::write_uuid(bytes, out);
+    }));
+    fill_random(boot_id);
+    TRY(proc.add_file(random, "boot_id",
+                      [](void*, fs::TextOutput& out) noexcept { fs::write_uuid(boot_id, out); }));
+    return {};
+}
+
 /// /proc/sys/kernel and /proc/filesystems: what scripts and sysctl ask a Linux for.
 Status add_system_names(Procfs& proc) noexcept {
     const fs::ProcId system = TRY(proc.add_directory("sys"));
@@ -254,20 +273,7 @@ Status add_system_names(Procfs& proc) noexcept {
     TRY(proc.add_file(files, "pipe-max-size", [](void*, fs::TextOutput& out) noexcept {
         format_to(out, "{}\n", largest_pipe());
     }));
-    const fs::ProcId random = TRY(proc.add_directory(kernel, "random"));
-    // Seeded before the first program, the pool has all the bits it can have.
-    for (const char* const name : {"entropy_avail", "poolsize"}) {
-        TRY(proc.add_file(random, name,
-                          [](void*, fs::TextOutput& out) noexcept { out.write("256\n"); }));
-    }
-    TRY(proc.add_file(random, "uuid", [](void*, fs::TextOutput& out) noexcept {
-        std::array<std::byte, 16> bytes;
-        fill_random(bytes);
-        fs::write_uuid(bytes, out);
-    }));
-    fill_random(boot_id);
-    TRY(proc.add_file(random, "boot_id",
-                      [](void*, fs::TextOutput& out) noexcept { fs::write_uuid(boot_id, out); }));
+    TRY(add_random_names(proc, kernel));
     return proc.add_file("filesystems", write_file_system_types);
 }
 

@@ -33,7 +33,7 @@ public:
     // --- Guarded by process_lock ---
     /// Where exec put them in `memory`.
     VirtRange arguments, environment, auxiliary;
-    std::uint32_t personality = 0;  ///< of it, only ADDR_NO_RANDOMIZE is acted on
+    std::uint32_t personality = 0;                    ///< of it, only ADDR_NO_RANDOMIZE is acted on
     std::uint32_t timer_slack = default_timer_slack;  ///< ns; kept: sleeps end when they should
     bool keeps_capabilities = false;                  ///< past a change of user (PR_SET_KEEPCAPS)
     std::int32_t memory_adjustment = 0;               ///< oom_score_adj

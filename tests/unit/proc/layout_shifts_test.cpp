@@ -23,12 +23,11 @@ static_assert(draw_layout(Randomisation::without_heap, all_ones).stack == larges
 TEST(LayoutShifts, ArePagesButForTheWordsOfTheStack) {
     std::mt19937 lots(1);
     for (int i = 0; i < 10'000; ++i) {
-        const LayoutShifts s = draw_layout(Randomisation::all,
-                                           Lots{static_cast<std::uint32_t>(lots()),
-                                                static_cast<std::uint32_t>(lots()),
-                                                static_cast<std::uint32_t>(lots()),
-                                                static_cast<std::uint32_t>(lots()),
-                                                static_cast<std::uint32_t>(lots())});
+        const LayoutShifts s =
+            draw_layout(Randomisation::all,
+                        Lots{static_cast<std::uint32_t>(lots()), static_cast<std::uint32_t>(lots()),
+                             static_cast<std::uint32_t>(lots()), static_cast<std::uint32_t>(lots()),
+                             static_cast<std::uint32_t>(lots())});
         EXPECT_EQ((s.stack | s.mappings | s.image | s.heap) % page_size, 0U);
         EXPECT_EQ(s.words % 16, 0U);
         EXPECT_LE(s.stack, largest_shifts.stack);
@@ -42,8 +41,7 @@ TEST(LayoutShifts, ArePagesButForTheWordsOfTheStack) {
 TEST(LayoutShifts, ReachEveryPlaceEquallyOften) {
     std::array<unsigned, 256> mappings{};
     for (std::uint32_t lot = 0; lot < 1024; ++lot) {
-        const LayoutShifts s =
-            draw_layout(Randomisation::all, Lots{0, 0, lot << page_shift, 0, 0});
+        const LayoutShifts s = draw_layout(Randomisation::all, Lots{0, 0, lot << page_shift, 0, 0});
         ++mappings[s.mappings / page_size];
     }
     for (const unsigned times : mappings) {

@@ -43,15 +43,16 @@ inline constexpr LockRank disk_queue{57, "disk queue"};        // requests that 
 inline constexpr LockRank disk{58, "disk"};                    // what a disk works on
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank process_view{62,
-                                       "process view"};    // one entry or reference; takes nothing
-inline constexpr LockRank accounts{64, "accounts"};        // the list of users; takes nothing
-inline constexpr LockRank poll{66, "poll"};                // a file's pollers; tells and wakes them
-inline constexpr LockRank events{68, "events"};            // all event sets: who is ready; wakes
-inline constexpr LockRank wait_queue{70, "wait queue"};    // a waker holds it while it wakes
-inline constexpr LockRank inheritance{74, "inheritance"};  // who waits for whom; lends and wakes
-inline constexpr LockRank roster{78, "roster"};            // moves what run queues keep
-inline constexpr LockRank run_queue{80, "run queue"};      // one rank per CPU: 80 to 87
-inline constexpr LockRank futex{72, "futex"};              // wakes sleepers
+                                       "process view"};  // one entry or reference; takes nothing
+inline constexpr LockRank accounts{64, "accounts"};      // the list of users; takes nothing
+inline constexpr LockRank event{65, "event"};            // of one counter or timer; tells and wakes
+inline constexpr LockRank poll{66, "poll"};              // a file's pollers; tells and wakes them
+inline constexpr LockRank events{68, "events"};          // all event sets: who is ready; wakes
+inline constexpr LockRank wait_queue{70, "wait queue"};  // a waker holds it while it wakes
+inline constexpr LockRank inheritance{74, "inheritance"};    // who waits for whom; lends and wakes
+inline constexpr LockRank roster{78, "roster"};              // moves what run queues keep
+inline constexpr LockRank run_queue{80, "run queue"};        // one rank per CPU: 80 to 87
+inline constexpr LockRank futex{72, "futex"};                // wakes sleepers
 inline constexpr LockRank load_average{88, "load average"};  // takes nothing
 inline constexpr LockRank random{89, "random"};              // takes nothing
 inline constexpr LockRank heap{90, "heap"};              // takes frames when a size class is empty

@@ -389,8 +389,7 @@ private:
     }
     [[nodiscard]] Status describe_node(Vnode& node, TextBuffer<longest_link>& text) noexcept {
         std::array<char, longest_link> path;
-        const auto found = fs_.processes().path_of(node, path);
-        text.write(found ? *found : std::string_view("(deleted)"));
+        text.write(fs_.processes().path_of(node, path).value_or("(deleted)"));
         return {};
     }
 

@@ -297,12 +297,11 @@ private:
                 if (special_ != nullptr) {
                     return special_->open_special(*node, TRY(node->attributes()), mode);
                 }
-                return fail(Errc::no_device);
+                break;
             case NodeType::symlink:
                 return fail(Errc::too_many_symlinks);
-            case NodeType::socket:
-            case NodeType::none:
-                return fail(Errc::no_device);
+            default:
+                break;
         }
         return fail(Errc::no_device);
     }

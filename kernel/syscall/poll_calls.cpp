@@ -2,9 +2,9 @@
 
 #include "kernel/syscall/poll_set.hpp"
 #include "kernel/syscall/resumable_wait.hpp"
+#include "kernel/syscall/signal_mask.hpp"
 #include "kernel/syscall/time_values.hpp"
 #include "kernel/syscall/user_copy.hpp"
-#include "proc/signal/delivery.hpp"
 
 #include <array>
 #include <cstddef>
@@ -12,27 +12,6 @@
 
 namespace kidney::kernel::calls {
 namespace {
-
-/// ppoll and pselect: other signals may arrive while the call waits.
-Status use_mask(Process& self, UserPtr<const std::uint64_t> mask, std::uint32_t size) noexcept {
-    if (mask.is_null()) {
-        return {};
-    }
-    if (size != sizeof(std::uint64_t)) {
-        return fail(Errc::invalid_argument);
-    }
-    const SignalSet set(TRY(get_user(mask)));
-    LockGuard guard(World::process_lock);
-    self.this_thread().signals.suspend(set);
-    notice_new_mask(self);
-    return {};
-}
-/// The wait ended without a signal: the program's own mask again.
-void restore_mask(Process& self) noexcept {
-    LockGuard guard(World::process_lock);
-    self.this_thread().signals.end_suspend();
-    notice_new_mask(self);
-}
 
 /// A form in which programs pass times.
 struct TimeFormat {
@@ -213,11 +192,8 @@ Reply select_with_mask(Process& self, std::uint32_t count, VirtAddr readable, Vi
     }
     return wait_with_timeout(self, timeout, format, [&](Instant deadline) noexcept -> Reply {
         TRY(use_mask(self, UserPtr<const std::uint64_t>(m.mask), m.size));
-        Reply reply = select_until(self, count, readable, writable, exceptional, deadline);
-        if (reply || reply.error() != Errc::restart) {
-            restore_mask(self);
-        }
-        return reply;
+        return end_masked_wait(
+            self, select_until(self, count, readable, writable, exceptional, deadline));
     });
 }
 
@@ -226,11 +202,7 @@ Reply poll_with_mask(Process& self, VirtAddr fds, std::uint32_t count, VirtAddr 
                      std::uint32_t size) noexcept {
     return wait_with_timeout(self, timeout, format, [&](Instant deadline) noexcept -> Reply {
         TRY(use_mask(self, mask, size));
-        Reply reply = poll_until(self, fds, count, deadline);
-        if (reply || reply.error() != Errc::restart) {
-            restore_mask(self);
-        }
-        return reply;
+        return end_masked_wait(self, poll_until(self, fds, count, deadline));
     });
 }
 

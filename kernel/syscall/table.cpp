@@ -2,6 +2,7 @@
 #include "kernel/syscall/table.hpp"
 
 #include "kernel/event_trace.hpp"
+#include "kernel/syscall/event_calls.hpp"
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/ipc_calls.hpp"
 #include "kernel/syscall/memory_calls.hpp"
@@ -296,6 +297,14 @@ constexpr SystemCall list[] = {
     KIDNEY_CALL(getcpu, getcpu),
     KIDNEY_CALL(fallocate, fallocate),
     KIDNEY_CALL(dup3, dup3),
+    KIDNEY_CALL(eventfd, eventfd),
+    KIDNEY_CALL(eventfd2, eventfd2),
+    KIDNEY_CALL(epoll_create, epoll_create),
+    KIDNEY_CALL(epoll_create1, epoll_create1),
+    KIDNEY_CALL(epoll_ctl, epoll_ctl),
+    KIDNEY_CALL(epoll_wait, epoll_wait),
+    KIDNEY_CALL(epoll_pwait, epoll_pwait),
+    KIDNEY_CALL(epoll_pwait2, epoll_pwait2),
     KIDNEY_CALL(pipe2, pipe2),
     KIDNEY_CALL(splice, splice),
     KIDNEY_CALL(tee, tee),

@@ -17,8 +17,9 @@ enum class Holding : std::uint8_t {
     pipe_pages,       ///< that pipes may grow to
     file_locks,       ///< ranges
     pending_signals,  ///< in queues
+    watches,          ///< files in sets of those that are awaited
 };
-inline constexpr std::size_t holding_kinds = 4;
+inline constexpr std::size_t holding_kinds = 5;
 
 class UserAccount;
 

@@ -1,0 +1,22 @@
+/// Files that carry events: counters, and sets of files whose readiness is awaited.
+#pragma once
+
+#include "kernel/syscall/adapt.hpp"
+
+namespace kidney::kernel::calls {
+
+Reply eventfd(Process& self, std::uint32_t count) noexcept;
+Reply eventfd2(Process& self, std::uint32_t count, std::uint32_t flags) noexcept;
+
+Reply epoll_create(Process& self, std::int32_t size) noexcept;
+Reply epoll_create1(Process& self, std::uint32_t flags) noexcept;
+Reply epoll_ctl(Process& self, Fd set, std::uint32_t operation, Fd fd, VirtAddr event) noexcept;
+Reply epoll_wait(Process& self, Fd set, VirtAddr events, std::int32_t most,
+                 std::int32_t milliseconds) noexcept;
+Reply epoll_pwait(Process& self, Fd set, VirtAddr events, std::int32_t most,
+                  std::int32_t milliseconds, UserPtr<const std::uint64_t> mask,
+                  std::uint32_t set_size) noexcept;
+Reply epoll_pwait2(Process& self, Fd set, VirtAddr events, std::int32_t most, VirtAddr timeout,
+                   UserPtr<const std::uint64_t> mask, std::uint32_t set_size) noexcept;
+
+}  // namespace kidney::kernel::calls

@@ -221,16 +221,21 @@ private:
 };
 
 /// What /proc/N/fd/M leads to when the file has no node of its own (a pipe): opening it gives that
-/// very file.
+/// very file; a socket cannot be opened.
 template <class Fs>
 class OpenFileNode final : public Vnode {
 public:
     OpenFileNode(Fs& fs, Ref<File> file) noexcept : fs_(fs), file_(std::move(file)) {}
 
     [[nodiscard]] Result<Attributes> attributes() noexcept override { return file_->attributes(); }
-    [[nodiscard]] NodeType type() const noexcept override { return NodeType::fifo; }
+    [[nodiscard]] NodeType type() const noexcept override {
+        return file_->socket() != nullptr ? NodeType::socket : NodeType::fifo;
+    }
     [[nodiscard]] FileSystem& file_system() const noexcept override { return fs_; }
     [[nodiscard]] Result<Ref<File>> open(OpenMode mode) noexcept override {
+        if (file_->socket() != nullptr) {
+            return fail(Errc::no_device);
+        }
         const OpenMode has = file_->mode();
         if ((mode.read && !has.read) || (mode.write && !has.write)) {
             return fail(Errc::permission_denied);

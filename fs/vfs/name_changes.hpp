@@ -32,9 +32,10 @@ public:
     [[nodiscard]] PathKeeper<Heap, Lock>& paths() noexcept { return paths_; }
 
     /// mkdir, mknod and symlink (which sets node.target). `node.permissions` has the umask applied;
-    /// owner and group are filled in here. Errors: exists, not_permitted (a device).
+    /// owner and group are filled in here. `made`, if given, becomes its place. Errors: exists,
+    /// not_permitted (a device).
     [[nodiscard]] Status make_node(const PathContext& context, std::string_view path,
-                                   const NewNode& node) noexcept {
+                                   const NewNode& node, Place* made = nullptr) noexcept {
         Walk walk(tree_, heap_, context, path);
         TRY(to_free_name(walk, node.type == NodeType::directory));
         {
@@ -42,7 +43,10 @@ public:
             TRY(check_writable_directory(walk, writer));
         }
         TRY(check_new_device(context.credentials, node));
-        TRY(create_in(walk, context, node));
+        Ref<Vnode> created = TRY(create_in(walk, context, node));
+        if (made != nullptr) {
+            *made = {Ref<Mount>::share(walk.mount()), std::move(created)};
+        }
         return {};
     }
     /// A second name `path` for `node`. Errors: exists, cross_device, not_permitted (a directory).

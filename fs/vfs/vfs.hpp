@@ -149,8 +149,8 @@ public:
 
     // Making, moving and removing names: NameChanges, in name_changes.hpp.
     [[nodiscard]] Status make_node(const PathContext& context, std::string_view path,
-                                   const NewNode& node) noexcept {
-        return changes_.make_node(context, path, node);
+                                   const NewNode& node, Place* made = nullptr) noexcept {
+        return changes_.make_node(context, path, node, made);
     }
     [[nodiscard]] Status link(const PathContext& from, std::string_view old_path,
                               const PathContext& to, std::string_view new_path,

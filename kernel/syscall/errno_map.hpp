@@ -113,6 +113,36 @@ inline constexpr std::int32_t restart_number = 512;
             return EDQUOT;
         case Errc::stale:
             return ESTALE;
+        case Errc::outside_domain:
+            return EDOM;
+        case Errc::not_socket:
+            return ENOTSOCK;
+        case Errc::unknown_family:
+            return EAFNOSUPPORT;
+        case Errc::unknown_type:
+            return ESOCKTNOSUPPORT;
+        case Errc::unknown_protocol:
+            return EPROTONOSUPPORT;
+        case Errc::unknown_option:
+            return ENOPROTOOPT;
+        case Errc::wrong_protocol:
+            return EPROTOTYPE;
+        case Errc::address_in_use:
+            return EADDRINUSE;
+        case Errc::connection_refused:
+            return ECONNREFUSED;
+        case Errc::connection_reset:
+            return ECONNRESET;
+        case Errc::not_connected:
+            return ENOTCONN;
+        case Errc::is_connected:
+            return EISCONN;
+        case Errc::message_too_long:
+            return EMSGSIZE;
+        case Errc::no_buffers:
+            return ENOBUFS;
+        case Errc::too_many_in_flight:
+            return ETOOMANYREFS;
         case Errc::restart:
             return restart_number;
     }

@@ -64,28 +64,98 @@ enum class Errc : std::uint8_t {
     not_block_device,    ///< ENOTBLK
     quota_exceeded,      ///< EDQUOT
     stale,               ///< ESTALE: the name means something else by now
+    outside_domain,      ///< EDOM: no such point of time, or the like
+    not_socket,          ///< ENOTSOCK
+    unknown_family,      ///< EAFNOSUPPORT
+    unknown_type,        ///< ESOCKTNOSUPPORT: no such kind of socket
+    unknown_protocol,    ///< EPROTONOSUPPORT
+    unknown_option,      ///< ENOPROTOOPT
+    wrong_protocol,      ///< EPROTOTYPE: who has that name is another kind of socket
+    address_in_use,      ///< EADDRINUSE
+    connection_refused,  ///< ECONNREFUSED: nobody is there, or nobody listens
+    connection_reset,    ///< ECONNRESET: the other end is gone, and has not read everything
+    not_connected,       ///< ENOTCONN
+    is_connected,        ///< EISCONN
+    message_too_long,    ///< EMSGSIZE
+    no_buffers,          ///< ENOBUFS: too many bytes on their way, for this user
+    too_many_in_flight,  ///< ETOOMANYREFS: too many files on their way, for this user
     restart,  ///< never leaves the kernel: run the system call again after the signal handler
 };
 
+namespace detail {
+inline constexpr std::string_view errc_names[] = {
+    "not_permitted",
+    "not_found",
+    "no_process",
+    "interrupted",
+    "io_error",
+    "no_device",
+    "unsuitable_device",
+    "argument_list_long",
+    "not_executable",
+    "bad_library",
+    "bad_descriptor",
+    "no_child",
+    "would_block",
+    "no_memory",
+    "permission_denied",
+    "bad_address",
+    "busy",
+    "exists",
+    "cross_device",
+    "not_directory",
+    "is_directory",
+    "invalid_argument",
+    "too_many_files",
+    "file_table_full",
+    "not_a_terminal",
+    "file_too_big",
+    "no_space",
+    "not_seekable",
+    "read_only",
+    "too_many_links",
+    "broken_pipe",
+    "out_of_range",
+    "name_too_long",
+    "not_implemented",
+    "not_empty",
+    "too_many_symlinks",
+    "value_overflow",
+    "not_supported",
+    "timed_out",
+    "deadlock",
+    "no_locks",
+    "no_message",
+    "identifier_removed",
+    "corrupted",
+    "text_busy",
+    "no_data",
+    "not_block_device",
+    "quota_exceeded",
+    "stale",
+    "outside_domain",
+    "not_socket",
+    "unknown_family",
+    "unknown_type",
+    "unknown_protocol",
+    "unknown_option",
+    "wrong_protocol",
+    "address_in_use",
+    "connection_refused",
+    "connection_reset",
+    "not_connected",
+    "is_connected",
+    "message_too_long",
+    "no_buffers",
+    "too_many_in_flight",
+    "restart",
+};
+static_assert(std::size(errc_names) == static_cast<std::size_t>(Errc::restart) + 1);
+}  // namespace detail
+
 /// The enumerator's own name, for logs and test messages.
 [[nodiscard]] constexpr std::string_view to_string(Errc e) noexcept {
-    constexpr std::string_view names[] = {
-        "not_permitted",  "not_found",        "no_process",         "interrupted",
-        "io_error",       "no_device",        "unsuitable_device",  "argument_list_long",
-        "not_executable", "bad_library",      "bad_descriptor",     "no_child",
-        "would_block",    "no_memory",        "permission_denied",  "bad_address",
-        "busy",           "exists",           "cross_device",       "not_directory",
-        "is_directory",   "invalid_argument", "too_many_files",     "file_table_full",
-        "not_a_terminal", "file_too_big",     "no_space",           "not_seekable",
-        "read_only",      "too_many_links",   "broken_pipe",        "out_of_range",
-        "name_too_long",  "not_implemented",  "not_empty",          "too_many_symlinks",
-        "value_overflow", "not_supported",    "timed_out",          "deadlock",
-        "no_locks",       "no_message",       "identifier_removed", "corrupted",
-        "text_busy",      "no_data",          "not_block_device",   "quota_exceeded",
-        "stale",          "restart",
-    };
-    static_assert(std::size(names) == static_cast<std::size_t>(Errc::restart) + 1);
-    return names[static_cast<std::size_t>(e)];
+    return detail::errc_names[static_cast<std::size_t>(e)];
 }
 
 /// `tl::expected` behind our name; it has std::expected's interface and becomes it one day.

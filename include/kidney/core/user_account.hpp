@@ -18,8 +18,10 @@ enum class Holding : std::uint8_t {
     file_locks,       ///< ranges
     pending_signals,  ///< in queues
     watches,          ///< files in sets of those that are awaited
+    socket_bytes,     ///< of sockets, and of what they have sent and nobody has received
+    files_in_flight,  ///< in messages of sockets
 };
-inline constexpr std::size_t holding_kinds = 5;
+inline constexpr std::size_t holding_kinds = 7;
 
 class UserAccount;
 

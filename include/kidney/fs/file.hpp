@@ -19,7 +19,8 @@
 
 namespace kidney::fs {
 
-class SplicePipe;  // kidney/fs/splice_pipe.hpp
+class SplicePipe;   // kidney/fs/splice_pipe.hpp
+class SocketCalls;  // kidney/fs/socket.hpp
 
 enum class Whence : std::uint8_t { start, current, end, data, hole };
 
@@ -115,7 +116,9 @@ public:
     [[nodiscard]] virtual EventSet* event_set() noexcept { return nullptr; }
     /// Its pipe, or null (everything else).
     [[nodiscard]] virtual SplicePipe* pipe() noexcept { return nullptr; }
-    /// The object behind it, or null (pipes).
+    /// What it can do as a socket, or null (everything else).
+    [[nodiscard]] virtual SocketCalls* socket() noexcept { return nullptr; }
+    /// The object behind it, or null (pipes and sockets).
     [[nodiscard]] virtual Vnode* vnode() noexcept { return nullptr; }
     /// The mount in which it was opened; null for what has no name.
     [[nodiscard]] Mount* mount() const noexcept { return mount_.get(); }

@@ -28,6 +28,7 @@ inline constexpr LockRank unmapping{24, "unmapping"};        // a truncation vis
 inline constexpr LockRank address_space{25,
                                         "address space"};  // a fault holds it and asks for pages
 inline constexpr LockRank ipc{26, "ipc"};                  // a mapping of shared memory ends
+inline constexpr LockRank sockets{27, "sockets"};          // the state of all; lets go of memory
 inline constexpr LockRank vfs{28, "vfs"};                  // mount table and name cache
 inline constexpr LockRank file_system{30, "file system"};  // one mounted file system
 inline constexpr LockRank quotas{32, "quotas"};            // of one; allocates an entry

@@ -23,6 +23,7 @@
 #include "kernel/process/init.hpp"
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/selftest/self_test.hpp"
+#include "kernel/sockets.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/flusher.hpp"
 #include "kernel/storage/mounts.hpp"
@@ -131,6 +132,7 @@ void first_thread(void* /*argument*/) noexcept {
     mount_file_systems(boot_options);
     start_flusher();
     start_system_v();
+    start_sockets();
     const ConsoleSize size = boot_options.console_size;
     console_terminal().resize({.rows = size.rows, .columns = size.columns});
     start_init();

@@ -23,6 +23,7 @@
 #include "kernel/process/wall_clock.hpp"
 #include "kernel/resource/accounts.hpp"
 #include "kernel/resource/out_of_memory.hpp"
+#include "kernel/sockets.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/storage/disks.hpp"
 #include "kernel/storage/file_systems.hpp"
@@ -337,6 +338,8 @@ Result<fs::FileSystem*> create_proc_files(std::uint32_t device) noexcept {
     TRY(proc.add_file(ipc, "msg", &write_message_queues));
     TRY(proc.add_file(ipc, "sem", &write_semaphores));
     TRY(proc.add_file(ipc, "shm", &write_shared_memory));
+    const fs::ProcId net = TRY(proc.add_directory("net"));
+    TRY(proc.add_file(net, "unix", &write_sockets));
     const fs::ProcId own = TRY(proc.add_directory("kidney"));
     TRY(proc.add_file(own, "policies", &write_policies));
     TRY(proc.add_file(own, "cpus", &write_cpu_times));

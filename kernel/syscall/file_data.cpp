@@ -3,6 +3,7 @@
 #include "kernel/syscall/file_calls.hpp"
 #include "kernel/syscall/file_transfer.hpp"
 #include "kernel/syscall/user_vectors.hpp"
+#include "kidney/fs/socket.hpp"
 #include "proc/signal/send.hpp"
 
 #include <algorithm>
@@ -98,7 +99,10 @@ Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
                                            Result<std::size_t> moved) noexcept {
     const bool is_broken = moved ? file.pipe() != nullptr && file.poll(nullptr).error
                                  : moved.error() == Errc::broken_pipe;
-    if (is_broken) {
+    // As Linux: who writes a message to nobody is only told so.
+    const bool is_signal =
+        file.socket() == nullptr || file.socket()->type() == fs::SocketType::stream;
+    if (is_broken && is_signal) {
         send_signal_to_self(self, abi::sig_pipe);
     }
     fs::Vnode* const node = file.vnode();

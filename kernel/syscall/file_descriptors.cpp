@@ -7,6 +7,7 @@
 #include "kernel/syscall/lock_calls.hpp"
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/user_copy.hpp"
+#include "kidney/fs/socket.hpp"
 #include "kidney/fs/splice_pipe.hpp"
 
 #include <array>
@@ -15,6 +16,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/ioctl.h>
+#include <linux/sockios.h>
 
 namespace kidney::kernel::calls {
 
@@ -203,10 +205,21 @@ Reply tell_readable_bytes(fs::File& file, std::uint32_t argument) noexcept {
                                            TRY(file.seek(0, fs::Whence::current)));
     } else if (const auto bytes = file.readable_bytes()) {
         count = *bytes;
+    } else if (file.socket() != nullptr) {
+        return fail(bytes.error());
     } else {
         return file.control(FIONREAD, argument);
     }
     TRY(put_user(UserPtr<std::uint32_t>(argument), count));
+    return 0U;
+}
+
+Reply tell_unsent_bytes(fs::SocketCalls& socket, std::uint32_t argument) noexcept {
+    const fs::SocketFacts facts = socket.facts();
+    if (facts.is_listening) {
+        return fail(Errc::invalid_argument);
+    }
+    TRY(put_user(UserPtr<std::uint32_t>(argument), facts.unsent));
     return 0U;
 }
 
@@ -242,6 +255,9 @@ Reply ioctl(Process& self, Fd fd, std::uint32_t request, std::uint32_t argument)
         case FIGETBSZ:
             TRY(put_user(UserPtr<std::uint32_t>(argument), TRY(file->attributes()).block_size));
             return 0U;
+        case SIOCOUTQ:  // and TIOCOUTQ
+            return file->socket() != nullptr ? tell_unsent_bytes(*file->socket(), argument)
+                                             : file->control(request, argument);
         default:
             return file->control(request, argument);
     }

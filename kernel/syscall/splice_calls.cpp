@@ -99,9 +99,14 @@ Result<std::size_t> fill_pipe(Process& self, fs::File& to, fs::File& from, Posit
         // A terminal or its like: what one read gives, since a second one might wait.
         count = std::min<std::uint32_t>(count, page_size);
     }
+    bool has_read = false;
     return written(
         self, to, 0,
         fs::splice_in(*to.pipe(), count, non_blocking, [&](std::span<std::byte> bytes) noexcept {
+            if (has_read && !from.is_seekable()) {
+                return Result<std::size_t>(0U);
+            }
+            has_read = true;
             fs::SpanReadBuffer in(bytes);
             const auto got = at ? from.read_at(*at, in) : from.read(in);
             if (at) {

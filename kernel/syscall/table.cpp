@@ -11,6 +11,7 @@
 #include "kernel/syscall/poll_calls.hpp"
 #include "kernel/syscall/process_calls.hpp"
 #include "kernel/syscall/signal_calls.hpp"
+#include "kernel/syscall/socket/socket_calls.hpp"
 #include "kernel/syscall/system_calls.hpp"
 #include "kernel/syscall/time_calls.hpp"
 
@@ -337,6 +338,25 @@ constexpr SystemCall list[] = {
     KIDNEY_CALL(clone3, clone3),
     KIDNEY_CALL(openat2, openat2),
     KIDNEY_CALL(faccessat2, faccessat2),
+    KIDNEY_CALL(socketcall, socketcall),
+    KIDNEY_CALL(socket, socket),
+    KIDNEY_CALL(socketpair, socketpair),
+    KIDNEY_CALL(bind, bind),
+    KIDNEY_CALL(connect, connect),
+    KIDNEY_CALL(listen, listen),
+    KIDNEY_CALL(accept4, accept4),
+    KIDNEY_CALL(getsockname, getsockname),
+    KIDNEY_CALL(getpeername, getpeername),
+    KIDNEY_CALL(shutdown, shutdown),
+    KIDNEY_CALL(sendto, sendto),
+    KIDNEY_CALL(sendmsg, sendmsg),
+    KIDNEY_CALL(sendmmsg, sendmmsg),
+    KIDNEY_CALL(recvfrom, recvfrom),
+    KIDNEY_CALL(recvmsg, recvmsg),
+    KIDNEY_CALL(recvmmsg, recvmmsg),
+    KIDNEY_CALL(recvmmsg_time64, recvmmsg_time64),
+    KIDNEY_CALL(getsockopt, getsockopt),
+    KIDNEY_CALL(setsockopt, setsockopt),
     KIDNEY_CALL(ipc, ipc),
     KIDNEY_CALL(semget, semget),
     KIDNEY_CALL(semctl, semctl),

@@ -85,6 +85,10 @@ inline constexpr Detail details[] = {
     {__NR_pipe2, 0, Shown::two_words_out},
     {__NR_pipe2, 1, Shown::descriptor_flags},
     {__NR_dup3, 2, Shown::descriptor_flags},
+    {__NR_socketpair, 3, Shown::two_words_out},
+    {__NR_accept4, 3, Shown::descriptor_flags},
+    {__NR_sendto, 1, Shown::bytes_in},
+    {__NR_recvfrom, 1, Shown::bytes_out},
     // memory
     {__NR_mmap2, 2, Shown::protection},
     {__NR_mmap2, 3, Shown::map_flags},

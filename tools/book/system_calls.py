@@ -27,10 +27,16 @@ def errno_names(root):
     return dict(re.findall(r"case Errc::(\w+):\s*return (?:\w+::)*(E\w+)", text))
 
 
+def of_handlers(root, name):
+    """The files of that kind of name in kernel/syscall and its folders, but for trace, which only shows calls."""
+    folders = [os.path.join(root, "kernel", "syscall"), os.path.join(root, "kernel", "syscall", "socket")]
+    return [path for folder in folders for path in sorted(glob.glob(os.path.join(folder, name)))]
+
+
 def functions(root):
-    """[{name: body}]: the functions of each file in kernel/syscall."""
+    """[{name: body}]: the functions of each file with handlers."""
     files = []
-    for path in sorted(glob.glob(os.path.join(root, "kernel", "syscall", "*.cpp"))):
+    for path in of_handlers(root, "*.cpp"):
         text = read(root, path)
         found = {}
         for match in DEFINITION.finditer(text):
@@ -57,7 +63,7 @@ def errors_of(name, bodies, seen):
 def declarations(root):
     """{handler: (parameters, header, doc)}."""
     found = {}
-    for path in sorted(glob.glob(os.path.join(root, "kernel", "syscall", "*_calls.hpp"))):
+    for path in of_handlers(root, "*_calls.hpp"):
         text = read(root, path)
         for match in re.finditer(r"((?:^///.*\n)*)^Reply (\w+)\(", text, re.M):
             end = balanced(text, match.end() - 1, "()")

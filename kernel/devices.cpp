@@ -11,6 +11,7 @@
 #include "kernel/resource/accounts.hpp"
 #include "kernel/storage/disk_files.hpp"
 #include "kernel/tty/console_terminal.hpp"
+#include "kernel/tty/pseudo_terminals.hpp"
 #include "kernel/tty/terminal_file.hpp"
 
 #include <algorithm>
@@ -54,7 +55,12 @@ void start_devices() noexcept {
     MUST(r.add(
         {NodeType::character, {fs::memory_device_major, 0}, 16, &memory_devices.get(), "mem"}));
     MUST(r.add({NodeType::character, {terminal_major, 0}, 256, &terminal_devices.get(), "ttyS"}));
-    MUST(r.add({NodeType::character, {console_major, 0}, 2, &terminal_devices.get(), "console"}));
+    MUST(r.add({NodeType::character, {console_major, 0}, 3, &terminal_devices.get(), "console"}));
+    MUST(r.add({NodeType::character,
+                {pseudo_major, 0},
+                most_pseudo_terminals,
+                &terminal_devices.get(),
+                "pts"}));
     fs::DeviceOpener& disks = disk_opener();
     MUST(r.add({NodeType::block, {1, 0}, 16, &disks, "ramdisk"}));
     MUST(r.add({NodeType::block, {3, 0}, 128, &disks, "ide0"}));
@@ -75,11 +81,10 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         std::uint16_t permissions;
     };
     // Who can open a line can read what is typed there, and type for others (TIOCSTI).
-    constexpr Node nodes[] = {{"tty", {console_major, 0}, 0666},
-                              {"console", {console_major, 1}, 0600},
-                              {"ttyS0", {terminal_major, 64}, 0600},
-                              {"ttyS1", {terminal_major, 65}, 0600},
-                              {"ttyS2", {terminal_major, 66}, 0600}};
+    constexpr Node nodes[] = {
+        {"tty", {console_major, 0}, 0666},     {"console", {console_major, 1}, 0600},
+        {"ptmx", {console_major, 2}, 0666},    {"ttyS0", {terminal_major, 64}, 0600},
+        {"ttyS1", {terminal_major, 65}, 0600}, {"ttyS2", {terminal_major, 66}, 0600}};
     for (const Node& node : nodes) {
         TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
                                 fs::Permissions(node.permissions)));
@@ -103,10 +108,11 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         node.target = link.target;
         TRY(dev.create(link.name, node));
     }
-    fs::NewNode shm;
-    shm.type = fs::NodeType::directory;
-    shm.permissions = fs::Permissions(0755);
-    TRY(dev.create("shm", shm));
+    fs::NewNode directory;
+    directory.type = fs::NodeType::directory;
+    directory.permissions = fs::Permissions(0755);
+    TRY(dev.create("shm", directory));
+    TRY(dev.create("pts", directory));
     return {};
 }
 

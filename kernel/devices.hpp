@@ -15,8 +15,8 @@ namespace kidney::kernel {
 /// exists, before the first program.
 void start_devices() noexcept;
 
-/// Makes the nodes of a fresh /dev: null, zero, full, random, urandom, console, tty, ttyS0-2, kmsg,
-/// the disks, and links to a program's own descriptors.
+/// Makes the nodes of a fresh /dev: null, zero, full, random, urandom, console, tty, ptmx, ttyS0-2,
+/// kmsg, the disks, links to a program's own descriptors, and where /dev/shm and /dev/pts go.
 /// Errors: as Vnode::create().
 [[nodiscard]] Status add_device_nodes(fs::Vnode& dev) noexcept;
 

@@ -17,14 +17,15 @@ inline constexpr LockRank process_tree{10,
 inline constexpr LockRank process_timers{12,
                                          "process timers"};  // copies user memory while it is held
 inline constexpr LockRank serial_line{14, "serial line"};    // a raw line's writers take turns
-inline constexpr LockRank mounting{16, "mounting"};          // who changes the tree of mounts
-inline constexpr LockRank file{18, "open file"};             // position of a description
-inline constexpr LockRank devices{19, "devices"};            // which devices and fifos there are
-inline constexpr LockRank pipe{20, "pipe"};                  // copies user memory while it is held
-inline constexpr LockRank file_locks{21, "file locks"};      // a closed file lets go of its locks
-inline constexpr LockRank file_bytes{22, "file bytes"};      // a file's writers; copies user memory
-inline constexpr LockRank way_home{23, "way home"};          // one sync; takes pages from mappings
-inline constexpr LockRank unmapping{24, "unmapping"};        // a truncation visits all who map it
+inline constexpr LockRank pseudo_terminals{15, "pseudo-terminals"};  // their list; makes nodes
+inline constexpr LockRank mounting{16, "mounting"};      // who changes the tree of mounts
+inline constexpr LockRank file{18, "open file"};         // position of a description
+inline constexpr LockRank devices{19, "devices"};        // which devices and fifos there are
+inline constexpr LockRank pipe{20, "pipe"};              // copies user memory while it is held
+inline constexpr LockRank file_locks{21, "file locks"};  // a closed file lets go of its locks
+inline constexpr LockRank file_bytes{22, "file bytes"};  // a file's writers; copies user memory
+inline constexpr LockRank way_home{23, "way home"};      // one sync; takes pages from mappings
+inline constexpr LockRank unmapping{24, "unmapping"};    // a truncation visits all who map it
 inline constexpr LockRank address_space{25,
                                         "address space"};  // a fault holds it and asks for pages
 inline constexpr LockRank ipc{26, "ipc"};                  // a mapping of shared memory ends
@@ -40,8 +41,9 @@ inline constexpr LockRank wall_clock{50, "wall clock"};  // setting it moves tim
 inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts
-inline constexpr LockRank disk_queue{57, "disk queue"};        // requests that wait for a disk
-inline constexpr LockRank disk{58, "disk"};                    // what a disk works on
+inline constexpr LockRank shown{55, "shown"};  // what a pseudo-terminal shows; wakes its reader
+inline constexpr LockRank disk_queue{57, "disk queue"};  // requests that wait for a disk
+inline constexpr LockRank disk{58, "disk"};              // what a disk works on
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread
 inline constexpr LockRank process_view{62,
                                        "process view"};  // one entry or reference; takes nothing

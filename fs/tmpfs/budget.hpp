@@ -69,6 +69,7 @@ struct TmpfsLimits {
     std::uint32_t pages = std::numeric_limits<std::uint32_t>::max();
     std::uint32_t nodes = std::numeric_limits<std::uint32_t>::max();
     const char* type_name = "tmpfs";
+    std::uint32_t magic = 0x0102'1994;  ///< statfs f_type
     TmpfsBudget* budget = nullptr;
     QuotaSettings quotas{};
 };

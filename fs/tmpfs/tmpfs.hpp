@@ -66,7 +66,7 @@ public:
                                                              : limits_.budget->free() >> page_shift;
         const std::uint64_t total = limits_.pages < used + left ? limits_.pages : used + left;
         const std::uint32_t nodes = nodes_.load(std::memory_order_relaxed);
-        return {.magic = 0x01021994,
+        return {.magic = limits_.magic,
                 .block_size = page_size,
                 .blocks = total,
                 .free_blocks = total - (used < total ? used : total),

@@ -13,7 +13,6 @@
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/system_v.hpp"
 #include "kernel/tty/terminal.hpp"
-#include "kernel/tty/terminal_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -268,7 +267,7 @@ void add_times(const CpuTimes& times, fs::ProcessFacts& f) noexcept {
     f.children_system_ticks = clock_ticks(p.children_usage.times.system);
     f.start_ticks = clock_ticks(p.started - Instant());
     if (p.terminal != nullptr) {
-        f.terminal = terminal_major << 8 | 64;  // the console is the only one
+        f.terminal = p.terminal->number();
         f.foreground_group = p.terminal->foreground().value();
     }
     f.umask = p.umask;

@@ -11,12 +11,13 @@
 namespace kidney::proc {
 template <class W>
 class ProcessTable;
-}
+template <class W>
+class Terminal;
+}  // namespace kidney::proc
 
 namespace kidney::kernel {
 
 class Process;
-class Terminal;
 
 /// A model of proc::World; world.cpp says what each function does here.
 struct World {
@@ -25,14 +26,20 @@ struct World {
     using Threads = kernel::Threads;
     using Heap = kernel::Heap;
     using AddressSpace = kernel::AddressSpace;
-    using Terminal = kernel::Terminal;
+    using Terminal = proc::Terminal<World>;
     using TimerLock = Mutex<ranks::process_timers>;
     using ViewLock = SpinLock<ranks::process_view>;
+    using LineLock = SpinLock<ranks::terminal_line>;
+    using ShownLock = SpinLock<ranks::shown>;
+    using PollLock = SpinLock<ranks::poll>;
+    using WaitQueue = kernel::WaitQueue;
     using Registers = hal::TrapFrame;
 
     static SpinLock<ranks::signals> process_lock;
     /// Created by create_process_table(), before the first process.
     [[nodiscard]] static ProcessTable<World>& processes() noexcept;
+
+    [[nodiscard]] static Instant now() noexcept { return Clock::now(); }
 
     // Threads.
     [[nodiscard]] static Result<Thread*> create_thread(std::string_view name) noexcept;

@@ -20,6 +20,7 @@ constinit BootObject<fs::TmpfsBudget> budget;
 constinit std::atomic<std::uint32_t> last_anonymous_device{0};
 constinit fs::FileSystem* proc_files = nullptr;
 constinit fs::FileSystem* the_device_files = nullptr;
+constinit fs::FileSystem* the_terminal_names = nullptr;
 
 struct Type {
     std::string_view name;
@@ -56,6 +57,11 @@ Result<fs::FileSystem*> the_proc(const MountRequest&) noexcept {
 Result<fs::FileSystem*> the_dev(const MountRequest&) noexcept {
     return the_device_files == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
                                        : the_device_files;
+}
+
+Result<fs::FileSystem*> the_pts(const MountRequest&) noexcept {
+    return the_terminal_names == nullptr ? Result<fs::FileSystem*>(fail(Errc::unsuitable_device))
+                                         : the_terminal_names;
 }
 
 Result<fs::FileSystem*> the_sys(const MountRequest&) noexcept {
@@ -115,9 +121,10 @@ Result<fs::FileSystem*> vsfs(const MountRequest& request) noexcept {
 constexpr Type types[] = {
     {"proc", false, &the_proc, &takes_all},    {"tmpfs", false, &tmpfs, &tmpfs_takes},
     {"devtmpfs", false, &the_dev, &takes_all}, {"sysfs", false, &the_sys, &takes_all},
-    {"ext2", true, &ext2, &takes_none},        {"vfat", true, &vfat, &vfat_takes},
-    {"msdos", true, &vfat, &vfat_takes},       {"vsfs", true, &vsfs, &takes_none},
-    {"kfs", true, &kfs, &takes_none},          {"9p", false, &share_files, &share_takes}};
+    {"devpts", false, &the_pts, &takes_all},   {"ext2", true, &ext2, &takes_none},
+    {"vfat", true, &vfat, &vfat_takes},        {"msdos", true, &vfat, &vfat_takes},
+    {"vsfs", true, &vsfs, &takes_none},        {"kfs", true, &kfs, &takes_none},
+    {"9p", false, &share_files, &share_takes}};
 
 /// For the log: mount(2) can only say that something is wrong.
 void explain_options(const Type& type, const MountRequest& request) noexcept {
@@ -212,6 +219,9 @@ std::uint32_t next_anonymous_device() noexcept {
 
 void set_proc_files(fs::FileSystem& proc) noexcept {
     proc_files = &proc;
+}
+void set_terminal_names(fs::FileSystem& names) noexcept {
+    the_terminal_names = &names;
 }
 void set_device_files(fs::FileSystem& dev) noexcept {
     the_device_files = &dev;

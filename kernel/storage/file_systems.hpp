@@ -47,6 +47,8 @@ void give_back(fs::FileSystem& file_system) noexcept;
 /// Types that exist once, made at boot.
 void set_proc_files(fs::FileSystem& proc) noexcept;
 void set_device_files(fs::FileSystem& dev) noexcept;
+/// What a mount of "devpts" shows. Boot.
+void set_terminal_names(fs::FileSystem& names) noexcept;
 /// The file system of /dev. Null before there is one.
 [[nodiscard]] fs::FileSystem* device_files() noexcept;
 

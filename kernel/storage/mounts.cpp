@@ -11,6 +11,7 @@
 #include "kernel/storage/file_systems.hpp"
 #include "kernel/storage/root_mount.hpp"
 #include "kernel/storage/shares.hpp"
+#include "kernel/tty/pseudo_terminals.hpp"
 #include "kidney/core/log.hpp"
 
 #include <algorithm>
@@ -19,6 +20,7 @@ namespace kidney::kernel {
 namespace {
 
 constinit BootObject<Tmpfs> dev_file_system;
+constinit BootObject<Tmpfs> terminal_names;
 // Mounted nowhere: what is behind shared memory, and of it that which no process need have mapped.
 constinit BootObject<Tmpfs> unnamed_file_system;
 constinit BootObject<Tmpfs> counted_file_system;
@@ -49,6 +51,17 @@ Result<fs::FileSystem*> make_device_files() noexcept {
     TRY(add_device_nodes(*dev.root()));
     set_device_files(dev);
     return &dev;
+}
+
+Result<fs::FileSystem*> make_terminal_names() noexcept {
+    fs::TmpfsLimits limits = memory_file_limits();
+    limits.type_name = "devpts";
+    limits.magic = 0x1cd1;
+    Tmpfs& names = create_tmpfs(terminal_names, limits);
+    TRY(names.start(fs::Permissions(0755)));
+    TRY(start_pseudo_terminals(*names.root()));
+    set_terminal_names(names);
+    return &names;
 }
 
 }  // namespace
@@ -90,6 +103,7 @@ void mount_file_systems(const BootOptions& options) noexcept {
     mount_or_warn("/tmp", make_tmpfs(""), "tmpfs");
     mount_or_warn("/dev", make_device_files(), "devtmpfs");
     start_devices();
+    mount_or_warn("/dev/pts", make_terminal_names(), "devpts");
     mount_or_warn("/sys", create_sys_files(next_anonymous_device()), "sysfs");
     // Where shm_open and sem_open keep their files.
     mount_or_warn("/dev/shm", make_tmpfs(""), "tmpfs");

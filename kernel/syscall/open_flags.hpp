@@ -40,6 +40,7 @@ inline constexpr std::uint32_t path_open_flags = O_DIRECTORY | O_NOFOLLOW | O_PA
     f.mode.small = (o & O_LARGEFILE) == 0;
     f.mode.synchronous = (o & (O_SYNC | O_DSYNC)) != 0;  // O_SYNC has the bit of O_DSYNC
     f.mode.noted = o & told_again;
+    f.mode.no_terminal = (o & O_NOCTTY) != 0;
     f.control = access == O_ACCMODE;
     f.create = (o & O_CREAT) != 0;
     f.exclusive = (o & O_EXCL) != 0;

@@ -7,6 +7,7 @@
 #include "kernel/interrupts.hpp"
 #include "kernel/keyboard.hpp"
 #include "kernel/magic/magic_key.hpp"
+#include "kernel/tty/terminal_file.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/core/time.hpp"
 
@@ -17,8 +18,13 @@ namespace {
 
 using Uart = drivers::Uart16550<arch::PortIo>;
 
-constexpr TerminalDevice console_device{
-    .offer = &console_offer, .waiting = &console_waiting, .capacity = console_queue};
+class ConsoleDevice final : public TerminalDevice {
+public:
+    constexpr ConsoleDevice() noexcept : TerminalDevice(console_queue) {}
+    std::size_t offer(std::string_view text) noexcept override { return console_offer(text); }
+    [[nodiscard]] std::size_t waiting() noexcept override { return console_waiting(); }
+};
+constinit ConsoleDevice console_device;
 
 constinit BootObject<Terminal> console;
 /// Only the receiving half: the console (kernel/console.cpp) owns the sending one and the interrupt
@@ -69,7 +75,7 @@ Terminal& console_terminal() noexcept {
 }
 
 void start_console_input() noexcept {
-    console.create(console_device);
+    console.create(console_device, terminal_major << 8 | 64);
     start_keyboard([](char c) noexcept { console.get().receive(static_cast<std::uint8_t>(c)); });
     if (!receiver.find()) {  // the console has initialised it, and may be sending
         return;

@@ -2,12 +2,10 @@
 #include "kernel/process/process_table.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/tty/terminal.hpp"
-#include "proc/signal/send.hpp"
 
 #include <asm/ioctls.h>
 
 namespace kidney::kernel {
-
 namespace {
 
 /// What a program asked for goes where it wants it.
@@ -17,183 +15,75 @@ Result<std::uint32_t> answer(std::uint32_t to, const T& value) noexcept {
     return 0U;
 }
 
+/// Who the terminal belongs to, if it may know.
+Result<Pid> owner(Terminal& terminal, TerminalEnd end, const Process& self,
+                  std::uint32_t request) noexcept {
+    LockGuard guard(World::process_lock);
+    if (end == TerminalEnd::terminal && self.terminal != &terminal) {
+        return fail(Errc::not_a_terminal);
+    }
+    return request == TIOCGPGRP ? terminal.foreground() : terminal.session();
+}
+
 }  // namespace
 
-Result<std::uint32_t> Terminal::control(Process& self, std::uint32_t request,
-                                        std::uint32_t argument) noexcept {
+Result<std::uint32_t> control_terminal(Terminal& terminal, TerminalEnd end, Process& self,
+                                       std::uint32_t request, std::uint32_t argument) noexcept {
+    if (terminal.has_hung_up()) {
+        return fail(Errc::io_error);
+    }
     switch (request) {
         case TCGETS:
-            return answer(argument, settings());
-        case TCSETS:
-            return set_settings(self, argument, false);
+            return answer(argument, terminal.settings());
         case TCSETSW:
         case TCSETSF:
-            TRY(drain());
-            return set_settings(self, argument, request == TCSETSF);
+            TRY(terminal.drain());
+            [[fallthrough]];
+        case TCSETS: {
+            const auto settings = TRY(get_user(UserPtr<const abi::Termios>(argument)));
+            TRY(terminal.set_settings(self, settings, request == TCSETSF));
+            return 0U;
+        }
         case TCFLSH:
-            return flush(self, argument);
+            TRY(terminal.flush(self, argument));
+            return 0U;
         case TCXONC:
-            return set_flow(self, argument);
+            TRY(terminal.set_flow(self, argument));
+            return 0U;
         case TCSBRK:  // a break lasts no time here; tcdrain(3) asks with 1
         case TCSBRKP:
-            TRY(drain());
+            TRY(terminal.drain());
             return 0U;
         case TIOCGWINSZ:
-            return answer(argument, window());
+            return answer(argument, terminal.window());
         case TIOCSWINSZ:
-            return set_window(argument);
+            terminal.resize(TRY(get_user(UserPtr<const abi::WindowSize>(argument))));
+            return 0U;
         case FIONREAD:
-            return answer(argument, readable());
+            return answer(argument, terminal.readable());
         case TIOCOUTQ:
-            return answer(argument, static_cast<std::uint32_t>(device_.waiting()));
+            return answer(argument, static_cast<std::uint32_t>(terminal.device().waiting()));
         case TIOCGPGRP:
-            return answer(argument, TRY(foreground(self)).word());
         case TIOCGSID:
-            return answer(argument, TRY(session(self)).word());
+            return answer(argument, TRY(owner(terminal, end, self, request)).word());
         case TIOCSPGRP: {
             const auto group = TRY(get_user(UserPtr<const std::int32_t>(argument)));
-            return set_foreground(self, Pid(group));
+            TRY(terminal.set_foreground(self, Pid(group)));
+            return 0U;
         }
         case TIOCSCTTY:
-            return set_controlling(self, argument == 1);
+            TRY(terminal.set_controlling(self, argument == 1));
+            return 0U;
         case TIOCNOTTY:
-            return give_up_controlling(self);
+            TRY(terminal.give_up(self));
+            return 0U;
         default:
             return fail(Errc::not_a_terminal);
     }
 }
 
-abi::Termios Terminal::settings() noexcept {
-    LockGuard guard(line_lock_);
-    return line_.settings();
-}
-
-abi::WindowSize Terminal::window() noexcept {
-    LockGuard guard(line_lock_);
-    return window_;
-}
-
-std::uint32_t Terminal::readable() noexcept {
-    LockGuard guard(line_lock_);
-    return static_cast<std::uint32_t>(line_.readable());
-}
-
-Result<std::uint32_t> Terminal::flush(Process& self, std::uint32_t queue) noexcept {
-    TRY(check_foreground(self, abi::sig_ttou));
-    LockGuard guard(line_lock_);
-    TRY(line_.flush(queue));
-    return 0U;
-}
-
-Result<std::uint32_t> Terminal::set_flow(Process& self, std::uint32_t action) noexcept {
-    TRY(check_foreground(self, abi::sig_ttou));
-    {
-        LockGuard guard(line_lock_);
-        TRY(line_.set_flow(action));
-    }
-    wake_everybody();
-    return 0U;
-}
-
-void Terminal::wake_everybody() noexcept {
-    readers_.wake_all();
-    writers_.wake_all();
-    pollers_.notify();
-}
-
-Result<std::uint32_t> Terminal::set_window(std::uint32_t argument) noexcept {
-    resize(TRY(get_user(UserPtr<const abi::WindowSize>(argument))));
-    return 0U;
-}
-
-void Terminal::resize(const abi::WindowSize& size) noexcept {
-    {
-        LockGuard guard(line_lock_);
-        if (size == window_) {
-            return;
-        }
-        window_ = size;
-    }
-    signal_foreground(abi::sig_winch);
-}
-
-Result<Pid> Terminal::foreground(const Process& self) noexcept {
-    LockGuard guard(World::process_lock);
-    return self.terminal == this ? Result<Pid>(foreground_) : fail(Errc::not_a_terminal);
-}
-
-Result<Pid> Terminal::session(const Process& self) noexcept {
-    LockGuard guard(World::process_lock);
-    return self.terminal == this ? Result<Pid>(session_) : fail(Errc::not_a_terminal);
-}
-
-Result<std::uint32_t> Terminal::set_settings(Process& self, std::uint32_t argument,
-                                             bool flush) noexcept {
-    const auto settings = TRY(get_user(UserPtr<const abi::Termios>(argument)));
-    TRY(check_foreground(self, abi::sig_ttou));
-    {
-        LockGuard guard(line_lock_);
-        line_.set_settings(settings);
-        if (flush) {
-            line_.flush_input();
-        }
-    }
-    wake_everybody();
-    return 0U;
-}
-
-Result<std::uint32_t> Terminal::set_foreground(Process& self, Pid group) noexcept {
-    if (group.value() < 0) {
-        return fail(Errc::invalid_argument);
-    }
-    TRY(check_foreground(self, abi::sig_ttou));
-    LockGuard guard(World::process_lock);
-    if (self.terminal != this || self.session != session_) {
-        return fail(Errc::not_a_terminal);
-    }
-    if (!processes().group_exists(group, self.session)) {
-        return fail(processes().is_in_use(group) ? Errc::not_permitted : Errc::no_process);
-    }
-    foreground_ = group;
-    return 0U;
-}
-
-Result<std::uint32_t> Terminal::set_controlling(Process& self, bool steal) noexcept {
-    LockGuard guard(World::process_lock);
-    if (self.terminal == this && session_ == self.session) {
-        return 0U;
-    }
-    if (self.session != self.pid || self.terminal != nullptr) {
-        return fail(Errc::not_permitted);
-    }
-    if (session_ != Pid()) {
-        if (!steal || !self.identity.is_privileged()) {
-            return fail(Errc::not_permitted);
-        }
-        const Pid session = session_;
-        for (Process& p : processes().all()) {
-            if (p.session == session && p.terminal == this) {
-                p.terminal = nullptr;
-            }
-        }
-    }
-    session_ = self.session;
-    foreground_ = self.group;
-    self.terminal = this;
-    return 0U;
-}
-
-Result<std::uint32_t> Terminal::give_up_controlling(Process& self) noexcept {
-    LockGuard guard(World::process_lock);
-    if (self.terminal != this) {
-        return fail(Errc::not_a_terminal);
-    }
-    if (self.session == self.pid) {
-        hang_up();
-    } else {
-        self.terminal = nullptr;
-    }
-    return 0U;
+void hang_up_session(Process& leader) noexcept {
+    leader.terminal->hang_up();
 }
 
 }  // namespace kidney::kernel

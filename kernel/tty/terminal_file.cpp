@@ -4,54 +4,14 @@
 #include "drivers/serial/uart16550.hpp"
 #include "kernel/boot_object.hpp"
 #include "kernel/tty/console_terminal.hpp"
-#include "kernel/tty/terminal.hpp"
+#include "kernel/tty/open_terminal.hpp"
+#include "kernel/tty/pseudo_terminals.hpp"
 #include "kidney/mm/make.hpp"
 
 #include <array>
 
 namespace kidney::kernel {
 namespace {
-
-/// What files on character devices have in common: the node they were opened through.
-template <class Derived>
-class DeviceFile : public fs::File {
-public:
-    DeviceFile(fs::Vnode& node, fs::OpenMode mode) noexcept
-        : File(mode), node_(Ref<fs::Vnode>::share(node)) {}
-
-    fs::Vnode* vnode() noexcept override { return node_.get(); }
-    Result<fs::Attributes> attributes() noexcept override { return node_->attributes(); }
-    void dispose() noexcept override { mm::destroy(heap(), static_cast<Derived*>(this)); }
-
-private:
-    const Ref<fs::Vnode> node_;
-};
-
-class TerminalFile final : public DeviceFile<TerminalFile> {
-public:
-    TerminalFile(Terminal& terminal, fs::Vnode& node, fs::OpenMode mode) noexcept
-        : DeviceFile(node, mode), terminal_(terminal) {}
-
-    Result<std::size_t> read(fs::ReadBuffer& to) noexcept override {
-        if (!is_readable()) {
-            return fail(Errc::bad_descriptor);
-        }
-        return terminal_.read(current_process(), to, is_non_blocking());
-    }
-    Result<std::size_t> write(fs::WriteBuffer& from) noexcept override {
-        if (!is_writable()) {
-            return fail(Errc::bad_descriptor);
-        }
-        return terminal_.write(current_process(), from, is_non_blocking());
-    }
-    fs::Readiness poll(fs::PollWaiter* waiter) noexcept override { return terminal_.poll(waiter); }
-    Result<std::uint32_t> control(std::uint32_t request, std::uint32_t argument) noexcept override {
-        return terminal_.control(current_process(), request, argument);
-    }
-
-private:
-    Terminal& terminal_;
-};
 
 using Uart = drivers::Uart16550<arch::PortIo>;
 
@@ -108,9 +68,10 @@ private:
 constinit BootObject<RawLine> second_line;
 constinit BootObject<RawLine> third_line;
 
-Result<Ref<fs::File>> open_terminal(Terminal& terminal, fs::Vnode& node,
-                                    fs::OpenMode mode) noexcept {
-    return Ref<fs::File>(TRY(mm::make_ref<TerminalFile>(heap(), terminal, node, mode)));
+/// What never goes needs nobody to keep it.
+struct Nothing {};
+Result<Ref<fs::File>> open_console(fs::Vnode& node, fs::OpenMode mode) noexcept {
+    return open_terminal(console_terminal(), Nothing(), node, mode);
 }
 
 Result<Ref<fs::File>> open_line(RawLine& line, fs::Vnode& node, fs::OpenMode mode) noexcept {
@@ -120,9 +81,11 @@ Result<Ref<fs::File>> open_line(RawLine& line, fs::Vnode& node, fs::OpenMode mod
     return Ref<fs::File>(TRY(mm::make_ref<SerialFile>(heap(), line, node, mode)));
 }
 
-Terminal* own_terminal() noexcept {
+/// The caller's terminal; 0: it has none.
+std::uint32_t own_terminal_number() noexcept {
     LockGuard guard(World::process_lock);
-    return current_process().terminal;
+    const Terminal* const own = current_process().terminal;
+    return own == nullptr ? 0 : own->number();
 }
 
 }  // namespace
@@ -135,15 +98,22 @@ void create_raw_lines() noexcept {
 Result<Ref<fs::File>> open_terminal_device(fs::DeviceNumber number, fs::Vnode& node,
                                            fs::OpenMode mode) noexcept {
     if (number == fs::DeviceNumber{console_major, 0}) {
-        Terminal* const terminal = own_terminal();
-        if (terminal == nullptr) {
+        const std::uint32_t own = own_terminal_number();
+        if (own == 0) {
             return fail(Errc::no_device);
         }
-        return open_terminal(*terminal, node, mode);
+        return own == console_terminal().number() ? open_console(node, mode)
+                                                  : open_own_pseudo_terminal(own, node, mode);
+    }
+    if (number == fs::DeviceNumber{console_major, 2}) {
+        return open_pseudo_master(node, mode);
+    }
+    if (number.major == pseudo_major) {
+        return open_pseudo_slave(number.minor, node, mode);
     }
     if (number == fs::DeviceNumber{console_major, 1} ||
         number == fs::DeviceNumber{terminal_major, 64}) {
-        return open_terminal(console_terminal(), node, mode);
+        return open_console(node, mode);
     }
     if (number == fs::DeviceNumber{terminal_major, 65}) {
         return open_line(second_line.get(), node, mode);

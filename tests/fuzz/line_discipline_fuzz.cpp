@@ -1,5 +1,5 @@
 /// Any keys, with settings changed in between: what is read was typed, and nothing overflows.
-#include "drivers/tty/line_discipline.hpp"
+#include "proc/terminal/line_discipline.hpp"
 
 #include <array>
 #include <cstddef>
@@ -18,7 +18,7 @@ struct Counter {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    drivers::LineDiscipline line;
+    proc::LineDiscipline line;
     Counter echo;
     std::array<std::byte, 64> out{};
     std::size_t taken = 0;
@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 line.receive(data[i + 1], echo);
         }
     }
-    if (taken > size || line.readable() > drivers::LineDiscipline::capacity) {
+    if (taken > size || line.readable() > proc::LineDiscipline::capacity) {
         std::abort();
     }
     return 0;

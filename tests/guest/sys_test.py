@@ -23,12 +23,13 @@ blockdev --rereadpt /dev/vdb; for i in 1 2 3 4 5 6 7 8; do printf 'n\\np\\n2\\n\
 """
 FILES = ["dev", "queue", "ro", "size", "stat", "uevent", "vdb1"]
 DRIVER = "DRIVER=virtio_blk PCI_ID=1AF4:1001 ../../../bus/pci/drivers/virtio_blk 1"
+RNG = "DRIVER=virtio_rng PCI_ID=1AF4:1005 ../../../bus/pci/drivers/virtio_rng 1"
 
 
 def expected(root: Path) -> list[str]:
     return [f"vda 254:0 {root.stat().st_size // 512} 0 DEVTYPE=disk", "vdb 254:16 16384 0 DEVTYPE=disk",
             "vdb/vdb1 254:17 4096 0 DEVTYPE=partition", "vdb/vdb2 254:18 8192 0 DEVTYPE=partition", "6144", "2", "512",
-            "statistics", "vda vdb vdb1 vdb2", "2", "../../block/vdb/vdb2", DRIVER, DRIVER, "2", *FILES,
+            "statistics", "vda vdb vdb1 vdb2", "2", "../../block/vdb/vdb2", RNG, DRIVER, DRIVER, "2", *FILES,
             "/sys/class/block:", "vda", "vdb", "vdb1", "", "/sys/dev/block:", "254:0", "254:16", "254:17", "7", *FILES]
 
 

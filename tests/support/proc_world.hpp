@@ -24,8 +24,10 @@
 #include "proc/process_table.hpp"
 #include "proc/signal/delivery.hpp"
 #include "proc/signal/send.hpp"
+#include "proc/terminal/terminal.hpp"
 #include "proc/world.hpp"
 #include "sched/sync/spin_lock.hpp"
+#include "sched/sync/wait_queue.hpp"
 #include "tests/fakes/fake_heap.hpp"
 #include "tests/support/explored_world.hpp"
 #include "tests/support/sim_world.hpp"
@@ -73,10 +75,6 @@ struct OnExplorer {
     using Cpu = sim::ExploredCpu;
 };
 
-struct TestTerminal {
-    proc::Pid foreground;
-};
-
 /// Memory that has words, and nothing else.
 class TestSpace : public RefCounted {
 public:
@@ -95,6 +93,9 @@ private:
 };
 
 namespace ranks {
+inline constexpr LockRank terminal_line{54, "terminal line"};
+inline constexpr LockRank shown{55, "shown"};
+inline constexpr LockRank poll{56, "poll"};
 inline constexpr LockRank signals{60, "signals"};
 inline constexpr LockRank process_view{62, "process view"};
 inline constexpr LockRank accounts{64, "accounts"};
@@ -109,10 +110,14 @@ struct ProcWorld {
     using Threads = typename Machine::Threads;
     using Heap = fakes::FakeHeap;
     using AddressSpace = TestSpace;
-    using Terminal = TestTerminal;
+    using Terminal = proc::Terminal<ProcWorld>;
     using ProcessLock = sched::SpinLock<ranks::signals, typename On::Cpu>;
     using TimerLock = NullLock;
     using ViewLock = sched::SpinLock<ranks::process_view, typename On::Cpu>;
+    using LineLock = sched::SpinLock<ranks::terminal_line, typename On::Cpu>;
+    using ShownLock = sched::SpinLock<ranks::shown, typename On::Cpu>;
+    using PollLock = sched::SpinLock<ranks::poll, typename On::Cpu>;
+    using WaitQueue = sched::WaitQueue<Threads>;
     using Registers = TestRegisters;
     using Table = proc::ProcessTable<ProcWorld>;
     using Accounts = proc::UserAccounts<Heap, sched::SpinLock<ranks::accounts, typename On::Cpu>>;
@@ -142,6 +147,7 @@ struct ProcWorld {
 
     [[nodiscard]] static Table& processes() noexcept { return state->table; }
     [[nodiscard]] static Heap& heap() noexcept { return state->heap; }
+    [[nodiscard]] static Instant now() noexcept { return sim::Clock::now(); }
 
     /// As every kernel: something that can fail stands for the stack.
     [[nodiscard]] static Result<Thread*> create_thread(std::string_view name) noexcept {
@@ -237,7 +243,7 @@ struct ProcWorld {
         }
     }
     static void hang_up_session(Process& leader) noexcept REQUIRES(process_lock) {
-        proc::release_group<ProcWorld>(leader.terminal->foreground);
+        leader.terminal->hang_up();
     }
     /// Every thread has been given a CPU once: sums show who was counted.
     [[nodiscard]] static proc::Usage usage_of_thread(const Thread&) noexcept {
@@ -321,6 +327,7 @@ public:
     void dispose() noexcept { mm::destroy(ProcWorld<On>::heap(), this); }
 };
 
+static_assert(proc::TerminalServices<ProcWorld<OnSim>>);
 static_assert(proc::World<ProcWorld<OnSim>> && proc::World<ProcWorld<OnExplorer>>);
 
 /// A system call of the running program: f(process) gives a Result.

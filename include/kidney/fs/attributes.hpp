@@ -122,6 +122,7 @@ struct OpenMode {
     bool synchronous = false;  ///< O_DSYNC, O_SYNC: a write returns when its bytes are stored
     /// Flags without a meaning here, which the caller is told again when it asks for them.
     std::uint32_t noted = 0;
+    bool no_terminal = false;  ///< O_NOCTTY: it does not become the caller's terminal
 };
 
 /// Bytes of a file that a program without 64-bit offsets knows how to handle.

@@ -182,15 +182,19 @@ TEST_P(JobControl, GroupsFollowTheRulesOfPosix) {
 
 TEST_P(JobControl, ASessionLeaderThatEndsHangsUpItsTerminal) {
     run_programs(cpus(), [] {
-        static TestTerminal terminal;
+        struct Screen final : proc::TerminalDevice {
+            Screen() : TerminalDevice(4096) {}
+            std::size_t offer(std::string_view text) noexcept override { return text.size(); }
+            std::size_t waiting() noexcept override { return 0; }
+        } screen;
+        Sim::Terminal terminal(screen, 0x440);
         static bool heard;
         heard = false;
         run_shell(
-            [](Pid job) {
+            [&terminal](Pid job) {
                 sleep(Duration::milliseconds(5));
-                LockGuard guard(Sim::process_lock);
-                terminal.foreground = job;
-                self().terminal = &terminal;
+                terminal.offer_to(self());
+                EXPECT_TRUE(terminal.set_foreground(self(), job));
             },
             [] {
                 EXPECT_TRUE(set_handler(abi::sig_hup, [](std::uint32_t) { heard = true; }));

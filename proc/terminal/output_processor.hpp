@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace kidney::drivers {
+namespace kidney::proc {
 
 namespace termios_output = abi::termios_output;
 
@@ -93,4 +93,4 @@ private:
     std::uint32_t column_ = 0;
 };
 
-}  // namespace kidney::drivers
+}  // namespace kidney::proc

@@ -1,15 +1,15 @@
 /// What the user sees of the line that is typed: its characters, and how they go again.
 #pragma once
 
-#include "drivers/tty/input_buffer.hpp"
-#include "drivers/tty/output_processor.hpp"
 #include "kidney/abi/termios.hpp"
 #include "kidney/hal/character_sink.hpp"
+#include "proc/terminal/input_buffer.hpp"
+#include "proc/terminal/output_processor.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
-namespace kidney::drivers {
+namespace kidney::proc {
 
 namespace termios_local = abi::termios_local;
 
@@ -115,4 +115,4 @@ private:
     bool is_rubbing_out_ = false;    ///< ECHOPRT: between \ and /
 };
 
-}  // namespace kidney::drivers
+}  // namespace kidney::proc

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace kidney::drivers {
+namespace kidney::proc {
 
 /// A ring whose positions only grow: [head, committed) may be read, [committed, tail) is the
 /// unfinished line. An end of file is a byte with a mark. Concurrency: none, callers serialise.
@@ -101,4 +101,4 @@ private:
     std::array<std::uint32_t, capacity / 32> marks_{};
 };
 
-}  // namespace kidney::drivers
+}  // namespace kidney::proc

@@ -5,22 +5,22 @@
 /// raw mode bytes pass as they come. It echoes, and turns INTR, QUIT and SUSP into signals. Output
 /// is cooked by OutputProcessor; STOP and START halt and continue it. A pure engine: received bytes
 /// and the echo sink are arguments, signals and wake-ups are return values; the terminal
-/// (kernel/tty) locks it, sleeps and sends. Interrupt handlers feed it.
+/// (terminal.hpp) locks it, sleeps and sends. Interrupt handlers feed it.
 #pragma once
 
-#include "drivers/tty/input_buffer.hpp"
-#include "drivers/tty/line_echo.hpp"
 #include "kidney/abi/signal.hpp"
 #include "kidney/abi/termios.hpp"
 #include "kidney/core/result.hpp"
 #include "kidney/hal/character_sink.hpp"
+#include "proc/terminal/input_buffer.hpp"
+#include "proc/terminal/line_echo.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
-namespace kidney::drivers {
+namespace kidney::proc {
 
 namespace termios_input = abi::termios_input;
 namespace termios_local = abi::termios_local;
@@ -123,6 +123,13 @@ public:
     }
     /// For FIONREAD; an end-of-file mark counts.
     [[nodiscard]] std::size_t readable() const noexcept { return input_.readable(); }
+
+    /// What may be received now without being dropped for want of readers; 0: somebody must read
+    /// first. A line that is too long is dropped all the same.
+    [[nodiscard]] std::size_t room() const noexcept {
+        constexpr std::size_t last = capacity - 1;  // a line's end
+        return readable() == 0 ? last : last - std::min(last, input_.size());
+    }
 
     /// Takes bytes out: in canonical mode at most one line. None from can_read() = end of file. A
     /// piece that has not `ended` goes on in the next call.
@@ -362,4 +369,4 @@ private:
     bool is_stopped_by_key_ = false, is_stopped_by_program_ = false;
 };
 
-}  // namespace kidney::drivers
+}  // namespace kidney::proc

@@ -1,5 +1,5 @@
 /// The line discipline, key by key.
-#include "drivers/tty/line_discipline.hpp"
+#include "proc/terminal/line_discipline.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-namespace kidney::drivers {
+namespace kidney::proc {
 namespace {
 
 struct Screen {
@@ -406,4 +406,4 @@ TEST_F(LineEchoTest, UpperCaseTerminals) {
 }
 
 }  // namespace
-}  // namespace kidney::drivers
+}  // namespace kidney::proc

@@ -1,6 +1,9 @@
-/// File systems in ring 0: the laws that the host runs, over a private tmpfs on the kernel's own
-/// heap, frames and locks.
+/// File systems in ring 0: the laws that the host runs, over private ones (a tmpfs, a kfs and a
+/// vsfs on disks in memory) on the kernel's own heap, frames, page cache and locks.
+#include "drivers/block/ram_disk.hpp"
+#include "fs/kfs/make.hpp"
 #include "fs/vfs/plain_file.hpp"
+#include "fs/vsfs/make.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/selftest/self_test.hpp"
 #include "kidney/mm/make.hpp"
@@ -53,6 +56,81 @@ void file_systems_keep_their_laws(laws::Report& report) noexcept {
     }
 }
 
+/// A disk in memory; the test is given up if there is not so much.
+class MemoryDisk {
+public:
+    static constexpr std::uint32_t frames_of_it = 512;  ///< 2 MiB
+
+    explicit MemoryDisk(FrameNumber first) noexcept
+        : first_(first),
+          disk_({direct_pointer(first), frames_of_it * std::size_t{page_size}}, 512) {}
+    ~MemoryDisk() { frames().free_range({first_, frames_of_it}, FrameOrder(0)); }
+    MemoryDisk(const MemoryDisk&) = delete;
+    MemoryDisk& operator=(const MemoryDisk&) = delete;
+
+    [[nodiscard]] static Result<FrameNumber> take() noexcept {
+        return frames().allocate_range(mm::FrameZone::direct, frames_of_it, FrameOrder(0));
+    }
+    [[nodiscard]] drivers::RamDisk& disk() noexcept { return disk_; }
+
+private:
+    const FrameNumber first_;
+    drivers::RamDisk disk_;
+};
+
+/// Runs the laws in a directory of `system`, which is mounted for it.
+template <class System>
+void run_on_disk(laws::Report& report, System& system, const law::Abilities& abilities) noexcept {
+    const bool mounted = system.mount().has_value();
+    LAW_CHECK(report, mounted);
+    if (!mounted) {
+        return;
+    }
+    auto home = law::make(*system.root(), "home", fs::NodeType::directory);
+    LAW_CHECK(report, home.has_value());
+    if (home) {
+        law::Subject subject{system, *home, abilities};
+        laws::run_laws<law::Suite>(report, subject);
+    }
+}
+
+void kfs_keeps_the_laws(laws::Report& report) noexcept {
+    const auto memory = MemoryDisk::take();
+    auto cache = mm::make_box<PageCache>(heap(), heap(), frames(), phys_map());
+    auto scratch = mm::make_box<fs::kfs::Block>(heap());
+    LAW_CHECK(report, memory && cache && scratch);
+    if (!memory || !cache || !scratch) {
+        return;
+    }
+    MemoryDisk disk(*memory);
+    LAW_CHECK(report, fs::kfs::make(disk.disk(), {.uuid = {1}}, **scratch).has_value());
+    auto system = mm::make_box<Kfs>(heap(), heap(), **cache, fs::AnyBlockDevice(disk.disk()),
+                                    self_test_clock, fs::KfsOptions{.device_number = 1001});
+    LAW_CHECK(report, system.has_value());
+    if (system) {
+        run_on_disk(report, **system, {});
+        LAW_CHECK(report, (*system)->unmount().has_value());
+    }
+}
+
+void vsfs_keeps_the_laws(laws::Report& report) noexcept {
+    const auto memory = MemoryDisk::take();
+    auto scratch = mm::make_box<fs::vsfs::Block>(heap());
+    LAW_CHECK(report, memory && scratch);
+    if (!memory || !scratch) {
+        return;
+    }
+    MemoryDisk disk(*memory);
+    LAW_CHECK(report,
+              fs::vsfs::make(disk.disk(), {.inodes = 64, .log_blocks = 33}, **scratch).has_value());
+    fs::AnyBlockDevice device(disk.disk());
+    auto system = mm::make_box<Vsfs>(heap(), heap(), device, self_test_clock, 1002U);
+    LAW_CHECK(report, system.has_value());
+    if (system) {
+        run_on_disk(report, **system, {.unnamed = false, .exchange = false});
+    }
+}
+
 /// Opens plain files in a private tmpfs.
 class PlainOpener final : public laws::file::Opener {
 public:
@@ -97,6 +175,8 @@ void open_files_keep_their_laws(laws::Report& report) noexcept {
 
 constexpr std::array file_test_list{
     SelfTest{"file systems keep their laws", &file_systems_keep_their_laws},
+    SelfTest{"kfs keeps the laws of file systems", &kfs_keeps_the_laws},
+    SelfTest{"vsfs keeps the laws of file systems", &vsfs_keeps_the_laws},
     SelfTest{"open files keep their laws", &open_files_keep_their_laws},
 };
 

@@ -42,12 +42,16 @@ public:
         foreground_ = group;
         return {};
     }
-    /// It becomes the terminal of the session that `self` leads. Error: not_permitted (it leads
+    /// It becomes the terminal of the session that `self` leads. Errors: io_error (it has hung up),
+    /// not_permitted (it leads
     /// none, has a terminal, or this one has a session, which only root may `steal` it from).
     [[nodiscard]] Status set_controlling(P& self, bool steal) noexcept EXCLUDES(W::process_lock) {
         LockGuard guard(W::process_lock);
         if (self.terminal == own() && session_ == self.session) {
             return {};
+        }
+        if (is_gone_) {
+            return fail(Errc::io_error);
         }
         if (!leads_without_terminal(self)) {
             return fail(Errc::not_permitted);
@@ -65,7 +69,7 @@ public:
     /// it.
     void offer_to(P& self) noexcept EXCLUDES(W::process_lock) {
         LockGuard guard(W::process_lock);
-        if (session_ == Pid() && leads_without_terminal(self)) {
+        if (!is_gone_ && session_ == Pid() && leads_without_terminal(self)) {
             take(self);
         }
     }
@@ -120,8 +124,10 @@ protected:
         }
     }
     /// The device has gone: the session's leader hears of it wherever it is, and the foreground.
+    /// From now on it becomes nobody's, and may end.
     void hang_up_all() noexcept EXCLUDES(W::process_lock) {
         LockGuard guard(W::process_lock);
+        is_gone_ = true;
         if (P* const leader = session_ == Pid() ? nullptr : W::processes().find(session_);
             leader != nullptr && leader->terminal == own() && leader->group != foreground_) {
             send_signal(*leader, abi::sig_hup, {});
@@ -155,6 +161,7 @@ private:
 
     Pid session_ GUARDED_BY(W::process_lock);     ///< 0: nobody's controlling terminal
     Pid foreground_ GUARDED_BY(W::process_lock);  ///< process group
+    bool is_gone_ GUARDED_BY(W::process_lock) = false;
 };
 
 }  // namespace kidney::proc

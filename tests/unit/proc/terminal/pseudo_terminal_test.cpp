@@ -265,6 +265,26 @@ TEST_P(PseudoTerminal, ItsEndIsASignalToTheSession) {
     });
 }
 
+TEST_P(PseudoTerminal, BecomesNobodysTerminalOnceItHasHungUp) {
+    run_programs(cpus(), [] {
+        const Ref<Pty> pty = make_pair();
+        ASSERT_TRUE(pty->open_slave());
+        pty->close_master();
+        const Pid shell = *fork([&] {
+            become_leader(*pty);
+            EXPECT_EQ(own_terminal(), nullptr);
+            EXPECT_EQ(call([&](SimProcess& p) {
+                          return pty->terminal().set_controlling(p, false);
+                      }).error(),
+                      Errc::io_error);
+            EXPECT_EQ(own_terminal(), nullptr) << "it would outlive what it points to";
+            exit(0);
+        });
+        EXPECT_EQ(wait({.which = shell})->status.code(), 0U);
+        pty->close_slave();
+    });
+}
+
 TEST_P(PseudoTerminal, BelongsToOneSession) {
     run_programs(cpus(), [] {
         const Ref<Pty> pty = make_pair();

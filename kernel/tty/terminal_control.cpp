@@ -62,7 +62,7 @@ Result<std::uint32_t> control_terminal(Terminal& terminal, TerminalEnd end, Proc
         case FIONREAD:
             return answer(argument, terminal.readable());
         case TIOCOUTQ:
-            return answer(argument, static_cast<std::uint32_t>(terminal.device().waiting()));
+            return answer(argument, static_cast<std::uint32_t>(terminal.device().unsent()));
         case TIOCGPGRP:
         case TIOCGSID:
             return answer(argument, TRY(owner(terminal, end, self, request)).word());

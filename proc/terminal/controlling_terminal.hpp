@@ -43,8 +43,8 @@ public:
         return {};
     }
     /// It becomes the terminal of the session that `self` leads. Errors: io_error (it has hung up),
-    /// not_permitted (it leads
-    /// none, has a terminal, or this one has a session, which only root may `steal` it from).
+    /// not_permitted (it leads none, has a terminal, or this one has a session, which only root may
+    /// `steal` it from).
     [[nodiscard]] Status set_controlling(P& self, bool steal) noexcept EXCLUDES(W::process_lock) {
         LockGuard guard(W::process_lock);
         if (self.terminal == own() && session_ == self.session) {

@@ -168,6 +168,8 @@ private:
         LockGuard guard(lock_);
         return size_;
     }
+    /// Shown is sent: the master may be the very one who waits.
+    [[nodiscard]] std::size_t unsent() noexcept override { return 0; }
     void drop_waiting() noexcept override EXCLUDES(lock_) {
         LockGuard guard(lock_);
         size_ = 0;

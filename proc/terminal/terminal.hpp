@@ -246,7 +246,7 @@ public:
     /// Waits until the device has sent everything. Errors: restart, io_error (it has hung up).
     [[nodiscard]] Status drain() noexcept EXCLUDES(line_lock_) {
         LockGuard guard(line_lock_);
-        while (!has_hung_up_ && device_.waiting() != 0) {
+        while (!has_hung_up_ && device_.unsent() != 0) {
             if (!writers_.wait(line_lock_, {.interruptible = true})) {
                 return fail(Errc::restart);
             }

@@ -18,6 +18,8 @@ public:
     virtual std::size_t offer(std::string_view text) noexcept = 0;
     /// Bytes that it has taken and not sent.
     [[nodiscard]] virtual std::size_t waiting() noexcept = 0;
+    /// Those of them that will go out by themselves: what tcdrain(3) waits for.
+    [[nodiscard]] virtual std::size_t unsent() noexcept { return waiting(); }
     /// Forgets them (TCFLSH).
     virtual void drop_waiting() noexcept {}
     /// Somebody has read what was typed: there is room for more. Without the terminal's lock.

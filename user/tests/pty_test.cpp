@@ -308,6 +308,14 @@ CHECK_CASE(output_waits_for_the_master) {
 CHECK_CASE(flushing_drops_what_nobody_has_read) {
     const Pair p = open_pair();
     make_raw(p.slave);
+    termios settings{};
+    type(p.slave, "seen");
+    EXPECT_EQ(tcgetattr(p.slave, &settings), 0);
+    EXPECT_EQ(tcsetattr(p.slave, TCSADRAIN, &settings), 0);  // what is shown is sent
+    int unsent = -1;
+    EXPECT_EQ(ioctl(p.slave, TIOCOUTQ, &unsent), 0);
+    EXPECT_EQ(unsent, 0);
+    expect_read(p.master, "seen");
     type(p.master, "typed");
     EXPECT_EQ(tcflush(p.slave, TCIFLUSH), 0);
     EXPECT_EQ(events_of(p.slave) & POLLIN, 0);

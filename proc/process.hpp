@@ -35,6 +35,19 @@ namespace kidney::proc {
 
 enum class ProcessState : std::uint8_t { running, stopped, zombie };
 
+/// Who hears of the end of one process, in whose list it is.
+class ExitListener {
+public:
+    /// The process is a zombie, or is gone at once. Under process_lock: it may wake threads.
+    virtual void ended() noexcept = 0;
+
+    ListHook in_process;
+
+protected:
+    ~ExitListener() = default;
+};
+using ExitListeners = ElementList<ExitListener, &ExitListener::in_process>;
+
 /// `W` is a proc::World, `W::Process` derives from this and adds what only that world knows.
 template <class W>
 class ProcessBase : public RefCounted {
@@ -105,6 +118,8 @@ public:
 
     /// Sleeping: whoever changes its timers, or gives one its signal back.
     typename W::TimerLock timer_lock;
+
+    ExitListeners exit_listeners GUARDED_BY(W::process_lock);
 
     /// SIGKILL is on its way, or the process exits.
     std::atomic<bool> is_ending{false};

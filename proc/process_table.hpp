@@ -5,6 +5,7 @@
 #include "kidney/core/lock.hpp"
 #include "proc/pid.hpp"
 #include "proc/process.hpp"
+#include "proc/signal/signal_listener.hpp"
 
 #include <array>
 #include <cstddef>
@@ -136,6 +137,18 @@ public:
     [[nodiscard]] std::size_t tasks() const noexcept REQUIRES(W::process_lock) { return tasks_; }
     /// Threads there have ever been.
     [[nodiscard]] std::uint64_t added() const noexcept REQUIRES(W::process_lock) { return added_; }
+    void add_listener(SignalListener& l) noexcept REQUIRES(W::process_lock) {
+        listeners_.push_back(l);
+    }
+    void remove_listener(SignalListener& l) noexcept REQUIRES(W::process_lock) {
+        listeners_.erase(SignalListeners::s_iterator_to(l));
+    }
+    /// A signal is pending somewhere.
+    void tell_listeners(std::uint32_t signal) noexcept REQUIRES(W::process_lock) {
+        for (SignalListener& l : listeners_) {
+            l.signal_came(signal);
+        }
+    }
     /// The number most recently given out (the last field of /proc/loadavg).
     [[nodiscard]] Pid last_pid() const noexcept REQUIRES(W::process_lock) { return last_; }
 
@@ -150,6 +163,7 @@ private:
     }
 
     Processes all_;
+    SignalListeners listeners_;
     std::array<Bucket, buckets> by_pid_;
     std::array<Numbers, buckets> by_number_;
     std::size_t count_ = 0, tasks_ = 0;

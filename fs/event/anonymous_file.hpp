@@ -9,6 +9,12 @@
 
 namespace kidney::fs {
 
+/// The file as what it is, if it is a T: their labels tell them apart.
+template <class T>
+[[nodiscard]] T* anonymous_cast(File& file) noexcept {
+    return file.label() == T::name ? static_cast<T*>(&file) : nullptr;
+}
+
 /// `Derived` says what it is, and what reading and writing it does.
 template <class Derived, mm::ObjectAllocator Heap>
 class AnonymousFile : public File {

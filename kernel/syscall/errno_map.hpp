@@ -111,6 +111,8 @@ inline constexpr std::int32_t restart_number = 512;
             return ENOTBLK;
         case Errc::quota_exceeded:
             return EDQUOT;
+        case Errc::cancelled:
+            return ECANCELED;
         case Errc::stale:
             return ESTALE;
         case Errc::outside_domain:

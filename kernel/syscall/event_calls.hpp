@@ -19,4 +19,20 @@ Reply epoll_pwait(Process& self, Fd set, VirtAddr events, std::int32_t most,
 Reply epoll_pwait2(Process& self, Fd set, VirtAddr events, std::int32_t most, VirtAddr timeout,
                    UserPtr<const std::uint64_t> mask, std::uint32_t set_size) noexcept;
 
+Reply timerfd_create(Process& self, std::uint32_t clock, std::uint32_t flags) noexcept;
+Reply timerfd_settime(Process& self, Fd fd, std::uint32_t flags, VirtAddr next,
+                      VirtAddr old) noexcept;
+Reply timerfd_settime64(Process& self, Fd fd, std::uint32_t flags, VirtAddr next,
+                        VirtAddr old) noexcept;
+Reply timerfd_gettime(Process& self, Fd fd, VirtAddr to) noexcept;
+Reply timerfd_gettime64(Process& self, Fd fd, VirtAddr to) noexcept;
+
+Reply signalfd(Process& self, std::int32_t fd, UserPtr<const std::uint64_t> mask,
+               std::uint32_t size) noexcept;
+Reply signalfd4(Process& self, std::int32_t fd, UserPtr<const std::uint64_t> mask,
+                std::uint32_t size, std::uint32_t flags) noexcept;
+
+Reply pidfd_open(Process& self, Pid pid, std::uint32_t flags) noexcept;
+Reply pidfd_getfd(Process& self, Fd fd, Fd wanted, std::uint32_t flags) noexcept;
+
 }  // namespace kidney::kernel::calls

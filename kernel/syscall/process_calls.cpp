@@ -1,6 +1,7 @@
 /// fork, exec, exit, wait.
 #include "kernel/syscall/process_calls.hpp"
 
+#include "kernel/event/process_files.hpp"
 #include "kernel/exec/exec.hpp"
 #include "kernel/process/thread_area.hpp"
 #include "kernel/resource/accounts.hpp"
@@ -38,6 +39,24 @@ struct CloneArguments {
 constexpr std::uint32_t first_clone_size = 64;  ///< without the last three
 static_assert(sizeof(CloneArguments) == 88);
 
+/// Gives the parent a file that stands for the child.
+class PidFileBirth final : public proc::BirthWitness<Process> {
+public:
+    PidFileBirth(Process& parent, ProcessFiles::Reservation number, Ref<PidFile> file) noexcept
+        : parent_(parent), number_(std::move(number)), file_(std::move(file)) {}
+    [[nodiscard]] Fd fd() const noexcept { return number_.fd(); }
+    void born(Process& child) noexcept override KIDNEY_NO_TSA("called with process_lock held")
+    {
+        file_->bind(child);
+        parent_.files.place(std::move(number_), std::move(file_), true);
+    }
+
+private:
+    Process& parent_;
+    ProcessFiles::Reservation number_;
+    Ref<PidFile> file_;
+};
+
 /// Errors: invalid_argument (it contradicts itself, or is not to be had), as fork_process.
 Reply clone_process(Process& self, hal::TrapFrame& frame, const CloneArguments& a) noexcept {
     const auto flags = static_cast<std::uint32_t>(a.flags);
@@ -46,9 +65,12 @@ Reply clone_process(Process& self, hal::TrapFrame& frame, const CloneArguments& 
     // process, or nothing of it but the memory.
     constexpr std::uint32_t unsupported = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUSER |
                                           CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-                                          CLONE_NEWCGROUP | CLONE_PIDFD;
+                                          CLONE_NEWCGROUP;
     constexpr std::uint32_t shared = CLONE_SIGHAND | CLONE_FILES | CLONE_FS;
     const bool is_thread = has(CLONE_THREAD);
+    if (has(CLONE_PIDFD) && (is_thread || has(CLONE_DETACHED))) {
+        return fail(Errc::invalid_argument);
+    }
     if (has(unsupported) || a.flags > 0xffff'ffff ||
         (flags & shared) != (is_thread ? shared : 0U) || (is_thread && !has(CLONE_VM))) {
         return fail(Errc::invalid_argument);
@@ -77,6 +99,12 @@ Reply clone_process(Process& self, hal::TrapFrame& frame, const CloneArguments& 
     if (is_thread) {
         return TRY(clone_thread(self, frame, request)).word();
     }
+    if (has(CLONE_PIDFD)) {
+        PidFileBirth birth(self, TRY(self.files.reserve()),
+                           TRY(mm::make_ref<PidFile>(heap(), false)));
+        TRY(put_user(word(a.pidfd), birth.fd().value()));
+        return TRY(fork_process(self, frame, request, &birth)).word();
+    }
     return TRY(fork_process(self, frame, request)).word();
 }
 
@@ -85,9 +113,13 @@ Reply clone_process(Process& self, hal::TrapFrame& frame, const CloneArguments& 
 Reply clone(Process& self, hal::TrapFrame& frame, std::uint32_t flags, std::uint32_t stack,
             UserPtr<std::uint32_t> parent_word, UserPtr<const std::byte> tls,
             UserPtr<std::uint32_t> child_word) noexcept {
+    if ((flags & CLONE_PIDFD) != 0 && (flags & CLONE_PARENT_SETTID) != 0) {
+        return fail(Errc::invalid_argument);  // both are told at the same place
+    }
     // Any number up to CSIGNAL will do: one that is no signal is not sent.
     return clone_process(self, frame,
                          {.flags = flags & ~std::uint32_t{CSIGNAL},
+                          .pidfd = parent_word.address().value(),
                           .child_word = child_word.address().value(),
                           .parent_word = parent_word.address().value(),
                           .exit_signal = flags & CSIGNAL,
@@ -110,6 +142,10 @@ Reply clone3(Process& self, hal::TrapFrame& frame, VirtAddr arguments,
         ((a.flags & (CLONE_THREAD | CLONE_PARENT)) != 0 && a.exit_signal != 0) ||
         (is_empty_stack && a.stack != a.stack_size) || a.stack + a.stack_size > 0xffff'ffff ||
         a.set_tid != 0 || a.set_tid_size != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    if ((a.flags & CLONE_PIDFD) != 0 && (a.flags & CLONE_PARENT_SETTID) != 0 &&
+        a.pidfd == a.parent_word) {
         return fail(Errc::invalid_argument);
     }
     return clone_process(self, frame, a);
@@ -262,7 +298,21 @@ Reply waitpid(Process& self, Pid which, UserPtr<std::uint32_t> status,
 
 namespace {
 
-/// Errors: invalid_argument, and those of wait_for_child().
+/// The child that a file stands for. Errors: bad_descriptor, no_child (somebody has waited for it,
+/// and another one may have its number).
+Result<Pid> child_of_file(Process& self, Fd fd, bool& is_non_blocking) noexcept {
+    const OpenFile file = TRY(self.files.get(fd));
+    auto* const child = fs::anonymous_cast<PidFile>(*file);
+    if (child == nullptr) {
+        return fail(Errc::bad_descriptor);
+    }
+    is_non_blocking = file->is_non_blocking();
+    LockGuard guard(World::process_lock);
+    return child->is_known() ? Result<Pid>(child->process().pid) : fail(Errc::no_child);
+}
+
+/// Errors: invalid_argument, would_block (a file that does not wait), and those of
+/// wait_for_child().
 Result<WaitReport> wait_for_named(Process& self, std::uint32_t type, Pid id,
                                   std::uint32_t options) noexcept {
     constexpr std::uint32_t changes = WEXITED | WSTOPPED | WCONTINUED;
@@ -283,6 +333,15 @@ Result<WaitReport> wait_for_named(Process& self, std::uint32_t type, Pid id,
         request.which = id;
     } else if (type == P_PGID && id.value() >= 0) {
         request.which = Pid(-id.value());  // group 0 is our own
+    } else if (type == P_PIDFD && id.value() >= 0) {
+        bool is_non_blocking = false;
+        request.which =
+            TRY(child_of_file(self, Fd(static_cast<std::uint32_t>(id.value())), is_non_blocking));
+        const bool may_wait = !request.no_hang && !is_non_blocking;
+        request.no_hang = !may_wait;
+        const WaitReport report = TRY(wait_for_child(self, request));
+        const bool is_nothing = report.pid.value() == 0 && (options & WNOHANG) == 0;
+        return is_nothing ? Result<WaitReport>(fail(Errc::would_block)) : report;
     } else {
         return fail(Errc::invalid_argument);
     }

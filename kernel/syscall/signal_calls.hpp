@@ -11,6 +11,8 @@ Reply tkill(Process& self, Pid pid, std::uint32_t signal) noexcept;
 Reply tgkill(Process& self, Pid group, Pid pid, std::uint32_t signal) noexcept;
 Reply rt_sigqueueinfo(Process& self, Pid pid, std::uint32_t signal,
                       UserPtr<const abi::SigInfo> info) noexcept;
+Reply pidfd_send_signal(Process& self, Fd fd, std::uint32_t signal,
+                        UserPtr<const abi::SigInfo> info, std::uint32_t flags) noexcept;
 Reply rt_tgsigqueueinfo(Process& self, Pid group, Pid pid, std::uint32_t signal,
                         UserPtr<const abi::SigInfo> info) noexcept;
 Reply rt_sigaction(Process& self, std::uint32_t signal, UserPtr<const abi::SigAction> next,

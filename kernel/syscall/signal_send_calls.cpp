@@ -1,4 +1,5 @@
 /// Sending signals: kill and its kin, with and without a value.
+#include "kernel/event/process_files.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/syscall/signal_calls.hpp"
 #include "kernel/syscall/user_copy.hpp"
@@ -201,6 +202,35 @@ Reply rt_sigqueueinfo(Process& self, Pid pid, std::uint32_t signal,
         return fail(Errc::not_permitted);
     }
     return reply_of(send_to_one(self, pid, signal, cause));
+}
+
+Reply pidfd_send_signal(Process& self, Fd fd, std::uint32_t signal,
+                        UserPtr<const abi::SigInfo> info, std::uint32_t flags) noexcept {
+    if (flags != 0) {
+        return fail(Errc::invalid_argument);
+    }
+    const OpenFile file = TRY(self.files.get(fd));
+    auto* const target = fs::anonymous_cast<PidFile>(*file);
+    if (target == nullptr) {
+        return fail(Errc::bad_descriptor);
+    }
+    SignalCause cause = from(self, abi::si_user);
+    if (!info.is_null()) {
+        const auto number = TRY(get_user(UserPtr<const std::uint32_t>(info.address())));
+        cause = TRY(get_cause(info));
+        if (number != signal) {
+            return fail(Errc::invalid_argument);
+        }
+        if (!may_claim(self, target->process().pid, cause.code)) {
+            return fail(Errc::not_permitted);
+        }
+    }
+    SpareSignalOf<World> spare;
+    prepare(spare, signal);
+    LockGuard guard(World::process_lock);
+    return target->is_known()
+               ? reply_of(send_checked(self, {target->process()}, signal, cause, spare))
+               : Reply(fail(Errc::no_process));
 }
 
 Reply rt_tgsigqueueinfo(Process& self, Pid group, Pid pid, std::uint32_t signal,

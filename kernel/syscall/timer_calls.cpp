@@ -2,7 +2,7 @@
 #include "kernel/process/process.hpp"
 #include "kernel/process/process_table.hpp"
 #include "kernel/syscall/time_calls.hpp"
-#include "kernel/syscall/time_values.hpp"
+#include "kernel/syscall/timer_values.hpp"
 #include "kernel/time/cpu_clock.hpp"
 #include "kidney/abi/resource.hpp"
 
@@ -123,18 +123,6 @@ Status check_event(const Process& self, const abi::SigEvent& e) noexcept {
         return fail(Errc::invalid_argument);
     }
     return {};
-}
-
-/// struct itimerspec.
-template <class Timespec>
-struct TimerSpec {
-    Timespec interval, value;
-};
-
-template <class Timespec>
-Status put_timer(VirtAddr to, const ProcessTimer::Setting& s) noexcept {
-    return put_user(UserPtr<TimerSpec<Timespec>>(to),
-                    {timespec_of<Timespec>(s.interval), timespec_of<Timespec>(s.remaining)});
 }
 
 template <class Timespec>

@@ -8,9 +8,13 @@
 
 namespace kidney::kernel {
 
-ProcessTimer::ProcessTimer(Process& owner, TimerClock clock) noexcept
-    : ClockWatcher(&ProcessTimer::clock_changed), owner_(owner), clock_(clock) {
+ProcessTimer::ProcessTimer(TimerClock clock) noexcept
+    : ClockWatcher(&ProcessTimer::clock_changed), clock_(clock) {
     TimerEntry::fired = &ProcessTimer::fired;
+}
+
+ProcessTimer::ProcessTimer(Process& owner, TimerClock clock) noexcept : ProcessTimer(clock) {
+    owner_ = &owner;
 }
 
 bool ProcessTimer::follows_time_of_day() const noexcept {
@@ -25,7 +29,7 @@ Duration ProcessTimer::now() noexcept {
             return is_absolute_ ? wall_clock() : uptime();
         case TimerClock::Base::cpu:
             // One of a process that is gone stands still.
-            return read_cpu_clock_locked(owner_, clock_.cpu).value_or(Duration());
+            return read_cpu_clock_locked(owner(), clock_.cpu).value_or(Duration());
     }
     return {};
 }
@@ -57,6 +61,7 @@ Instant ProcessTimer::expire() noexcept {
 
 void ProcessTimer::clock_changed(ClockWatcher& watcher) noexcept {
     auto& self = static_cast<ProcessTimer&>(watcher);
+    self.clock_was_set();
     if (dispatcher().cancel_timer(self)) {  // else it rests
         self.deadline = Deadline::of_day(self.schedule_.expiry).instant();
         dispatcher().arm_timer(self);

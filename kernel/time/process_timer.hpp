@@ -42,10 +42,14 @@ public:
 
 protected:
     ProcessTimer(Process& owner, TimerClock clock) noexcept;
+    /// Of a file, whose lock stands for an owner's. No CPU clock.
+    explicit ProcessTimer(TimerClock clock) noexcept;
     ~ProcessTimer() = default;
 
     /// It is due. Under process_lock, in the timer interrupt. False: it rests until resume().
     virtual bool ring() noexcept = 0;
+    /// The time of day was set, and it follows that. Under the lock of the clock's watchers.
+    virtual void clock_was_set() noexcept {}
     /// Does it wait for resume()?
     [[nodiscard]] virtual bool is_resting() const noexcept { return false; }
     /// It never rings, only counts.
@@ -53,7 +57,7 @@ protected:
     /// Goes on after a rest. Returns how many further rings fell into it.
     std::uint64_t resume() noexcept;
 
-    [[nodiscard]] Process& owner() const noexcept { return owner_; }
+    [[nodiscard]] Process& owner() const noexcept { return *owner_; }
 
 private:
     static Instant fired(sched::TimerEntry& entry, Instant now) noexcept;
@@ -65,7 +69,7 @@ private:
     [[nodiscard]] bool follows_time_of_day() const noexcept;
     void arm() noexcept;
 
-    Process& owner_;
+    Process* owner_ = nullptr;
     TimerClock clock_;
     bool is_absolute_ = false;
     TimerSchedule schedule_;

@@ -93,6 +93,9 @@ template <class P>
     hand_children_on(self);
     self.status = status;
     self.state = ProcessState::zombie;
+    for (ExitListener& listener : self.exit_listeners) {
+        listener.ended();
+    }
     self.signals.discard_all(self.threads);
     while (QueuedSignal* const queued = self.signals.take_discarded()) {
         undelivered.append(*queued);

@@ -17,6 +17,17 @@
 
 namespace kidney::proc {
 
+/// Who is there when a child becomes known, before it runs.
+template <class P>
+class BirthWitness {
+public:
+    /// Under process_lock. Takes what it holds to where it stays: the call may not return.
+    virtual void born(P& child) noexcept = 0;
+
+protected:
+    ~BirthWitness() = default;
+};
+
 /// What clone(2) was asked for, as far as processes go.
 struct ForkRequest {
     bool share_memory = false;         ///< CLONE_VM: the child borrows the address space
@@ -109,8 +120,8 @@ void enter_thread(P& p, typename P::Thread& thread, Pid number, bool keeps_stack
 
 /// Enters the child in the table and in the family. Errors: would_block, invalid_argument.
 template <class P>
-Status adopt(P& parent, P& child, typename P::Thread& thread, const ForkRequest& request) noexcept
-    EXCLUDES(P::World::process_lock) {
+Status adopt(P& parent, P& child, typename P::Thread& thread, const ForkRequest& request,
+             BirthWitness<P>* witness) noexcept EXCLUDES(P::World::process_lock) {
     using W = typename P::World;
     LockGuard guard(W::process_lock);
     TRY(W::may_join(parent, *child.account));
@@ -134,6 +145,9 @@ Status adopt(P& parent, P& child, typename P::Thread& thread, const ForkRequest&
     enter_thread(child, thread, child.pid, !request.share_memory || request.wait_until_released);
     child.signals.copy_for_fork(parent.signals, child.threads);
     notify_if_pending(child, thread);
+    if (witness != nullptr) {
+        witness->born(child);
+    }
     return {};
 }
 
@@ -207,7 +221,8 @@ Status begin_fork(P& self) noexcept EXCLUDES(P::World::process_lock) {
 /// then. A signal that the parent's group is sent meanwhile reaches the child too.
 template <class P>
 [[nodiscard]] Result<Pid> fork_process(P& parent, const typename P::World::Registers& start,
-                                       const ForkRequest& request) noexcept
+                                       const ForkRequest& request,
+                                       BirthWitness<P>* witness = nullptr) noexcept
     EXCLUDES(P::World::process_lock) {
     using W = typename P::World;
     static_assert(World<W>);
@@ -220,7 +235,7 @@ template <class P>
     TRY(copy_memory(parent, child, request.share_memory));
     inherit(parent, child);
     typename P::Thread& thread = making.thread();
-    TRY(adopt(parent, child, thread, request));
+    TRY(adopt(parent, child, thread, request, witness));
     making.complete();
     Ref<P> kept = request.wait_until_released ? Ref<P>::share(child) : nullptr;
     static_cast<void>(made.detach());  // it is the table's now

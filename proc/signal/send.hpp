@@ -115,6 +115,9 @@ PostResult tell(P& target, std::uint32_t signal,
         }
         P::World::Threads::interrupt(*posted.receiver);
     }
+    if (posted.result != PostResult::discarded) {
+        P::World::processes().tell_listeners(signal);
+    }
     return posted.result;
 }
 

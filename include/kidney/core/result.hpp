@@ -63,6 +63,7 @@ enum class Errc : std::uint8_t {
     no_data,             ///< ENODATA: there is no attribute of that name
     not_block_device,    ///< ENOTBLK
     quota_exceeded,      ///< EDQUOT
+    cancelled,           ///< ECANCELED: what was waited for lost its meaning
     stale,               ///< ESTALE: the name means something else by now
     outside_domain,      ///< EDOM: no such point of time, or the like
     not_socket,          ///< ENOTSOCK
@@ -132,6 +133,7 @@ inline constexpr std::string_view errc_names[] = {
     "no_data",
     "not_block_device",
     "quota_exceeded",
+    "cancelled",
     "stale",
     "outside_domain",
     "not_socket",

@@ -164,7 +164,8 @@ inline constexpr Name errors[] = {KIDNEY_NAME(EPERM),
                                   KIDNEY_NAME(EMSGSIZE),
                                   KIDNEY_NAME(ENOBUFS),
                                   KIDNEY_NAME(ETOOMANYREFS),
-                                  KIDNEY_NAME(EDQUOT)};
+                                  KIDNEY_NAME(EDQUOT),
+                                  KIDNEY_NAME(ECANCELED)};
 // <linux/time.h> and <linux/resource.h> cannot be included beside the kernel's own structures.
 inline constexpr Name clocks[] = {{0, "CLOCK_REALTIME"},           {1, "CLOCK_MONOTONIC"},
                                   {2, "CLOCK_PROCESS_CPUTIME_ID"}, {3, "CLOCK_THREAD_CPUTIME_ID"},

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -325,6 +326,24 @@ CHECK_CASE(sets_are_not_nested_too_deep) {
     }
     EXPECT(depth >= 4 && depth < 20);
     EXPECT_EQ(errno, ELOOP);
+}
+
+CHECK_CASE(sockets_tell_what_their_peers_do) {
+    const int set = epoll_create1(0);
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    EXPECT_EQ(add(set, ends[0], EPOLLIN | EPOLLRDHUP | EPOLLET), 0);
+    EXPECT_EQ(told(set, ends[0]), 0);
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(write(ends[1], "a", 1), 1);
+        EXPECT_EQ(told(set, ends[0]), EPOLLIN);
+        EXPECT_EQ(told(set, ends[0]), 0);
+    }
+    EXPECT_EQ(shutdown(ends[1], SHUT_WR), 0);
+    EXPECT_EQ(told(set, ends[0]), EPOLLIN | EPOLLRDHUP);
+    close(ends[1]);
+    EXPECT_EQ(told(set, ends[0]), EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    EXPECT_EQ(told(set, ends[0]), 0);
 }
 
 CHECK_CASE(exclusive_waits_have_rules) {

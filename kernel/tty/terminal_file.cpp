@@ -111,8 +111,11 @@ Result<Ref<fs::File>> open_terminal_device(fs::DeviceNumber number, fs::Vnode& n
     if (number.major == pseudo_major) {
         return open_pseudo_slave(number.minor, node, mode);
     }
-    if (number == fs::DeviceNumber{console_major, 1} ||
-        number == fs::DeviceNumber{terminal_major, 64}) {
+    if (number == fs::DeviceNumber{console_major, 1}) {
+        mode.no_terminal = true;  // as Linux: it is the machine's, whoever opens it
+        return open_console(node, mode);
+    }
+    if (number == fs::DeviceNumber{terminal_major, 64}) {
         return open_console(node, mode);
     }
     if (number == fs::DeviceNumber{terminal_major, 65}) {

@@ -11,6 +11,7 @@
 #include "kidney/fs/file.hpp"
 
 #include <cstdint>
+#include <span>
 #include <utility>
 
 namespace kidney::fs {

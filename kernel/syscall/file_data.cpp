@@ -59,7 +59,7 @@ Reply read_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, 
         return fail(Errc::not_supported);
     }
     UserVectorsReadBuffer buffer(to);
-    return restartable(at ? file->read_at(*at, buffer) : file->read(buffer));
+    return restartable(*file, at ? file->read_at(*at, buffer) : file->read(buffer));
 }
 
 Reply write_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, const Position& at,
@@ -95,6 +95,12 @@ Reply write_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count,
 
 }  // namespace
 
+Errc detail::interrupted_read(fs::File& file) noexcept {
+    const bool has_end =
+        file.socket() != nullptr && file.socket()->facts().receive_timeout != Duration::longest();
+    return has_end ? Errc::interrupted : Errc::restart;
+}
+
 Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
                                            Result<std::size_t> moved) noexcept {
     const bool is_broken = moved ? file.pipe() != nullptr && file.poll(nullptr).error
@@ -109,6 +115,9 @@ Result<std::size_t> detail::written_partly(Process& self, fs::File& file,
     if (!moved && moved.error() == Errc::file_too_big && node != nullptr &&
         self.limits.file_size() < node->file_system().max_file_size()) {
         send_signal_to_self(self, abi::sig_xfsz);
+    }
+    if (file.socket() != nullptr && file.socket()->facts().send_timeout != Duration::longest()) {
+        return moved;  // it was to end at some time, and does not begin again
     }
     return restartable(moved);
 }
@@ -148,7 +157,7 @@ Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
     const OpenFile file = TRY(self.files.get(fd));
     TRY(check_transfer(file->is_readable(), to, size));
     UserReadBuffer buffer(to, size);
-    return restartable(file->read(buffer));
+    return restartable(*file, file->read(buffer));
 }
 
 Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {

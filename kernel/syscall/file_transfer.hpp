@@ -32,7 +32,17 @@ namespace detail {
 [[nodiscard]] Result<std::size_t> stored_now(fs::File& file, std::size_t moved) noexcept;
 [[nodiscard]] Status prepare_unprivileged_write(Process& self, fs::File& file,
                                                 fs::WriteBuffer& from) noexcept;
+[[nodiscard]] Errc interrupted_read(fs::File& file) noexcept;
 }  // namespace detail
+
+/// The same for a read of `file`; one that was to end at some time does not begin again.
+[[nodiscard]] inline Result<std::size_t> restartable(fs::File& file,
+                                                     Result<std::size_t> moved) noexcept {
+    if (!moved && moved.error() == Errc::interrupted) [[unlikely]] {
+        return fail(detail::interrupted_read(file));
+    }
+    return moved;
+}
 
 /// The same for `wanted` bytes that were to be written to `file`, a part of what the call writes; a
 /// reader that has gone also costs the writer a SIGPIPE, even where it had read some of them, and

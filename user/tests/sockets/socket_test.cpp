@@ -10,6 +10,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -474,6 +475,58 @@ CHECK_CASE(waits_end_at_their_time) {
     EXPECT_ERRNO(write(s[0], &c, 1), EAGAIN);
     tenth.tv_usec = 1'000'000;
     EXPECT_ERRNO(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &tenth, sizeof tenth), EDOM);
+}
+
+CHECK_CASE(waits_for_some_time_do_not_begin_again) {
+    int s[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+    const timeval minute{60, 0};
+    EXPECT_EQ(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &minute, sizeof minute), 0);
+    EXPECT_EQ(setsockopt(s[0], SOL_SOCKET, SO_SNDTIMEO, &minute, sizeof minute), 0);
+    struct sigaction action{};
+    action.sa_handler = [](int) {};
+    action.sa_flags = SA_RESTART;
+    EXPECT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
+    static char block[65536];
+    while (send(s[0], block, sizeof block, MSG_DONTWAIT) > 0) {
+    }
+    for (const int kind : {0, 1, 2, 3}) {
+        const pid_t pid = check::fork_or_fail();
+        if (pid == 0) {
+            char c = 0;
+            EXPECT_ERRNO(kind == 0   ? read(s[0], &c, 1)
+                         : kind == 1 ? recv(s[0], &c, 1, 0)
+                         : kind == 2 ? write(s[0], &c, 1)
+                                     : send(s[0], &c, 1, 0),
+                         EINTR);
+            _Exit(0);
+        }
+        check::wait_until_asleep(pid);
+        EXPECT_EQ(kill(pid, SIGUSR1), 0);
+        EXPECT_EQ(check::wait_status(pid), 0);
+    }
+}
+
+CHECK_CASE(sets_of_files_hear_of_sockets) {
+    int s[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+    const int set = epoll_create1(0);
+    epoll_event wanted{}, got{};
+    wanted.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    wanted.data.fd = s[0];
+    EXPECT_EQ(epoll_ctl(set, EPOLL_CTL_ADD, s[0], &wanted), 0);
+    EXPECT_EQ(epoll_wait(set, &got, 1, 0), 0);
+    for (int n = 0; n < 2; ++n) {
+        EXPECT_EQ(write(s[1], "x", 1), 1);
+        EXPECT_EQ(epoll_wait(set, &got, 1, -1), 1);
+        EXPECT_EQ(got.events, EPOLLIN);
+        EXPECT_EQ(epoll_wait(set, &got, 1, 0), 0);  // only what is new
+    }
+    close(s[1]);
+    EXPECT_EQ(epoll_wait(set, &got, 1, -1), 1);
+    EXPECT_EQ(got.events, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    close(s[0]);
+    EXPECT_EQ(epoll_wait(set, &got, 1, 0), 0);
 }
 
 CHECK_CASE(wait_all_waits_for_all) {

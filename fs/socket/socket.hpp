@@ -26,7 +26,7 @@ public:
     using Queue = typename S::QueueType;
     using Message = SocketMessage<S>;
 
-    static constexpr std::uint32_t default_buffer = 212'992;
+    static constexpr std::uint32_t default_buffer = 180'224;
     static constexpr std::uint32_t default_backlog = 10;  ///< of datagrams: max_dgram_qlen
 
     Socket(S& owner, SocketType its_type, Payer who_pays, Share own_memory) noexcept

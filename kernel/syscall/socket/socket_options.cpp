@@ -13,7 +13,7 @@
 namespace kidney::kernel::calls {
 namespace {
 
-constexpr std::uint32_t most_buffer = 212'992;  // net.core.wmem_max, rmem_max
+constexpr std::uint32_t most_buffer = 180'224;  // net.core.wmem_max, rmem_max of an i386
 constexpr std::uint32_t least_send_buffer = 4608;
 constexpr std::uint32_t least_receive_buffer = 2304;
 

@@ -79,6 +79,7 @@ public:
             case fs::NodeType::character:
             case fs::NodeType::block:
             case fs::NodeType::socket:
+            case fs::NodeType::none:  // no node is that
                 tell(path, "a device or a socket stays in the image");
                 return;
         }

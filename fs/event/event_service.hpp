@@ -70,6 +70,7 @@ public:
     }
 
     typename E::SetLock lock;  ///< of all sets
+    std::uint64_t wave = 0;    ///< changes told, under the lock
 
 private:
     HeapType& heap_;

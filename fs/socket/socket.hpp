@@ -65,7 +65,7 @@ public:
     // Who waits hears of a change.
     void wake_readers() noexcept {
         readable.wake_all();
-        poll.notify();
+        poll.notify({.readable = true});
     }
     void wake_writers() noexcept {
         writable.wake_all();
@@ -84,7 +84,7 @@ public:
             writable.wake_all();
         }
         if (!was_writable && is_writable()) {
-            poll.notify();
+            poll.notify({.writable = true});
         }
     }
     /// The other end of its connection is gone, or will not read or write any more.

@@ -232,7 +232,7 @@ public:
         if (std::exchange(socket.has_refused_sender, false)) {
             for (ThisSocket* s = all_; s != nullptr; s = s->next) {
                 if (s->peer.get() == &socket) {
-                    s->poll.notify();
+                    s->poll.notify({.writable = true});
                 }
             }
         }
@@ -242,21 +242,8 @@ public:
     /// length takes little of a stack.
     void bury(Messages& messages) noexcept EXCLUDES(lock) {
         Messages carriers;
-        while (!messages.is_empty()) {
-            Message& message = messages.pop();
-            if (message.cost != 0) {
-                LockGuard guard(lock);
-                message.sender->settle(std::exchange(message.cost, 0));
-            }
-            if (message.parcel) {
-                carriers.push(message);
-            } else {
-                Message::destroy(*this, &message);
-            }
-        }
-        if (!carriers.is_empty()) {
-            bury_carriers(carriers);
-        }
+        bury_all_but(carriers, messages);
+        bury_carriers(carriers);
     }
     void bury(Message& message) noexcept EXCLUDES(lock) {
         Messages one;
@@ -276,19 +263,9 @@ public:
         }
     }
     void collect_garbage() noexcept EXCLUDES(lock) {
-        Messages garbage;
-        {
-            LockGuard guard(lock);
-            if (is_burying_) {
-                is_collection_due_ = true;  // one for all that end now
-                return;
-            }
-            ends_ = 0;
-            Garbage::collect(all_, garbage);
-            settle_all(garbage);
-            collect_at_ = std::max(first_collection, 2 * sockets_in_flight_);
-        }
-        bury(garbage);
+        Messages carriers;
+        take_garbage(carriers);
+        bury_carriers(carriers);
     }
     /// Before more files go into flight: the work is in proportion to what has come since.
     void collect_garbage_if_much() noexcept EXCLUDES(lock) {
@@ -313,28 +290,63 @@ public:
 private:
     static constexpr std::uint32_t first_collection = 64;
     static constexpr std::uint32_t ends_per_socket = 16;
+    static constexpr unsigned most_rounds = 8;
 
     void settle_all(Messages& messages) noexcept REQUIRES(lock) {
         for (Message* m = messages.front(); m != nullptr; m = m->next) {
             taken(*m);
         }
     }
-    void bury_carriers(Messages& carriers) noexcept EXCLUDES(lock) {
+    /// Those with files go to `carriers`.
+    void bury_all_but(Messages& carriers, Messages& messages) noexcept EXCLUDES(lock) {
+        while (!messages.is_empty()) {
+            Message& message = messages.pop();
+            if (message.cost != 0) {
+                LockGuard guard(lock);
+                message.sender->settle(std::exchange(message.cost, 0));
+            }
+            if (message.parcel) {
+                carriers.push(message);
+            } else {
+                Message::destroy(*this, &message);
+            }
+        }
+    }
+    /// What nobody can reach; nothing while somebody buries, who will look again.
+    void take_garbage(Messages& carriers) noexcept EXCLUDES(lock) {
+        Messages garbage;
         {
             LockGuard guard(lock);
-            while (!carriers.is_empty()) {
-                graveyard_.push(carriers.pop());
-            }
-            if (std::exchange(is_burying_, true)) {
+            if (is_burying_) {
+                is_collection_due_ = true;  // one for all that end now
                 return;
             }
+            ends_ = 0;
+            Garbage::collect(all_, garbage);
+            settle_all(garbage);
+            collect_at_ = std::max(first_collection, 2 * sockets_in_flight_);
         }
-        while (Message* const message = next_to_bury()) {
-            Message::destroy(*this, message);
+        bury_all_but(carriers, garbage);
+    }
+    /// In rounds, because ends make more garbage: no deeper on the stack, and not for ever, however
+    /// fast others make it.
+    void bury_carriers(Messages& carriers) noexcept EXCLUDES(lock) {
+        for (unsigned round = 0; !carriers.is_empty() && begin_burial(carriers); ++round) {
+            while (Message* const message = next_to_bury()) {
+                Message::destroy(*this, message);
+            }
+            if (round < most_rounds && is_collection_due()) {
+                take_garbage(carriers);
+            }
         }
-        if (is_collection_due()) {
-            collect_garbage();
+    }
+    /// False: somebody else is at it, and does it.
+    [[nodiscard]] bool begin_burial(Messages& carriers) noexcept EXCLUDES(lock) {
+        LockGuard guard(lock);
+        while (!carriers.is_empty()) {
+            graveyard_.push(carriers.pop());
         }
+        return !std::exchange(is_burying_, true);
     }
     [[nodiscard]] bool is_collection_due() noexcept EXCLUDES(lock) {
         LockGuard guard(lock);

@@ -55,6 +55,22 @@ Reply pidfd_open(Process& self, Pid pid, std::uint32_t flags) noexcept {
     return TRY(self.files.install(std::move(file), true)).value();
 }
 
+namespace {
+
+/// At once: exec must not make the process somebody else's in between.
+Result<Ref<fs::File>> take_file(Process& self, Process& from, Fd wanted) noexcept {
+    LockGuard guard(World::process_lock);
+    if (from.is_zombie()) {
+        return fail(Errc::no_process);
+    }
+    if (&from != &self && !self.identity.may_inspect(from.identity, from.dumpable)) {
+        return fail(Errc::not_permitted);
+    }
+    return from.files.share(wanted);
+}
+
+}  // namespace
+
 Reply pidfd_getfd(Process& self, Fd fd, Fd wanted, std::uint32_t flags) noexcept {
     if (flags != 0) {
         return fail(Errc::invalid_argument);
@@ -64,17 +80,7 @@ Reply pidfd_getfd(Process& self, Fd fd, Fd wanted, std::uint32_t flags) noexcept
     if (other == nullptr) {
         return fail(Errc::bad_descriptor);
     }
-    Process& process = other->process();
-    {
-        LockGuard guard(World::process_lock);
-        if (process.is_zombie()) {
-            return fail(Errc::no_process);
-        }
-    }
-    if (&process != &self && !self.identity.may_inspect(process.identity, process.dumpable)) {
-        return fail(Errc::not_permitted);
-    }
-    return TRY(self.files.install(TRY(process.files.share(wanted)), true)).value();
+    return TRY(self.files.install(TRY(take_file(self, other->process(), wanted)), true)).value();
 }
 
 }  // namespace kidney::kernel::calls

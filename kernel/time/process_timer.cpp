@@ -124,16 +124,17 @@ ProcessTimer::Setting ProcessTimer::set(Setting when, bool is_absolute) noexcept
 
 std::uint64_t ProcessTimer::resume() noexcept {
     std::uint64_t steps = 0;
+    bool rings_again = false;
     {
         LockGuard guard(World::process_lock);
         steps = schedule_.advance(now());
+        rings_again = schedule_.is_armed;
     }
-    if (steps == 0) {
-        return 0;
+    if (rings_again) {
+        unwatch();
+        arm();
     }
-    unwatch();
-    arm();
-    return steps - 1;
+    return steps != 0 ? steps - 1 : 0;
 }
 
 bool IntervalTimer::ring() noexcept KIDNEY_NO_TSA("called with World::process_lock held")

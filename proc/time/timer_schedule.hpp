@@ -12,12 +12,16 @@ struct TimerSchedule {
     Duration interval;  ///< zero: once
     bool is_armed = false;
 
-    /// It has rung, `now` at or after `expiry`: rings again a whole number of intervals later,
-    /// however late it was served. Returns how many intervals that is; 0: it does not ring again.
+    /// It has rung: rings again a whole number of intervals later, however late it was served, or
+    /// when it would have if the clock was set back meanwhile. Returns how many intervals that is;
+    /// 0 if it does not ring again, and is not armed, or not later.
     constexpr std::uint64_t advance(Duration now) noexcept {
         if (interval <= Duration()) {
             is_armed = false;
             return 0;
+        }
+        if (now < expiry) {
+            return 0;  // the clock was set back
         }
         const std::int64_t steps = (now - expiry).count() / interval.count() + 1;
         const std::int64_t room = (Duration::longest() - expiry).count() / interval.count();

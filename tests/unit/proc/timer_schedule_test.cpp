@@ -31,6 +31,15 @@ TEST(TimerSchedule, CountsWhatItMissedAndDoesNotMakeUpForIt) {
     EXPECT_EQ(s.remaining(ms(160)), Duration::nanoseconds(1)) << "due, not served";
 }
 
+TEST(TimerSchedule, StaysWhereItIsWhenTheClockIsSetBack) {
+    for (const std::int64_t now : {95, 85, -100'000}) {
+        TimerSchedule s = every_ten(ms(100));
+        EXPECT_EQ(s.advance(ms(now)), 0U);
+        EXPECT_TRUE(s.is_armed);
+        EXPECT_EQ(s.expiry, ms(100));
+    }
+}
+
 TEST(TimerSchedule, WithoutAnIntervalRingsOnce) {
     TimerSchedule s{ms(100), {}, true};
     EXPECT_EQ(s.advance(ms(100)), 0U);

@@ -237,6 +237,29 @@ TEST_F(EventSetTest, SetsAreNotNestedInTooManyWays) {
     EXPECT_EQ(added.error(), Errc::invalid_argument);
 }
 
+TEST_F(EventSetTest, AChangeVisitsEachSetOnce) {
+    // Each link counts a thousand ways at most below it and above it; together they are a milliard,
+    // and to walk them all would not end today.
+    std::vector<Ref<File>> chain;
+    for (int i = 0; i < 5; ++i) {
+        chain.push_back(set());
+    }
+    const auto link = [&](std::size_t from, std::uint32_t times) {
+        for (std::uint32_t fd = 0; fd < times; ++fd) {
+            ASSERT_TRUE(of(chain[from + 1]).add(*chain[from], fd, reads));
+        }
+    };
+    link(0, 31);
+    link(1, 31);
+    link(3, 999);
+    link(2, 900);
+    const auto a = lamp();
+    EXPECT_TRUE(of(chain[0]).add(*a, 9, reads));
+    a->set(readable);
+    EXPECT_EQ(told(chain[0]).size(), 1U);
+    EXPECT_FALSE(told(chain[1]).empty());
+}
+
 TEST_F(EventSetTest, OneOfThoseWhoShareTheWorkIsTold) {
     const auto one = set(), two = set();
     const auto a = lamp();

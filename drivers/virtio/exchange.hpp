@@ -1,6 +1,6 @@
 /// A legacy virtio device that answers: a request goes out, a reply comes back, one at a time.
 ///
-///     VirtioExchange channel(io, memory, most_bytes);
+///     VirtioExchange channel(io, memory, {most_asked, most_answered});
 ///     on its start, between accept() and be_ready():  TRY(channel.attach(port));
 ///     on its interrupt:                               channel.on_interrupt();
 ///
@@ -29,15 +29,19 @@ namespace kidney::drivers {
 template <hal::PortIo Io, hal::Clock Clock, BasicLockable Lock, class Wait>
 class VirtioExchange {
 public:
-    /// Frames that it needs: the queue, a request and a reply of up to `most_bytes` each.
-    [[nodiscard]] static constexpr std::size_t memory_frames(std::size_t most_bytes) noexcept {
+    /// Bytes of the longest request, which may be none, and of the longest reply.
+    struct Sizes {
+        std::size_t request, reply;
+    };
+    /// Frames that it needs: the queue, a request, a reply.
+    [[nodiscard]] static constexpr std::size_t memory_frames(Sizes most) noexcept {
         return (Virtqueue::bytes_needed(Virtqueue::max_size) + page_mask) / page_size +
-               2 * frames_of(most_bytes);
+               frames_of(most.request) + frames_of(most.reply);
     }
 
-    VirtioExchange(Io& io, DmaMemory memory, std::size_t most_bytes) noexcept
-        : io_(io), memory_(memory), most_(most_bytes) {
-        KIDNEY_ASSERT(memory.bytes.size() >= memory_frames(most_bytes) * page_size);
+    VirtioExchange(Io& io, DmaMemory memory, Sizes most) noexcept
+        : io_(io), memory_(memory), most_(most) {
+        KIDNEY_ASSERT(memory.bytes.size() >= memory_frames(most) * page_size);
     }
 
     /// The device at `port` gets its queue, and is asked from now on. Errors: no_device,
@@ -56,7 +60,7 @@ public:
     [[nodiscard]] Result<std::size_t> exchange(std::span<const std::byte> request,
                                                std::span<std::byte> reply) noexcept
         EXCLUDES(lock_) {
-        if (request.size() > most_ || reply.empty()) {
+        if (request.size() > most_.request || reply.empty()) {
             return fail(Errc::invalid_argument);
         }
         Wait wait;
@@ -65,7 +69,7 @@ public:
             if (!is_working_) {
                 return fail(why_);
             }
-            room_ = std::min(reply.size(), most_);
+            room_ = std::min(reply.size(), most_.reply);
             if (!request.empty()) {
                 std::memcpy(request_place().data(), request.data(), request.size());
                 queue_.add(address_of(request_place()), static_cast<std::uint32_t>(request.size()),
@@ -101,10 +105,10 @@ private:
     }
     // The last pages of the memory; the queue has the first.
     [[nodiscard]] std::span<std::byte> reply_place() const noexcept {
-        return memory_.bytes.last(frames_of(most_) * page_size);
+        return memory_.bytes.last(frames_of(most_.reply) * page_size);
     }
     [[nodiscard]] std::span<std::byte> request_place() const noexcept {
-        return memory_.bytes.last(2 * frames_of(most_) * page_size);
+        return memory_.bytes.last((frames_of(most_.request) + frames_of(most_.reply)) * page_size);
     }
     [[nodiscard]] PhysAddr address_of(std::span<const std::byte> place) const noexcept {
         return memory_.address + static_cast<std::uint32_t>(place.data() - memory_.bytes.data());
@@ -155,7 +159,7 @@ private:
 
     Io& io_;
     const DmaMemory memory_;
-    const std::size_t most_;
+    const Sizes most_;
     std::uint16_t port_ = 0;
     Lock lock_;
     Virtqueue queue_ GUARDED_BY(lock_);

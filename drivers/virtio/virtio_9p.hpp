@@ -38,9 +38,10 @@ class Virtio9p {
 public:
     static constexpr std::size_t longest_tag = 32;
     static constexpr std::size_t most_bytes = std::size_t{32} << 10;  ///< of a message
-    static constexpr std::size_t memory_frames = Exchange::memory_frames(most_bytes);
+    static constexpr std::size_t memory_frames = Exchange::memory_frames({most_bytes, most_bytes});
 
-    Virtio9p(Io& io, DmaMemory memory) noexcept : io_(io), exchange_(io, memory, most_bytes) {}
+    Virtio9p(Io& io, DmaMemory memory) noexcept
+        : io_(io), exchange_(io, memory, {most_bytes, most_bytes}) {}
 
     /// Resets and sets up the device at `port`. Errors: no_device, not_supported (also: it has no
     /// tag, or one that is too long).

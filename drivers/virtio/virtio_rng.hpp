@@ -24,9 +24,10 @@ class VirtioRng {
 
 public:
     static constexpr std::size_t most_bytes = 64;  ///< of one read()
-    static constexpr std::size_t memory_frames = Exchange::memory_frames(most_bytes);
+    static constexpr std::size_t memory_frames = Exchange::memory_frames({0, most_bytes});
 
-    VirtioRng(Io& io, DmaMemory memory) noexcept : io_(io), exchange_(io, memory, most_bytes) {}
+    VirtioRng(Io& io, DmaMemory memory) noexcept
+        : io_(io), exchange_(io, memory, {0, most_bytes}) {}
 
     /// Resets and sets up the device at `port`. Errors: no_device, not_supported.
     [[nodiscard]] Status start(std::uint16_t port) noexcept {

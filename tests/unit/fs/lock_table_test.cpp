@@ -2,11 +2,11 @@
 #include "fs/locks/lock_table.hpp"
 
 #include "fs/tmpfs/tmpfs.hpp"
+#include "tests/support/scripted_queue.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <functional>
 #include <random>
 #include <thread>
@@ -18,27 +18,7 @@ namespace {
 using fs_test::World;
 using TestTmpfs = Tmpfs<fakes::FakeHeap, fs_test::Frames, sim::RamArena, NullLock, fs_test::Clock>;
 
-/// What happens while an owner sleeps: the next step, or a signal if there is none.
-struct ScriptedQueue {
-    struct Limit {
-        bool interruptible = false;
-    };
-    static inline std::deque<std::function<void()>> steps;
-    void wait(NullLock&) noexcept { KIDNEY_INVARIANT(false, "locks are waited for with signals"); }
-    Status wait(NullLock& lock, Limit) noexcept KIDNEY_NO_TSA("a sleep gives the lock up")
-    {
-        if (steps.empty()) {
-            return fail(Errc::interrupted);
-        }
-        const auto step = std::move(steps.front());
-        steps.pop_front();
-        lock.unlock();
-        step();
-        lock.lock();
-        return {};
-    }
-    void wake_all(sched::WakeHint = sched::WakeHint::none) noexcept {}
-};
+using ScriptedQueue = test::ScriptedQueue<NullLock>;
 
 constexpr LockOwner a = LockOwner::process(1), b = LockOwner::process(2), c = LockOwner::process(3);
 constexpr auto shared = LockKind::shared;

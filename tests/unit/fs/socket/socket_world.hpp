@@ -4,11 +4,11 @@
 
 #include "fs/socket/socket_service.hpp"
 #include "fs/tmpfs/tmpfs.hpp"
+#include "tests/support/scripted_queue.hpp"
 #include "tests/unit/fs/test_world.hpp"
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <functional>
 #include <string>
 
@@ -29,30 +29,7 @@ private:
     bool is_held_ = false;
 };
 
-/// Each sleep does the next step; without one it ends: by its deadline if it has one, else by a
-/// signal.
-struct SteppingQueue {
-    struct Limit {
-        bool interruptible = false;
-        Instant deadline = Instant::never();
-    };
-    static inline std::deque<std::function<void()>> steps;
-
-    void wait(LockOnce&) noexcept { KIDNEY_INVARIANT(false, "nobody else could end the wait"); }
-    Status wait(LockOnce& lock, Limit limit) noexcept KIDNEY_NO_TSA("a sleep gives the lock up")
-    {
-        if (steps.empty()) {
-            return fail(limit.deadline == Instant::never() ? Errc::interrupted : Errc::timed_out);
-        }
-        const auto step = std::move(steps.front());
-        steps.pop_front();
-        lock.unlock();
-        step();
-        lock.lock();
-        return {};
-    }
-    void wake_all(sched::WakeHint = sched::WakeHint::none) noexcept {}
-};
+using SteppingQueue = test::ScriptedQueue<LockOnce>;
 
 /// Who makes the calls of a test.
 struct TestCaller {

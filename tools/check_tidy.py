@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import check_headers  # noqa: E402
 from check_layers import sources  # noqa: E402
 
-FOLDERS = ("include/", "arch/", "mm/", "sched/", "fs/", "drivers/", "kernel/", "sim/")
+FOLDERS = ("include/", "arch/", "mm/", "sched/", "fs/", "ipc/", "proc/", "drivers/", "kernel/", "sim/")
 
 
 def flags(root, generated):

@@ -41,10 +41,11 @@ struct UserMemory {
     template <class T>
         requires(sizeof(T) == 4 || sizeof(T) == 8)
     [[nodiscard]] static bool store(VirtAddr user, const T& value) noexcept {
+        constexpr std::size_t word = sizeof(std::uint32_t);
         return user <= hal::user_end - sizeof(T) &&
                user_store_words(reinterpret_cast<std::uint32_t*>(user.value()),
                                 reinterpret_cast<const std::uint32_t*>(&value),
-                                sizeof(T) / sizeof(std::uint32_t)) == 0;
+                                sizeof(T) / word) == 0;
     }
     /// An atomic word of programs. False: there is none at `user`. `seen` is what it was; it became
     /// `desired` if that equals `expected`.

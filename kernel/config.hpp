@@ -26,6 +26,7 @@
 #include "kernel/thread.hpp"
 #include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
+#include "mm/frame_sites.hpp"
 #include "mm/heap/debug_heap.hpp"
 #include "mm/locked_frames.hpp"
 #include "mm/magazines.hpp"
@@ -141,7 +142,11 @@ using RecordedPolicy = mm::RecordedFrames<FramePolicy, FrameRecording>;
 using FrameZones = mm::Magazines<mm::SharedFrames<RecordedPolicy, SpinLock<ranks::frames>>, Cpu,
                                  hal::InterruptGuard<Cpu>, mm::NoMarks>;
 using FrameReferences = mm::ReferenceCounts<Cpu, PhysMap, SpinLock<ranks::frame_references>>;
+#ifdef KIDNEY_DEBUG
+using Frames = mm::FrameSites<mm::FrameService<FrameZones, FrameReferences, Claimants>>;
+#else
 using Frames = mm::FrameService<FrameZones, FrameReferences, Claimants>;
+#endif
 using Stacks = KernelStacks<KernelTables, Frames, Mmu, SpinLock<ranks::kernel_map>>;
 using ReclaimingFrames = mm::ReclaimingFrames<Frames>;  // for those who hold no spin lock
 struct HeapEnvironment {

@@ -205,6 +205,11 @@ public:
         return part(span_, zone, direct_end_);
     }
 
+    /// For FrameSites: frames of the block that begins here and is out; 0: none does.
+    [[nodiscard]] std::uint32_t frames_out(FrameNumber frame) const noexcept {
+        return counts_.frames_out(frame);
+    }
+
     /// Is this a frame of managed RAM (and not, say, a device's memory)?
     [[nodiscard]] bool manages(FrameNumber frame) const noexcept { return span_.contains(frame); }
 

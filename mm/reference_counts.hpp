@@ -111,6 +111,13 @@ public:
         return now <= most_here ? now : of_others(frame);
     }
 
+    /// Frames of the block that begins here and is out; 0: none does.
+    [[nodiscard]] std::uint32_t frames_out(FrameNumber frame) const noexcept {
+        const std::uint8_t now = count(frame).load(std::memory_order_relaxed);
+        const bool is_block = (now & more) == 0 && now > most_here;
+        return is_block ? 1U << (now - most_here) : now != 0 ? 1 : 0;
+    }
+
 private:
     using Count = typename Atomics::template Atomic<std::uint8_t>;
 

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace kidney::kernel {
 namespace {
@@ -18,11 +19,37 @@ namespace {
 
 constinit std::array<std::size_t, Heap::most_sites> at_start{};  ///< objects, by place
 
+[[nodiscard]] std::string_view name_of(std::uintptr_t site) noexcept {
+    return site == 0 ? "others" : symbol_at(VirtAddr(static_cast<std::uint32_t>(site) - 1)).name;
+}
+
 void empty_caches() noexcept {
     const std::size_t all = frames().total_frames();
     vfs().forget_names();
     static_cast<void>(kernel_objects.page_cache.get().reclaim(all));
     static_cast<void>(heap().reclaim(all));
+    static_cast<void>(stacks().reclaim(all));
+}
+
+/// Frames that are out, by the place that took them.
+void report_frames() noexcept {
+    struct Taken {
+        std::uintptr_t site = 0;  // 0 in the last entry: all that found no room
+        std::size_t frames = 0;
+    };
+    std::array<Taken, 16> taken{};
+    frames().for_each_taken([&](std::uintptr_t site, std::size_t count) {
+        auto place = std::find_if(taken.begin(), taken.end() - 1, [&](const Taken& entry) {
+            return entry.frames == 0 || entry.site == site;
+        });
+        place->site = place == taken.end() - 1 ? 0 : site;
+        place->frames += count;
+    });
+    for (const Taken& entry : taken) {
+        if (entry.frames != 0) {
+            log::warning<"leaks">("{} frames, taken by {}", entry.frames, name_of(entry.site));
+        }
+    }
 }
 
 #endif
@@ -30,6 +57,7 @@ void empty_caches() noexcept {
 [[gnu::noinline]] void leak_on_purpose() noexcept {
     for (int n = 0; n < 3; ++n) {
         static_cast<void>(MUST(heap().allocate(40)));  // a machine that has just booted
+        static_cast<void>(MUST(frames().allocate(mm::FrameZone::direct)));
     }
 }
 
@@ -41,6 +69,7 @@ void start_leak_watch(bool with_a_leak) noexcept {
     for (std::size_t n = 0; n < at_start.size(); ++n) {
         at_start[n] = heap().site(n).objects;
     }
+    frames().forget_sites();
 #endif
     if (with_a_leak) {
         leak_on_purpose();
@@ -61,12 +90,11 @@ void report_leaks() noexcept {
     for (std::size_t n = 0; n < at_start.size(); ++n) {
         const mm::HeapSite site = heap().site(n);
         if (site.objects > at_start[n]) {
-            const Symbol symbol = symbol_at(VirtAddr(static_cast<std::uint32_t>(site.at) - 1));
             log::warning<"leaks">("{} objects, {} bytes in all, allocated by {}",
-                                  site.objects - at_start[n], site.bytes,
-                                  site.at == 0 ? "others" : symbol.name);
+                                  site.objects - at_start[n], site.bytes, name_of(site.at));
         }
     }
+    report_frames();
 #endif
 }
 

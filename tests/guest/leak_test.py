@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""At the end a debug kernel says what is left on its heap: nothing after ordinary work, and what was lost on purpose."""
+"""At the end a debug kernel says what is left on its heap and which frames are out: nothing after ordinary work, and what was
+lost on purpose."""
 import argparse
 import re
 import sys
@@ -9,7 +10,7 @@ import guest
 
 # Among them exec_test, which ends programs in the middle of an exec, and file_test, which leaves files in memory.
 WORK = ("ls -lR / >/dev/null 2>&1; touch /tmp/a; mkdir /tmp/d; seq 1 10000 | sort >/tmp/d/x;"
-        " for t in exec file process signal pipe; do /usr/lib/kidney-tests/${t}_test >/dev/null || echo $t; done")
+        " for t in exec file process signal pipe thread memory event socket socket_message pty; do /usr/lib/kidney-tests/${t}_test >/dev/null || echo $t; done")
 
 
 def leaks(tree, command, *options):
@@ -31,9 +32,12 @@ def main() -> None:
              "planted": leaks(options.tree, "true", "--append", "leak_test"),
              "alive": leaks(options.tree, "sleep 1000 &")}
     print(found)
-    if found["work"] or not re.fullmatch(rb"3 objects, 120 bytes in all, allocated by .*leak_on_purpose\(\)", *found["planted"]) \
-            or not re.fullmatch(rb"\d+ programs still run: nobody looks for leaks", *found["alive"]):
-        sys.exit("FAILED")
+    expected = {"work": [], "planted": [rb"3 objects, 120 bytes in all, allocated by .*leak_on_purpose\(\)",
+                                        rb"3 frames, taken by .*leak_on_purpose\(\)"],
+                "alive": [rb"\d+ programs still run: nobody looks for leaks"]}
+    for name, patterns in expected.items():
+        if len(found[name]) != len(patterns) or not all(map(re.fullmatch, patterns, found[name])):
+            sys.exit(f"FAILED: {name}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include "mm/frame_service.hpp"
 
 #include "mm/frame_setup.hpp"
+#include "mm/frame_sites.hpp"
 #include "mm/frames/buddy_bitmap.hpp"
 #include "mm/frames/first_fit.hpp"
 #include "mm/locked_frames.hpp"
@@ -16,7 +17,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 namespace kidney {
@@ -65,6 +68,53 @@ TEST(FrameService, UserMemoryLeavesAReserveToTheKernel) {
     }
     EXPECT_GE(machine.frames.free_frames(), 1000U / 64);
     EXPECT_TRUE(machine.frames.allocate(mm::FrameZone::direct));
+}
+
+/// What was taken since, by place: {0: frames of no place, ...}
+template <class Frames>
+std::map<std::uintptr_t, std::size_t> taken(const Frames& frames) {
+    std::map<std::uintptr_t, std::size_t> by_place;
+    frames.for_each_taken(
+        [&](std::uintptr_t site, std::size_t count) { by_place[site] += count; });
+    return by_place;
+}
+
+TEST(FrameSites, TellWhoseFramesNeverCameBack) {
+    using Sited = mm::FrameSites<MemoryMachine::Frames>;
+    static_assert(mm::CountedFrames<Sited> && mm::FrameSource<Sited> && mm::FrameSink<Sited>);
+    MemoryMachine machine(4096, 1024);  // its RAM only; the frames of it are these
+    Sited frames;
+    const FrameRange span{FrameNumber(0), 4096};
+    std::vector<std::byte> books(Sited::metadata_bytes(span, FrameNumber(1024)));
+    frames.attach(span, FrameNumber(1024), books, machine.ram);
+    frames.add_region({FrameNumber(16), 4000});
+
+    const FrameNumber before = *frames.allocate(mm::FrameZone::any);
+    frames.forget_sites();
+    const auto lose = [&] { return *frames.allocate(mm::FrameZone::any); };
+    const FrameNumber shared = lose();
+    ASSERT_TRUE(frames.retain(shared));
+    const FrameNumber range = *frames.allocate_range(mm::FrameZone::direct, 8, FrameOrder(3));
+    const FrameNumber heap = *frames.allocate(FrameOrder(2));
+    std::map<std::uintptr_t, std::size_t> out = taken(frames);
+    EXPECT_EQ(out.size(), 2U) << "the one, the range; what the heap takes has no place";
+    EXPECT_FALSE(out.contains(Sited::no_site));
+    std::size_t sum = 0;
+    for (const auto& [site, count] : out) {
+        sum += count;
+    }
+    EXPECT_EQ(sum, 9U);
+
+    frames.free_range({range, 8}, FrameOrder(3));
+    frames.release(shared);  // one reference is left, so it is still out
+    out = taken(frames);
+    ASSERT_EQ(out.size(), 1U);
+    EXPECT_EQ(out.begin()->second, 1U);
+    frames.release(shared);
+    EXPECT_TRUE(taken(frames).empty());
+    frames.free(heap, FrameOrder(2));
+    frames.release(before);
+    EXPECT_EQ(frames.free_frames(), 4000U);
 }
 
 struct Claimant {

@@ -26,7 +26,7 @@
 #include "kernel/thread.hpp"
 #include "mm/address_space.hpp"
 #include "mm/frame_service.hpp"
-#include "mm/frame_sites.hpp"
+#include "mm/frames/frame_sites.hpp"
 #include "mm/heap/debug_heap.hpp"
 #include "mm/locked_frames.hpp"
 #include "mm/magazines.hpp"

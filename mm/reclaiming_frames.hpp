@@ -38,8 +38,8 @@ public:
     }
 
     /// Error: no_memory, when there is nothing left to reclaim. What was reclaimed may be of no use
-    /// for the zone, or taken by others; then more is. A part of its caller, so that FrameSites sees
-    /// that one.
+    /// for the zone, or taken by others; then more is. A part of its caller, so that FrameSites
+    /// sees that one.
     [[nodiscard, gnu::always_inline]] Result<FrameNumber> allocate(FrameZone zone) noexcept {
         const Result<FrameNumber> frame = frames_.allocate(zone);
         if (frame) [[likely]] {

@@ -35,7 +35,7 @@ DEBUG_REPORTS = {
 }
 
 
-# Only what was built for it looks (KIDNEY_SANITIZE=undefined).
+# Only what was built for it looks (KIDNEY_SANITIZE=undefined): debug kernels, unless somebody said no.
 SANITIZED_REPORTS = {
     f"panic={word}": [rb"KERNEL PANIC: undefined behaviour: kernel/planted_faults.cpp:\d+:\d+: " + what, rb"CPU 0, thread first",
                       rb"backtrace:", rb"commit_undefined\("]

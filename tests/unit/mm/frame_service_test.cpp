@@ -2,9 +2,9 @@
 #include "mm/frame_service.hpp"
 
 #include "mm/frame_setup.hpp"
-#include "mm/frame_sites.hpp"
 #include "mm/frames/buddy_bitmap.hpp"
 #include "mm/frames/first_fit.hpp"
+#include "mm/frames/frame_sites.hpp"
 #include "mm/locked_frames.hpp"
 #include "mm/magazines.hpp"
 #include "tests/archetypes/counted_frames.hpp"
@@ -74,8 +74,7 @@ TEST(FrameService, UserMemoryLeavesAReserveToTheKernel) {
 template <class Frames>
 std::map<std::uintptr_t, std::size_t> taken(const Frames& frames) {
     std::map<std::uintptr_t, std::size_t> by_place;
-    frames.for_each_taken(
-        [&](std::uintptr_t site, std::size_t count) { by_place[site] += count; });
+    frames.for_each_taken([&](std::uintptr_t site, std::size_t count) { by_place[site] += count; });
     return by_place;
 }
 

@@ -1,10 +1,10 @@
 /// Remembers which place took each frame: what is left when all should be gone is the leak report.
 ///
-/// A wrapper around the frame service. A place is a return address, one word for each frame, written
-/// when the frame is handed out and never erased: whether the frame is still out, its count of
-/// references says. So giving frames back costs nothing, and a question looks at every frame. What
-/// the heap takes (blocks by order) has no place here: of its objects the heap keeps books of its
-/// own (heap/debug_heap.hpp).
+/// A wrapper around the frame service. A place is a return address, one word for each frame,
+/// written when the frame is handed out and never erased: whether the frame is still out, its count
+/// of references says. So giving frames back costs nothing, and a question looks at every frame.
+/// What the heap takes (blocks by order) has no place here: of its objects the heap keeps books of
+/// its own (heap/debug_heap.hpp).
 #pragma once
 
 #include "kidney/core/assert.hpp"
@@ -14,13 +14,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <new>
 #include <span>
 
 namespace kidney::mm {
 
-/// Concurrency: as `Base`; for_each_taken() wants nobody to take frames meanwhile, or counts them or
-/// not. Cost: a store for each frame that is taken. Metadata: that of `Base` and a word a frame.
+/// Concurrency: as `Base`; for_each_taken() wants nobody to take frames meanwhile, or counts them
+/// or not. Cost: a store for each frame that is taken. Metadata: that of `Base` and a word a frame.
 template <class Base>
 class FrameSites : public Base {
 public:
@@ -39,7 +39,9 @@ public:
         Base::attach(span, direct_end, metadata.first(bytes), phys);
         span_ = span;
         sites_ = reinterpret_cast<Entry*>(metadata.data() + bytes);
-        std::uninitialized_value_construct_n(sites_, span.count);
+        for (std::uint32_t n = 0; n < span.count; ++n) {
+            ::new (static_cast<void*>(&sites_[n])) Entry(no_site);
+        }
     }
 
     [[nodiscard, gnu::noinline]] Result<FrameNumber> allocate(FrameZone zone) noexcept {

@@ -3,6 +3,7 @@
 #include "fs/devfs/device_registry.hpp"
 #include "fs/devfs/memory_devices.hpp"
 #include "kernel/boot_object.hpp"
+#include "kernel/event/change_files.hpp"
 #include "kernel/event/event_files.hpp"
 #include "kernel/hardware/random.hpp"
 #include "kernel/log_device.hpp"
@@ -47,6 +48,7 @@ void start_devices() noexcept {
     memory_devices.create(heap(), random_source());
     start_file_locks();
     start_event_files();
+    start_change_files();
     terminal_devices.create();
     Registry& r = registry.create();
     using fs::NodeType;

@@ -34,7 +34,8 @@ inline constexpr LockRank vfs{28, "vfs"};                  // mount table and na
 inline constexpr LockRank file_system{30, "file system"};  // one mounted file system
 inline constexpr LockRank quotas{32, "quotas"};            // of one; allocates an entry
 inline constexpr LockRank page_cache{34, "page cache"};    // filled from within a file system
-inline constexpr LockRank nodes{36, "nodes"};  // its files in memory: the cache asks their size
+inline constexpr LockRank nodes{36, "nodes"};      // its files in memory: the cache asks their size
+inline constexpr LockRank changes{37, "changes"};  // who watches what; nodes end under any mutex
 
 // Spin locks, outermost first.
 inline constexpr LockRank wall_clock{50, "wall clock"};  // setting it moves timers, wakes sleepers

@@ -94,7 +94,7 @@ public:
         return {};
     }
     [[nodiscard]] bool is_in_use() noexcept override {
-        return table_.foreign_references() - 1 != mount_count();  // ours to the root
+        return table_.foreign_references() - 1 != idle_references();  // ours to the root
     }
 
     // Names. Each does one thing under the lock.

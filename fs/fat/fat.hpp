@@ -110,7 +110,7 @@ public:
     [[nodiscard]] bool is_in_use() noexcept override {
         // Ours are that to the root, and those of directories to their parents.
         return table_.foreign_references() - 1 - parents_.load(std::memory_order_relaxed) !=
-               this->mount_count();
+               this->idle_references();
     }
 
     // Names. Each does one thing under the lock.

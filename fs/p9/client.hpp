@@ -86,7 +86,7 @@ public:
     }
     [[nodiscard]] bool is_in_use() noexcept override {
         return nameless_.load(std::memory_order_relaxed) > 0 ||
-               table_.foreign_references() - 1 != mount_count();  // ours to the root
+               table_.foreign_references() - 1 != idle_references();  // ours to the root
     }
 
     // Names. (names.hpp)

@@ -26,7 +26,7 @@ public:
     using Node = ProcNode<Procfs>;
     using HeapType = Heap;
     using LockType = Lock;
-    static constexpr std::size_t capacity = 64;  ///< registered entries
+    static constexpr std::size_t capacity = 80;  ///< registered entries
 
     struct Entry {
         std::string_view name;

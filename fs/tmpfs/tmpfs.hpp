@@ -120,7 +120,7 @@ public:
     [[nodiscard]] bool is_in_use() noexcept override EXCLUDES(names_lock_) {
         LockGuard guard(names_lock_);
         // Each mount holds one reference to one node; we hold one to the root.
-        return all_nodes_.foreign_references() - (root_ ? 1 : 0) != mount_count();
+        return all_nodes_.foreign_references() - (root_ ? 1 : 0) != idle_references();
     }
     void note(Node& node, bool is_there) noexcept EXCLUDES(names_lock_) {
         LockGuard guard(names_lock_);

@@ -241,6 +241,10 @@ private:
         });
     }
     void retire(FileSystem& file_system) noexcept EXCLUDES(lock_) {
+        if (ChangeListener* const hearer = tree_.hearer();
+            hearer != nullptr && file_system.mount_count() == 0) {
+            hearer->file_system_gone(file_system);  // it lets go of its nodes
+        }
         LockGuard guard(lock_);
         if (file_system.mount_count() == 0 && !std::exchange(file_system.is_retired, true)) {
             file_system.next_retired = std::exchange(retired_, &file_system);

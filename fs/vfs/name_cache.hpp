@@ -11,6 +11,7 @@
 
 #include "kidney/core/lock.hpp"
 #include "kidney/core/ref.hpp"
+#include "kidney/fs/change_listener.hpp"
 #include "kidney/fs/vnode.hpp"
 
 #include <array>
@@ -42,12 +43,11 @@ protected:
 /// Concurrency: any thread. `Lock` is a leaf: no file system is called and no node is released
 /// while it is held.
 template <BasicLockable Lock, std::size_t Capacity = 1024>
-class NameCache {
+class NameCache final : public NameSource {
     static_assert((Capacity & (Capacity - 1)) == 0 && Capacity < 0xFFFF);
 
 public:
-    static constexpr std::size_t longest = 31;  ///< bytes; longer names are not remembered
-
+    using NameSource::longest;  ///< bytes; longer names are not remembered
     using Version = std::uint32_t;
 
     [[nodiscard]] Version version() const noexcept {
@@ -141,7 +141,7 @@ public:
 
     /// Some name under which `node` is known, for /proc and getcwd(); copied into `to`.
     [[nodiscard]] std::optional<std::pair<Ref<Vnode>, std::string_view>> name_of(
-        const Vnode& node, std::array<char, longest>& to) noexcept EXCLUDES(lock_) {
+        const Vnode& node, std::array<char, longest>& to) noexcept override EXCLUDES(lock_) {
         LockGuard guard(lock_);
         for (const Entry& entry : entries_) {
             if (entry.node.get() == &node) {

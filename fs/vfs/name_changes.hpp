@@ -9,6 +9,7 @@
 #include "fs/vfs/kept_paths.hpp"
 #include "fs/vfs/path_walk.hpp"
 #include "fs/vfs/permission_rules.hpp"
+#include "fs/vfs/told_changes.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -66,6 +67,10 @@ public:
         const auto version = tree_.names.version();
         TRY(walk.directory().link(walk.last(), node));
         remember(version, walk, node);
+        if (ChangeListener* const hearer = tree_.hearer()) {
+            hearer->node_changed(node, Change::attributes);
+            tell_made(*hearer, name_of(walk), node);
+        }
         return {};
     }
     /// Creates the last component of `walk`, owned as give_owner() says. Error: exists.
@@ -77,6 +82,9 @@ public:
         const auto version = tree_.names.version();
         Ref<Vnode> made = TRY(walk.directory().create(walk.last(), node));
         remember(version, walk, *made);
+        if (ChangeListener* const hearer = tree_.hearer()) {
+            tell_made(*hearer, name_of(walk), *made);
+        }
         return made;
     }
 
@@ -146,6 +154,9 @@ public:
             } else if (renamed && there) {
                 name_has_gone(target, *there);
             }
+            if (renamed) {
+                has_moved(source, target, *node, there.get(), rule == RenameRule::exchange);
+            }
             if (renamed || renamed.error() != Errc::stale) {
                 return renamed;
             }
@@ -180,6 +191,21 @@ private:
         }
         return walk.check(walk.directory(), Access::write);
     }
+    [[nodiscard]] static NameAt name_of(Walk& walk) noexcept {
+        return {walk.directory(), walk.last()};
+    }
+    void has_moved(Walk& source, Walk& target, Vnode& node, Vnode* there, bool exchange) noexcept {
+        node.has_lost_name();
+        if (there != nullptr) {
+            there->has_lost_name();
+        }
+        if (ChangeListener* const hearer = tree_.hearer()) {
+            tell_moved(*hearer, name_of(source), name_of(target), node, exchange ? nullptr : there);
+            if (exchange) {
+                tell_moved(*hearer, name_of(target), name_of(source), *there, nullptr);
+            }
+        }
+    }
     void remember(typename NameCache<Lock>::Version version, Walk& walk, Vnode& node) noexcept {
         if (may_remember_names(walk.directory().file_system())) {
             tree_.names.replace(version, walk.directory(), walk.last(), node);
@@ -193,8 +219,8 @@ private:
             return fail(Errc::read_only);
         }
         for (;;) {
-            const Place found = TRY(walk.look_up_last());
-            const Ref<Vnode>& node = found.node;
+            Place found = TRY(walk.look_up_last());
+            Ref<Vnode>& node = found.node;
             const bool is_directory = node->type() == NodeType::directory;
             if (!is_rmdir && walk.has_trailing_slash()) {
                 return fail(is_directory ? Errc::is_directory : Errc::not_directory);
@@ -209,6 +235,10 @@ private:
             if (removed || removed.error() != Errc::stale) {
                 if (removed) {
                     name_has_gone(walk, *node);
+                    node->has_lost_name();
+                    if (ChangeListener* const hearer = tree_.hearer()) {
+                        tell_removed(*hearer, name_of(walk), std::move(node));
+                    }
                 }
                 return removed;
             }

@@ -9,6 +9,7 @@
 #include "fs/vfs/mount_table.hpp"
 #include "fs/vfs/name_cache.hpp"
 #include "fs/vfs/permission_rules.hpp"
+#include "kidney/fs/change_listener.hpp"
 #include "kidney/mm/object_allocator.hpp"
 
 #include <array>
@@ -41,6 +42,12 @@ template <BasicLockable Lock>
 struct NameTree {
     MountTable<Lock> mounts;
     NameCache<Lock> names;
+    ChangeListener* listener = nullptr;  ///< null: nobody hears of changes
+
+    /// Whom a change must be told; null: nobody.
+    [[nodiscard]] ChangeListener* hearer() const noexcept {
+        return listener != nullptr && listener->is_listening() ? listener : nullptr;
+    }
 };
 
 inline constexpr unsigned max_symlinks = 40;  ///< followed in one walk, as in Linux
@@ -94,6 +101,11 @@ public:
     }
     /// Slashes behind the last component: it must be a directory, and a link there is followed.
     [[nodiscard]] bool has_trailing_slash() const noexcept { return !rest_.empty(); }
+
+    /// `node`, which was found by the last component.
+    [[nodiscard]] NamedNode named(Vnode& node) const noexcept {
+        return last_is_name() ? NamedNode{node, &directory(), last()} : NamedNode{node};
+    }
 
     /// What the last component names; a symbolic link is not followed.
     [[nodiscard]] Result<Place> look_up_last() noexcept { return look_up(name_); }

@@ -5,6 +5,7 @@
 /// who may is in permission_rules.hpp. Calls on an open file go to the `File` itself.
 #pragma once
 
+#include "fs/vfs/attribute_changes.hpp"
 #include "fs/vfs/mounting.hpp"
 #include "fs/vfs/name_changes.hpp"
 #include "fs/vfs/open_flags.hpp"
@@ -132,12 +133,13 @@ public:
         if (!created) {
             TRY(check_open(walk, place, flags));
         }
-        Vnode& regular = *place.node;  // which the file keeps then
+        Vnode& node = *place.node;  // which the file keeps then
         const bool truncates = flags.truncate && type == NodeType::regular && !created;
         Ref<File> file = TRY(open_place(std::move(place), flags.mode, truncates, room));
         if (truncates) {
-            TRY(change_size(context.credentials, regular, 0));
+            TRY(attributes_.change_size(context.credentials, walk.named(node), 0));
         }
+        has_opened(*file, &walk, node);
         return file;
     }
     /// An open file on a node that is already known; permissions are not checked. Error also:
@@ -177,55 +179,28 @@ public:
     }
 
     // Changing attributes.
-    /// chmod, chown, utimes and truncate on a path. Errors: not_permitted, permission_denied,
-    /// read_only, is_directory and text_busy (truncate).
+    /// chmod, chown, utimes and truncate on a path; on open files: AttributeChanges, in
+    /// attribute_changes.hpp. Errors: not_permitted, permission_denied, read_only, is_directory and
+    /// text_busy (truncate).
     [[nodiscard]] Status change(const PathContext& context, std::string_view path, bool follow,
                                 const AttributeChange& change_, bool times_are_now) noexcept {
-        const Place place = TRY(place_at(context, path, follow));
-        return change_node(context.credentials, place.mount.get(), *place.node, change_,
-                           times_are_now);
+        Walk walk(tree_, heap_, context, path);
+        const Place place = TRY(walk.to_place(follow));
+        return attributes_.change(context.credentials, place.mount.get(), walk.named(*place.node),
+                                  change_, times_are_now);
     }
-    /// The same for a known node, and its mount, if it has one. A change of nothing is one.
-    [[nodiscard]] Status change_node(const Credentials& who, Mount* mount, Vnode& node,
-                                     AttributeChange change_, bool times_are_now) noexcept {
-        std::optional<MountWriter> writer;
-        if (!(change_.size && node.type() != NodeType::regular)) {
-            if (mount != nullptr) {
-                TRY(writer.emplace(*mount).status());
-            }
-            if (node.file_system().is_read_only()) {
-                return fail(Errc::read_only);
-            }
-        }
-        TRY(check_change(who, TRY(node.attributes()), change_, times_are_now));
-        if (change_.size) {
-            TRY(node.begin_writing());
-        }
-        const Status changed = node.set_attributes(change_);
-        if (change_.size) {
-            node.end_writing();
-        }
-        return changed;
-    }
-    /// ftruncate and O_TRUNC: the right to do that came with opening it. Errors: text_busy, and
-    /// those of the file system.
-    [[nodiscard]] Status change_size(const Credentials& who, Vnode& node,
-                                     std::uint64_t size) noexcept {
-        TRY(node.begin_writing());
-        const Status changed = set_size(who, node, size);
-        node.end_writing();
-        return changed;
-    }
+    [[nodiscard]] AttributeChanges<Lock>& attribute_changes() noexcept { return attributes_; }
+
+    // Telling of changes.
+    /// From now on; with the first mount.
+    void set_listener(ChangeListener& listener) noexcept { tree_.listener = &listener; }
+    /// Whom changes of open files must be told; null: nobody.
+    [[nodiscard]] ChangeListener* hearer() const noexcept { return tree_.hearer(); }
 
 private:
     using Walk = PathWalk<Heap, Lock>;
     using Plain = PlainFile<Heap, FileLock>;
 
-    [[nodiscard]] static Status set_size(const Credentials& who, Vnode& node,
-                                         std::uint64_t size) noexcept {
-        const auto left = permissions_after_truncation(who, TRY(node.attributes()));
-        return node.set_attributes({.permissions = left, .size = size});
-    }
     /// Types whose bytes live in the file system itself.
     [[nodiscard]] static constexpr bool is_data(NodeType type) noexcept {
         return type == NodeType::regular || type == NodeType::directory ||
@@ -279,6 +254,22 @@ private:
         }
         return file;
     }
+    /// By the last component of `walk`, or by no name.
+    void has_opened(File& file, const Walk* walk, Vnode& node) noexcept {
+        if (tree_.listener == nullptr) {
+            return;
+        }
+        std::string_view name;
+        if (walk != nullptr && walk->last_is_name()) {
+            name = walk->last();
+            file.found() = {.directory = Ref<Vnode>::share(walk->directory()),
+                            .lost_names = node.lost_names()};
+        }
+        tree_.listener->file_found(file, name);
+        if (ChangeListener* const hearer = tree_.hearer()) {
+            hearer->file_changed(file, Change::opened);
+        }
+    }
     [[nodiscard]] Result<Ref<File>> open_node(Ref<Vnode> node, OpenMode mode, Room& room) noexcept {
         if (Ref<File> own = TRY(node->open(mode))) {
             return own;
@@ -330,7 +321,10 @@ private:
         give_owner(node, context.credentials, TRY(directory->attributes()));
         Room room(heap_);
         place.node = TRY(directory->create_unnamed(node, !flags.exclusive));
-        return open_place(std::move(place), flags.mode, false, room);
+        Vnode& made = *place.node;
+        Ref<File> file = TRY(open_place(std::move(place), flags.mode, false, room));
+        has_opened(*file, nullptr, made);
+        return file;
     }
 
     [[nodiscard]] Result<Place> open_or_create(Walk& walk, const PathContext& context,
@@ -393,6 +387,7 @@ private:
     Heap& heap_;
     NameTree<Lock> tree_;
     NameChanges<Heap, Lock> changes_{tree_, heap_};
+    AttributeChanges<Lock> attributes_{tree_};
     Mounting<Heap, Lock> mounting_{tree_, heap_};
     SpecialFiles* special_ = nullptr;
 };

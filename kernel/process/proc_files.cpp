@@ -8,6 +8,7 @@
 #include "fs/procfs/standard_files.hpp"
 #include "kernel/boot/boot_info.hpp"
 #include "kernel/devices.hpp"
+#include "kernel/event/change_files.hpp"
 #include "kernel/exec/exec.hpp"
 #include "kernel/hardware/random.hpp"
 #include "kernel/interrupts.hpp"
@@ -273,6 +274,16 @@ Status add_system_names(Procfs& proc) noexcept {
     TRY(proc.add_command(memory, "drop_caches", drop_caches));
     TRY(proc.add_file(files, "pipe-max-size", [](void*, fs::TextOutput& out) noexcept {
         format_to(out, "{}\n", largest_pipe());
+    }));
+    const fs::ProcId changes = TRY(proc.add_directory(files, "inotify"));
+    TRY(proc.add_file(changes, "max_queued_events", [](void*, fs::TextOutput& out) noexcept {
+        format_to(out, "{}\n", change_files().limits().records);
+    }));
+    TRY(proc.add_file(changes, "max_user_instances", [](void*, fs::TextOutput& out) noexcept {
+        format_to(out, "{}\n", change_files().limits().files);
+    }));
+    TRY(proc.add_file(changes, "max_user_watches", [](void*, fs::TextOutput& out) noexcept {
+        format_to(out, "{}\n", change_files().limits().watches);
     }));
     TRY(add_random_names(proc, kernel));
     return proc.add_file("filesystems", write_file_system_types);

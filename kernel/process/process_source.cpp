@@ -441,6 +441,7 @@ public:
         const bool closes = p->files.close_on_exec(Fd(fd)).value_or(false);
         fs::write_descriptor(position, open_flags_of((*file)->mode()) | (closes ? O_CLOEXEC : 0U),
                              out);
+        (*file)->describe(out);
         return {};
     }
     Result<std::string_view> path_of(fs::Vnode& node, std::span<char> to) noexcept override {

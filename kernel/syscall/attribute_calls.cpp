@@ -14,11 +14,17 @@ Reply change_at(Process& self, std::int32_t at, Path path, std::uint32_t flags,
                 const fs::AttributeChange& change, bool now = false) noexcept {
     PathArgument argument;
     TRY(argument.read(self, at, path, (flags & AT_EMPTY_PATH) != 0));
-    const fs::Place place = TRY(argument.place((flags & AT_SYMLINK_NOFOLLOW) == 0));
-    if (change.size) {
-        TRY(check_new_size(self, *place.node, *change.size));
+    const bool follow = (flags & AT_SYMLINK_NOFOLLOW) == 0;
+    if (change.size && self.limits.limits_file_size()) {
+        TRY(check_new_size(self, *TRY(argument.node(follow)), *change.size));
     }
-    TRY(vfs().change_node(self.who()->effective(), place.mount.get(), *place.node, change, now));
+    if (!argument.is_empty()) {
+        TRY(vfs().change(argument.context(), argument.view(), follow, change, now));
+        return 0U;
+    }
+    const fs::Place place = TRY(argument.place(follow));
+    TRY(vfs().attribute_changes().change(self.who()->effective(), place.mount.get(), {*place.node},
+                                         change, now));
     return 0U;
 }
 
@@ -27,8 +33,8 @@ Reply change_open(Process& self, Fd fd, const fs::AttributeChange& change,
     const OpenFile file = TRY(self.files.get(fd));
     const auto self_now = self.who();
     const fs::Credentials who = self_now->effective();
-    if (fs::Vnode* const node = file->vnode()) {
-        TRY(vfs().change_node(who, file->mount(), *node, change, now));
+    if (file->vnode() != nullptr) {
+        TRY(vfs().attribute_changes().change(who, *file, change, now));
         return 0U;
     }
     fs::AttributeChange allowed = change;

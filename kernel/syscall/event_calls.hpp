@@ -1,7 +1,9 @@
-/// Files that carry events: counters, and sets of files whose readiness is awaited.
+/// Files that carry events: counters, sets of files whose readiness is awaited, timers, signals,
+/// changes of files, processes.
 #pragma once
 
 #include "kernel/syscall/adapt.hpp"
+#include "kernel/syscall/path_calls.hpp"
 
 namespace kidney::kernel::calls {
 
@@ -31,6 +33,11 @@ Reply signalfd(Process& self, std::int32_t fd, UserPtr<const std::uint64_t> mask
                std::uint32_t size) noexcept;
 Reply signalfd4(Process& self, std::int32_t fd, UserPtr<const std::uint64_t> mask,
                 std::uint32_t size, std::uint32_t flags) noexcept;
+
+Reply inotify_init(Process& self) noexcept;
+Reply inotify_init1(Process& self, std::uint32_t flags) noexcept;
+Reply inotify_add_watch(Process& self, Fd fd, Path path, std::uint32_t mask) noexcept;
+Reply inotify_rm_watch(Process& self, Fd fd, std::int32_t number) noexcept;
 
 Reply pidfd_open(Process& self, Pid pid, std::uint32_t flags) noexcept;
 Reply pidfd_getfd(Process& self, Fd fd, Fd wanted, std::uint32_t flags) noexcept;

@@ -59,7 +59,7 @@ Reply read_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, 
         return fail(Errc::not_supported);
     }
     UserVectorsReadBuffer buffer(to);
-    return restartable(*file, at ? file->read_at(*at, buffer) : file->read(buffer));
+    return have_read(*file, at ? file->read_at(*at, buffer) : file->read(buffer));
 }
 
 Reply write_vectors(Process& self, Fd fd, VirtAddr vectors, std::uint32_t count, const Position& at,
@@ -157,7 +157,7 @@ Reply read(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noexcept {
     const OpenFile file = TRY(self.files.get(fd));
     TRY(check_transfer(file->is_readable(), to, size));
     UserReadBuffer buffer(to, size);
-    return restartable(*file, file->read(buffer));
+    return have_read(*file, file->read(buffer));
 }
 
 Reply write(Process& self, Fd fd, VirtAddr from, std::uint32_t size) noexcept {
@@ -178,7 +178,7 @@ Reply pread64(Process& self, Fd fd, VirtAddr to, std::uint32_t size, std::uint32
     TRY(check_seekable(*file));
     TRY(check_transfer(file->is_readable(), to, size));
     UserReadBuffer buffer(to, size);
-    return restartable(file->read_at(wide(low, high), buffer));
+    return have_read(*file, file->read_at(wide(low, high), buffer));
 }
 
 Reply pwrite64(Process& self, Fd fd, VirtAddr from, std::uint32_t size, std::uint32_t low,
@@ -265,7 +265,7 @@ Reply ftruncate64(Process& self, Fd fd, std::uint32_t low, std::uint32_t high) n
     }
     const std::uint64_t size = wide(low, high);
     TRY(check_new_size(self, *file->vnode(), size));
-    TRY(vfs().change_size(self.who()->effective(), *file->vnode(), size));
+    TRY(vfs().attribute_changes().change_size(self.who()->effective(), *file, size));
     return 0U;
 }
 
@@ -306,12 +306,14 @@ Reply fallocate(Process& self, Fd fd, std::uint32_t mode, std::uint32_t offset_l
     }
     if (mode == hole) {
         TRY(node->punch_hole(offset, length));
+        tell_change(*file, fs::Change::modified);
         return 0U;
     }
     if (mode == 0) {
         TRY(check_new_size(self, *node, offset + length));
     }
     TRY(node->allocate(offset, length, mode == FALLOC_FL_KEEP_SIZE));
+    tell_change(*file, fs::Change::modified);
     return 0U;
 }
 

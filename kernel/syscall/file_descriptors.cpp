@@ -4,6 +4,7 @@
 #include "kernel/storage/mounts.hpp"
 #include "kernel/syscall/directory_buffer.hpp"
 #include "kernel/syscall/file_calls.hpp"
+#include "kernel/syscall/file_transfer.hpp"
 #include "kernel/syscall/lock_calls.hpp"
 #include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/user_copy.hpp"
@@ -271,6 +272,7 @@ Reply list_directory(Process& self, Fd fd, VirtAddr to, std::uint32_t size) noex
     DirectoryBuffer<Record> buffer(size);
     const std::uint64_t start = file->seek(0, fs::Whence::current).value_or(0);
     TRY(file->read_directory(buffer));
+    tell_change(*file, fs::Change::accessed);
     if (buffer.bytes().empty()) {
         return buffer.was_full() ? Reply(fail(Errc::invalid_argument)) : Reply(0U);
     }
@@ -306,6 +308,7 @@ Reply old_readdir(Process& self, Fd fd, VirtAddr to) noexcept {
     const std::uint64_t start = file->seek(0, fs::Whence::current).value_or(0);
     FirstEntry entry;
     TRY(file->read_directory(entry));
+    tell_change(*file, fs::Change::accessed);
     if (entry.name().empty()) {
         return 0U;
     }

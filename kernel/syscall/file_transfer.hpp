@@ -3,6 +3,7 @@
 
 #include "kernel/process/process.hpp"
 #include "kernel/syscall/adapt.hpp"
+#include "kidney/fs/change_listener.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -44,7 +45,22 @@ namespace detail {
     return moved;
 }
 
-/// The same for `wanted` bytes that were to be written to `file`, a part of what the call writes; a
+/// Who watches the file is told.
+inline void tell_change(fs::File& file, fs::Change what) noexcept {
+    if (fs::ChangeListener* const hearer = vfs().hearer()) [[unlikely]] {
+        hearer->file_changed(file, what);
+    }
+}
+/// At the end of a call that has read `moved` bytes from `file`; as restartable().
+[[nodiscard]] inline Result<std::size_t> have_read(fs::File& file,
+                                                   Result<std::size_t> moved) noexcept {
+    if (moved.value_or(0) != 0) {
+        tell_change(file, fs::Change::accessed);
+    }
+    return restartable(file, moved);
+}
+
+/// Of `wanted` bytes that were to be written to `file`, a part of what the call writes; a
 /// reader that has gone also costs the writer a SIGPIPE, even where it had read some of them, and
 /// one behind RLIMIT_FSIZE a SIGXFSZ.
 [[nodiscard]] inline Result<std::size_t> written_part(Process& self, fs::File& file,
@@ -52,9 +68,13 @@ namespace detail {
                                                       Result<std::size_t> moved) noexcept {
     return moved && *moved >= wanted ? moved : detail::written_partly(self, file, moved);
 }
-/// At the end of a call that has written `moved` bytes: with O_SYNC they are stored.
+/// At the end of a call that has written `moved` bytes: who watches the file is told, and with
+/// O_SYNC they are stored.
 [[nodiscard]] inline Result<std::size_t> stored(fs::File& file,
                                                 Result<std::size_t> moved) noexcept {
+    if (moved.value_or(0) != 0) {
+        tell_change(file, fs::Change::modified);
+    }
     return moved && file.is_synchronous() ? detail::stored_now(file, *moved) : moved;
 }
 /// Both, for all that the call writes.

@@ -80,6 +80,9 @@ Reply copy_between(Process& self, fs::File& to, Position& to_at, fs::File& from,
             break;
         }
     }
+    if (total != 0) {
+        tell_change(from, fs::Change::accessed);
+    }
     return stored(to, fs::transferred(total, status));
 }
 
@@ -100,8 +103,7 @@ Result<std::size_t> fill_pipe(Process& self, fs::File& to, fs::File& from, Posit
         count = std::min<std::uint32_t>(count, page_size);
     }
     bool has_read = false;
-    return written(
-        self, to, 0,
+    const auto moved =
         fs::splice_in(*to.pipe(), count, non_blocking, [&](std::span<std::byte> bytes) noexcept {
             if (has_read && !from.is_seekable()) {
                 return Result<std::size_t>(0U);
@@ -113,7 +115,11 @@ Result<std::size_t> fill_pipe(Process& self, fs::File& to, fs::File& from, Posit
                 *at += got.value_or(0);
             }
             return got;
-        }));
+        });
+    if (moved.value_or(0) != 0) {
+        tell_change(from, fs::Change::accessed);
+    }
+    return written(self, to, 0, moved);
 }
 
 /// Empties a pipe into something else, at a position or where it stands.

@@ -20,8 +20,11 @@ enum class Holding : std::uint8_t {
     watches,          ///< files in sets of those that are awaited
     socket_bytes,     ///< of sockets, and of what they have sent and nobody has received
     files_in_flight,  ///< in messages of sockets
+    change_files,     ///< that tell what happens to nodes
+    change_watches,   ///< of nodes
+    change_bytes,     ///< of what has happened to them and nobody has read yet
 };
-inline constexpr std::size_t holding_kinds = 7;
+inline constexpr std::size_t holding_kinds = 10;
 
 class UserAccount;
 

@@ -7,6 +7,7 @@
 #include "kidney/core/result.hpp"
 #include "kidney/fs/attributes.hpp"
 #include "kidney/fs/mount.hpp"
+#include "kidney/fs/node_path.hpp"
 #include "kidney/fs/transfer.hpp"
 #include "kidney/fs/vnode.hpp"
 
@@ -19,6 +20,7 @@
 
 namespace kidney::fs {
 
+class TextOutput;   // fs/procfs/text.hpp
 class SplicePipe;   // kidney/fs/splice_pipe.hpp
 class SocketCalls;  // kidney/fs/socket.hpp
 
@@ -48,6 +50,14 @@ public:
 
 protected:
     ~FileWatcher() = default;
+};
+
+/// By which name an open file was found; `name` is null until somebody asks.
+struct FoundName {
+    Ref<Vnode> directory{};
+    Ref<NodePath> name{};
+    std::uint32_t lost_names = 0;  ///< of the node, when it was true
+    bool is_gone = false;          ///< not true any more
 };
 
 /// An open file description: what dup() and fork() share.
@@ -112,6 +122,8 @@ public:
     }
     /// What /proc/PID/fd calls a file without a node; behind a ':' comes its inode number.
     [[nodiscard]] virtual std::string_view label() const noexcept { return "pipe:"; }
+    /// What /proc/PID/fdinfo says of it besides: whole lines.
+    virtual void describe(TextOutput&) noexcept {}
     /// Null: it is no set of files whose readiness is awaited (epoll).
     [[nodiscard]] virtual EventSet* event_set() noexcept { return nullptr; }
     /// Its pipe, or null (everything else).
@@ -127,6 +139,9 @@ public:
         mount_ = std::move(mount);
         writes_mount_ = writes;
     }
+    /// Set by who opens it; after that only the listener to changes reads and changes it, under
+    /// its lock.
+    [[nodiscard]] FoundName& found() noexcept { return found_; }
     /// Of what it lives in. Files without a node live in nothing that has a size.
     [[nodiscard]] virtual FileSystemStatus file_system_status() noexcept {
         constexpr std::uint32_t anonymous = 0x0904'1934;
@@ -179,7 +194,7 @@ public:
 
     /// There is one watcher of each kind at most. Concurrency: the caller holds a reference, and
     /// sees to it that two do not set one of a kind at once.
-    enum class WatchFor : std::uint8_t { locks, events };
+    enum class WatchFor : std::uint8_t { locks, events, changes };
     void watch(FileWatcher& watcher, WatchFor what) noexcept {
         slot(what).store(&watcher, std::memory_order_release);
     }
@@ -234,7 +249,8 @@ private:
     const bool synchronous_;
     const std::uint32_t noted_;
     std::atomic<std::uint32_t> told_errors_ = 0;
-    std::array<std::atomic<FileWatcher*>, 2> watchers_{};
+    std::array<std::atomic<FileWatcher*>, 3> watchers_{};
+    FoundName found_;
     Ref<Mount> mount_;
 };
 

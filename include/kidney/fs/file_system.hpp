@@ -68,8 +68,9 @@ public:
     [[nodiscard]] virtual Status remount(bool read_only) noexcept {
         return is_read_only() && !read_only ? Status(fail(Errc::read_only)) : Status();
     }
-    /// Does anybody hold a node, but the file system itself and the roots of its mounts? Such a
-    /// file system stays when its last mount goes. May take its lock.
+    /// Does anybody hold a node, but the file system itself, the roots of its mounts and
+    /// watchers (idle_references())? Such a file system stays when its last mount goes. May take
+    /// its lock.
     [[nodiscard]] virtual bool is_in_use() noexcept { return false; }
     /// Changed and read under the mount table's lock; any recent value to others.
     void count_mount(std::int32_t change) noexcept {
@@ -77,6 +78,15 @@ public:
     }
     [[nodiscard]] std::int32_t mount_count() const noexcept {
         return mounts_.load(std::memory_order_relaxed);
+    }
+    /// References to nodes that are there only to hear what happens to them: no use of the file
+    /// system. One is counted after it is there, and no more before it goes.
+    void count_watch(std::int32_t change) noexcept {
+        watches_.fetch_add(change, std::memory_order_acq_rel);
+    }
+    /// Those, and one for each mount.
+    [[nodiscard]] std::int32_t idle_references() const noexcept {
+        return mount_count() + watches_.load(std::memory_order_acquire);
     }
     /// Who made it for a mount, and takes it back; null: it is there for ever.
     FileSystemOwner* owner = nullptr;
@@ -88,7 +98,7 @@ protected:
     ~FileSystem() = default;
 
 private:
-    std::atomic<std::int32_t> mounts_ = 0;
+    std::atomic<std::int32_t> mounts_ = 0, watches_ = 0;
 };
 
 }  // namespace kidney::fs

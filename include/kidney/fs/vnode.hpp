@@ -42,6 +42,16 @@ protected:
 class File;  // kidney/fs/file.hpp
 class Vnode;
 
+/// Who watches nodes without keeping them all, and must hear that one is gone.
+class NodeWatcher {
+public:
+    /// Called at the very end of the node: it is an address and nothing more. May sleep.
+    virtual void node_gone(Vnode& node) noexcept = 0;
+
+protected:
+    ~NodeWatcher() = default;
+};
+
 /// What rename(2) does: a name of `node` becomes `new_name` in `new_parent` (same file system). The
 /// caller has looked at the nodes and decided that this may be done to *them*. The file system
 /// compares, under the lock under which it makes the change, and answers `stale` if a name means
@@ -219,12 +229,30 @@ public:
     [[nodiscard]] Status begin_executing() noexcept { return count(-1); }
     void end_executing() noexcept { writers_.fetch_add(1, std::memory_order_relaxed); }
 
+    /// Does anybody watch what happens to it? (kidney/fs/change_listener.hpp)
+    [[nodiscard]] bool is_watched() const noexcept {
+        return watcher_.load(std::memory_order_acquire) != nullptr;
+    }
+    /// Null: nobody does any more. The caller has a reference, unless the node is gone.
+    void set_watcher(NodeWatcher* watcher) noexcept {
+        watcher_.store(watcher, std::memory_order_release);
+    }
+    /// How often a name of it was moved or removed.
+    [[nodiscard]] std::uint32_t lost_names() const noexcept {
+        return lost_names_.load(std::memory_order_acquire);
+    }
+    void has_lost_name() noexcept { lost_names_.fetch_add(1, std::memory_order_release); }
+
     /// Only the name cache reads and changes it, under its lock.
     [[nodiscard]] Ref<NodePath>& last_path() noexcept { return last_path_; }
 
 protected:
     Vnode() noexcept = default;
-    ~Vnode() = default;
+    ~Vnode() {
+        if (NodeWatcher* const watcher = watcher_.load(std::memory_order_acquire)) {
+            watcher->node_gone(*this);
+        }
+    }
 
 private:
     [[nodiscard]] Status count(std::int32_t one) noexcept {
@@ -241,6 +269,8 @@ private:
     static constexpr std::int32_t removed = -1;
     std::atomic<std::int32_t> mounts_ = 0;   ///< on this node
     std::atomic<std::int32_t> writers_ = 0;  ///< below 0: processes that run it
+    std::atomic<std::uint32_t> lost_names_ = 0;
+    std::atomic<NodeWatcher*> watcher_ = nullptr;
     Ref<NodePath> last_path_;
 };
 

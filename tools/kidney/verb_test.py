@@ -19,7 +19,7 @@ from test_results import JUNIT, Case, History, Suite, duration, summarise
 # preset, what it shows, labels it is limited to (None: all)
 SUITES = (
     ("host-debug", "host tests under ASan and UBSan; checks of the sources", None),
-    ("host-i686", "the same host tests as 32-bit programs", None),
+    ("host-i686", "the same host tests as 32-bit programs, but for searches", None),
     ("host-tsan", "concurrent host tests under ThreadSanitizer", "concurrent"),
     ("i686-debug", "the kernel: self-tests and guest tests in QEMU, a boot in Bochs", None),
 )

@@ -3,6 +3,7 @@
 
 #include "fs/event/anonymous_file.hpp"
 #include "fs/poll_list.hpp"
+#include "fs/procfs/text.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/poll.hpp"
 
@@ -58,6 +59,14 @@ public:
     }
     [[nodiscard]] std::string_view label() const noexcept override {
         return "anon_inode:[eventfd]";
+    }
+    void describe(TextOutput& out) noexcept override EXCLUDES(lock_) {
+        std::uint64_t count = 0;
+        {
+            LockGuard guard(lock_);
+            count = count_;
+        }
+        format_to(out, "eventfd-count: {:16x}\n", count);
     }
 
 private:

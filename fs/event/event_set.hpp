@@ -9,6 +9,7 @@
 
 #include "fs/event/anonymous_file.hpp"
 #include "fs/event/event_links.hpp"
+#include "fs/procfs/text.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
 
@@ -110,6 +111,21 @@ public:
     [[nodiscard]] std::string_view label() const noexcept override {
         return "anon_inode:[eventpoll]";
     }
+    void describe(TextOutput& out) noexcept override EXCLUDES(service_.lock) {
+        constexpr std::uint32_t exclusive = 1U << 28, one_shot = 1U << 30, edge = 1U << 31;
+        Look look;
+        EventInterest wanted;
+        for (typename Item::Key from; (look = item_from(from, wanted)).item;) {
+            const Attributes of = look.file->attributes().value_or(Attributes{});
+            format_to(out, "tfd: {:8} events: {:8x} data: {:16x}  pos:{} ino:{:x} sdev:{:x}\n",
+                      look.item->fd,
+                      wanted.events | (wanted.exclusive ? exclusive : 0) |
+                          (wanted.one_shot ? one_shot : 0) | (wanted.edge ? edge : 0),
+                      wanted.data, look.file->seek(0, Whence::current).value_or(0), of.inode,
+                      (of.device >> 8U) << 20U | (of.device & 0xffU));
+            from = {look.item->key().file, look.item->fd + 1};
+        }
+    }
     void dispose() noexcept override {
         let_go_of_all();
         Base::dispose();
@@ -138,6 +154,18 @@ private:
         Ref<File> file;
         std::uint32_t changes = 0;
     };
+    /// The first item from this key on with a file that stays, and what it wants.
+    [[nodiscard]] Look item_from(const typename Item::Key& key, EventInterest& wanted) noexcept
+        EXCLUDES(service_.lock) {
+        LockGuard guard(service_.lock);
+        for (auto at = items_.lower_bound(key, typename Links::ByKey()); at != items_.end(); ++at) {
+            if (at->file.try_retain()) {
+                wanted = at->interest;
+                return {Ref<Item>::share(*at), Ref<File>::adopt(&at->file)};
+            }
+        }
+        return {};
+    }
     /// The first of those that may be ready, unless `scan` has seen it already. Null: there is
     /// none.
     [[nodiscard]] Look first_ready(std::uint32_t scan) noexcept EXCLUDES(service_.lock) {

@@ -3,6 +3,7 @@
 
 #include "fs/event/anonymous_file.hpp"
 #include "fs/poll_list.hpp"
+#include "fs/procfs/text.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/time.hpp"
 #include "kidney/fs/poll.hpp"
@@ -55,9 +56,11 @@ class EventTimer final : public AnonymousFile<EventTimer<S, Timer>, typename S::
 public:
     static constexpr std::string_view name = "anon_inode:[timerfd]";
 
+    /// `number`: the program's of the clock, for those who ask about the file.
     template <class Clock>
-    EventTimer(S& service, const Clock& clock, bool non_blocking) noexcept
+    EventTimer(S& service, const Clock& clock, std::uint32_t number, bool non_blocking) noexcept
         : Base(service.heap(), {.read = true, .write = true, .non_blocking = non_blocking}),
+          clock_number_(number),
           timer_(static_cast<TimerListener&>(*this), clock) {
         static_assert(RestingTimer<Timer>);
     }
@@ -74,6 +77,7 @@ public:
             rings_ = 0;
             was_set_ = false;
             ends_when_set_ = ends_when_set && is_absolute;
+            flags_ = (is_absolute ? 1U : 0U) | (ends_when_set ? 2U : 0U);
         }
         timer_.start(next, is_absolute);
         return before;
@@ -104,6 +108,22 @@ public:
         return {.readable = rings_ != 0 || was_set_};
     }
     [[nodiscard]] std::string_view label() const noexcept override { return name; }
+    void describe(TextOutput& out) noexcept override EXCLUDES(setting_, lock_) {
+        const TimerSetting setting = get();
+        std::uint64_t rings = 0;
+        std::uint32_t flags = 0;
+        {
+            LockGuard guard(lock_);
+            rings = rings_;
+            flags = flags_;
+        }
+        const SplitTime value = split(setting.remaining), interval = split(setting.interval);
+        format_to(out,
+                  "clockid: {}\nticks: {}\nsettime flags: 0{}\nit_value: ({}, {})\n"
+                  "it_interval: ({}, {})\n",
+                  clock_number_, rings, flags, value.seconds, value.nanoseconds, interval.seconds,
+                  interval.nanoseconds);
+    }
 
 private:
     [[nodiscard]] Result<std::uint64_t> take() noexcept EXCLUDES(lock_) {
@@ -135,12 +155,14 @@ private:
         poll_.notify({.readable = true});
     }
 
+    const std::uint32_t clock_number_;
     typename S::ScanLockType setting_;  ///< who sets it, or lets it go on
     Timer timer_;
     typename S::LockType lock_;
     std::uint64_t rings_ GUARDED_BY(lock_) = 0;
     bool was_set_ GUARDED_BY(lock_) = false;
     bool ends_when_set_ GUARDED_BY(lock_) = false;
+    std::uint32_t flags_ GUARDED_BY(lock_) = 0;  ///< those of the last set(), as programs give them
     typename S::QueueType readable_;
     PollList<typename S::PollLockType> poll_;
 };

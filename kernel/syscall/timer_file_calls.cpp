@@ -76,8 +76,8 @@ Reply timerfd_create(Process& self, std::uint32_t clock, std::uint32_t flags) no
         return fail(Errc::invalid_argument);
     }
     const TimerClock source = TRY(file_timer_clock(self, clock));
-    Ref<fs::File> file =
-        TRY(mm::make_ref<TimerFile>(heap(), event_files(), source, (flags & O_NONBLOCK) != 0));
+    Ref<fs::File> file = TRY(
+        mm::make_ref<TimerFile>(heap(), event_files(), source, clock, (flags & O_NONBLOCK) != 0));
     return TRY(self.files.install(std::move(file), (flags & O_CLOEXEC) != 0)).value();
 }
 

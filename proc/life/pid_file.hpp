@@ -4,6 +4,7 @@
 
 #include "fs/event/anonymous_file.hpp"
 #include "fs/poll_list.hpp"
+#include "fs/procfs/text.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/core/ref.hpp"
 #include "kidney/fs/poll.hpp"
@@ -43,6 +44,16 @@ public:
         return {.readable = process_->is_zombie()};
     }
     [[nodiscard]] std::string_view label() const noexcept override { return name; }
+    void describe(fs::TextOutput& out) noexcept override EXCLUDES(W::process_lock) {
+        std::int64_t pid = -1;
+        {
+            LockGuard guard(W::process_lock);
+            if (is_known()) {
+                pid = process_->pid.value();
+            }
+        }
+        format_to(out, "Pid:\t{}\nNSpid:\t{}\n", pid, pid);
+    }
     void dispose() noexcept override {
         if (process_) {
             LockGuard guard(W::process_lock);

@@ -3,6 +3,7 @@
 
 #include "fs/event/anonymous_file.hpp"
 #include "fs/poll_list.hpp"
+#include "fs/procfs/text.hpp"
 #include "kidney/core/lock.hpp"
 #include "kidney/fs/poll.hpp"
 #include "kidney/sched/waiting.hpp"
@@ -76,6 +77,14 @@ public:
         return {.readable = !(pending & set_).is_empty()};
     }
     [[nodiscard]] std::string_view label() const noexcept override { return name; }
+    void describe(fs::TextOutput& out) noexcept override EXCLUDES(W::process_lock) {
+        SignalSet set;
+        {
+            LockGuard guard(W::process_lock);
+            set = set_;
+        }
+        format_to(out, "sigmask:\t{:016x}\n", set.bits());
+    }
     void dispose() noexcept override {
         {
             LockGuard guard(W::process_lock);

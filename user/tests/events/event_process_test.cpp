@@ -1,6 +1,7 @@
 /// Files that carry events of timers, signals and processes: timerfd, signalfd, pidfd.
 
 #include "user/tests/check.hpp"
+#include "user/tests/events/descriptor_text.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -419,4 +420,34 @@ CHECK_CASE(a_descriptor_of_another_process_can_be_had) {
     kill(pid, SIGKILL);
     check::wait_status(pid);
     EXPECT_ERRNO(syscall(SYS_pidfd_getfd, fd, 50, 0), ESRCH);
+}
+
+CHECK_CASE(proc_tells_what_files_of_processes_are_about) {
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGINT);
+    sigaddset(&wanted, SIGUSR1);
+    sigaddset(&wanted, SIGKILL);  // is left out
+    EXPECT(DescriptorText(signalfd(-1, &wanted, 0)).says("sigmask:\t0000000000000202\n"));
+
+    const pid_t pid = check::fork_or_fail();
+    if (pid == 0) {
+        _Exit(0);
+    }
+    const int fd = pidfd_open(pid);
+    char line[64];
+    std::snprintf(line, sizeof line, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+    EXPECT(DescriptorText(fd).says(line));
+    check::wait_status(pid);
+    EXPECT(DescriptorText(fd).says("Pid:\t-1\nNSpid:\t-1\n"));
+
+    const int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    EXPECT(
+        DescriptorText(timer).says("clockid: 1\nticks: 0\nsettime flags: 00\n"
+                                   "it_value: (0, 0)\nit_interval: (0, 0)\n"));
+    const itimerspec far{{7, 5}, {0x7fff'fff0, 0}};
+    EXPECT_EQ(timerfd_settime(timer, TFD_TIMER_ABSTIME, &far, nullptr), 0);
+    const DescriptorText info(timer);
+    EXPECT(info.says("settime flags: 01\nit_value: (21"));
+    EXPECT(info.says("it_interval: (7, 5)\n"));
 }

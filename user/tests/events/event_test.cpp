@@ -1,6 +1,7 @@
 /// Files that carry events: eventfd, epoll.
 
 #include "user/tests/check.hpp"
+#include "user/tests/events/descriptor_text.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -474,4 +475,27 @@ CHECK_CASE(epoll_pwait_waits_with_another_mask) {
     sigprocmask(SIG_BLOCK, nullptr, &now);
     EXPECT_EQ(sigismember(&now, SIGUSR1), 1);
     EXPECT_ERRNO(syscall(SYS_epoll_pwait, set, &e, 1, 0, &before, 4), EINVAL);
+}
+
+CHECK_CASE(proc_tells_what_is_in_event_files) {
+    const int counter = eventfd(0x1234, EFD_NONBLOCK);
+    EXPECT(DescriptorText(counter).says("eventfd-count:             1234\n"));
+    EXPECT_EQ(take_number(counter), 0x1234);
+    EXPECT(DescriptorText(counter).says("eventfd-count:                0\n"));
+
+    const int set = epoll_create1(0);
+    int pipes[2];
+    EXPECT_EQ(pipe(pipes), 0);
+    EXPECT_EQ(add(set, counter, EPOLLIN | EPOLLET), 0);
+    EXPECT_EQ(add(set, pipes[0], EPOLLIN | EPOLLONESHOT), 0);
+    const DescriptorText info(set);
+    char line[96];
+    std::snprintf(line, sizeof line, "tfd: %8d events: 80000019 data: %16x  pos:0 ino:", counter,
+                  static_cast<unsigned>(counter));
+    EXPECT(info.says(line));
+    std::snprintf(line, sizeof line, "tfd: %8d events: 40000019 data: %16x  pos:0 ino:", pipes[0],
+                  static_cast<unsigned>(pipes[0]));
+    EXPECT(info.says(line));
+    EXPECT_EQ(take_out(set, counter), 0);
+    EXPECT(!DescriptorText(set).says("events: 80000019"));
 }

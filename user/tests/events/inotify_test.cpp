@@ -1,6 +1,7 @@
 /// Files that tell what happens to other files: inotify.
 
 #include "user/tests/check.hpp"
+#include "user/tests/events/descriptor_text.hpp"
 
 #include <cerrno>
 #include <cstdint>
@@ -491,7 +492,8 @@ CHECK_CASE(inotify_tells_of_what_moves_without_a_program) {
     const int fd = start();
     EXPECT_EQ(inotify_add_watch(fd, ".", IN_ALL_EVENTS), 1);
     EXPECT_EQ(sendfile(to, in, nullptr, 10), 4);
-    EXPECT_TOLD(fd, "1:ACCESS from; 1:MODIFY to");
+    // Linux tells of the pieces, too, before some version.
+    EXPECT(std::strstr(take(fd).text, "1:ACCESS from; 1:MODIFY to") != nullptr);
     EXPECT_EQ(posix_fallocate(to, 0, 100), 0);
     EXPECT_TOLD(fd, "1:MODIFY to");
     EXPECT_EQ(close(open("to", O_PATH)), 0);
@@ -509,19 +511,14 @@ CHECK_CASE(inotify_is_described) {
     EXPECT_EQ(inotify_add_watch(fd, "f", IN_CLOSE_WRITE | IN_ONESHOT | IN_EXCL_UNLINK), 2);
     struct stat s;
     EXPECT_EQ(stat("f", &s), 0);
-    char path[64], text[1024];
-    std::snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-    const int file = open(path, O_RDONLY);
-    const ssize_t size = read(file, text, sizeof text - 1);
-    EXPECT(size > 0);
-    text[size] = 0;
+    const DescriptorText info(fd);
     char line[96];
     std::snprintf(line, sizeof line,
                   "inotify wd:2 ino:%llx sdev:", static_cast<unsigned long long>(s.st_ino));
-    const char* const found = std::strstr(text, line);
+    const char* const found = info.behind(line);
     EXPECT(found != nullptr);
     EXPECT(std::strstr(found, " mask:84000008 ignored_mask:0 ") != nullptr);
-    const char* const first = std::strstr(text, "inotify wd:1 ");
+    const char* const first = info.behind("inotify wd:1 ");
     EXPECT(first != nullptr && std::strstr(first, " mask:20 ignored_mask:0 ") != nullptr);
 }
 

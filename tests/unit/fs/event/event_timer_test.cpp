@@ -50,7 +50,7 @@ struct EventTimerTest : testing::Test {
 
     void TearDown() override { EXPECT_EQ(heap.used_bytes(), 0U); }
     Ref<Timer> timer(bool non_blocking = true) {
-        return *mm::make_ref<Timer>(heap, events, &fake, non_blocking);
+        return *mm::make_ref<Timer>(heap, events, &fake, 1U, non_blocking);
     }
     static Result<std::uint64_t> take(File& file) {
         std::uint64_t n = 0;
@@ -114,7 +114,7 @@ TEST_F(EventTimerTest, AReaderWaits) {
     fake->ring();
     reader.join();
     heap.fail_at(1);
-    EXPECT_EQ(mm::make_ref<Timer>(heap, events, &fake, false).error(), Errc::no_memory);
+    EXPECT_EQ(mm::make_ref<Timer>(heap, events, &fake, 1U, false).error(), Errc::no_memory);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "kernel/tty/pseudo_terminals.hpp"
 
 #include "kernel/boot_object.hpp"
+#include "kernel/syscall/open_flags.hpp"
 #include "kernel/syscall/user_copy.hpp"
 #include "kernel/tty/open_terminal.hpp"
 #include "kernel/tty/terminal_file.hpp"
@@ -59,6 +60,12 @@ public:
         }
         vfs().tree().names.forget(*names_, name.view());
     }
+    /// Its name's. Error: not_found (somebody has removed it).
+    [[nodiscard]] Result<Ref<fs::Vnode>> node(std::uint32_t which) noexcept {
+        MinorText name;
+        write_name(which, name);
+        return names_->lookup(name.view());
+    }
     /// Null: it is gone.
     [[nodiscard]] Ref<PseudoTerminal> find(std::uint32_t which) noexcept EXCLUDES(lock_) {
         LockGuard guard(lock_);
@@ -73,6 +80,33 @@ private:
     std::array<PseudoTerminal*, most_pseudo_terminals> all_ GUARDED_BY(lock_){};
 };
 constinit BootObject<PseudoTerminals> pseudo_terminals;
+
+/// A slave that is open.
+class OpenSlave {
+public:
+    /// What open_slave() has allowed.
+    explicit OpenSlave(Ref<PseudoTerminal> pair) noexcept : pair_(std::move(pair)) {}
+    OpenSlave(OpenSlave&&) noexcept = default;
+    OpenSlave& operator=(OpenSlave&&) = delete;
+    ~OpenSlave() {
+        if (pair_) {
+            pair_->close_slave();
+        }
+    }
+
+private:
+    Ref<PseudoTerminal> pair_;
+};
+
+Result<Ref<fs::File>> open_pair(Ref<PseudoTerminal> pair, fs::Vnode& node,
+                                fs::OpenMode mode) noexcept {
+    if (!pair) {
+        return fail(Errc::io_error);
+    }
+    TRY(pair->open_slave());
+    Terminal& terminal = pair->terminal();
+    return open_terminal(terminal, OpenSlave(std::move(pair)), node, mode);
+}
 
 class MasterFile final : public DeviceFile<MasterFile> {
 public:
@@ -102,6 +136,11 @@ public:
                 return 0U;
             case TIOCGPTLCK:
                 return answer(argument, pair_->is_locked() ? 1U : 0U);
+            case TIOCGPTPEER:
+                return open_slave(argument);
+            case TIOCSIG:
+                TRY(pair_->terminal().press(argument));
+                return 0U;
             case FIONREAD:
                 return answer(argument, pair_->shown());
             case TCFLSH:  // what comes in here goes out there
@@ -119,36 +158,18 @@ private:
         return 0U;
     }
 
+    /// The other end, whatever its name leads to where the caller is. Errors: those of open(2).
+    Result<std::uint32_t> open_slave(std::uint32_t flags) const noexcept {
+        const fs::OpenFlags opening = TRY(open_flags(flags));
+        const Ref<fs::Vnode> node = TRY(pseudo_terminals.get().node(which_));
+        Ref<fs::File> file = TRY(open_pair(pair_, *node, opening.mode));
+        return TRY(current_process().files.install(std::move(file), (flags & O_CLOEXEC) != 0))
+            .value();
+    }
+
     const Ref<PseudoTerminal> pair_;
     const std::uint32_t which_;
 };
-
-/// A slave that is open.
-class OpenSlave {
-public:
-    /// What open_slave() has allowed.
-    explicit OpenSlave(Ref<PseudoTerminal> pair) noexcept : pair_(std::move(pair)) {}
-    OpenSlave(OpenSlave&&) noexcept = default;
-    OpenSlave& operator=(OpenSlave&&) = delete;
-    ~OpenSlave() {
-        if (pair_) {
-            pair_->close_slave();
-        }
-    }
-
-private:
-    Ref<PseudoTerminal> pair_;
-};
-
-Result<Ref<fs::File>> open_pair(Ref<PseudoTerminal> pair, fs::Vnode& node,
-                                fs::OpenMode mode) noexcept {
-    if (!pair) {
-        return fail(Errc::io_error);
-    }
-    TRY(pair->open_slave());
-    Terminal& terminal = pair->terminal();
-    return open_terminal(terminal, OpenSlave(std::move(pair)), node, mode);
-}
 
 }  // namespace
 

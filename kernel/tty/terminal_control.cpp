@@ -25,6 +25,29 @@ Result<Pid> owner(Terminal& terminal, TerminalEnd end, const Process& self,
     return request == TIOCGPGRP ? terminal.foreground() : terminal.session();
 }
 
+/// What is about whose terminal it is. Error: not_a_terminal, also for what nobody knows.
+Result<std::uint32_t> control_owner(Terminal& terminal, TerminalEnd end, Process& self,
+                                    std::uint32_t request, std::uint32_t argument) noexcept {
+    switch (request) {
+        case TIOCGPGRP:
+        case TIOCGSID:
+            return answer(argument, TRY(owner(terminal, end, self, request)).word());
+        case TIOCSPGRP: {
+            const auto group = TRY(get_user(UserPtr<const std::int32_t>(argument)));
+            TRY(terminal.set_foreground(self, Pid(group)));
+            return 0U;
+        }
+        case TIOCSCTTY:
+            TRY(terminal.set_controlling(self, argument == 1));
+            return 0U;
+        case TIOCNOTTY:
+            TRY(terminal.give_up(self));
+            return 0U;
+        default:
+            return fail(Errc::not_a_terminal);
+    }
+}
+
 }  // namespace
 
 Result<std::uint32_t> control_terminal(Terminal& terminal, TerminalEnd end, Process& self,
@@ -63,22 +86,21 @@ Result<std::uint32_t> control_terminal(Terminal& terminal, TerminalEnd end, Proc
             return answer(argument, terminal.readable());
         case TIOCOUTQ:
             return answer(argument, static_cast<std::uint32_t>(terminal.device().unsent()));
-        case TIOCGPGRP:
-        case TIOCGSID:
-            return answer(argument, TRY(owner(terminal, end, self, request)).word());
-        case TIOCSPGRP: {
-            const auto group = TRY(get_user(UserPtr<const std::int32_t>(argument)));
-            TRY(terminal.set_foreground(self, Pid(group)));
+        case TIOCGPTPEER:
+            return fail(Errc::io_error);  // it is no master
+        case TIOCSTI:
+            TRY(terminal.type(self, TRY(get_user(UserPtr<const std::uint8_t>(argument)))));
             return 0U;
-        }
-        case TIOCSCTTY:
-            TRY(terminal.set_controlling(self, argument == 1));
+        case TIOCEXCL:
+        case TIOCNXCL:
+            if (end == TerminalEnd::terminal) {
+                terminal.set_exclusive(request == TIOCEXCL);
+            }
             return 0U;
-        case TIOCNOTTY:
-            TRY(terminal.give_up(self));
-            return 0U;
+        case TIOCGEXCL:
+            return answer(argument, std::uint32_t{terminal.is_exclusive()});
         default:
-            return fail(Errc::not_a_terminal);
+            return control_owner(terminal, end, self, request, argument);
     }
 }
 

@@ -102,6 +102,27 @@ public:
         }
         return has_hung_up_ ? Result<std::size_t>(fail(Errc::io_error)) : line_.room();
     }
+    /// TIOCSTI: as if it had been typed. Error: not_permitted (not the caller's own terminal; root
+    /// may).
+    [[nodiscard]] Status type(P& self, std::uint8_t byte) noexcept
+        EXCLUDES(line_lock_, W::process_lock) {
+        {
+            LockGuard guard(W::process_lock);
+            if (self.terminal != this && !self.identity.is_privileged()) {
+                return fail(Errc::not_permitted);
+            }
+        }
+        receive(byte);
+        return {};
+    }
+    /// TIOCSIG: what a key would send. Error: invalid_argument (no key stands for that signal).
+    [[nodiscard]] Status press(std::uint32_t signal) noexcept EXCLUDES(W::process_lock) {
+        if (signal != abi::sig_int && signal != abi::sig_quit && signal != abi::sig_tstp) {
+            return fail(Errc::invalid_argument);
+        }
+        this->signal_foreground(signal);
+        return {};
+    }
     [[nodiscard]] bool takes_input() noexcept EXCLUDES(line_lock_) {
         LockGuard guard(line_lock_);
         return line_.room() != 0;
@@ -214,6 +235,20 @@ public:
             window_ = size;
         }
         this->signal_foreground(abi::sig_winch);
+    }
+    /// Nobody but root may open it from now on (TIOCEXCL), or everybody again.
+    void set_exclusive(bool exclusive) noexcept EXCLUDES(line_lock_) {
+        LockGuard guard(line_lock_);
+        is_exclusive_ = exclusive;
+    }
+    [[nodiscard]] bool is_exclusive() noexcept EXCLUDES(line_lock_) {
+        LockGuard guard(line_lock_);
+        return is_exclusive_;
+    }
+    /// Error: busy (somebody has it for itself).
+    [[nodiscard]] Status admit(const P& self) noexcept EXCLUDES(line_lock_) {
+        return is_exclusive() && !self.identity.is_privileged() ? Status(fail(Errc::busy))
+                                                                : Status();
     }
     /// Bytes that a read would find.
     [[nodiscard]] std::uint32_t readable() noexcept EXCLUDES(line_lock_) {
@@ -347,6 +382,7 @@ private:
     LineDiscipline line_ GUARDED_BY(line_lock_);
     abi::WindowSize window_ GUARDED_BY(line_lock_){24, 80, 0, 0};
     bool has_hung_up_ GUARDED_BY(line_lock_) = false;
+    bool is_exclusive_ GUARDED_BY(line_lock_) = false;
     WaitQueue readers_;
     WaitQueue writers_;  ///< for flow control, for room, for an empty device
     WaitQueue typists_;  ///< for readers

@@ -323,3 +323,71 @@ CHECK_CASE(flushing_drops_what_nobody_has_read) {
     EXPECT_EQ(tcflush(p.master, TCIFLUSH), 0);
     EXPECT_EQ(events_of(p.master) & POLLIN, 0);
 }
+
+CHECK_CASE(the_master_opens_its_slave) {
+    const int master = open_master();
+    const int flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+    EXPECT_ERRNO(ioctl(master, TIOCGPTPEER, flags), EIO);  // locked
+    EXPECT_EQ(unlockpt(master), 0);
+    const int slave = ioctl(master, TIOCGPTPEER, flags);
+    EXPECT(slave >= 0);
+    EXPECT_EQ(fcntl(slave, F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(fcntl(slave, F_GETFL) & O_ACCMODE, O_RDWR);
+    type(master, "peer\n");
+    expect_read(slave, "peer\n");
+    char name[32], known[32];
+    EXPECT_EQ(ptsname_r(master, known, sizeof known), 0);
+    EXPECT_EQ(ttyname_r(slave, name, sizeof name), 0);
+    EXPECT_EQ(std::strcmp(name, known), 0);
+    EXPECT_ERRNO(ioctl(slave, TIOCGPTPEER, flags), EIO);
+}
+
+CHECK_CASE(a_terminal_may_be_had_for_oneself) {
+    const Pair p = open_pair();
+    int exclusive = -1;
+    EXPECT_EQ(ioctl(p.slave, TIOCGEXCL, &exclusive), 0);
+    EXPECT_EQ(exclusive, 0);
+    EXPECT_EQ(ioctl(p.slave, TIOCEXCL), 0);
+    EXPECT_EQ(ioctl(p.slave, TIOCGEXCL, &exclusive), 0);
+    EXPECT_EQ(exclusive, 1);
+    EXPECT_EQ(chown(p.name, 1000, 5), 0);
+    const int by_root = open(p.name, O_RDWR | O_NOCTTY);
+    EXPECT(by_root >= 0);
+    EXPECT_EQ(seteuid(1000), 0);
+    EXPECT_ERRNO(open(p.name, O_RDWR | O_NOCTTY), EBUSY);
+    EXPECT_EQ(ioctl(p.slave, TIOCNXCL), 0);
+    EXPECT(open(p.name, O_RDWR | O_NOCTTY) >= 0);
+}
+
+CHECK_CASE(what_programs_type_is_input) {
+    const Pair p = open_pair();
+    for (const char* c = "abc\n"; *c != 0; ++c) {
+        EXPECT_EQ(ioctl(p.slave, TIOCSTI, c), 0);
+    }
+    expect_read(p.slave, "abc\n");
+    EXPECT_ERRNO(ioctl(p.slave, TIOCSTI, 16), EFAULT);
+    EXPECT_EQ(seteuid(1000), 0);
+    EXPECT_EQ(ioctl(p.slave, TIOCSTI, "x"), -1);  // not its own: which error is another matter
+}
+
+CHECK_CASE(the_master_presses_keys) {
+    const Pair p = open_pair();
+    const pid_t child = check::fork_or_fail();
+    if (child == 0) {
+        close(p.master);
+        setsid();
+        install(SIGINT);
+        sigset_t interrupt, before;
+        sigemptyset(&interrupt);
+        sigaddset(&interrupt, SIGINT);
+        sigprocmask(SIG_BLOCK, &interrupt, &before);
+        EXPECT_EQ(ioctl(p.slave, TIOCSCTTY, 0), 0);
+        EXPECT_EQ(write(p.slave, "$", 1), 1);
+        sigsuspend(&before);
+        _exit(caught);
+    }
+    expect_read(p.master, "$");
+    EXPECT_ERRNO(ioctl(p.master, TIOCSIG, SIGTERM), EINVAL);
+    EXPECT_EQ(ioctl(p.master, TIOCSIG, SIGINT), 0);
+    EXPECT_EQ(check::wait_status(child), SIGINT << 8);
+}

@@ -320,5 +320,68 @@ TEST_P(PseudoTerminal, BelongsToOneSession) {
     });
 }
 
+TEST_P(PseudoTerminal, ProgramsMayTypeIntoTheirOwn) {
+    run_programs(cpus(), [] {
+        const Ref<Pty> pty = make_pair();
+        ASSERT_TRUE(pty->open_slave());
+        const auto type = [&] {
+            return call([&](SimProcess& p) { return pty->terminal().type(p, 'x'); });
+        };
+        EXPECT_TRUE(type()) << "root";
+        const Pid child = *fork([&] {
+            self().identity.set_users({.real = 7, .effective = 7, .saved = 7, .file = 7}, false);
+            EXPECT_EQ(type().error(), Errc::not_permitted);
+            become_leader(*pty);
+            EXPECT_TRUE(type());
+            exit(0);
+        });
+        EXPECT_TRUE(wait({.which = child}));
+        EXPECT_EQ(write_master(*pty, "\n"), 1U);
+        EXPECT_EQ(read_slave(*pty, 10), "xx\n");
+        pty->close_slave();
+        pty->close_master();
+    });
+}
+
+TEST_P(PseudoTerminal, OnlyRootEntersWhatSomebodyHasForItself) {
+    run_programs(cpus(), [] {
+        const Ref<Pty> pty = make_pair();
+        const auto admit = [&] {
+            return call([&](SimProcess& p) { return pty->terminal().admit(p); });
+        };
+        pty->terminal().set_exclusive(true);
+        EXPECT_TRUE(admit());
+        const Pid child = *fork([&] {
+            self().identity.set_users({.real = 7, .effective = 7, .saved = 7, .file = 7}, false);
+            EXPECT_EQ(admit().error(), Errc::busy);
+            pty->terminal().set_exclusive(false);
+            EXPECT_TRUE(admit());
+            exit(0);
+        });
+        EXPECT_TRUE(wait({.which = child}));
+        pty->close_master();
+    });
+}
+
+TEST_P(PseudoTerminal, TheMasterCanPressKeysOnly) {
+    run_programs(cpus(), [] {
+        const Ref<Pty> pty = make_pair();
+        ASSERT_TRUE(pty->open_slave());
+        const Pid shell = *fork([&] {
+            become_leader(*pty);
+            EXPECT_EQ(write_slave(*pty, "$"), 1U);
+            for (;;) {
+                static_cast<void>(pause());
+            }
+        });
+        EXPECT_EQ(read_master(*pty, 1), "$");
+        EXPECT_EQ(pty->terminal().press(abi::sig_term).error(), Errc::invalid_argument);
+        EXPECT_TRUE(pty->terminal().press(abi::sig_quit));
+        EXPECT_EQ(wait({.which = shell})->status.signal(), abi::sig_quit);
+        pty->close_slave();
+        pty->close_master();
+    });
+}
+
 }  // namespace
 }  // namespace kidney::test

@@ -9,7 +9,11 @@
 #include "kernel/lock_ranks.hpp"
 #include "sched/sync/spin_lock.hpp"
 
+#include <array>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <utility>
 
 namespace kidney::kernel {
@@ -65,9 +69,25 @@ public:
     void start() noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
         serial_.initialise();
-        constexpr std::size_t text_memory = 0x8000;  // bytes from 0xB8000
-        screen_.initialise({reinterpret_cast<volatile std::uint16_t*>(KERNEL_BASE + 0xB8000),
-                            text_memory / sizeof(std::uint16_t)});
+        screens_[0].initialise(text_memory());
+        for (std::size_t n = 1; n < screens_.size(); ++n) {
+            screens_[n].cells().initialise_hidden(stores_[n]);
+        }
+    }
+    void write_to_screen(std::uint32_t screen, std::string_view text) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        hal::put_all(screens_[screen - 1], text);
+    }
+    void show_screen(std::uint32_t screen) noexcept EXCLUDES(lock_) {
+        const LockGuard guard(lock_);
+        if (const std::uint32_t before = shown_.exchange(screen, std::memory_order_relaxed);
+            before != screen) {
+            screens_[before - 1].cells().hide(stores_[before - 1]);
+            screens_[screen - 1].cells().show(text_memory());
+        }
+    }
+    [[nodiscard]] std::uint32_t shown_screen() const noexcept {
+        return shown_.load(std::memory_order_relaxed);
     }
     void write(std::string_view text) noexcept EXCLUDES(lock_) {
         const LockGuard guard(lock_);
@@ -77,7 +97,7 @@ public:
         const LockGuard guard(lock_);
         const std::size_t taken = to_serial_ ? serial_.offer(text) : text.size();
         if (to_screen_) {
-            hal::put_all(screen_, text.substr(0, taken));
+            hal::put_all(screens_[0], text.substr(0, taken));
         }
         return taken;
     }
@@ -117,9 +137,23 @@ public:
         lock_.break_open();
         choose(true, true);
         use_interrupts(false);
+        show_screen(1);
     }
 
 private:
+    using Screens = std::array<Screen, console_screens>;
+    using Store = std::array<std::uint16_t, std::size_t{Screen::columns} * Screen::rows>;
+
+    [[nodiscard]] static std::span<volatile std::uint16_t> text_memory() noexcept {
+        constexpr std::size_t bytes = 0x8000;  // from 0xB8000
+        return {reinterpret_cast<volatile std::uint16_t*>(KERNEL_BASE + 0xB8000),
+                bytes / sizeof(std::uint16_t)};
+    }
+    template <std::size_t... N>
+    [[nodiscard]] static constexpr Screens make_screens(std::index_sequence<N...>) noexcept {
+        return {((void)N, Screen{arch::PortIo{}})...};
+    }
+
     void write_locked(std::string_view text) noexcept REQUIRES(lock_) {
         const bool to_serial = to_serial_;
         const bool to_screen = to_screen_;
@@ -130,14 +164,17 @@ private:
                 hal::put_all(serial_, piece);
             }
             if (to_screen) {
-                hal::put_all(screen_, piece);
+                hal::put_all(screens_[0], piece);
             }
         }
     }
 
     ConsoleLock lock_;
     Serial serial_ GUARDED_BY(lock_){drivers::Uart16550(arch::PortIo{}, drivers::uart::com1)};
-    Screen screen_ GUARDED_BY(lock_){arch::PortIo{}};
+    /// The first has what the serial line has: the log, and the console's terminal.
+    Screens screens_ GUARDED_BY(lock_) = make_screens(std::make_index_sequence<console_screens>());
+    std::array<Store, console_screens> stores_ GUARDED_BY(lock_){};  ///< of those not shown
+    std::atomic<std::uint32_t> shown_{1};                            ///< changes under the lock
     std::atomic<bool> to_serial_{true}, to_screen_{true};
     std::atomic<std::uint32_t> limit_{default_console_limit};
     LogRing<log_ring_size> ring_ GUARDED_BY(lock_);
@@ -207,6 +244,18 @@ std::size_t console_offer(std::string_view text) noexcept {
 
 std::size_t console_waiting() noexcept {
     return console.waiting();
+}
+
+void console_write_to_screen(std::uint32_t screen, std::string_view text) noexcept {
+    console.write_to_screen(screen, text);
+}
+
+void console_show_screen(std::uint32_t screen) noexcept {
+    console.show_screen(screen);
+}
+
+std::uint32_t console_shown_screen() noexcept {
+    return console.shown_screen();
 }
 
 bool console_service() noexcept {

@@ -29,6 +29,12 @@ void console_write(std::string_view text) noexcept;
 /// Bytes that wait for the serial line, and the most that can.
 [[nodiscard]] std::size_t console_waiting() noexcept;
 inline constexpr std::size_t console_queue = 4096;
+/// Screens from 1 on, of which one is shown. The first has the console's own output.
+inline constexpr std::uint32_t console_screens = 6;
+/// Terminal output as it is, for one of the others.
+void console_write_to_screen(std::uint32_t screen, std::string_view text) noexcept;
+void console_show_screen(std::uint32_t screen) noexcept;
+[[nodiscard]] std::uint32_t console_shown_screen() noexcept;
 /// The serial line has interrupted: there may be more room. True: there is.
 bool console_service() noexcept;
 /// Sending has found that a BREAK came in (Uart16550::take_break).
@@ -55,7 +61,8 @@ void log_from_program(std::uint32_t number, std::string_view text) noexcept;
 [[nodiscard]] LogPosition log_end() noexcept;
 inline constexpr std::size_t log_ring_size = std::size_t{32} * 1024;
 
-/// For panics: no lock from now on, whoever holds it, and everything is shown everywhere.
+/// For panics: no lock from now on, whoever holds it, and everything is shown everywhere, on the
+/// first screen.
 void break_console_lock() noexcept;
 
 }  // namespace kidney::kernel

@@ -3,6 +3,7 @@
 #include "fs/devfs/device_registry.hpp"
 #include "fs/devfs/memory_devices.hpp"
 #include "kernel/boot_object.hpp"
+#include "kernel/console.hpp"
 #include "kernel/event/change_files.hpp"
 #include "kernel/event/event_files.hpp"
 #include "kernel/hardware/random.hpp"
@@ -14,6 +15,7 @@
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/pseudo_terminals.hpp"
 #include "kernel/tty/terminal_file.hpp"
+#include "kidney/core/format.hpp"
 
 #include <algorithm>
 #include <array>
@@ -87,6 +89,15 @@ Status add_device_nodes(fs::Vnode& dev) noexcept {
         {"tty", {console_major, 0}, 0666},     {"console", {console_major, 1}, 0600},
         {"ptmx", {console_major, 2}, 0666},    {"ttyS0", {terminal_major, 64}, 0600},
         {"ttyS1", {terminal_major, 65}, 0600}, {"ttyS2", {terminal_major, 66}, 0600}};
+    constexpr std::uint32_t tty_group = 5;
+    for (std::uint32_t n = 0; n <= console_screens; ++n) {
+        TextBuffer<8> name;
+        format_to(name, "tty{}", n);
+        TRY(dev.create(name.view(), {.type = fs::NodeType::character,
+                                     .permissions = fs::Permissions(0620),
+                                     .gid = tty_group,
+                                     .rdev = {terminal_major, n}}));
+    }
     for (const Node& node : nodes) {
         TRY(fs::add_device_node(dev, node.name, fs::NodeType::character, node.number,
                                 fs::Permissions(node.permissions)));

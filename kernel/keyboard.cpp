@@ -12,11 +12,15 @@ namespace {
 /// Touched by the interrupt handler only, once the line is open.
 constinit drivers::Ps2Keyboard<arch::PortIo> keyboard{arch::PortIo{}};
 constinit KeyReceiver receiver_of_keys = nullptr;
+constinit ScreenChooser chooser_of_screens = nullptr;
 
 bool on_keyboard_interrupt(void* /*device*/) noexcept {
     keyboard.handle_interrupt();
     if (const char key = keyboard.take_magic_key(); key != '\0') {
         press_magic_key(key);
+    }
+    if (const std::uint8_t screen = keyboard.take_screen_key(); screen != 0) {
+        chooser_of_screens(screen);
     }
     while (const std::optional<char> c = keyboard.read()) {
         receiver_of_keys(*c);
@@ -26,8 +30,9 @@ bool on_keyboard_interrupt(void* /*device*/) noexcept {
 
 }  // namespace
 
-void start_keyboard(KeyReceiver receiver) noexcept {
+void start_keyboard(KeyReceiver receiver, ScreenChooser chooser) noexcept {
     receiver_of_keys = receiver;
+    chooser_of_screens = chooser;
     keyboard.initialise();
     constexpr hal::IrqLine line(drivers::i8042::line);
     if (const Status added =

@@ -42,7 +42,8 @@ inline constexpr LockRank wall_clock{50, "wall clock"};  // setting it moves tim
 inline constexpr LockRank timers{52,
                                  "timers"};  // an expired timer posts signals and wakes sleepers
 inline constexpr LockRank terminal_line{54, "terminal line"};  // fed by interrupts
-inline constexpr LockRank shown{55, "shown"};  // what a pseudo-terminal shows; wakes its reader
+inline constexpr LockRank shown{55, "shown"};      // what a pseudo-terminal shows; wakes its reader
+inline constexpr LockRank screens{56, "screens"};  // which is shown; wakes who waits for it
 inline constexpr LockRank disk_queue{57, "disk queue"};  // requests that wait for a disk
 inline constexpr LockRank disk{58, "disk"};              // what a disk works on
 inline constexpr LockRank signals{60, "signals"};  // posted from interrupts; may wake a thread

@@ -69,6 +69,7 @@ public:
     [[nodiscard]] std::optional<char> read() noexcept { return queue_.pop(); }
     /// As ScancodeDecoder's; of several at once the last.
     [[nodiscard]] char take_magic_key() noexcept { return decoder_.take_magic_key(); }
+    [[nodiscard]] std::uint8_t take_screen_key() noexcept { return decoder_.take_screen_key(); }
     /// Characters that came while nobody read for too long.
     [[nodiscard]] std::uint64_t dropped() const noexcept { return queue_.dropped(); }
 

@@ -2,12 +2,14 @@
 ///
 /// A pure state machine: one byte in, a few characters out. Keys without a character give the
 /// escape sequences that `TERM=linux` promises. US layout. A key pressed while Alt and SysRq (Print
-/// Screen) are held types nothing: it is a magic key, for the kernel itself.
+/// Screen) are held types nothing: it is a magic key, for the kernel itself. Nor does a function
+/// key while Alt is held: it asks for another screen.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace kidney::drivers {
 
@@ -96,6 +98,10 @@ public:
         magic_key_ = '\0';
         return key;
     }
+    /// Which screen was asked for, from 1; 0: none since this was last asked.
+    [[nodiscard]] constexpr std::uint8_t take_screen_key() noexcept {
+        return std::exchange(screen_key_, std::uint8_t{0});
+    }
     [[nodiscard]] constexpr bool is_caps_locked() const noexcept { return caps_lock_; }
 
 private:
@@ -132,7 +138,19 @@ private:
         }
     }
 
+    /// Of a function key, from 1; 0: it is none.
+    [[nodiscard]] static constexpr std::uint8_t function_number(std::uint8_t key) noexcept {
+        if (key >= scancode::f1 && key <= scancode::f10) {
+            return static_cast<std::uint8_t>(key - scancode::f1 + 1);
+        }
+        return key == scancode::f11 ? 11 : key == scancode::f12 ? 12 : 0;
+    }
     constexpr std::string_view plain_key(std::uint8_t key) noexcept {
+        if (const std::uint8_t number = function_number(key);
+            number != 0 && (left_alt_ || right_alt_)) {
+            screen_key_ = number;
+            return {};
+        }
         if (key >= scancode::f1 && key <= scancode::f10) {
             constexpr std::array<std::string_view, 10> names{
                 "\x1b[[A",  "\x1b[[B",  "\x1b[[C",  "\x1b[[D",  "\x1b[[E",
@@ -212,6 +230,7 @@ private:
     bool caps_lock_held_ = false;
     bool is_magic_ = false;  ///< SysRq was pressed while Alt is held
     char magic_key_ = '\0';
+    std::uint8_t screen_key_ = 0;
 };
 
 }  // namespace kidney::drivers

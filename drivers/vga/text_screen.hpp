@@ -41,6 +41,9 @@ public:
         show_cursor();
     }
 
+    /// To begin hidden, to hide it, and to show it again.
+    [[nodiscard]] Cells& cells() noexcept { return cells_; }
+
     void put(char c) noexcept {
         if (!cells_.is_present()) {
             return;

@@ -8,6 +8,7 @@
 #include "kernel/keyboard.hpp"
 #include "kernel/magic/magic_key.hpp"
 #include "kernel/tty/terminal_file.hpp"
+#include "kernel/tty/virtual_terminals.hpp"
 #include "kidney/core/log.hpp"
 #include "kidney/core/time.hpp"
 
@@ -76,7 +77,8 @@ Terminal& console_terminal() noexcept {
 
 void start_console_input() noexcept {
     console.create(console_device, terminal_major << 8 | 64);
-    start_keyboard([](char c) noexcept { console.get().receive(static_cast<std::uint8_t>(c)); });
+    create_virtual_terminals();
+    start_keyboard(&type_on_screen, &show_virtual_terminal);
     if (!receiver.find()) {  // the console has initialised it, and may be sending
         return;
     }

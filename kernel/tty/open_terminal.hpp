@@ -25,7 +25,7 @@ private:
     const Ref<fs::Vnode> node_;
 };
 
-/// `Keeper` keeps the terminal as long as the file is there.
+/// `Keeper` keeps the terminal as long as the file is there, and may answer ioctls of its own.
 template <class Keeper>
 class TerminalFile final : public DeviceFile<TerminalFile<Keeper>> {
 public:
@@ -46,6 +46,11 @@ public:
     }
     fs::Readiness poll(fs::PollWaiter* waiter) noexcept override { return terminal_.poll(waiter); }
     Result<std::uint32_t> control(std::uint32_t request, std::uint32_t argument) noexcept override {
+        if constexpr (requires { keeper_.control(request, argument); }) {
+            if (const auto answer = keeper_.control(request, argument)) {
+                return *answer;
+            }
+        }
         return control_terminal(terminal_, TerminalEnd::terminal, current_process(), request,
                                 argument);
     }
@@ -56,10 +61,11 @@ private:
 };
 
 /// Unless the caller says otherwise it becomes its terminal, if it can have one and the terminal is
-/// free. Error: no_memory.
+/// free. Errors: busy (somebody has it for itself), no_memory.
 template <class Keeper>
 [[nodiscard]] Result<Ref<fs::File>> open_terminal(Terminal& terminal, Keeper keeper,
                                                   fs::Vnode& node, fs::OpenMode mode) noexcept {
+    TRY(terminal.admit(current_process()));
     Ref<fs::File> file =
         TRY(mm::make_ref<TerminalFile<Keeper>>(heap(), terminal, std::move(keeper), node, mode));
     if (!mode.no_terminal && mode.read) {

@@ -6,6 +6,7 @@
 #include "kernel/tty/console_terminal.hpp"
 #include "kernel/tty/open_terminal.hpp"
 #include "kernel/tty/pseudo_terminals.hpp"
+#include "kernel/tty/virtual_terminals.hpp"
 #include "kidney/mm/make.hpp"
 
 #include <array>
@@ -68,10 +69,9 @@ private:
 constinit BootObject<RawLine> second_line;
 constinit BootObject<RawLine> third_line;
 
-/// What never goes needs nobody to keep it.
-struct Nothing {};
+/// The first screen has the same terminal.
 Result<Ref<fs::File>> open_console(fs::Vnode& node, fs::OpenMode mode) noexcept {
-    return open_terminal(console_terminal(), Nothing(), node, mode);
+    return open_virtual_terminal(1, node, mode);
 }
 
 Result<Ref<fs::File>> open_line(RawLine& line, fs::Vnode& node, fs::OpenMode mode) noexcept {
@@ -102,8 +102,14 @@ Result<Ref<fs::File>> open_terminal_device(fs::DeviceNumber number, fs::Vnode& n
         if (own == 0) {
             return fail(Errc::no_device);
         }
-        return own == console_terminal().number() ? open_console(node, mode)
-                                                  : open_own_pseudo_terminal(own, node, mode);
+        if (own == console_terminal().number()) {
+            return open_console(node, mode);
+        }
+        return own >> 8 == terminal_major ? open_virtual_terminal(own & 0xff, node, mode)
+                                          : open_own_pseudo_terminal(own, node, mode);
+    }
+    if (number.major == terminal_major && number.minor < 64) {
+        return open_virtual_terminal(number.minor, node, mode);
     }
     if (number == fs::DeviceNumber{console_major, 2}) {
         return open_pseudo_master(node, mode);

@@ -98,6 +98,43 @@ class InFrontOfIt(unittest.TestCase):
         screen.press("q")
         screen.expect(PROMPT)
 
+    @staticmethod
+    def is_young_shell(rows):
+        return sum(row.startswith("kidney:") for row in rows) == 1 and not any(row.startswith("[") for row in rows)
+
+    def test_several_terminals(self):
+        screen = self.start()
+        before = screen.rows()
+        screen.type("openvt -c 2 sh\n")
+        screen.expect(PROMPT)
+        first = screen.rows()
+        screen.press("alt", "f2")
+        self.show(screen, self.is_young_shell)
+        for key in "t", "t", "y", "ret":  # what is typed here does not show on the serial line
+            screen.press(key)
+        rows = self.show(screen, lambda rows: sum(row.startswith("kidney:") for row in rows) == 2)
+        asked = next(at for at, row in enumerate(rows) if row.endswith("# tty"))
+        self.assertEqual(rows[asked + 1], "/dev/tty2")
+        for key in "s", "l", "e", "e", "p", "spc", "9", "9", "ret", ("ctrl", "c"), "e", "c", "h", "o", "spc", ("shift", "4"), ("shift", "slash"), "ret":
+            screen.press(*([key] if isinstance(key, str) else key))
+        self.show(screen, lambda rows: "130" in rows)
+        screen.press("alt", "f1")
+        self.assertEqual(self.show(screen, lambda rows: rows == first), first)
+        self.assertNotEqual(first, before)
+        screen.type("openvt -s sh\n")
+        self.show(screen, self.is_young_shell)  # on the first that was free
+        screen.press("alt", "f9")  # there is none
+        screen.press("alt", "f1")
+        screen.type("echo 'in front' >/dev/tty4; chvt 4\n")
+        self.show(screen, lambda rows: rows[0] == "in front")
+        screen.press("alt", "f1")
+        screen.type("deallocvt 3; deallocvt 4; chvt 4\n")
+        screen.expect("VT_DISALLOCATE[^\\r\\n]*busy")
+        self.show(screen, lambda rows: not any(rows))
+        screen.press("alt", "f1")
+        screen.type("echo back\n")
+        screen.expect(r"^back\r?$")
+
     def test_colours(self):
         screen = self.start()
         screen.type("clear; printf '\\033[1;31mred\\033[0;7mback\\033[m\\n'\n")

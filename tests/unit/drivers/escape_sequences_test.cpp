@@ -207,5 +207,41 @@ TEST_F(EscapeSequences, ASequenceCanBeBrokenOff) {
     EXPECT_EQ(m.row(0).front(), 'z');
 }
 
+TEST_F(EscapeSequences, AHiddenScreenGoesOnUnseen) {
+    using Screen = test::ScreenMachine::Screen;
+    std::array<std::uint16_t, std::size_t{Screen::columns} * Screen::rows> first{}, second{};
+    Screen other{fakes::FakePorts(m.space)};
+    other.cells().initialise_hidden(second);
+    for (int n = 0; n < 40; ++n) {
+        put("\r\n" + std::to_string(n));  // the window has moved
+    }
+    const std::uint32_t cursor_before = m.cursor();
+    hal::put_all(other, "unseen\x1b[?25l");
+    EXPECT_EQ(m.row(24), "39");
+    EXPECT_EQ(m.cursor(), cursor_before);
+    EXPECT_EQ(m.crtc[0x0A] & 0x20, 0);
+
+    m.screen.cells().hide(first);
+    other.cells().show(m.memory);
+    EXPECT_EQ(m.row(0), "unseen");
+    EXPECT_EQ(m.row(24), "");
+    EXPECT_EQ(m.start(), 0U);
+    EXPECT_EQ(m.cursor(), 6U);
+    EXPECT_NE(m.crtc[0x0A] & 0x20, 0) << "it has hidden the cursor";
+
+    put("\r\n\x1b[32mlater");
+    EXPECT_EQ(m.row(0), "unseen");
+    for (int n = 0; n < 30; ++n) {
+        hal::put_all(other, "\r\nx");  // a screen that was shown scrolls as ever
+    }
+    other.cells().hide(second);
+    m.screen.cells().show(m.memory);
+    EXPECT_EQ(m.row(23), "39");
+    EXPECT_EQ(m.row(24), "later");
+    EXPECT_EQ(m.cell(24, 0) >> 8, 0x02);
+    EXPECT_EQ(m.cursor(), 24U * 80 + 5);
+    EXPECT_EQ(m.crtc[0x0A] & 0x20, 0);
+}
+
 }  // namespace
 }  // namespace kidney

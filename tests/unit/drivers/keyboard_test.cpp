@@ -72,6 +72,22 @@ TEST(ScancodeDecoder, MagicKeysTypeNothing) {
     EXPECT_EQ(feed({0x38, 0x54, 0xE0, 0x48, 0x3B, 0xB8}), "|") << "other keys mean nothing";
 }
 
+TEST(ScancodeDecoder, FunctionKeysWithAltAskForAScreen) {
+    ScancodeDecoder decoder;
+    const auto feed = [&](std::initializer_list<int> codes) {
+        std::string text;
+        for (const int code : codes) {
+            text += decoder.feed(static_cast<std::uint8_t>(code));
+        }
+        return text + "|" + std::to_string(decoder.take_screen_key());
+    };
+    EXPECT_EQ(feed({0x38, 0x3C, 0xBC, 0xB8}), "|2");
+    EXPECT_EQ(feed({0x1E}), "a|0") << "it is told once";
+    EXPECT_EQ(feed({0xE0, 0x38, 0x3B}), "|1") << "the right Alt does as well";
+    EXPECT_EQ(feed({0x57}), "|11");
+    EXPECT_EQ(feed({0xE0, 0xB8, 0x3C}), "\x1b[[B|0") << "without Alt it is a key";
+}
+
 TEST(ScancodeDecoder, ExtendedKeysGiveEscapeSequences) {
     EXPECT_EQ(typed({0xE0, 0x48, 0xE0, 0xC8}), "\x1b[A");
     EXPECT_EQ(typed({0xE0, 0x2A, 0xE0, 0x53, 0xE0, 0xD3, 0xE0, 0xAA}), "\x1b[3~")

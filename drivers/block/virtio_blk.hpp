@@ -22,6 +22,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -41,8 +42,10 @@ public:
     /// Requests that the device has at once; others wait for one to end.
     static constexpr std::size_t slots = 16;
     /// Memory that the driver needs: the queue, a page of headers, a page for each slot to bounce.
+    /// WHY a power of two: a trace of the frames has blocks only (mm/trace/recorded_frames.hpp),
+    /// and what is taken in one piece should be repeated as one.
     static constexpr std::size_t memory_frames =
-        (Virtqueue::bytes_needed(max_queue) + page_mask) / page_size + 1 + slots;
+        std::bit_ceil((Virtqueue::bytes_needed(max_queue) + page_mask) / page_size + 1 + slots);
 
     VirtioBlk(Io& io, Dma& dma, DmaMemory memory) noexcept : io_(io), dma_(dma), memory_(memory) {
         KIDNEY_ASSERT(memory.bytes.size() >= memory_frames * page_size);

@@ -10,11 +10,13 @@ import time
 import qemu
 from project import ROOT, Failure, say
 
+# By itself GDB waits two seconds for an answer, and takes a late one for the next.
 COMMANDS = """\
 set confirm off
 set pagination off
 set architecture i386
 source {script}
+set remotetimeout 60
 target remote {socket}
 hbreak *{entry:#x}
 continue
